@@ -1,0 +1,25 @@
+"""Real OpenSearch and Elasticsearch nodes on this machine, without Docker: pinned jars, a JDK, a folder.
+
+>>> import local_engines
+>>> with local_engines.start("opensearch") as engine:  # doctest: +SKIP
+...     print(engine.url)
+"""
+
+from local_engines.engines import ENGINES, HEAP_MB, LocalEngine, detached, running, start, start_detached, stop_detached
+from local_engines.errors import ChecksumMismatch, DownloadFailed, JdkMissing, LocalEngineError, NodeFailed
+
+__all__ = [
+    "ENGINES",
+    "HEAP_MB",
+    "ChecksumMismatch",
+    "DownloadFailed",
+    "JdkMissing",
+    "LocalEngine",
+    "LocalEngineError",
+    "NodeFailed",
+    "detached",
+    "running",
+    "start",
+    "start_detached",
+    "stop_detached",
+]

@@ -1,0 +1,124 @@
+"""Start the nodes of one cluster together and wait until they have found each other."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from local_engines import node as nodes
+from local_engines.distribution import LOOPBACK, ClusterPlan, NodePlan
+from local_engines.node import Installation
+from local_engines.process import ProcessId, process_id, stop
+from local_engines.progress import stderr_console, waiting
+
+__all__ = ["Launched", "RunningNode", "free_ports", "launch", "plan"]
+
+READY_TIMEOUT_S = 180.0  # one node takes 15 s on two cores; three of them on a busy machine take their time
+POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class RunningNode:
+    """A node that answers."""
+
+    name: str
+    url: str
+    process: ProcessId
+    log: Path
+
+
+@dataclass(frozen=True)
+class Launched:
+    """The nodes of a cluster that is up, and the processes behind them, for whoever has to wait for their end."""
+
+    nodes: tuple[RunningNode, ...]
+    processes: tuple["subprocess.Popen[bytes]", ...]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return `count` different ports of loopback that nobody listens on now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((LOOPBACK, 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+def plan(name: str, folder: Path, *, nodes: int, heap_mb: int, port: int | None) -> ClusterPlan:
+    """Lay out a cluster in `folder`; `port` is the HTTP port of its first node (None: any free one)."""
+    ports = free_ports(2 * nodes)
+    http, transport = ports[:nodes], ports[nodes:]
+    if port is not None:
+        http[0] = port
+    names = [f"node-{number}" for number in range(1, nodes + 1)]
+    laid_out = zip(names, http, transport, strict=True)
+    return ClusterPlan(
+        name, tuple(NodePlan(each, folder / each, first, second) for each, first, second in laid_out), heap_mb
+    )
+
+
+def launch(
+    installation: Installation,
+    cluster: ClusterPlan,
+    *,
+    console: Console | None = None,
+    timeout_s: float = READY_TIMEOUT_S,
+) -> Launched:
+    """Start every node and return when each of them sees all of them.
+
+    Raises NodeFailed with the end of the log when one ends or `timeout_s` seconds pass; then none is left running.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        for node in cluster.nodes:
+            nodes.prepare(installation, cluster, node)
+            started.append(nodes.spawn(installation, cluster, node))
+        _wait(installation, cluster, started, console or stderr_console(), timeout_s)
+        running = tuple(
+            RunningNode(node.name, node.url, _identity(process, installation, node), node.output)
+            for node, process in zip(cluster.nodes, started, strict=True)
+        )
+        return Launched(running, tuple(started))
+    except BaseException:
+        stop([each for each in (process_id(process.pid) for process in started) if each])
+        for process in started:
+            process.wait()
+        raise
+
+
+def _wait(
+    installation: Installation,
+    cluster: ClusterPlan,
+    started: Sequence["subprocess.Popen[bytes]"],
+    console: Console,
+    timeout_s: float,
+) -> None:
+    deadline = time.monotonic() + timeout_s
+    waited_for = list(zip(cluster.nodes, started, strict=True))
+    distribution = installation.distribution
+    with waiting(f"starting {distribution.name} {distribution.version}", console) as tick:
+        while waited_for:
+            node, _ = waited_for[0]
+            for other, process in waited_for:
+                if process.poll() is not None:
+                    raise nodes.failure(installation, other, f"ended with exit status {process.returncode}")
+            health = nodes.ask(node.url, "/_cluster/health")
+            if health and health["number_of_nodes"] == len(cluster.nodes) and health["status"] != "red":
+                waited_for.pop(0)
+                continue
+            if time.monotonic() > deadline:
+                raise nodes.failure(installation, node, f"not ready after {timeout_s:.0f} s")
+            tick()
+            time.sleep(POLL_S)
+
+
+def _identity(process: "subprocess.Popen[bytes]", installation: Installation, node: NodePlan) -> ProcessId:
+    identity = process_id(process.pid)
+    if identity is None:
+        raise nodes.failure(installation, node, "ended just after it became ready")
+    return identity

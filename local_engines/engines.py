@@ -1,0 +1,155 @@
+"""Start, find and stop real servers on this machine: the functions that programs and the command line call."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from local_engines.account import Account, server_account
+from local_engines.cluster import RunningNode, launch, plan
+from local_engines.distribution import Distribution
+from local_engines.elasticsearch import Elasticsearch
+from local_engines.errors import LocalEngineError
+from local_engines.folders import Folders, find_folders
+from local_engines.home import ready_home
+from local_engines.jdk import find_jdk
+from local_engines.node import Installation
+from local_engines.opensearch import OpenSearch
+from local_engines.process import leash, stop
+from local_engines.runs import run_folder, this_process
+from local_engines.state import State, forget, locked, read_state, write_state
+
+__all__ = ["ENGINES", "HEAP_MB", "LocalEngine", "detached", "running", "start", "start_detached", "stop_detached"]
+
+ENGINES = ("opensearch", "elasticsearch")
+HEAP_MB = 768  # holds some hundred thousand passages with their vectors, and leaves a laptop room for the sidecar
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """A cluster of this machine: `url` is its first node, `version` what its nodes run."""
+
+    name: str
+    version: str
+    nodes: tuple[RunningNode, ...]
+
+    @property
+    def url(self) -> str:
+        """Where the first node answers HTTP."""
+        return self.nodes[0].url
+
+
+@contextmanager
+def start(
+    name: str,
+    *,
+    nodes: int = 1,
+    ml_commons: bool = False,
+    port: int | None = None,
+    heap_mb: int = HEAP_MB,
+    console: Console | None = None,
+) -> Iterator[LocalEngine]:
+    """Run a fresh cluster while the `with` block runs; it ends with this program, even when that is killed.
+
+    `name` is "opensearch" or "elasticsearch", `heap_mb` the heap of each node in megabytes, `port` the HTTP port of
+    the first node (a free one if None). Progress goes to `console` (standard error). Raises JdkMissing,
+    DownloadFailed or NodeFailed.
+    """
+    distribution = _distribution(name, ml_commons=ml_commons)
+    account = server_account()
+    folders = find_folders(account)
+    installation = _install(distribution, folders, account, console)
+    with run_folder(folders.runs, this_process()) as folder:
+        cluster = plan(f"hybridrank-{name}", folder, nodes=nodes, heap_mb=heap_mb, port=port)
+        launched = launch(installation, cluster, console=console)
+        leashes = [leash(node.process) for node in launched.nodes]
+        try:
+            yield LocalEngine(name, distribution.version, launched.nodes)
+        finally:
+            stop([node.process for node in launched.nodes])
+            for process in (*launched.processes, *leashes):
+                process.communicate()
+
+
+def running(name: str) -> LocalEngine | None:
+    """Return the cluster that `hybridrank engine start` left running, None when there is none."""
+    state = detached(name)
+    return LocalEngine(name, state.version, state.nodes) if state and state.is_running else None
+
+
+def detached(name: str) -> State | None:
+    """Return what the last `start_detached` wrote down, whether or not it still runs."""
+    return read_state(find_folders(server_account()).state, name)
+
+
+def start_detached(
+    name: str,
+    *,
+    nodes: int = 1,
+    ml_commons: bool = False,
+    port: int | None = None,
+    heap_mb: int = HEAP_MB,
+    console: Console | None = None,
+) -> tuple[State, bool]:
+    """Start a cluster that outlives this program; return it, and whether it had to be started.
+
+    Its indices are kept from one start to the next. Raises what `start` raises, and LocalEngineError when one of
+    another shape runs already.
+    """
+    distribution = _distribution(name, ml_commons=ml_commons)
+    account = server_account()
+    folders = find_folders(account)
+    with locked(folders.state, name):
+        state = read_state(folders.state, name)
+        if state and state.is_running:
+            _same_shape(state, nodes=nodes, ml_commons=ml_commons, port=port)
+            return state, False
+        if state:
+            stop([node.process for node in state.nodes])  # some of its nodes may be left
+        installation = _install(distribution, folders, account, console)
+        data = folders.data / f"{name}-{nodes}{'-ml-commons' if ml_commons else ''}"
+        cluster = plan(f"hybridrank-{name}", data, nodes=nodes, heap_mb=heap_mb, port=port)
+        launched = launch(installation, cluster, console=console)
+        for process in launched.processes:
+            process.returncode = 0  # it outlives us: nobody here waits for it
+        state = State(name, distribution.version, ml_commons, launched.nodes, data)
+        write_state(folders.state, state)
+        return state, True
+
+
+def stop_detached(name: str) -> bool:
+    """Stop the cluster that `start_detached` started; return whether there was one. Its indices stay."""
+    folders = find_folders(server_account())
+    with locked(folders.state, name):
+        state = read_state(folders.state, name)
+        stopped = stop([node.process for node in state.nodes]) if state else ()
+        forget(folders.state, name)
+        return bool(stopped)
+
+
+def _distribution(name: str, *, ml_commons: bool) -> Distribution:
+    if name == "opensearch":
+        return OpenSearch(ml_commons=ml_commons)
+    if name != "elasticsearch":
+        raise LocalEngineError(f"there is no local engine {name!r}: it is one of {', '.join(ENGINES)}")
+    if ml_commons:
+        raise LocalEngineError("ml-commons is a plugin of OpenSearch; Elasticsearch has no such part")
+    return Elasticsearch()
+
+
+def _install(
+    distribution: Distribution, folders: Folders, account: Account | None, console: Console | None
+) -> Installation:
+    jdk = find_jdk(account=account)
+    return Installation(distribution, jdk, ready_home(distribution, jdk, folders, console), account)
+
+
+def _same_shape(state: State, *, nodes: int, ml_commons: bool, port: int | None) -> None:
+    fits = len(state.nodes) == nodes and state.ml_commons == ml_commons
+    if not fits or (port is not None and not state.url.endswith(f":{port}")):
+        raise LocalEngineError(
+            f"{state.name} runs already, with {len(state.nodes)} node(s)"
+            f"{' and ml-commons' if state.ml_commons else ''}, at {state.url}: stop it first "
+            f"(hybridrank engine stop {state.name}), or use it as it is"
+        )

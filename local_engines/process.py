@@ -1,0 +1,73 @@
+"""Processes known by their id and start time, so that a number used again by another program is never signalled."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ProcessId", "is_running", "leash", "process_id", "stop"]
+
+GRACE_S = 20.0  # a node with open shards closes them in two or three
+POLL_S = 0.05
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_STATE, _START_TIME = 0, 19  # fields 3 and 22 of /proc/PID/stat, counted after the program's name
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process: `started` is the boot it lives in and its start in clock ticks since then."""
+
+    pid: int
+    started: str
+
+
+def process_id(pid: int) -> ProcessId | None:
+    """Return the process that has the number `pid` now, None when there is none or it has ended unreaped."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    if fields[_STATE] in "ZX":
+        return None
+    return ProcessId(pid, f"{_BOOT_ID.read_text('utf-8').strip()}/{fields[_START_TIME]}")
+
+
+def is_running(process: ProcessId) -> bool:
+    """Whether this very process still runs."""
+    return process_id(process.pid) == process
+
+
+def stop(processes: Sequence[ProcessId], *, grace_s: float = GRACE_S) -> tuple[ProcessId, ...]:
+    """Ask the processes to end, wait up to `grace_s` seconds for all, then kill; return those that were running.
+
+    A number that now belongs to another process is left alone.
+    """
+    stopped = tuple(process for process in processes if is_running(process))
+    for signal_number, wait_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, grace_s)):
+        for process in stopped:
+            _send(process, signal_number)
+        deadline = time.monotonic() + wait_s
+        while any(is_running(process) for process in stopped) and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+    return stopped
+
+
+def _send(process: ProcessId, signal_number: signal.Signals) -> None:
+    if is_running(process):
+        try:
+            os.kill(process.pid, signal_number)
+        except ProcessLookupError:
+            return  # it ended in between
+
+
+def leash(process: ProcessId) -> "subprocess.Popen[bytes]":
+    """End `process` when we end, however that happens.
+
+    A shell holds the other end of a pipe and reads: it returns when our end closes, by us or by the kernel. Stop the
+    process first, then close the leash with `communicate()`.
+    """
+    command = ["/bin/sh", "-c", f"read _; kill -TERM {process.pid} 2>/dev/null"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603

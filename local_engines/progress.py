@@ -1,0 +1,66 @@
+"""Show that something is happening: a live line on a terminal, a plain line every two seconds elsewhere."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+__all__ = ["download_bar", "stderr_console", "waiting"]
+
+EVERY_S = 2.0
+MEGABYTE = 1_000_000
+
+
+def stderr_console() -> Console:
+    """Return the console progress goes to by default, so that standard output stays for answers."""
+    return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def download_bar(title: str, total_bytes: int, console: Console) -> Iterator[Callable[[int], None]]:
+    """Show bytes out of `total_bytes`; the function it yields adds to them and may be called from any thread."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=total_bytes)
+        lines = _Lines(console)
+        lock = threading.Lock()
+
+        def add(count: int) -> None:
+            with lock:
+                bar.advance(task, count)
+                done = int(bar.tasks[0].completed)
+                lines.say(f"{title}: {done / MEGABYTE:.0f} of {total_bytes / MEGABYTE:.0f} MB")
+
+        yield add
+
+
+@contextmanager
+def waiting(title: str, console: Console) -> Iterator[Callable[[], None]]:
+    """Show `title` and the seconds that passed; call what it yields on every round of a poll."""
+    started = time.monotonic()
+    with console.status(title) as status:
+        lines = _Lines(console)
+
+        def tick() -> None:
+            text = f"{title}, {time.monotonic() - started:.0f} s"
+            status.update(text)
+            lines.say(text)
+
+        yield tick
+
+
+class _Lines:
+    """Prints at most one line every two seconds, and none on a terminal, which has a live line instead."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = time.monotonic()
+
+    def say(self, text: str) -> None:
+        if self._console.is_terminal or time.monotonic() - self._last < EVERY_S:
+            return
+        self._last = time.monotonic()
+        self._console.print(text)

@@ -1,0 +1,27 @@
+"""Write the two file formats the servers read: flat YAML and Java properties."""
+
+import json
+from collections.abc import Mapping
+
+__all__ = ["as_properties", "as_yaml"]
+
+Setting = str | int | bool | list[str]
+
+
+def as_yaml(settings: Mapping[str, Setting]) -> str:
+    """Return one line a setting; JSON values are YAML values, so paths and lists need no quoting rules.
+
+    >>> print(as_yaml({"node.name": "node-1", "http.port": 9200}), end="")
+    node.name: "node-1"
+    http.port: 9200
+    """
+    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())
+
+
+def as_properties(properties: Mapping[str, str]) -> str:
+    """Return `name=value` lines.
+
+    >>> print(as_properties({"name": "lang-painless"}), end="")
+    name=lang-painless
+    """
+    return "".join(f"{name}={value}\n" for name, value in properties.items())
