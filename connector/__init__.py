@@ -1,0 +1,74 @@
+"""The library an application imports: BM25 and kNN in one round trip, fused, rescored by the sidecar.
+
+>>> SearchRequest(index="docs", query_text="parse a date").rank_window_size
+100
+"""
+
+from connector.engines.connect import connect_engine
+from connector.errors import (
+    BadScores,
+    ConnectorError,
+    EngineError,
+    EngineTimeout,
+    EngineUnreachable,
+    IndexMissing,
+    SearchFailed,
+    SidecarError,
+    SidecarOverloaded,
+    SidecarTimeout,
+    SidecarUnreachable,
+)
+from connector.fusion import Rrf, WeightedSum
+from connector.request import Rescore, SearchRequest
+from connector.rescore.client import ModelInfo, SidecarClient
+from connector.search import HybridSearch
+from connector.sync import SyncHybridSearch
+from connector.types import (
+    Candidate,
+    Degraded,
+    Document,
+    Hit,
+    Not,
+    Range,
+    RelevanceScore,
+    RetrieverScore,
+    SearchResponse,
+    Term,
+    Terms,
+    Timings,
+)
+
+__all__ = [
+    "BadScores",
+    "Candidate",
+    "ConnectorError",
+    "Degraded",
+    "Document",
+    "EngineError",
+    "EngineTimeout",
+    "EngineUnreachable",
+    "Hit",
+    "HybridSearch",
+    "IndexMissing",
+    "ModelInfo",
+    "Not",
+    "Range",
+    "RelevanceScore",
+    "Rescore",
+    "RetrieverScore",
+    "Rrf",
+    "SearchFailed",
+    "SearchRequest",
+    "SearchResponse",
+    "SidecarClient",
+    "SidecarError",
+    "SidecarOverloaded",
+    "SidecarTimeout",
+    "SidecarUnreachable",
+    "SyncHybridSearch",
+    "Term",
+    "Terms",
+    "Timings",
+    "WeightedSum",
+    "connect_engine",
+]

@@ -1,0 +1,1 @@
+"""The engines: OpenSearch, Elasticsearch, and the embedded one."""

@@ -1,0 +1,71 @@
+"""What an engine is: two protocols, one for searching and one for what indexing needs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from connector.errors import EngineError
+from connector.types import Document, EngineInfo, Query, Retrieved
+from index_templates import IndexDefinition
+
+__all__ = ["Engine", "IndexReport", "RejectedDocument"]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedDocument:
+    """A document the engine did not take, and its reason."""
+
+    doc_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What became of a batch of documents."""
+
+    indexed: int
+    rejected: tuple[RejectedDocument, ...] = ()
+
+
+class Engine(Protocol):
+    """A search engine: OpenSearch, Elasticsearch, or the embedded one. `tests/contracts/engine.py` defines it."""
+
+    async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
+        """One ranking a query, in one round trip; a query that failed gets its error in place of a ranking.
+
+        Rankings hold at most `rank_window_size` candidates over all shards, equal scores in doc_id order.
+        Raises EngineError when the engine as a whole did not answer.
+        """
+        ...
+
+    async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
+        """What `create_index` would change, as the lines of a diff; empty when nothing."""
+        ...
+
+    async def create_index(self, index: str, definition: IndexDefinition) -> bool:
+        """Create the index unless it is there (then False). Raises EngineError when its vectors have another length."""
+        ...
+
+    async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
+        """Write documents, replacing those with the same id; visible to searches after `refresh`."""
+        ...
+
+    async def stored_digests(self, index: str, doc_ids: Sequence[str]) -> Mapping[str, str]:
+        """The `content_digest` of those of the documents that are stored, by doc_id."""
+        ...
+
+    async def refresh(self, index: str) -> int:
+        """Make everything written so far searchable; returns how many documents the index holds."""
+        ...
+
+    async def delete_index(self, index: str) -> bool:
+        """Delete the index; False when there is none."""
+        ...
+
+    async def info(self) -> EngineInfo:
+        """Which engine this is. Raises EngineUnreachable naming the host and the cause."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        ...

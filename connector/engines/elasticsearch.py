@@ -1,0 +1,94 @@
+"""Elasticsearch, through its official asynchronous client."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from elastic_transport import ConnectionError as TransportConnectionError
+from elastic_transport import ConnectionTimeout, TransportError
+from elasticsearch import ApiError, AsyncElasticsearch
+from elasticsearch.helpers import async_streaming_bulk
+
+from connector.engines.base import RejectedDocument
+from connector.engines.rest import RestEngine, refusal
+from connector.errors import EngineError, EngineTimeout, EngineUnreachable
+from connector.queries import knn
+from connector.types import KnnQuery
+
+__all__ = ["ElasticsearchEngine"]
+
+
+class ElasticsearchEngine(RestEngine):
+    """A cluster of Elasticsearch 9 (8.12 or later with the client of version 8), on any licence.
+
+    `url` without credentials; `auth` is (user, password), or `api_key` its encoded form. Certificates are checked
+    unless `verify_certs` is False; `ca_certs` is the path of a bundle for a private authority. `timeout_s` bounds
+    every request.
+    """
+
+    name = "elasticsearch"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        auth: tuple[str, str] | None = None,
+        api_key: str | None = None,
+        ca_certs: str | None = None,
+        verify_certs: bool = True,
+        timeout_s: float = 10.0,
+    ) -> None:
+        super().__init__(url)
+        tls: dict[str, Any] = {"verify_certs": verify_certs, "ca_certs": ca_certs} if url.startswith("https") else {}
+        self._client = AsyncElasticsearch(
+            url,
+            basic_auth=auth,
+            api_key=api_key,
+            request_timeout=timeout_s,
+            max_retries=1,
+            **{key: value for key, value in tls.items() if value is not None},
+        )
+
+    def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
+        return knn.elasticsearch(query)
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        headers = {"accept": "application/json"} | ({"content-type": "application/json"} if body is not None else {})
+        try:
+            response = await self._client.perform_request(method, path, headers=headers, body=body)
+        except (ApiError, TransportError) as error:
+            raise self._ours(path, error) from error
+        return response.body
+
+    async def _msearch(self, request_lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        try:
+            response = await self._client.msearch(searches=request_lines)
+        except (ApiError, TransportError) as error:
+            raise self._ours("_msearch", error) from error
+        return list(response["responses"])
+
+    async def _bulk(self, actions: Iterable[dict[str, Any]]) -> list[RejectedDocument]:
+        rejected = []
+        try:
+            async for ok, item in async_streaming_bulk(
+                self._client, actions, raise_on_error=False, raise_on_exception=True, max_retries=5
+            ):
+                if not ok:
+                    outcome = next(iter(item.values()))
+                    rejected.append(RejectedDocument(outcome["_id"], str(outcome["error"])))
+        except (ApiError, TransportError) as error:
+            raise self._ours("_bulk", error) from error
+        return rejected
+
+    async def close(self) -> None:
+        """Close the client's connections."""
+        await self._client.close()
+
+    def _ours(self, path: str, error: ApiError | TransportError) -> EngineError:
+        match error:
+            case ConnectionTimeout():
+                return EngineTimeout(f"Elasticsearch at {self.url} did not answer {path} in time", reason="timeout")
+            case TransportConnectionError():
+                return EngineUnreachable(f"no Elasticsearch at {self.url}: {error.message}", reason="unreachable")
+            case ApiError():
+                return refusal(path, error.meta.status, error.body)
+        return EngineError(f"Elasticsearch at {self.url}: {error}")

@@ -1,0 +1,173 @@
+"""The embedded engine: tantivy BM25 and exact kNN over one folder on disk. For one machine: demos, notebooks, tests.
+
+A folder an index: `documents.sqlite3` holds what was written and is the truth; `tantivy-<version>` is derived from it
+by `refresh` and rebuilt when it is missing, so a crash leaves nothing half-written.
+"""
+
+import asyncio
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from connector.engines import fields
+from connector.engines.base import IndexReport, RejectedDocument
+from connector.engines.snapshot import Snapshot
+from connector.errors import EngineError, IndexMissing
+from connector.types import Document, EngineInfo, Query, Retrieved
+from index_templates import IndexDefinition
+
+__all__ = ["EmbeddedEngine"]
+
+_SCHEMA = """
+CREATE TABLE documents (doc_id TEXT PRIMARY KEY, source TEXT NOT NULL, vector BLOB) WITHOUT ROWID;
+CREATE TABLE definition (body TEXT NOT NULL);
+"""
+
+
+class EmbeddedEngine:
+    """Every index is a folder under `path`. BM25 has Lucene's k1, b and formula; kNN looks at every vector."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+        self._snapshots: dict[str, Snapshot] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
+        """One ranking a query, over what was there at the last refresh."""
+        snapshot = await asyncio.to_thread(self._snapshot, index)
+        return {name: await asyncio.to_thread(_answer, index, snapshot, query) for name, query in queries.items()}
+
+    async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
+        """One line when there is no such index yet."""
+        return () if self._file(index).exists() else (f"+index {index}, {definition}",)
+
+    async def create_index(self, index: str, definition: IndexDefinition) -> bool:
+        """Make the folder and its tables."""
+        if self._file(index).exists():
+            stored = await asyncio.to_thread(self._definition, index)
+            if stored.dimensions != definition.dimensions:
+                raise EngineError(
+                    f"index {index!r} holds vectors of {stored.dimensions} dimensions in field 'vector', not"
+                    f" {definition.dimensions}; index into a new name, or delete it first",
+                    reason="wrong_dimensions",
+                )
+            return False
+        await asyncio.to_thread(self._create, index, definition)
+        return True
+
+    async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
+        """One transaction for all of them; a vector of another length than the index's is rejected."""
+        return await asyncio.to_thread(self._write, index, documents)
+
+    async def stored_digests(self, index: str, doc_ids: Sequence[str]) -> dict[str, str]:
+        """Read from the documents themselves."""
+
+        def read() -> dict[str, str]:
+            statement = "SELECT json_extract(source, '$.content_digest') FROM documents WHERE doc_id = ?"
+            with self._open(index) as database:
+                rows = ((doc_id, database.execute(statement, (doc_id,)).fetchone()) for doc_id in doc_ids)
+                return {doc_id: row[0] or "" for doc_id, row in rows if row}
+
+        return await asyncio.to_thread(read)
+
+    async def refresh(self, index: str) -> int:
+        """Derive a tantivy index from the documents, unless nothing was written since the last time."""
+        self._snapshots.pop(index, None)
+        return len((await asyncio.to_thread(self._snapshot, index)).doc_ids)
+
+    async def delete_index(self, index: str) -> bool:
+        """Remove the folder."""
+        self._snapshots.pop(index, None)
+        if not self._file(index).exists():
+            return False
+        await asyncio.to_thread(shutil.rmtree, self._file(index).parent)
+        return True
+
+    async def info(self) -> EngineInfo:
+        """The version is tantivy's."""
+        return EngineInfo("embedded", version("tantivy"), frozenset({"english", "exact_knn"}))
+
+    async def close(self) -> None:
+        """Forget the snapshots."""
+        self._snapshots.clear()
+
+    def _file(self, index: str) -> Path:
+        if not index or "/" in index or index.startswith("."):
+            raise EngineError(
+                f"{index!r} cannot be the name of an embedded index: it names a folder", reason="bad_name"
+            )
+        return self.path / index / "documents.sqlite3"
+
+    @contextmanager
+    def _open(self, index: str) -> Iterator[sqlite3.Connection]:
+        file = self._file(index)
+        if not file.exists():
+            raise IndexMissing(
+                f"there is no index {index!r} in {self.path}; `hybridrank index` creates one", reason="index_missing"
+            )
+        with closing(sqlite3.connect(file, timeout=30)) as database, database:
+            yield database
+
+    def _create(self, index: str, definition: IndexDefinition) -> None:
+        file = self._file(index)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        with closing(sqlite3.connect(draft)) as database, database:
+            database.executescript(_SCHEMA)
+            database.execute("INSERT INTO definition VALUES (?)", (json.dumps(asdict(definition)),))
+        draft.rename(file)
+
+    def _definition(self, index: str) -> IndexDefinition:
+        with self._open(index) as database:
+            body: dict[str, Any] = json.loads(database.execute("SELECT body FROM definition").fetchone()[0])
+        return IndexDefinition(**body | {"text_fields": tuple(body["text_fields"])})
+
+    def _write(self, index: str, documents: Sequence[Document]) -> IndexReport:
+        dimensions = self._definition(index).dimensions
+        rejected = tuple(
+            RejectedDocument(each.doc_id, f"field 'vector' has {len(each.vector)} dimensions, not {dimensions}")
+            for each in documents
+            if each.vector is not None and len(each.vector) != dimensions
+        )
+        refused = {each.doc_id for each in rejected}
+        rows = [
+            (each.doc_id, json.dumps(dict(each.source)), Snapshot.pack(each.vector))
+            for each in documents
+            if each.doc_id not in refused
+        ]
+        with self._open(index) as database:
+            database.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", rows)
+            database.execute(f"PRAGMA user_version = {_version(database) + 1}")
+        return IndexReport(len(rows), rejected)
+
+    def _snapshot(self, index: str) -> Snapshot:
+        if index not in self._snapshots:
+            definition = self._definition(index)
+            with self._open(index) as database:
+                rows = database.execute("SELECT doc_id, source, vector FROM documents ORDER BY doc_id").fetchall()
+                folder = self.path / index / f"tantivy-{_version(database)}"
+            self._snapshots[index] = Snapshot.build(folder, definition, rows)
+        return self._snapshots[index]
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _answer(index: str, snapshot: Snapshot, query: Query) -> Retrieved | EngineError:
+    problem = fields.problem(index, snapshot.field_types, query)
+    if problem:
+        return EngineError(problem, reason="unknown_field")
+    try:
+        return Retrieved(snapshot.rank(query))
+    except ValueError as error:
+        return EngineError(f"index {index!r}: {error}", reason="bad_query")

@@ -1,0 +1,56 @@
+"""`_msearch` as values: bodies → request lines, response → one ranking or one error a query. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connector.errors import EngineError, EngineTimeout, IndexMissing
+from connector.types import Candidate, Retrieved
+
+__all__ = ["lines", "retrieved"]
+
+
+def lines(index: str, bodies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A header and a body for each search, in order."""
+    return [line for body in bodies for line in ({"index": index}, body)]
+
+
+def retrieved(index: str, response: Mapping[str, Any]) -> Retrieved | EngineError:
+    """One element of `responses`: its ranking, or the error the engine put in its place.
+
+    Equal scores are put in doc_id order, for the engine's own order among them changes with shards and replicas.
+    A search that some shards missed keeps the hits of the others and says so in `warning`.
+    """
+    if "error" in response:
+        return _error(index, response)
+    hits = sorted(response["hits"]["hits"], key=lambda hit: (-hit["_score"], hit["_id"]))
+    ranking = tuple(
+        Candidate(hit["_id"], rank, hit["_score"], hit.get("_source", {})) for rank, hit in enumerate(hits, start=1)
+    )
+    return Retrieved(ranking, _warning(response))
+
+
+def _error(index: str, response: Mapping[str, Any]) -> EngineError:
+    status = int(response.get("status", 0))
+    error = response["error"]
+    causes = [error, *error.get("root_cause", [])]
+    reason = str(causes[-1].get("type", "engine_error"))
+    if reason == "index_not_found_exception":
+        return IndexMissing(
+            f"there is no index {index!r}; `hybridrank index` creates one", status=status, reason="index_missing"
+        )
+    failed_shards = error.get("failed_shards", [])
+    if failed_shards:
+        causes.append(failed_shards[0].get("reason", {}))
+    said = [str(cause["reason"]) for cause in causes if cause.get("reason")]
+    return EngineError(f"index {index!r}: {said[-1] if said else reason}", status=status, reason=reason)
+
+
+def _warning(response: Mapping[str, Any]) -> str:
+    shards = response.get("_shards", {})
+    if shards.get("failed"):
+        failures = shards.get("failures") or [{}]
+        cause = failures[0].get("reason", {}).get("reason", "no reason given")
+        return f"{shards['failed']} of {shards['total']} shards failed: {cause}"
+    if response.get("timed_out"):
+        return str(EngineTimeout("the engine's own time limit cut the search short"))
+    return ""

@@ -1,0 +1,185 @@
+"""What OpenSearch and Elasticsearch have in common: the same REST paths, answered in the same shapes.
+
+A subclass brings the official client (`_send`, `_msearch`, `_bulk`), its errors turned into ours, and its kNN dialect.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+import index_templates
+from connector.engines import fields, msearch
+from connector.engines.base import IndexReport, RejectedDocument
+from connector.errors import EngineError, IndexMissing
+from connector.queries import bm25
+from connector.types import Bm25Query, Document, EngineInfo, KnnQuery, Query, Retrieved
+from index_templates import IndexDefinition
+
+__all__ = ["RestEngine"]
+
+_ENGLISH = {"tokenizer": "standard", "filter": ["stop", {"type": "stemmer", "language": "porter2"}], "text": "a test"}
+
+
+class RestEngine(ABC):
+    """An engine behind HTTP. Use `connect_engine`, or a subclass where the kind of engine is known."""
+
+    name: ClassVar[Literal["opensearch", "elasticsearch"]]
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._field_types: dict[str, Mapping[str, str]] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
+        """One `_msearch`; before the first on an index its mapping is read, so that a misspelt field is an error."""
+        outcome: dict[str, Retrieved | EngineError] = {}
+        for name, query in queries.items():
+            problem = fields.problem(index, await self._mapping(index), query)
+            if problem:
+                self._field_types.pop(index, None)  # the field may be added later
+                outcome[name] = EngineError(problem, reason="unknown_field")
+        bodies = {name: self._body(query) for name, query in queries.items() if name not in outcome}
+        if bodies:
+            responses = await self._msearch(msearch.lines(index, list(bodies.values())))
+            for name, response in zip(bodies, responses, strict=True):
+                outcome[name] = msearch.retrieved(index, response)
+        return outcome
+
+    async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
+        """The lines by which the index template on the server would change."""
+        wanted = index_templates.render(self.name, index, await self._fitting(definition))
+        return index_templates.changes(await self._template(index), wanted)
+
+    async def create_index(self, index: str, definition: IndexDefinition) -> bool:
+        """Bring the template up to date, then create the index from it."""
+        definition = await self._fitting(definition)
+        wanted = index_templates.render(self.name, index, definition)
+        if index_templates.changes(await self._template(index), wanted):
+            await self._send("PUT", f"/_index_template/{_template_name(index)}", wanted)
+        try:
+            mappings = await self._send("GET", f"/{index}/_mapping")
+        except IndexMissing:
+            await self._send("PUT", f"/{index}", {})
+            return True
+        for concrete, mapping in mappings.items():
+            stored = index_templates.dimensions_of(self.name, mapping["mappings"].get("properties", {}))
+            if stored != definition.dimensions:
+                raise EngineError(
+                    f"index {concrete!r} holds vectors of {stored} dimensions in field 'vector', not"
+                    f" {definition.dimensions}; index into a new name, or delete it first",
+                    reason="wrong_dimensions",
+                )
+        return False
+
+    async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
+        """Bulk writes through the official client's helper, which retries what the engine is too busy to take."""
+        actions = (
+            {
+                "_index": index,
+                "_id": each.doc_id,
+                "_source": dict(each.source) | ({"vector": list(each.vector)} if each.vector else {}),
+            }
+            for each in documents
+        )
+        rejected = await self._bulk(actions)
+        self._field_types.pop(index, None)
+        return IndexReport(len(documents) - len(rejected), tuple(rejected))
+
+    async def stored_digests(self, index: str, doc_ids: Sequence[str]) -> dict[str, str]:
+        """One `_mget` of the digests."""
+        if not doc_ids:
+            return {}
+        path = f"/{index}/_mget?_source_includes=content_digest"
+        response = await self._send("POST", path, {"ids": list(doc_ids)})
+        found = (each for each in response["docs"] if each.get("found"))
+        return {each["_id"]: each["_source"].get("content_digest", "") for each in found}
+
+    async def refresh(self, index: str) -> int:
+        """`_refresh`, then `_count`."""
+        await self._send("POST", f"/{index}/_refresh")
+        return int((await self._send("GET", f"/{index}/_count"))["count"])
+
+    async def delete_index(self, index: str) -> bool:
+        """The index and the template it came from."""
+        for path in (f"/_index_template/{_template_name(index)}", f"/{index}"):
+            try:
+                await self._send("DELETE", path)
+            except EngineError as error:
+                if error.status != 404:
+                    raise
+                if path == f"/{index}":
+                    return False
+        self._field_types.pop(index, None)
+        return True
+
+    async def info(self) -> EngineInfo:
+        """Version of the nodes, and whether English analysis is there (minimal distributions lack it)."""
+        nodes = (await self._send("GET", "/_nodes/_local"))["nodes"]
+        version = next(iter(nodes.values()))["version"]
+        try:
+            await self._send("POST", "/_analyze", _ENGLISH)
+        except EngineError as error:
+            if error.status != 400:
+                raise
+            return EngineInfo(self.name, version)
+        return EngineInfo(self.name, version, frozenset({"english"}))
+
+    async def _fitting(self, definition: IndexDefinition) -> IndexDefinition:
+        english = "english" in (await self.info()).capabilities
+        return definition if english else replace(definition, analysis="standard")
+
+    async def _template(self, index: str) -> Mapping[str, Any] | None:
+        try:
+            found = await self._send("GET", f"/_index_template/{_template_name(index)}")
+        except EngineError as error:
+            if error.status == 404:
+                return None
+            raise
+        template: Mapping[str, Any] = found["index_templates"][0]["index_template"]
+        return {key: value for key, value in template.items() if key != "composed_of"}
+
+    async def _mapping(self, index: str) -> Mapping[str, str]:
+        if index not in self._field_types:
+            self._field_types[index] = fields.types(await self._send("GET", f"/{index}/_mapping"))
+        return self._field_types[index]
+
+    def _body(self, query: Query) -> dict[str, Any]:
+        return bm25.body(query) if isinstance(query, Bm25Query) else self._knn_body(query)
+
+    @abstractmethod
+    def _knn_body(self, query: KnnQuery) -> dict[str, Any]: ...
+
+    @abstractmethod
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One request; raises EngineError, IndexMissing for an index that is not there."""
+
+    @abstractmethod
+    async def _msearch(self, request_lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]: ...
+
+    @abstractmethod
+    async def _bulk(self, actions: Iterable[dict[str, Any]]) -> list[RejectedDocument]: ...
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the client's connections."""
+
+
+def _template_name(index: str) -> str:
+    return f"hybridrank-{index}"
+
+
+def refusal(index_or_path: str, status: int, body: Any) -> EngineError:
+    """The engine's own error answer as one of ours."""
+    error = body.get("error", body) if isinstance(body, Mapping) else body
+    if isinstance(error, Mapping):
+        reason = str(error.get("type", "engine_error"))
+        said = str(error.get("reason", reason))
+    else:
+        reason, said = "engine_error", str(error) if isinstance(error, str) else json.dumps(error)
+    if reason == "index_not_found_exception":
+        return IndexMissing(f"{said}; `hybridrank index` creates an index", status=status, reason="index_missing")
+    return EngineError(f"{index_or_path}: HTTP {status}: {said}", status=status, reason=reason)

@@ -1,0 +1,95 @@
+"""Every error the connector raises.
+
+ConnectorError
+├── EngineError        the engine refused (.status, .reason) or did not answer
+│   ├── EngineUnreachable
+│   ├── EngineTimeout
+│   └── IndexMissing
+├── SearchFailed       no retriever returned a ranking (.causes, by retriever)
+└── SidecarError       the sidecar gave no vectors or no scores (.reason is a word for `degraded`)
+    ├── SidecarUnreachable
+    ├── SidecarTimeout
+    ├── SidecarOverloaded
+    └── BadScores      missing, unknown or NaN scores
+
+A search raises only EngineError and SearchFailed: whatever the sidecar does, the caller gets a ranking.
+"""
+
+from collections.abc import Mapping
+
+__all__ = [
+    "BadScores",
+    "ConnectorError",
+    "EngineError",
+    "EngineTimeout",
+    "EngineUnreachable",
+    "IndexMissing",
+    "SearchFailed",
+    "SidecarError",
+    "SidecarOverloaded",
+    "SidecarTimeout",
+    "SidecarUnreachable",
+]
+
+
+class ConnectorError(Exception):
+    """Parent of every error of this package."""
+
+
+class EngineError(ConnectorError):
+    """The engine refused a request; `reason` is its own word, `status` its HTTP status (0 when there is none)."""
+
+    def __init__(self, message: str, *, status: int = 0, reason: str = "engine_error") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class EngineUnreachable(EngineError):
+    """No connection to the engine, or it refused our credentials or certificate."""
+
+
+class EngineTimeout(EngineError):
+    """The engine did not answer in time."""
+
+
+class IndexMissing(EngineError):
+    """There is no such index."""
+
+
+class SearchFailed(ConnectorError):
+    """No retriever returned a ranking; `causes` holds one error for each."""
+
+    def __init__(self, causes: Mapping[str, EngineError]) -> None:
+        super().__init__("; ".join(f"{retriever}: {cause}" for retriever, cause in causes.items()))
+        self.causes = dict(causes)
+
+
+class SidecarError(ConnectorError):
+    """The sidecar gave no usable answer; `reason` is the word that `SearchResponse.degraded` repeats."""
+
+    reason = "sidecar_error"
+
+
+class SidecarUnreachable(SidecarError):
+    """Nothing listens there, or the connection broke in the middle of a call."""
+
+    reason = "unreachable"
+
+
+class SidecarTimeout(SidecarError):
+    """The budget of the stage was spent."""
+
+    reason = "timeout"
+
+
+class SidecarOverloaded(SidecarError):
+    """The sidecar's queue is full; it refuses at once rather than letting work pile up."""
+
+    reason = "overloaded"
+
+
+class BadScores(SidecarError):
+    """The reply lacked a candidate, named an unknown one, or held a score that is not a finite number."""
+
+    reason = "bad_scores"

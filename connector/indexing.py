@@ -1,0 +1,152 @@
+"""Documents into an index: encoded through the sidecar, each text once, and written in batches that can be resumed."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+from connector.engines.base import Engine, RejectedDocument
+from connector.errors import SidecarError
+from connector.passages import DEFAULT_FIELDS, passage_text
+from connector.rescore.base import Encoder
+from connector.rescore.client import ModelInfo
+from connector.types import Document, Vector
+from connector.vector_cache import VectorCache
+from index_templates import IndexDefinition
+
+__all__ = ["IndexingReport", "index_documents"]
+
+_BATCH_SIZE = 64  # documents a request: about a second of encoding on two cores, so progress stays visible
+_ENCODE_TIMEOUT_S = 300.0
+
+
+class EncoderWithModels(Encoder, Protocol):
+    """An encoder that can say which models it has."""
+
+    async def models(self) -> tuple[ModelInfo, ...]:
+        """What is loaded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndexingReport:
+    """What became of the documents. `unchanged` were there already; `duplicates` are ids that came a second time."""
+
+    indexed: int = 0
+    unchanged: int = 0
+    encoded: int = 0
+    duplicates: tuple[str, ...] = ()
+    rejected: tuple[RejectedDocument, ...] = ()
+    total_in_index: int = 0
+
+    def __add__(self, other: "IndexingReport") -> "IndexingReport":
+        return IndexingReport(
+            self.indexed + other.indexed,
+            self.unchanged + other.unchanged,
+            self.encoded + other.encoded,
+            self.duplicates + other.duplicates,
+            self.rejected + other.rejected,
+            other.total_in_index,
+        )
+
+
+async def index_documents(
+    engine: Engine,
+    encoder: EncoderWithModels,
+    index: str,
+    documents: Iterable[Document],
+    *,
+    cache: VectorCache,
+    text_fields: tuple[str, ...] = DEFAULT_FIELDS,
+    model: str = "encoder",
+    on_progress: Callable[[int], None] = lambda _count: None,
+) -> IndexingReport:
+    """Create the index if need be, then encode and write every document that is new or has changed.
+
+    A document's `content_digest` covers its fields and the model's digest, so a run that was interrupted goes on where
+    it stopped, and a new model encodes everything anew. `on_progress` is given the size of each batch that is done.
+    Raises EngineError and SidecarError; what was written before stays.
+    """
+    info = _find(await encoder.models(), model)
+    await engine.create_index(index, IndexDefinition(info.dimensions, text_fields))
+    report = IndexingReport()
+    seen: set[str] = set()
+    for batch in _batches(documents):
+        fresh, duplicates = _first_of_each(batch, seen)
+        report += await _index_batch(engine, encoder, info, index, fresh, cache)
+        report += IndexingReport(duplicates=duplicates)
+        on_progress(len(batch))
+    return report + IndexingReport(total_in_index=await engine.refresh(index))
+
+
+async def _index_batch(
+    engine: Engine, encoder: Encoder, info: ModelInfo, index: str, documents: Sequence[Document], cache: VectorCache
+) -> IndexingReport:
+    digests = {each.doc_id: _content_digest(each.source, info.digest) for each in documents}
+    stored = await engine.stored_digests(index, list(digests))
+    changed = [each for each in documents if stored.get(each.doc_id) != digests[each.doc_id]]
+    if not changed:
+        return IndexingReport(unchanged=len(documents))
+    texts = {each.doc_id: passage_text(each.source) for each in changed}
+    vectors, encoded = await _vectors(encoder, info, [text for text in texts.values() if text], cache)
+    written = await engine.index_documents(
+        index,
+        [
+            Document(
+                each.doc_id,
+                {**each.source, "content_digest": digests[each.doc_id]},
+                vectors.get(texts[each.doc_id]),
+            )
+            for each in changed
+        ],
+    )
+    return IndexingReport(written.indexed, len(documents) - len(changed), encoded, rejected=written.rejected)
+
+
+async def _vectors(
+    encoder: Encoder, info: ModelInfo, texts: Sequence[str], cache: VectorCache
+) -> tuple[Mapping[str, Vector], int]:
+    """Text → vector for all texts, and how many of them had to be encoded."""
+    known = await asyncio.to_thread(cache.get, info.digest, texts)
+    missing = [text for text in dict.fromkeys(texts) if text not in known]
+    if not missing:
+        return known, 0
+    encodings = await encoder.encode(missing, model=info.name, kind="document", timeout_s=_ENCODE_TIMEOUT_S)
+    fresh = {text: each.vector for text, each in zip(missing, encodings, strict=True)}
+    await asyncio.to_thread(cache.put, info.digest, fresh)
+    return {**known, **fresh}, len(missing)
+
+
+def _find(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:
+    for each in models:
+        if wanted in (each.name, f"{each.name}:{each.version}", *each.aliases) and each.dimensions:
+            return each
+    loaded = ", ".join(each.name for each in models) or "none"
+    raise SidecarError(f"the sidecar has no encoder named {wanted!r}; models loaded: {loaded}")
+
+
+def _content_digest(source: Mapping[str, Any], model_digest: str) -> str:
+    content = json.dumps([model_digest, dict(source)], sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _first_of_each(batch: Sequence[Document], seen: set[str]) -> tuple[list[Document], tuple[str, ...]]:
+    """The documents whose id comes for the first time, and the ids that came again. Adds to `seen`."""
+    fresh: list[Document] = []
+    duplicates: list[str] = []
+    for each in batch:
+        if each.doc_id in seen:
+            duplicates.append(each.doc_id)
+        else:
+            seen.add(each.doc_id)
+            fresh.append(each)
+    return fresh, tuple(duplicates)
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    iterator = iter(documents)
+    while batch := list(islice(iterator, _BATCH_SIZE)):
+        yield batch

@@ -1,0 +1,1 @@
+"""What a search asks of the engine, as query bodies."""

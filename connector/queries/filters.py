@@ -1,0 +1,31 @@
+"""The filter that every retriever of a search shares, in the query language of OpenSearch and Elasticsearch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from connector.types import Filter, Not, Range, Term, Terms
+
+__all__ = ["clause", "clauses"]
+
+
+def clauses(filters: Sequence[Filter]) -> list[dict[str, Any]]:
+    """The filters as query clauses; all must hold."""
+    return [clause(each) for each in filters]
+
+
+def clause(each: Filter) -> dict[str, Any]:
+    """One filter as a query clause.
+
+    >>> clause(Not(Range("depth", gte=2)))
+    {'bool': {'must_not': [{'range': {'depth': {'gte': 2}}}]}}
+    """
+    match each:
+        case Term(field, value):
+            return {"term": {field: value}}
+        case Terms(field, values):
+            return {"terms": {field: list(values)}}
+        case Range(field, gte, lte, gt, lt):
+            bounds = {"gte": gte, "lte": lte, "gt": gt, "lt": lt}
+            return {"range": {field: {name: bound for name, bound in bounds.items() if bound is not None}}}
+        case Not(inner):
+            return {"bool": {"must_not": [clause(inner)]}}

@@ -1,0 +1,75 @@
+"""SearchRequest: everything a caller can ask of one search, validated before anything is sent."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from typing_extensions import Self
+
+from connector.fusion import Fusion, Rrf
+from connector.passages import DEFAULT_FIELDS
+from connector.types import Filter
+
+__all__ = ["Rescore", "RetrieverName", "SearchRequest"]
+
+RetrieverName: TypeAlias = Literal["bm25", "knn"]
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Rescore(BaseModel):
+    """The second stage: the head of the fused ranking, scored by a reranker of the sidecar.
+
+    `weight` blends: the final score is weight · z(rerank) + (1 − weight) · z(fused) over the window, so 1 is the
+    rerank score alone. One half measured best without training data (docs/results.md). `timeout_s` is what the stage
+    may cost on top of retrieval; when it is spent the fused order is returned and `degraded` says so.
+    """
+
+    model_config = _FROZEN
+
+    model: str = Field(min_length=1)
+    rescore_window_size: int = Field(50, ge=1, le=10_000)
+    weight: float = Field(0.5, gt=0, le=1)
+    timeout_s: float = Field(0.3, gt=0)
+    fields: tuple[str, ...] = Field(DEFAULT_FIELDS, min_length=1)
+
+
+class SearchRequest(BaseModel):
+    """One search.
+
+    `index` may be an alias. `fields` are searched by BM25, name → boost. `filters` must all hold, for every retriever.
+    `rank_window_size` is how many candidates each retriever gives to fusion: by default max(100, from + size), so that
+    a page never asks for more than was ranked. `encode_timeout_s` bounds the query's encoding; without a vector the
+    search is lexical only.
+    """
+
+    model_config = _FROZEN | ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
+
+    index: str = Field(min_length=1)
+    query_text: str
+    query_vector: tuple[float, ...] | None = None
+    retrievers: tuple[RetrieverName, ...] = Field(("bm25", "knn"), min_length=1)
+    fields: Mapping[str, Annotated[float, Field(gt=0)]] = Field({"title": 1.0, "text": 1.0}, min_length=1)
+    vector_field: str = Field("vector", min_length=1)
+    encoder: str = Field("encoder", min_length=1)
+    encode_timeout_s: float = Field(0.3, gt=0)
+    filters: tuple[Filter, ...] = ()
+    fusion: Fusion = Rrf()
+    rescore: Rescore | None = None
+    from_: int = Field(0, ge=0, alias="from")
+    size: int = Field(10, ge=0, le=10_000)
+    rank_window_size: int = Field(0, ge=0, le=10_000, validate_default=True)
+
+    @field_validator("query_text")
+    @classmethod
+    def _has_words(cls, query_text: str) -> str:
+        if not query_text.strip():
+            raise ValueError("is empty; a search needs words to look for")
+        return query_text
+
+    @model_validator(mode="after")
+    def _window_covers_the_page(self) -> Self:
+        page_end = self.from_ + self.size
+        if self.rank_window_size == 0:
+            object.__setattr__(self, "rank_window_size", min(10_000, max(100, page_end)))
+        return self

@@ -1,0 +1,41 @@
+"""What the connector asks of a sidecar: query vectors and relevance scores, each within a time budget."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from connector.types import Encoding, RelevanceScore
+
+__all__ = ["Encoder", "Passage", "Rescorer", "Sidecar"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The text of one candidate, as a reranker reads it."""
+
+    doc_id: str
+    text: str
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors."""
+
+    async def encode(
+        self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
+    ) -> tuple[Encoding, ...]:
+        """One unit vector a text, in order. Raises SidecarError."""
+        ...
+
+
+class Rescorer(Protocol):
+    """Scores how well passages answer a query."""
+
+    async def rescore(
+        self, query_text: str, passages: Sequence[Passage], *, model: str, timeout_s: float
+    ) -> tuple[RelevanceScore, ...]:
+        """One finite score a passage, in the order of `passages`. Raises SidecarError."""
+        ...
+
+
+class Sidecar(Encoder, Rescorer, Protocol):
+    """Both faces of the sidecar."""

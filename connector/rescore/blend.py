@@ -1,0 +1,48 @@
+"""Blending: relevance scores and fused scores, made comparable, become the final order of the window. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import fsum, sqrt
+
+from connector.types import Hit, RelevanceScore
+
+__all__ = ["blend", "z_scores"]
+
+
+def blend(hits: Sequence[Hit], scores: Sequence[RelevanceScore], weight: float) -> tuple[Hit, ...]:
+    """`hits` with the first len(scores) of them reordered; the tail keeps its order below them.
+
+    The final score inside the window is weight · z(rerank) + (1 − weight) · z(fused); at weight 1 it is the rerank
+    score itself. Ties: rerank score, best retriever rank, doc_id.
+    """
+    window, tail = hits[: len(scores)], hits[len(scores) :]
+    if weight == 1:
+        finals = [each.score for each in scores]
+    else:
+        rerank_parts = z_scores([each.score for each in scores])
+        fused_parts = z_scores([hit.fused_score for hit in window])
+        finals = [weight * mine + (1 - weight) * theirs for mine, theirs in zip(rerank_parts, fused_parts, strict=True)]
+    rescored = [
+        replace(hit, score=final, rerank_score=given.score, truncated=given.truncated)
+        for hit, given, final in zip(window, scores, finals, strict=True)
+    ]
+    ordered = [*sorted(rescored, key=_order), *tail]
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1))
+
+
+def z_scores(values: Sequence[float]) -> list[float]:
+    """(value − mean) / population standard deviation; all 0 when every value is the same.
+
+    >>> z_scores([1.0, 3.0])
+    [-1.0, 1.0]
+    """
+    if not values:
+        return []
+    mean = fsum(values) / len(values)
+    deviation = sqrt(fsum((value - mean) ** 2 for value in values) / len(values))
+    return [(value - mean) / deviation if deviation else 0.0 for value in values]
+
+
+def _order(hit: Hit) -> tuple[float, float, int, str]:
+    best_rank = min(each.rank for each in hit.retrievers.values())
+    return -hit.score, -(hit.rerank_score or 0.0), best_rank, hit.doc_id

@@ -1,0 +1,120 @@
+"""HybridSearch: the whole path of a request. Encode, retrieve, fuse, rescore, page."""
+
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from connector.engines.base import Engine
+from connector.errors import EngineError, IndexMissing, SearchFailed, SidecarError
+from connector.fusion import Fused
+from connector.passages import passage_text
+from connector.request import SearchRequest
+from connector.rescore.base import Passage, Sidecar
+from connector.rescore.blend import blend
+from connector.types import Bm25Query, Degraded, Hit, KnnQuery, Query, Ranking, SearchResponse, Timings, Vector
+from index_templates import HEAVY_FIELDS
+
+__all__ = ["HybridSearch"]
+
+
+@dataclass(slots=True)
+class _Trace:
+    """What happened on the way of one search: when each stage ended, and what was left out."""
+
+    clock: list[float] = field(default_factory=lambda: [perf_counter()])
+    degraded: list[Degraded] = field(default_factory=list)
+
+    def tick(self) -> None:
+        self.clock.append(perf_counter())
+
+    def timings(self) -> Timings:
+        encode, retrieve, rescore = (1000 * (b - a) for a, b in zip(self.clock, self.clock[1:], strict=False))
+        return Timings(encode, retrieve, rescore, total_ms=1000 * (self.clock[-1] - self.clock[0]))
+
+
+class HybridSearch:
+    """Hybrid retrieval with fusion and reranking. One object serves any number of concurrent searches.
+
+    A part that fails or overruns its budget is left out and named in `SearchResponse.degraded`; only an engine that
+    gives no ranking at all is an error. Without a sidecar, requests bring their own vector and rescore nothing.
+    """
+
+    def __init__(self, engine: Engine, sidecar: Sidecar | None = None) -> None:
+        self.engine = engine
+        self.sidecar = sidecar
+
+    async def search(self, request: SearchRequest) -> SearchResponse:
+        """One page of the final ranking. Raises EngineError, or SearchFailed when every retriever failed."""
+        trace = _Trace()
+        vector = await self._encode(request, trace)
+        trace.tick()
+        fused = await self._retrieve(request, vector, trace)
+        trace.tick()
+        hits = await self._rescore(request, fused, trace)
+        trace.tick()
+        page = hits[request.from_ : request.from_ + request.size]
+        return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings())
+
+    async def _encode(self, request: SearchRequest, trace: _Trace) -> Vector | None:
+        if "knn" not in request.retrievers or request.query_vector is not None:
+            return request.query_vector
+        if self.sidecar is None:
+            raise ValueError("retriever 'knn' needs a query_vector in the request, or a sidecar that encodes the query")
+        try:
+            (encoding,) = await self.sidecar.encode(
+                [request.query_text], model=request.encoder, kind="query", timeout_s=request.encode_timeout_s
+            )
+        except SidecarError as error:
+            trace.degraded.append(Degraded("encode", error.reason, str(error)))
+            return None
+        return encoding.vector
+
+    async def _retrieve(self, request: SearchRequest, vector: Vector | None, trace: _Trace) -> tuple[Hit, ...]:
+        outcome = await self.engine.retrieve(request.index, _queries(request, vector))
+        rankings: dict[str, Ranking] = {}
+        causes: dict[str, EngineError] = {}
+        for retriever, answer in outcome.items():
+            if isinstance(answer, EngineError):
+                causes[retriever] = answer
+                trace.degraded.append(Degraded(retriever, answer.reason, str(answer)))
+            else:
+                rankings[retriever] = answer.ranking
+                if answer.warning:
+                    trace.degraded.append(Degraded(retriever, "partial", answer.warning))
+        if not rankings:
+            missing = (each for each in causes.values() if isinstance(each, IndexMissing))
+            raise next(missing, SearchFailed(causes))
+        return tuple(_hit(each) for each in request.fusion.fuse(rankings))
+
+    async def _rescore(self, request: SearchRequest, hits: tuple[Hit, ...], trace: _Trace) -> tuple[Hit, ...]:
+        rescore = request.rescore
+        if rescore is None or not hits:
+            return hits
+        if self.sidecar is None:
+            raise ValueError(f"rescore by {rescore.model!r} needs a sidecar")
+        window = hits[: rescore.rescore_window_size]
+        passages = [Passage(hit.doc_id, passage_text(hit.source, rescore.fields)) for hit in window]
+        try:
+            scores = await self.sidecar.rescore(
+                request.query_text, passages, model=rescore.model, timeout_s=rescore.timeout_s
+            )
+        except SidecarError as error:
+            trace.degraded.append(Degraded("rescore", error.reason, str(error)))
+            return hits
+        return blend(hits, scores, rescore.weight)
+
+
+def _queries(request: SearchRequest, vector: Vector | None) -> dict[str, Query]:
+    """The retrievers' queries. Without a vector the search is lexical, also when only kNN was asked for."""
+    window = request.rank_window_size
+    excludes = tuple(dict.fromkeys((*HEAVY_FIELDS, request.vector_field)))
+    queries: dict[str, Query] = {}
+    if "bm25" in request.retrievers or vector is None:
+        queries["bm25"] = Bm25Query(request.query_text, request.fields, window, request.filters, excludes)
+    if "knn" in request.retrievers and vector is not None:
+        queries["knn"] = KnnQuery(vector, request.vector_field, window, 2 * window, request.filters, excludes)
+    return queries
+
+
+def _hit(fused: Fused) -> Hit:
+    each = fused.candidate
+    return Hit(each.doc_id, each.rank, each.score, each.rank, each.score, fused.retrievers, source=each.source)

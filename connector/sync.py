@@ -1,0 +1,65 @@
+"""A thin synchronous face: the asynchronous code on an event loop in a thread of its own."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, TypeVar
+
+from typing_extensions import Self
+
+from connector.engines.connect import connect_engine
+from connector.request import SearchRequest
+from connector.rescore.client import SidecarClient
+from connector.search import HybridSearch
+from connector.types import SearchResponse
+
+__all__ = ["SyncHybridSearch"]
+
+T = TypeVar("T")
+
+
+class SyncHybridSearch:
+    """`HybridSearch` for code without an event loop; safe to share between threads.
+
+    `engine` and `sidecar` are addresses, as `connect_engine` and `SidecarClient` take them. Use it in a `with` block,
+    or call `close`.
+    """
+
+    def __init__(self, engine: str, sidecar: str | None = None) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="hybridrank-search", daemon=True)
+        self._thread.start()
+        self._sidecar = SidecarClient(sidecar) if sidecar else None
+        try:
+            self._search = HybridSearch(self._wait(connect_engine(engine)), self._sidecar)
+        except BaseException:
+            self._stop()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def search(self, request: SearchRequest) -> SearchResponse:
+        """As `HybridSearch.search`."""
+        return self._wait(self._search.search(request))
+
+    def close(self) -> None:
+        """Close the connections and end the thread."""
+        self._wait(self._search.engine.close())
+        if self._sidecar is not None:
+            self._wait(self._sidecar.close())
+        self._stop()
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

@@ -1,0 +1,218 @@
+"""The values that cross the borders of the connector: frozen, compared by value, without behaviour of their own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+__all__ = [
+    "Bm25Query",
+    "Candidate",
+    "Degraded",
+    "Document",
+    "Encoding",
+    "EngineInfo",
+    "Filter",
+    "Hit",
+    "KnnQuery",
+    "Not",
+    "Query",
+    "Range",
+    "Ranking",
+    "RelevanceScore",
+    "Retrieved",
+    "RetrieverScore",
+    "SearchResponse",
+    "Term",
+    "Terms",
+    "Timings",
+    "Vector",
+]
+
+Vector: TypeAlias = tuple[float, ...]
+Scalar: TypeAlias = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """The field holds this value, or has it among several."""
+
+    field: str
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The field holds one of these values."""
+
+    field: str
+    values: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The field lies between the bounds that are given: gte and lte include the bound, gt and lt do not."""
+
+    field: str
+    gte: float | str | None = None
+    lte: float | str | None = None
+    gt: float | str | None = None
+    lt: float | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The inner filter does not hold; a document without the field passes."""
+
+    filter: "Filter"
+
+
+Filter: TypeAlias = Term | Terms | Range | Not
+"""A small vocabulary that every engine carries out exactly, for BM25 and kNN alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A document kept for the next stage. `rank` is 1-based; `source` holds the fields it was indexed with."""
+
+    doc_id: str
+    rank: int
+    score: float
+    source: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+Ranking: TypeAlias = tuple[Candidate, ...]
+"""Candidates of one query in order: ranks 1, 2, 3 …, scores never rising, each doc_id once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """One retriever's ranking; `warning` says what it lacks (a failed shard, say) and is empty when it is whole."""
+
+    ranking: Ranking
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bm25Query:
+    """The BM25 retriever's query: `text` against `fields` (name → boost), `rank_window_size` candidates wanted.
+
+    `source_excludes` names the heavy fields that a hit need not carry.
+    """
+
+    text: str
+    fields: Mapping[str, float]
+    rank_window_size: int
+    filters: tuple[Filter, ...] = ()
+    source_excludes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnnQuery:
+    """The kNN retriever's query: the nearest `rank_window_size` documents to `vector` by cosine.
+
+    `num_candidates` bounds what an approximate index looks at on each shard; an exact engine has no use for it.
+    """
+
+    vector: Vector
+    field: str
+    rank_window_size: int
+    num_candidates: int
+    filters: tuple[Filter, ...] = ()
+    source_excludes: tuple[str, ...] = ()
+
+
+Query: TypeAlias = Bm25Query | KnnQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What an engine indexes: its id, its fields, and its vector when it has one."""
+
+    doc_id: str
+    source: Mapping[str, Any]
+    vector: Vector | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One text as a unit vector; `truncated` when the model saw only its beginning."""
+
+    vector: Vector = field(repr=False)
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RelevanceScore:
+    """What a reranker says of one candidate: higher is better, comparable within one query and one model."""
+
+    score: float
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieverScore:
+    """Where one retriever put a document, and the raw score it gave."""
+
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One document of the answer with what every stage said of it.
+
+    `score` is the last stage's: blended inside the rescore window, fused below it or when nothing was rescored.
+    `retrievers` lacks a retriever that did not find the document. `rerank_score` is None outside the window.
+    """
+
+    doc_id: str
+    rank: int
+    score: float
+    fused_rank: int
+    fused_score: float
+    retrievers: Mapping[str, RetrieverScore]
+    rerank_score: float | None = None
+    truncated: bool = False
+    source: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """A part of the answer that was skipped: which stage, a word for why, and the sentence behind it."""
+
+    stage: str  # "encode", "rescore", or the retriever's name
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Wall-clock milliseconds of each stage as this process saw them; 0 for a stage that did not run."""
+
+    encode_ms: float = 0.0
+    retrieve_ms: float = 0.0
+    rescore_ms: float = 0.0
+    total_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResponse:
+    """One page of the ranking.
+
+    `total_candidates` counts the fused ranking that pages are cut from; a page past its end is empty.
+    `degraded` is empty when every stage that was asked for ran.
+    """
+
+    hits: tuple[Hit, ...]
+    total_candidates: int
+    degraded: tuple[Degraded, ...]
+    timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """Which engine answers: "opensearch", "elasticsearch" or "embedded", its version, and what it can do."""
+
+    name: str
+    version: str
+    capabilities: frozenset[str] = frozenset()
