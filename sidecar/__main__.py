@@ -1,0 +1,74 @@
+"""`python -m sidecar`: settings → models → server; on SIGTERM turn unhealthy, finish what runs, exit 0."""
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+import structlog
+
+from sidecar import logs, registry
+from sidecar.batching.worker import Worker
+from sidecar.errors import SidecarError
+from sidecar.service import RerankService
+from sidecar.settings import Settings, load_settings
+from sidecar.transport.grpc_server import GrpcServer
+
+log = structlog.get_logger("sidecar")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read flags and environment, then serve; 0 after a clean stop, 1 when it cannot start, 2 for a wrong setting."""
+    try:
+        settings = load_settings(sys.argv[1:] if arguments is None else arguments)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return run(settings)
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code.
+
+    The first line on stdout is `hybridrank sidecar ready on HOST:PORT`, printed when every model has been loaded and
+    tried and calls are taken, so that a parent process can wait for it.
+    """
+    logs.configure(settings.log_format)
+    try:
+        return asyncio.run(serve(settings))
+    except (SidecarError, ValueError, OSError) as error:
+        print(f"the sidecar cannot start: {error}", file=sys.stderr)
+        return 1
+
+
+async def serve(settings: Settings) -> int:
+    """Load, listen, wait for the signal, drain."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if settings.exit_with_parent:
+        threading.Thread(target=_wait_for_end_of_stdin, args=(loop, stop), daemon=True).start()
+    models = await asyncio.to_thread(registry.load, settings.models)
+    worker = Worker(threads=settings.worker_threads, max_queue_tokens=settings.max_queue_tokens)
+    service = RerankService(models, worker, max_batch_tokens=settings.max_batch_tokens)
+    server = GrpcServer(service, host=settings.host, port=settings.port)
+    address = await server.start()
+    log.info("ready", address=address, models=[model.info.name for model in models], threads=settings.worker_threads)
+    print(f"hybridrank sidecar ready on {address}", flush=True)
+    await stop.wait()
+    log.info("draining", seconds=settings.drain_s)
+    drained = await server.stop(settings.drain_s)
+    worker.close()
+    log.info("stopped", drained=drained)
+    return 0
+
+
+def _wait_for_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    sys.stdin.buffer.read()
+    loop.call_soon_threadsafe(stop.set)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Every error the sidecar raises.
+
+SidecarError
+├── InvalidArgument    the request cannot be served as it is (.field)
+├── ModelNotFound      no such model (.model, .loaded)
+├── Overloaded         the queue is full (.retry_after_s)
+├── Draining           the server is on its way out
+├── BadScore           a model returned a number that is not finite
+└── BadModelFolder     a model cannot be loaded (.folder); raised at start, never by a request
+
+`transport/status.py` says what each becomes on the wire. No message repeats the text of a query or a passage.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = [
+    "BadModelFolder",
+    "BadScore",
+    "Draining",
+    "InvalidArgument",
+    "ModelNotFound",
+    "Overloaded",
+    "SidecarError",
+]
+
+
+class SidecarError(Exception):
+    """Parent of every error of this package."""
+
+
+class InvalidArgument(SidecarError):
+    """The request cannot be served as it is; `field` is its name in rerank.proto."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+
+
+class ModelNotFound(SidecarError):
+    """No loaded model has this name, name:version or alias."""
+
+    def __init__(self, model: str, loaded: Sequence[str]) -> None:
+        super().__init__(f"model {model!r} is not loaded; loaded are {', '.join(loaded)}")
+        self.model = model
+        self.loaded = tuple(loaded)
+
+
+class Overloaded(SidecarError):
+    """The queue has no room for the request; it was refused at once and nothing of it was computed."""
+
+    def __init__(self, tokens: int, queued_tokens: int, max_queue_tokens: int, retry_after_s: int) -> None:
+        super().__init__(
+            f"the queue holds {queued_tokens} of {max_queue_tokens} tokens and this request has {tokens}; "
+            f"retry in {retry_after_s} s, or send fewer or shorter passages"
+        )
+        self.retry_after_s = retry_after_s
+
+
+class Draining(SidecarError):
+    """The server finishes what runs and takes nothing new."""
+
+    def __init__(self) -> None:
+        super().__init__("the sidecar is shutting down; send the request to another one")
+
+
+class BadScore(SidecarError):
+    """A model returned a number that is not finite; a ranking must not be built on it."""
+
+
+class BadModelFolder(SidecarError):
+    """A model folder is incomplete, contradicts itself or was changed."""
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        super().__init__(f"{folder}: {problem}")
+        self.folder = folder

@@ -1,0 +1,89 @@
+"""Messages of rerank.proto ⇄ the sidecar's own types. Pure; the server's side of the wire."""
+
+from sidecar.errors import InvalidArgument
+from sidecar.protocol import rerank_pb2 as pb
+from sidecar.types import (
+    EncodeRequest,
+    EncodeResult,
+    ModelInfo,
+    Passage,
+    RerankRequest,
+    RerankResult,
+    ScoreType,
+    TextKind,
+    Timings,
+)
+
+SCORE_TYPES = {pb.SCORE_TYPE_RAW: ScoreType.RAW, pb.SCORE_TYPE_SIGMOID: ScoreType.SIGMOID}
+TEXT_KINDS = {pb.TEXT_KIND_QUERY: TextKind.QUERY, pb.TEXT_KIND_DOCUMENT: TextKind.DOCUMENT}
+
+
+def rerank_request(message: pb.RerankRequest) -> RerankRequest:
+    """Decode a request; InvalidArgument for a score type that this version does not know."""
+    options = message.options
+    if options.score_type not in SCORE_TYPES:
+        raise InvalidArgument("options.score_type", f"is {options.score_type}; known are {_known(pb.ScoreType)}")
+    return RerankRequest(
+        model=message.model,
+        query=message.query,
+        passages=tuple(Passage(candidate.id, candidate.text) for candidate in message.candidates),
+        top_k=message.top_k,
+        score_type=SCORE_TYPES[options.score_type],
+        min_score=options.min_score if options.HasField("min_score") else None,
+    )
+
+
+def rerank_response(result: RerankResult) -> pb.RerankResponse:
+    """Encode a result. Every candidate was scored, so it is complete."""
+    return pb.RerankResponse(
+        results=[
+            pb.RerankResult(
+                id=score.passage_id,
+                index=score.index,
+                relevance_score=score.relevance_score,
+                truncated=score.truncated,
+            )
+            for score in result.scores
+        ],
+        model=model(result.model),
+        timings=_timings(result.timings),
+        complete=True,
+    )
+
+
+def encode_request(message: pb.EncodeRequest) -> EncodeRequest:
+    """Decode a request; InvalidArgument for a kind of text that this version does not know."""
+    if message.kind not in TEXT_KINDS:
+        raise InvalidArgument("kind", f"is {message.kind}; known are {_known(pb.TextKind)}")
+    return EncodeRequest(message.model, tuple(message.texts), TEXT_KINDS[message.kind])
+
+
+def encode_response(result: EncodeResult) -> pb.EncodeResponse:
+    """Encode a result."""
+    return pb.EncodeResponse(
+        embeddings=[pb.Embedding(vector=one.vector, truncated=one.truncated) for one in result.embeddings],
+        model=model(result.model),
+        timings=_timings(result.timings),
+    )
+
+
+def model(info: ModelInfo) -> pb.Model:
+    """Encode what callers may know of a model."""
+    return pb.Model(
+        name=info.name,
+        version=info.version,
+        kind=info.kind,
+        digest=info.digest,
+        precision=info.precision,
+        max_tokens=info.max_tokens,
+        dimensions=info.dimensions,
+        aliases=info.aliases,
+    )
+
+
+def _timings(timings: Timings) -> pb.Timings:
+    return pb.Timings(tokenize_ms=timings.tokenize_ms, queue_ms=timings.queue_ms, compute_ms=timings.compute_ms)
+
+
+def _known(enum: type[pb.ScoreType] | type[pb.TextKind]) -> str:
+    return ", ".join(f"{name} ({number})" for name, number in enum.items())

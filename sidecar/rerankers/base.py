@@ -1,0 +1,60 @@
+"""What the service asks of a model: cut texts into inputs, then turn a batch of inputs into scores or vectors.
+
+Both steps are plain functions, called off the event loop; `score` and `embed` may be called by several threads at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sidecar.runtime.tokenizer import TokenSequence
+from sidecar.types import ModelInfo, TextKind
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A query and a passage as a reranker reads them.
+
+    A cross-encoder reads `sequence`, both in one. Late interaction reads the passage in `sequence` and `query` apart.
+    """
+
+    sequence: TokenSequence
+    query: TokenSequence | None = None
+
+    def __len__(self) -> int:
+        return len(self.sequence)
+
+
+class Reranker(Protocol):
+    """Scores how well passages answer a query.
+
+    A passage's score depends on the query and the passage alone. Where a model breaks that for batch-mates (int8 with
+    dynamic quantisation does: one scale serves the whole batch), `batches` is False and every pair is computed alone.
+    """
+
+    info: ModelInfo
+    batches: bool
+
+    def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
+        """One pair a passage, in order; `pair.sequence.truncated` where the end of the passage was cut."""
+
+    def score(self, pairs: Sequence[Pair]) -> FloatArray:
+        """(n,) raw relevance scores, higher is better."""
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors of unit length; `batches` as for rerankers."""
+
+    info: ModelInfo
+    batches: bool
+
+    def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
+        """One sequence a text, in order."""
+
+    def embed(self, sequences: Sequence[TokenSequence]) -> FloatArray:
+        """(n, dimensions) unit rows."""

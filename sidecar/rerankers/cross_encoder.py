@@ -1,0 +1,26 @@
+"""A cross-encoder: query and passage go through the model together, and its head returns one logit."""
+
+from collections.abc import Sequence
+
+from sidecar.rerankers.base import FloatArray, Pair
+from sidecar.runtime.model_folder import ModelFolder
+from sidecar.runtime.onnx_session import OnnxSession
+from sidecar.runtime.tokenizer import TextTokenizer
+
+
+class CrossEncoderReranker:
+    """Relevance scores are logits: unbounded, comparable within one query."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self.info = folder.info
+        self.batches = folder.toml.precision == "fp32"
+        self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", folder.toml.max_tokens)
+        self._session = OnnxSession(folder.path / "model.onnx", "logits", self._tokenizer.padding_id)
+
+    def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
+        """`[CLS] query [SEP] passage [SEP]`; the passage is cut, the query only beyond half of the context."""
+        return [Pair(sequence) for sequence in self._tokenizer.pairs(query, passages)]
+
+    def score(self, pairs: Sequence[Pair]) -> FloatArray:
+        """(n,) logits."""
+        return self._session.run([pair.sequence for pair in pairs])[:, 0]

@@ -1,0 +1,44 @@
+"""A dense encoder: one unit vector a text; its token rows also serve late interaction."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sidecar.rerankers.base import FloatArray
+from sidecar.runtime.maxsim import unit_rows
+from sidecar.runtime.model_folder import EncoderToml, ModelFolder
+from sidecar.runtime.onnx_session import OnnxSession
+from sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
+from sidecar.types import TextKind
+
+
+class DenseEncoder:
+    """Vectors are compared by cosine; being of unit length, by their dot product."""
+
+    def __init__(self, folder: ModelFolder, toml: EncoderToml) -> None:
+        self.info = folder.info
+        self.batches = toml.precision == "fp32"
+        self._toml = toml
+        self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", toml.max_tokens)
+        self._session = OnnxSession(folder.path / "model.onnx", "last_hidden_state", self._tokenizer.padding_id)
+
+    def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
+        """`[CLS] prefix text [SEP]`, with the prefix that the model was trained to read before this kind of text."""
+        prefix = self._toml.query_prefix if kind is TextKind.QUERY else self._toml.document_prefix
+        return self._tokenizer.singles([prefix + text for text in texts])
+
+    def embed(self, sequences: Sequence[TokenSequence]) -> FloatArray:
+        """(n, dimensions) unit rows: the mean over a text's tokens, special ones included, or its [CLS] row."""
+        hidden = self._session.run(sequences)
+        if self._toml.pooling == "cls":
+            return unit_rows(hidden[:, 0])
+        rows = [rows[: len(sequence)].mean(axis=0) for rows, sequence in zip(hidden, sequences, strict=True)]
+        return unit_rows(np.stack(rows))
+
+    def token_rows(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
+        """For each text (tokens, dimensions): a unit row for each of its own tokens, without special ones."""
+        hidden = self._session.run(sequences)
+        return [
+            unit_rows(rows[: len(sequence)][~np.array(sequence.special)])
+            for rows, sequence in zip(hidden, sequences, strict=True)
+        ]

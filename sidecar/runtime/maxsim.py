@@ -1,0 +1,44 @@
+"""Late-interaction scores with NumPy, over passages of different lengths without any padding."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def maxsim(query: FloatArray, passages: Sequence[FloatArray]) -> FloatArray:
+    """For each passage, the mean over query tokens of the best cosine among its tokens.
+
+    Late interaction as in Khattab & Zaharia, SIGIR 2020, with the mean in place of their sum, so that scores of short
+    and long queries share a range.
+
+    query (q, d), q >= 1, and each passage (p_i, d) hold unit rows. Returns (n,) in [-1, 1], and -inf for a passage
+    without tokens. A passage's score depends on nothing but itself and the query: no row is padding, and the maximum
+    starts at -inf, so that all-negative cosines keep their sign.
+
+    >>> query = np.eye(2, dtype=np.float32)
+    >>> maxsim(query, [query, query[:1], -query[:1], query[:0]]).tolist()
+    [1.0, 0.5, -0.5, -inf]
+    """
+    scores = np.full(len(passages), -np.inf, dtype=np.float32)
+    lengths = np.array([len(passage) for passage in passages], dtype=np.intp)
+    filled = np.flatnonzero(lengths)
+    if filled.size == 0:
+        return scores
+    starts = np.concatenate(([0], np.cumsum(lengths[filled])[:-1]))
+    cosines = query.astype(np.float32) @ np.concatenate([passages[i] for i in filled.tolist()]).astype(np.float32).T
+    best = np.maximum.reduceat(cosines, starts, axis=1)
+    scores[filled] = best.mean(axis=0)
+    return scores
+
+
+def unit_rows(rows: FloatArray) -> FloatArray:
+    """`rows` (n, d), each divided by its length; a row of zeros stays as it is.
+
+    >>> unit_rows(np.array([[3, 4], [0, 0]], dtype=np.float32)).round(1).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)

@@ -1,0 +1,140 @@
+"""Reads, verifies and writes a model folder: model.onnx, tokenizer.json, and model.toml which says what they are."""
+
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sidecar.errors import BadModelFolder
+from sidecar.types import ModelInfo
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["CrossEncoderToml", "EncoderToml", "ModelFolder", "digest_of", "find_model_folders", "read", "write"]
+
+FILES = ("model.onnx", "tokenizer.json")
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _ModelToml(BaseModel):
+    """What model.toml says of any model. `version` changes when the weights do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Text
+    version: Text
+    aliases: tuple[Text, ...] = ()
+    precision: Literal["fp32", "int8"]
+    max_tokens: Annotated[int, Field(ge=8)]  # special tokens included
+    licence: Text
+    digest: str = ""
+
+
+class EncoderToml(_ModelToml):
+    """An encoder: how its token rows become a vector, and what it wants to read before each kind of text."""
+
+    kind: Literal["encoder"] = "encoder"
+    pooling: Literal["mean", "cls"]
+    dimensions: Annotated[int, Field(ge=1)]
+    query_prefix: str = ""
+    document_prefix: str = ""
+
+
+class CrossEncoderToml(_ModelToml):
+    """A cross-encoder: its head returns one unbounded logit a pair."""
+
+    kind: Literal["cross-encoder"] = "cross-encoder"
+    head: Literal["logit"] = "logit"
+
+
+ModelToml = EncoderToml | CrossEncoderToml
+TOMLS: dict[str, type[EncoderToml] | type[CrossEncoderToml]] = {
+    "encoder": EncoderToml,
+    "cross-encoder": CrossEncoderToml,
+}
+IN_DIGEST = frozenset({"kind", "precision", "max_tokens", "pooling", "head", "query_prefix", "document_prefix"})
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder that was read and verified."""
+
+    path: Path
+    toml: ModelToml
+
+    @property
+    def info(self) -> ModelInfo:
+        """What callers may know."""
+        toml = self.toml
+        return ModelInfo(
+            name=toml.name,
+            version=toml.version,
+            kind=toml.kind,
+            digest=toml.digest,
+            precision=toml.precision,
+            max_tokens=toml.max_tokens,
+            dimensions=toml.dimensions if isinstance(toml, EncoderToml) else 0,
+            aliases=toml.aliases,
+        )
+
+
+def find_model_folders(path: Path) -> list[Path]:
+    """`path` itself when it holds a model.toml, otherwise the folders in it that do, by name."""
+    if (path / "model.toml").is_file():
+        return [path]
+    found = sorted(toml.parent for toml in path.glob("*/model.toml"))
+    if not found:
+        raise BadModelFolder(path, "no model.toml here, nor in a folder below; `hybridrank model export` makes one")
+    return found
+
+
+def read(folder: Path) -> ModelFolder:
+    """Read model.toml and compare its digest with the files; BadModelFolder says what is wrong with it."""
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise BadModelFolder(folder, f"{name} is missing")
+    try:
+        fields = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadModelFolder(folder, f"model.toml cannot be read: {error}") from error
+    kind = fields.get("kind")
+    if kind not in TOMLS:
+        raise BadModelFolder(folder, f"model.toml: kind is {kind!r}; it must be one of {', '.join(TOMLS)}")
+    try:
+        toml = TOMLS[kind].model_validate(fields)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise BadModelFolder(folder, f"model.toml: {problems}") from error
+    digest = digest_of(folder, toml)
+    if digest != toml.digest:
+        raise BadModelFolder(
+            folder,
+            f"the files have digest {digest} but model.toml says {toml.digest or 'nothing'}; fetch the model again, "
+            "or write the new digest and a new version there if the change was meant",
+        )
+    return ModelFolder(folder, toml)
+
+
+def write(folder: Path, toml: ModelToml) -> ModelFolder:
+    """Write model.toml, with the digest of the files that are already in `folder`."""
+    complete = toml.model_copy(update={"digest": digest_of(folder, toml)})
+    # JSON strings, numbers and arrays of strings are TOML as well.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in complete.model_dump().items()]
+    (folder / "model.toml").write_text("\n".join(sorted(lines)) + "\n", encoding="utf-8")
+    return ModelFolder(folder, complete)
+
+
+def digest_of(folder: Path, toml: ModelToml) -> str:
+    """SHA-256 over the digests of model.onnx and tokenizer.json and over the fields that decide the output."""
+    whole = hashlib.sha256()
+    for name in FILES:
+        whole.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    whole.update(json.dumps(toml.model_dump(include=set(IN_DIGEST)), sort_keys=True).encode())
+    return whole.hexdigest()

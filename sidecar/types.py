@@ -1,0 +1,123 @@
+"""The values that pass through the sidecar: frozen, compared by value, without behaviour of their own."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = [
+    "Embedding",
+    "EncodeRequest",
+    "EncodeResult",
+    "ModelInfo",
+    "Passage",
+    "RelevanceScore",
+    "RerankRequest",
+    "RerankResult",
+    "ScoreType",
+    "TextKind",
+    "Timings",
+]
+
+
+class ScoreType(Enum):
+    """RAW is what the model returns; SIGMOID is 1 / (1 + exp(-raw)), in (0, 1)."""
+
+    RAW = "raw"
+    SIGMOID = "sigmoid"
+
+
+class TextKind(Enum):
+    """What a text is to an encoder; some models were trained with a different prefix for each."""
+
+    QUERY = "query"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text to score. `passage_id` is the caller's and may repeat."""
+
+    passage_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RerankRequest:
+    """One query and the passages to score for it; `top_k` 0 returns all of them."""
+
+    model: str
+    query: str
+    passages: tuple[Passage, ...]
+    top_k: int = 0
+    score_type: ScoreType = ScoreType.RAW
+    min_score: float | None = None
+
+
+@dataclass(frozen=True)
+class RelevanceScore:
+    """How well the passage at `index` (0-based, in the request) answers the query: higher is better, always finite.
+
+    `truncated` says that the model saw only the beginning of the passage.
+    """
+
+    passage_id: str
+    index: int
+    relevance_score: float
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Where the time of a request went, in milliseconds; `compute_ms` runs from the first batch to the last."""
+
+    tokenize_ms: float
+    queue_ms: float
+    compute_ms: float
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What callers may know of a model. `digest` is the SHA-256 over everything that decides its output."""
+
+    name: str
+    version: str
+    kind: str
+    digest: str
+    precision: str
+    max_tokens: int
+    dimensions: int = 0
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RerankResult:
+    """Scores, best first; equal scores keep the order of the request."""
+
+    scores: tuple[RelevanceScore, ...]
+    model: ModelInfo
+    timings: Timings
+
+
+@dataclass(frozen=True)
+class EncodeRequest:
+    """Texts to turn into vectors."""
+
+    model: str
+    texts: tuple[str, ...]
+    kind: TextKind = TextKind.QUERY
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A vector of unit length, and whether the model saw only the beginning of the text."""
+
+    vector: tuple[float, ...]
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class EncodeResult:
+    """One embedding a text, in the order of the request."""
+
+    embeddings: tuple[Embedding, ...]
+    model: ModelInfo
+    timings: Timings
