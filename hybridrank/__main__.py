@@ -1,1 +1,60 @@
-def main() -> None: ...
+"""The command line. Exit codes: 0 done, 1 failed (the reason on stderr), 2 wrong usage."""
+
+import sys
+from importlib.metadata import version
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from connector import ConnectorError
+from hybridrank.demo import demo
+from hybridrank.doctor import doctor
+from hybridrank.engine import app as engine
+from hybridrank.evaluate import evaluate
+from hybridrank.index import index
+from hybridrank.model import app as model
+from hybridrank.search import search
+from hybridrank.serve import serve
+from hybridrank.sidecar_process import SidecarNotStarted
+from local_engines.errors import LocalEngineError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="hybridrank",
+    help="Hybrid retrieval with fusion and reranking for OpenSearch and Elasticsearch, without a server plugin.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for command in (demo, serve, index, search, evaluate, doctor):
+    app.command()(command)
+app.add_typer(engine, name="engine")
+app.add_typer(model, name="model")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(version("hybridrank"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Hybrid retrieval with fusion and reranking for OpenSearch and Elasticsearch, without a server plugin."""
+
+
+def main() -> None:
+    """Run a command; an error that says what to do is shown as a sentence, any other as a traceback."""
+    try:
+        app()
+    except (ConnectorError, LocalEngineError, SidecarNotStarted, ImportError, OSError, ValidationError) as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -33,7 +33,8 @@ class Engine(Protocol):
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
         """One ranking a query, in one round trip; a query that failed gets its error in place of a ranking.
 
-        Rankings hold at most `rank_window_size` candidates over all shards, equal scores in doc_id order.
+        Rankings hold at most `rank_window_size` candidates over all shards, equal scores in doc_id order. Which of
+        several equal scores make it into a full window is the engine's choice.
         Raises EngineError when the engine as a whole did not answer.
         """
         ...

@@ -15,6 +15,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 def passing(filters: Sequence[Filter], sources: Sequence[Mapping[str, Any]]) -> Mask:
     """Shape (n,): True where every filter holds for the document."""
+    if not filters:
+        return np.ones(len(sources), dtype=np.bool_)
     return np.fromiter((all(_holds(each, source) for each in filters) for source in sources), dtype=np.bool_)
 
 

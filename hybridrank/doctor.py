@@ -1,0 +1,124 @@
+"""`hybridrank doctor`: what is reachable, what it can do, and what to do about what is not."""
+
+import asyncio
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from connector import ConnectorError, connect_engine
+from hybridrank.options import EngineOption, JsonOption, SidecarOption
+from hybridrank.session import open_sidecar
+from local_engines.errors import LocalEngineError
+from local_engines.jdk import find_jdk
+
+__all__ = ["doctor"]
+
+_EXTRAS = {
+    "opensearch": "opensearch-py",
+    "elasticsearch": "elasticsearch",
+    "embedded": "tantivy",
+    "sidecar": "onnxruntime",
+    "eval": "ir-measures",
+    "engines": "jgo",
+    "train": "torch",
+}
+_OPTIONAL = {"train", "engines"}
+
+out = Console(highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `advice` says what to do when it is not ok."""
+
+    subject: str
+    state: Literal["ok", "note", "problem"]
+    detail: str
+    advice: str = ""
+
+
+def doctor(engine: EngineOption = "", sidecar: SidecarOption = "auto", as_json: JsonOption = False) -> None:
+    """Look at everything a search needs. Exit code 1 when something is broken.
+
+    Examples:
+    hybridrank doctor
+    hybridrank doctor --engine https://admin:secret@localhost:9200 --sidecar localhost:50051
+    """
+    findings = [_python(), *_packages(), _jdk(), *asyncio.run(_services(engine, sidecar))]
+    if as_json:
+        print(json.dumps([asdict(each) for each in findings]))
+    else:
+        for each in findings:
+            mark = {"ok": "[green]ok[/]     ", "note": "[yellow]note[/]   ", "problem": "[red]problem[/]"}[each.state]
+            out.print(f"{mark} [bold]{escape(each.subject)}[/]: {escape(each.detail)}")
+            if each.advice:
+                out.print(f"        → {escape(each.advice)}")
+    if any(each.state == "problem" for each in findings):
+        raise typer.Exit(1)
+
+
+def _python() -> Finding:
+    return Finding("python", "ok", f"{platform.python_version()} on {platform.machine()}")
+
+
+def _packages() -> list[Finding]:
+    findings = []
+    for extra, package in _EXTRAS.items():
+        try:
+            findings.append(Finding(f"extra {extra}", "ok", f"{package} {version(package)}"))
+        except PackageNotFoundError:
+            findings.append(
+                Finding(f"extra {extra}", "note", f"{package} is not installed", f"pip install 'hybridrank[{extra}]'")
+            )
+    return findings
+
+
+def _jdk() -> Finding:
+    try:
+        jdk = find_jdk()
+    except LocalEngineError as error:
+        return Finding("jdk", "note", str(error), "needed only by `hybridrank engine start`")
+    return Finding("jdk", "ok", f"{jdk.version} at {jdk.home}")
+
+
+async def _services(engine: str, sidecar: str) -> list[Finding]:
+    findings = [await _engine(engine)] if engine else [Finding("engine", "note", "none given", "--engine ADDRESS")]
+    try:
+        async with open_sidecar(sidecar) as client:
+            models = await client.models()
+    except (ConnectorError, RuntimeError) as error:
+        findings.append(Finding("sidecar", "problem", str(error), "start one with `hybridrank serve`"))
+    else:
+        findings.extend(
+            Finding(
+                f"model {each.name}:{each.version}", "ok", f"{each.kind}, {each.precision}, {', '.join(each.aliases)}"
+            )
+            for each in models
+        )
+    return findings
+
+
+async def _engine(address: str) -> Finding:
+    try:
+        engine = await connect_engine(address)
+        try:
+            info = await engine.info()
+        finally:
+            await engine.close()
+    except ConnectorError as error:
+        return Finding("engine", "problem", str(error), "check the address, and that the engine runs")
+    subject, detail = f"engine {info.name}", f"{info.version}, {', '.join(sorted(info.capabilities)) or 'plain'}"
+    if "english" not in info.capabilities:
+        return Finding(
+            subject,
+            "note",
+            f"{detail}; no English analysis here",
+            "words are matched as they stand; install the server's analysis module for stems and stop words",
+        )
+    return Finding(subject, "ok", detail)

@@ -1,0 +1,110 @@
+"""`hybridrank index`: a folder of documents into an index, with vectors, resumable."""
+
+import asyncio
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from connector import connect_engine
+from connector.indexing import IndexingReport, index_documents
+from connector.vector_cache import VectorCache
+from evaluation.collections import BadLine, BeirFolder
+from hybridrank.options import EngineOption, IndexOption, JsonOption, SidecarOption, cache_folder
+from hybridrank.session import default_engine, open_sidecar
+from index_templates import IndexDefinition
+
+__all__ = ["index", "index_collection"]
+
+_SHOWN = 20  # bad lines and rejected documents listed before "and N more"
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def index(
+    collection: Annotated[
+        Path, typer.Option("--collection", help="Folder with corpus.jsonl or corpus.jsonl.gz.", show_default=False)
+    ],
+    index: IndexOption,
+    engine: EngineOption = "",
+    sidecar: SidecarOption = "auto",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change in the engine; change nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Index a collection: every document is encoded once and written in batches.
+
+    Run it again after an interruption, or when documents changed: what is there and unchanged is skipped.
+
+    Examples:
+    hybridrank index --collection ./docs --index docs
+    hybridrank index --collection ./docs --index docs --engine http://localhost:9200 --dry-run
+    """
+    bad_lines: list[BadLine] = []
+    folder = BeirFolder(collection, report=bad_lines.append)
+    if dry_run:
+        changes = asyncio.run(_plan(engine or default_engine(), index, sidecar))
+        print(json.dumps(changes) if as_json else "\n".join(changes) or "nothing would change")
+        return
+    report = asyncio.run(index_collection(folder, index, engine or default_engine(), sidecar))
+    if as_json:
+        print(json.dumps(asdict(report) | {"bad_lines": [str(each) for each in bad_lines]}))
+    else:
+        out.print(
+            f"{index}: {report.indexed} documents written ({report.encoded} encoded), {report.unchanged} unchanged,"
+            f" {len(bad_lines)} bad lines, {len(report.rejected)} rejected; the index holds {report.total_in_index}"
+        )
+    _list("bad line", [str(each) for each in bad_lines])
+    _list("rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])
+    if report.rejected:
+        raise typer.Exit(1)
+
+
+async def index_collection(folder: BeirFolder, name: str, engine: str, sidecar: str) -> IndexingReport:
+    """Index a folder with a progress bar on stderr."""
+    total = sum(1 for _ in BeirFolder(folder.folder, report=lambda _line: None).documents())
+    target = await connect_engine(engine)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    try:
+        async with open_sidecar(sidecar) as client:
+            with Progress(*columns, console=err) as progress:
+                task = progress.add_task(f"indexing {folder.name}", total=total)
+                return await index_documents(
+                    target,
+                    client,
+                    name,
+                    folder.documents(),
+                    cache=VectorCache(cache_folder() / "vectors.sqlite3"),
+                    on_progress=lambda count: progress.advance(task, count),
+                )
+    finally:
+        await target.close()
+
+
+async def _plan(engine: str, name: str, sidecar: str) -> tuple[str, ...]:
+    target = await connect_engine(engine)
+    try:
+        async with open_sidecar(sidecar) as client:
+            dimensions = next(each.dimensions for each in await client.models() if "encoder" in each.aliases)
+        return await target.plan_index(name, IndexDefinition(dimensions))
+    finally:
+        await target.close()
+
+
+def _list(label: str, lines: list[str]) -> None:
+    for line in lines[:_SHOWN]:
+        err.print(f"{label}: {line}", markup=False)
+    if len(lines) > _SHOWN:
+        err.print(f"and {len(lines) - _SHOWN} more", markup=False)

@@ -1,0 +1,30 @@
+"""Options that several commands share, and where the caches are."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["EngineOption", "IndexOption", "JsonOption", "SidecarOption", "cache_folder"]
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/hybridrank`, or `~/.cache/hybridrank`: whatever is in it can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hybridrank"
+
+
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        envvar="HYBRIDRANK_ENGINE",
+        help="embedded:PATH, or http(s)://[USER:PASSWORD@]HOST:PORT of a cluster.",
+    ),
+]
+IndexOption = Annotated[str, typer.Option("--index", help="Name of the index, or of an alias.")]
+SidecarOption = Annotated[
+    str,
+    typer.Option("--sidecar", envvar="HYBRIDRANK_SIDECAR", help="HOST:PORT, or auto to start one for this command."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]

@@ -1,0 +1,110 @@
+"""`hybridrank search`: one search, as a person or a program wants to see it."""
+
+import asyncio
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from connector import Hit, Rescore, SearchRequest, SearchResponse
+from hybridrank.filters import SYNTAX, parse
+from hybridrank.options import EngineOption, IndexOption, JsonOption, SidecarOption
+from hybridrank.session import open_search
+
+__all__ = ["search"]
+
+_SNIPPET = 160  # characters of a document's text below its title
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def search(
+    query_text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for.", show_default=False)],
+    index: IndexOption,
+    engine: EngineOption = "",
+    sidecar: SidecarOption = "auto",
+    rerank: Annotated[
+        str, typer.Option(metavar="MODEL|none", help="Reranker for the head of the ranking: colbert, cross-encoder …")
+    ] = "colbert",
+    weight: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the reranker in the final score.")] = 0.5,
+    window: Annotated[int, typer.Option(min=1, help="How many documents the reranker scores.")] = 50,
+    budget_ms: Annotated[
+        int, typer.Option(min=1, help="What reranking may cost before the fused order is shown.")
+    ] = 2000,
+    filters: Annotated[list[str] | None, typer.Option("--filter", help=f"{SYNTAX}. May be repeated: all hold.")] = None,
+    from_: Annotated[int, typer.Option("--from", min=0, help="How many hits to skip.")] = 0,
+    size: Annotated[int, typer.Option(min=0, help="How many hits to show.")] = 10,
+    explain: Annotated[bool, typer.Option(help="Show rank and score of every stage.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Search an index: BM25 and kNN in one round trip, fused, reranked.
+
+    Examples:
+    hybridrank search "undo the last commit" --index docs
+    hybridrank search "parse a date" --index docs --engine http://localhost:9200 --filter "kind=function" --explain
+    """
+    try:
+        request = SearchRequest(
+            index=index,
+            query_text=query_text,
+            filters=tuple(parse(each) for each in filters or ()),
+            rescore=None
+            if rerank == "none"
+            else Rescore(model=rerank, weight=weight, rescore_window_size=window, timeout_s=budget_ms / 1000),
+            from_=from_,
+            size=size,
+        )
+    except ValidationError as error:
+        raise typer.BadParameter("; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())) from error
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    response = asyncio.run(_search(request, engine, sidecar))
+    if as_json:
+        print(json.dumps(asdict(response), ensure_ascii=False))
+    else:
+        _show(response, explain=explain)
+
+
+async def _search(request: SearchRequest, engine: str, sidecar: str) -> SearchResponse:
+    async with open_search(engine, sidecar) as (hybrid, _):
+        return await hybrid.search(request)
+
+
+def _show(response: SearchResponse, *, explain: bool) -> None:
+    for each in response.degraded:
+        err.print(f"degraded: {each.stage} was left out ({each.reason}): {each.detail}", markup=False)
+    if not response.hits:
+        out.print("no hits" if not response.total_candidates else "this page is past the end of the ranking")
+    table = Table(box=None, show_header=explain, pad_edge=False)
+    table.add_column("#", justify="right", style="bold")
+    table.add_column("document")
+    if explain:
+        for name in ("bm25", "knn", "fused", "rerank", "score"):
+            table.add_column(name, justify="right")
+    for hit in response.hits:
+        title = str(hit.source.get("title") or hit.doc_id)
+        text = " ".join(str(hit.source.get("text", "")).split())[:_SNIPPET]
+        table.add_row(
+            str(hit.rank),
+            f"{escape(title)} [dim]{escape(hit.doc_id)}\n{escape(text)}[/]",
+            *(_stages(hit) if explain else ()),
+        )
+    out.print(table)
+    timings = response.timings
+    out.print(
+        f"[dim]{response.total_candidates} candidates · encode {timings.encode_ms:.0f} ms · retrieve"
+        f" {timings.retrieve_ms:.0f} ms · rescore {timings.rescore_ms:.0f} ms[/]"
+    )
+
+
+def _stages(hit: Hit) -> tuple[str, ...]:
+    found = (hit.retrievers.get(name) for name in ("bm25", "knn"))
+    by_retriever = (f"{each.rank} [dim]{each.score:.3f}[/]" if each else "[dim]–[/]" for each in found)
+    rerank = "[dim]–[/]" if hit.rerank_score is None else f"{hit.rerank_score:.3f}"
+    return (*by_retriever, f"{hit.fused_rank} [dim]{hit.fused_score:.4f}[/]", rerank, f"{hit.score:.3f}")

@@ -1,0 +1,39 @@
+"""What a command works with: an engine, and a sidecar that is there already or lives as long as the command."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from connector import HybridSearch, SidecarClient, connect_engine
+from connector.engines.base import Engine
+from hybridrank.options import cache_folder
+from hybridrank.sidecar_process import sidecar_process
+
+__all__ = ["default_engine", "open_search", "open_sidecar"]
+
+
+def default_engine() -> str:
+    """The address of the embedded engine in the cache folder."""
+    return f"embedded:{cache_folder() / 'indices'}"
+
+
+@asynccontextmanager
+async def open_sidecar(address: str) -> AsyncIterator[SidecarClient]:
+    """A client of the sidecar at `address`; "auto" starts one with the shipped models and stops it at the end."""
+    async with AsyncExitStack() as stack:
+        if address == "auto":
+            process = sidecar_process()
+            address = (await asyncio.to_thread(process.__enter__)).address
+            stack.push_async_callback(asyncio.to_thread, process.__exit__, None, None, None)
+        yield await stack.enter_async_context(SidecarClient(address))
+
+
+@asynccontextmanager
+async def open_search(engine: Engine | str, sidecar: str) -> AsyncIterator[tuple[HybridSearch, SidecarClient]]:
+    """A HybridSearch over both, and the sidecar's client for encoding documents."""
+    async with AsyncExitStack() as stack:
+        if isinstance(engine, str):
+            engine = await connect_engine(engine or default_engine())
+            stack.push_async_callback(engine.close)
+        client = await stack.enter_async_context(open_sidecar(sidecar))
+        yield HybridSearch(engine, client), client

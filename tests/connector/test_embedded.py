@@ -1,0 +1,38 @@
+import shutil
+
+import pytest
+
+from connector.engines.embedded import EmbeddedEngine
+from connector.errors import EngineError
+from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids
+
+
+class TestEmbeddedEngine(EngineContract):
+    @pytest.fixture
+    def engine(self, tmp_path):
+        return EmbeddedEngine(tmp_path)
+
+    @pytest.fixture
+    def index(self):
+        return "passages"
+
+    async def test_another_process_finds_what_was_written(self, filled, index):
+        later = EmbeddedEngine(filled.path)
+        assert ids(await self.one(later, index, bm25("soup"))) == ["soup"]
+
+    async def test_a_crash_before_the_refresh_loses_nothing(self, filled, index):
+        """Documents are safe once index_documents returns: the tantivy index is derived from them."""
+        for derived in (filled.path / index).glob("tantivy-*"):
+            shutil.rmtree(derived)
+        later = EmbeddedEngine(filled.path)
+        assert ids(await self.one(later, index, bm25("soup"))) == ["soup"]
+
+    async def test_what_is_written_is_not_searched_before_the_refresh(self, filled, index):
+        await self.one(filled, index, bm25("soup"))
+        await filled.index_documents(index, [PASSAGES[0]])
+        assert ids(await self.one(filled, index, bm25("soup"))) == ["soup"]
+
+    @pytest.mark.parametrize("name", ["", "../up", ".hidden"])
+    async def test_a_name_that_is_no_folder_name_is_refused(self, engine, name):
+        with pytest.raises(EngineError, match="names a folder"):
+            await engine.create_index(name, DEFINITION)

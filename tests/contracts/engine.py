@@ -1,0 +1,197 @@
+"""What every Engine does. Subclass EngineContract and provide `engine` and `index` fixtures."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from connector.engines.base import Engine
+from connector.errors import EngineError, IndexMissing
+from connector.types import Bm25Query, Document, KnnQuery, Not, Range, Ranking, Retrieved, Term, Terms
+from index_templates import IndexDefinition
+
+DEFINITION = IndexDefinition(dimensions=3)
+
+
+def _passage(doc_id, title, text, vector=None, **fields) -> Document:
+    return Document(doc_id, {"title": title, "text": text, **fields}, vector)
+
+
+PASSAGES = [
+    _passage("tea", "Green tea", "Leaves in hot water.", (1.0, 0.0, 0.0), kind="drink", price=3),
+    _passage("chai", "Chai", "Tea with milk and spices.", (0.8, 0.6, 0.0), kind="drink", price=5),
+    _passage("soup", "Soup", "Vegetables in hot water.", (0.0, 1.0, 0.0), kind="food", price=7),
+    _passage("cake", "Cake", "Flour, eggs and sugar.", (0.0, 0.0, 1.0), kind="food", price=4),
+    _passage("note", "A note on tea", "No vector here.", kind="note"),
+]
+
+FIELDS = {"title": 1.0, "text": 1.0}
+
+
+def bm25(text: str, *, window: int = 10, filters=()) -> Bm25Query:
+    return Bm25Query(text, FIELDS, window, tuple(filters), ("vector",))
+
+
+def knn(*vector: float, window: int = 10, filters=()) -> KnnQuery:
+    return KnnQuery(vector, "vector", window, 2 * window, tuple(filters), ("vector",))
+
+
+def ids(ranking: Ranking) -> list[str]:
+    return [candidate.doc_id for candidate in ranking]
+
+
+class EngineContract:
+    """Each test gets `index`, freshly made and holding PASSAGES."""
+
+    @pytest.fixture
+    async def filled(self, engine: Engine, index: str):
+        assert await engine.create_index(index, DEFINITION)
+        report = await engine.index_documents(index, PASSAGES)
+        assert (report.indexed, report.rejected) == (len(PASSAGES), ())
+        assert await engine.refresh(index) == len(PASSAGES)
+        yield engine
+        await engine.delete_index(index)
+
+    async def one(self, engine: Engine, index: str, query) -> Ranking:
+        answer = (await engine.retrieve(index, {"it": query}))["it"]
+        if isinstance(answer, EngineError):
+            raise answer
+        assert isinstance(answer, Retrieved)
+        assert answer.warning == ""
+        return answer.ranking
+
+    async def test_bm25_finds_words_in_every_field(self, filled, index):
+        assert set(ids(await self.one(filled, index, bm25("tea")))) == {"tea", "chai", "note"}
+
+    async def test_ranks_are_one_based_and_scores_never_rise(self, filled, index):
+        ranking = await self.one(filled, index, bm25("hot tea"))
+        assert [each.rank for each in ranking] == list(range(1, len(ranking) + 1))
+        assert [each.score for each in ranking] == sorted((each.score for each in ranking), reverse=True)
+
+    async def test_bm25_has_k1_and_b_of_lucene(self, filled, index):
+        """Worked example: 'spices' stands once, in the text of one document of five, which is 3 or 5 words long."""
+        (chai,) = await self.one(filled, index, bm25("spices"))
+        idf = math.log(1 + (5 - 1 + 0.5) / (1 + 0.5))
+        with_stop_words_dropped = {"chai": 3, "mean": (3 + 3 + 3 + 3 + 2) / 5}  # tea milk spices; leaves hot water; …
+        as_they_stand = {"chai": 5, "mean": (4 + 5 + 4 + 4 + 3) / 5}
+        expected = [
+            idf / (1 + 1.2 * (1 - 0.75 + 0.75 * lengths["chai"] / lengths["mean"]))
+            for lengths in (with_stop_words_dropped, as_they_stand)
+        ]
+        # tantivy keeps Lucene's older factor k1 + 1 = 2.2 in front, which changes no order.
+        assert any(chai.score == pytest.approx(factor * each, rel=1e-3) for each in expected for factor in (1, 2.2))
+
+    async def test_knn_orders_by_cosine(self, filled, index):
+        ranking = await self.one(filled, index, knn(1.0, 0.1, 0.0, window=3))
+        assert ids(ranking) == ["tea", "chai", "soup"]
+        cosine = 1 / math.hypot(1, 0.1)
+        assert ranking[0].score == pytest.approx((1 + cosine) / 2, abs=1e-6)
+
+    async def test_knn_leaves_out_documents_without_a_vector(self, filled, index):
+        assert set(ids(await self.one(filled, index, knn(1.0, 1.0, 1.0)))) == {"tea", "chai", "soup", "cake"}
+
+    async def test_the_length_of_a_query_vector_does_not_matter(self, filled, index):
+        short = await self.one(filled, index, knn(0.5, 0.25, 0.125))
+        long = await self.one(filled, index, knn(8.0, 4.0, 2.0))
+        assert [(each.doc_id, pytest.approx(each.score, abs=1e-6)) for each in short] == [
+            (each.doc_id, each.score) for each in long
+        ]
+
+    @pytest.mark.parametrize(
+        ("filters", "passing"),
+        [
+            ([Term("kind", "drink")], {"tea", "chai"}),
+            ([Terms("kind", ("food", "note"))], {"soup", "cake", "note"}),
+            ([Range("price", gte=4, lt=7)], {"chai", "cake"}),
+            ([Range("price", gt=3), Term("kind", "drink")], {"chai"}),
+            ([Not(Term("kind", "food"))], {"tea", "chai", "note"}),
+            ([Not(Range("price", lte=5))], {"soup", "note"}),
+        ],
+        ids=str,
+    )
+    async def test_a_filter_applies_to_bm25_and_knn_alike(self, filled, index, filters, passing):
+        everything = "tea water milk spices vegetables flour vector"
+        assert set(ids(await self.one(filled, index, bm25(everything, filters=filters)))) == passing
+        found = set(ids(await self.one(filled, index, knn(1.0, 1.0, 1.0, filters=filters))))
+        assert found == passing - {"note"}  # it has no vector
+
+    async def test_a_filter_fills_the_window_with_documents_that_pass(self, filled, index):
+        only_food = [Term("kind", "food")]
+        assert ids(await self.one(filled, index, knn(1.0, 0.0, 0.0, window=1, filters=only_food))) in (
+            ["soup"],
+            ["cake"],
+        )
+        assert ids(await self.one(filled, index, bm25("hot water tea", window=1, filters=only_food))) == ["soup"]
+
+    async def test_the_window_cuts_the_ranking(self, filled, index):
+        whole = await self.one(filled, index, bm25("green tea with milk in hot water"))
+        assert len(whole) > 2
+        assert await self.one(filled, index, bm25("green tea with milk in hot water", window=2)) == whole[:2]
+
+    async def test_no_match_is_an_empty_ranking(self, filled, index):
+        assert await self.one(filled, index, bm25("zeppelin")) == ()
+        assert await self.one(filled, index, bm25("🦜")) == ()
+
+    async def test_candidates_carry_their_source_without_the_vector(self, filled, index):
+        (chai,) = await self.one(filled, index, bm25("spices"))
+        assert dict(chai.source) == dict(PASSAGES[1].source)
+
+    async def test_two_queries_get_two_rankings(self, filled, index):
+        answers = await filled.retrieve(index, {"bm25": bm25("soup"), "knn": knn(0.0, 0.0, 1.0, window=1)})
+        assert {name: ids(answer.ranking) for name, answer in answers.items()} == {"bm25": ["soup"], "knn": ["cake"]}
+
+    async def test_a_query_that_fails_leaves_the_other_its_ranking(self, filled, index):
+        answers = await filled.retrieve(index, {"bm25": bm25("soup"), "knn": knn(1.0, 0.0)})
+        assert ids(answers["bm25"].ranking) == ["soup"]
+        assert isinstance(answers["knn"], EngineError)
+        assert "dimension" in str(answers["knn"])
+
+    async def test_an_unknown_field_is_named(self, filled, index):
+        answers = await filled.retrieve(
+            index,
+            {"bm25": replace(bm25("tea"), fields={"titel": 1.0}), "knn": replace(knn(1.0, 0.0, 0.0), field="vec")},
+        )
+        assert "'titel'" in str(answers["bm25"])
+        assert "title" in str(answers["bm25"])
+        assert "'vec'" in str(answers["knn"])
+
+    async def test_a_missing_index_is_named(self, engine):
+        with pytest.raises(IndexMissing, match="no-such-index"):
+            await engine.retrieve("no-such-index", {"bm25": bm25("tea")})
+
+    async def test_creating_again_changes_nothing(self, filled, index):
+        assert await filled.plan_index(index, DEFINITION) == ()
+        assert await filled.create_index(index, DEFINITION) is False
+        assert await filled.refresh(index) == len(PASSAGES)
+
+    async def test_a_plan_says_what_would_be_made(self, engine, index):
+        assert await engine.plan_index(index, DEFINITION) != ()
+        assert await engine.delete_index(index) is False
+
+    async def test_other_dimensions_are_refused(self, filled, index):
+        with pytest.raises(EngineError, match="3 dimensions in field 'vector', not 4"):
+            await filled.create_index(index, IndexDefinition(dimensions=4))
+
+    async def test_a_document_that_does_not_fit_is_named_and_the_others_are_kept(self, filled, index):
+        wrong = Document("wrong", {"title": "Too short"}, (1.0, 0.0))
+        right = Document("right", {"title": "Just right"}, (1.0, 0.0, 0.0))
+        report = await filled.index_documents(index, [wrong, right])
+        assert report.indexed == 1
+        assert [each.doc_id for each in report.rejected] == ["wrong"]
+        assert "vector" in report.rejected[0].reason
+
+    async def test_writing_the_same_id_replaces_the_document(self, filled, index):
+        await filled.index_documents(index, [Document("tea", {"title": "Black coffee", "text": ""}, (1.0, 0.0, 0.0))])
+        assert await filled.refresh(index) == len(PASSAGES)
+        assert ids(await self.one(filled, index, bm25("coffee"))) == ["tea"]
+
+    async def test_stored_digests_name_what_is_there(self, filled, index):
+        await filled.index_documents(index, [Document("a", {"title": "A", "content_digest": "d1"}, (1.0, 0.0, 0.0))])
+        await filled.refresh(index)
+        assert await filled.stored_digests(index, ["a", "tea", "nowhere"]) == {"a": "d1", "tea": ""}
+        assert await filled.stored_digests(index, []) == {}
+
+    async def test_info_says_which_engine(self, engine):
+        info = await engine.info()
+        assert info.name in ("embedded", "opensearch", "elasticsearch")
+        assert info.version[0].isdigit()

@@ -1,0 +1,125 @@
+"""The engine contract on real servers, and what only a server can show."""
+
+import uuid
+
+import pytest
+
+import index_templates
+from connector import HybridSearch, Rrf, SearchRequest, connect_engine
+from connector.engines.elasticsearch import ElasticsearchEngine
+from connector.engines.opensearch import OpenSearchEngine
+from connector.errors import EngineError, EngineUnreachable
+from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids, knn
+
+
+class ServerContract(EngineContract):
+    @pytest.fixture
+    def index(self):
+        return f"test-{uuid.uuid4().hex[:12]}"
+
+    async def test_the_address_alone_tells_which_engine_it_is(self, engine):
+        found = await connect_engine(engine.url)
+        try:
+            assert type(found) is type(engine)
+        finally:
+            await found.close()
+
+    async def test_the_template_on_the_server_is_ours(self, filled, index):
+        """A template that somebody changed shows in the plan, and creating again puts it right."""
+        name = f"/_index_template/hybridrank-{index}"
+        body = (await filled._send("GET", name))["index_templates"][0]["index_template"]
+        body["template"]["mappings"]["properties"].pop("token_vectors")
+        await filled._send("PUT", name, body)
+        plan = await filled.plan_index(index, DEFINITION)
+        assert plan == ("+template.mappings.properties.token_vectors.type = binary",)
+        await filled.create_index(index, DEFINITION)
+        assert await filled.plan_index(index, DEFINITION) == ()
+
+    async def test_an_alias_is_searched_like_an_index(self, filled, index):
+        alias = f"{index}-alias"
+        await filled._send("POST", "/_aliases", {"actions": [{"add": {"index": index, "alias": alias}}]})
+        assert ids(await self.one(filled, alias, bm25("soup"))) == ["soup"]
+
+    async def test_shards_change_neither_the_window_nor_the_order_of_equal_scores(self, engine):
+        """kNN's k counts a shard: the window is cut once, over all shards."""
+        index = f"test-{uuid.uuid4().hex[:12]}"
+        await engine._send("PUT", f"/_index_template/hybridrank-{index}", await _three_shards(engine, index))
+        await engine._send("PUT", f"/{index}", {})
+        try:
+            await engine.index_documents(index, PASSAGES)
+            await engine.refresh(index)
+            assert ids(await self.one(engine, index, knn(1.0, 0.1, 0.0, window=2))) == ["tea", "chai"]
+        finally:
+            await engine.delete_index(index)
+
+    async def test_a_stopped_server_is_named(self, engine):
+        with pytest.raises(EngineUnreachable, match=r"127\.0\.0\.1:1\b"):
+            await connect_engine("http://127.0.0.1:1")
+        gone = type(engine)("http://127.0.0.1:1")
+        try:
+            with pytest.raises(EngineUnreachable, match=r"127\.0\.0\.1:1\b"):
+                await gone.retrieve("any", {"bm25": bm25("tea")})
+        finally:
+            await gone.close()
+
+    async def test_a_page_of_a_hybrid_search(self, filled, index):
+        search = HybridSearch(filled)
+        request = SearchRequest(index=index, query_text="hot water", query_vector=(0.0, 1.0, 0.0), size=2)
+        first = await search.search(request)
+        second = await search.search(request.model_copy(update={"from_": 2}))
+        everything = await search.search(request.model_copy(update={"size": 10}))
+        assert [*first.hits, *second.hits] == [*everything.hits[:4]]
+        assert first.hits[0].doc_id == "soup"
+        assert (await search.search(request.model_copy(update={"from_": 50}))).hits == ()
+        assert first.degraded == ()
+
+
+async def _three_shards(engine, index: str) -> dict:
+    body = index_templates.render(engine.name, index, await engine._fitting(DEFINITION))
+    body["template"]["settings"]["index"]["number_of_shards"] = 3
+    return body
+
+
+class TestOpenSearch(ServerContract):
+    @pytest.fixture
+    async def engine(self, opensearch_url):
+        engine = OpenSearchEngine(opensearch_url)
+        yield engine
+        await engine.close()
+
+    async def test_it_has_english_analysis(self, engine):
+        assert "english" in (await engine.info()).capabilities
+
+    async def test_our_rrf_is_the_servers(self, filled, index):
+        """Oracle: a hybrid query through OpenSearch's own score-ranker-processor gives our scores (ties it leaves open)."""
+        processor = {"score-ranker-processor": {"combination": {"technique": "rrf", "rank_constant": 60}}}
+        text, vector = "hot tea", (0.6, 0.8, 0.1)
+        body = {
+            "query": {"hybrid": {"queries": [filled._body(each)["query"] for each in (bm25(text), knn(*vector))]}},
+            "search_pipeline": {"phase_results_processors": [processor]},
+        }
+        theirs = (await filled._send("POST", f"/{index}/_search", body))["hits"]["hits"]
+        request = SearchRequest(index=index, query_text=text, query_vector=vector, fusion=Rrf())
+        ours = (await HybridSearch(filled).search(request)).hits
+        assert len(ours) == len(PASSAGES)
+        assert {hit["_id"]: hit["_score"] for hit in theirs} == {
+            hit.doc_id: pytest.approx(hit.fused_score, abs=1e-6) for hit in ours
+        }
+
+
+class TestElasticsearch(ServerContract):
+    @pytest.fixture
+    async def engine(self, elasticsearch_url):
+        engine = ElasticsearchEngine(elasticsearch_url)
+        yield engine
+        await engine.close()
+
+    async def test_a_server_without_english_analysis_gets_standard_words(self, filled, index):
+        """The distribution that runs here has the server's own analyzers only: 'leaf' does not find 'leaves'."""
+        capabilities = (await filled.info()).capabilities
+        found = ids(await self.one(filled, index, bm25("leaf")))
+        assert found == (["tea"] if "english" in capabilities else [])
+
+    async def test_the_engines_own_error_is_passed_on(self, filled):
+        with pytest.raises(EngineError, match="HTTP 400"):
+            await filled._send("POST", "/_analyze", {"analyzer": "no-such-analyzer", "text": "x"})
