@@ -107,7 +107,7 @@ def _wait(
             for other, process in waited_for:
                 if process.poll() is not None:
                     raise nodes.failure(installation, other, f"ended with exit status {process.returncode}")
-            health = nodes.ask(node.url, "/_cluster/health")
+            health = nodes.ask(node.url, "/_cluster/health?local=true")
             if health and health["number_of_nodes"] == len(cluster.nodes) and health["status"] != "red":
                 waited_for.pop(0)
                 continue

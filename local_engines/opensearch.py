@@ -90,6 +90,9 @@ FOLDERS = (
     ),
 )
 
+# The agent lets only code with this permission open connections: without it, nodes never find each other.
+_TRANSPORT_POLICY = 'grant {\n  permission java.net.SocketPermission "*", "accept,connect";\n};\n'
+
 _LOGGING = """\
 status = error
 appender.console.type = Console
@@ -116,8 +119,8 @@ class OpenSearch:
 
     @property
     def written_files(self) -> Mapping[str, str]:
-        """The descriptor of each module."""
-        return {
+        """The descriptor of each module, and what the transport may do."""
+        descriptors = {
             f"modules/{folder}/plugin-descriptor.properties": as_properties(
                 {
                     "description": f"{folder} of OpenSearch",
@@ -132,6 +135,7 @@ class OpenSearch:
             )
             for folder, (_, plugin_class, extended) in _MODULES.items()
         }
+        return descriptors | {"modules/transport-netty4/plugin-security.policy": _TRANSPORT_POLICY}
 
     def config_files(self, cluster: ClusterPlan, node: NodePlan) -> Mapping[str, str]:
         """Return opensearch.yml and log4j2.properties, which logs to standard output."""
