@@ -11,7 +11,7 @@ from pathlib import Path
 from local_engines.distribution import LOOPBACK, ClusterPlan, Folder, NodePlan
 from local_engines.errors import LocalEngineError
 from local_engines.jdk import OLDEST, Jdk
-from local_engines.text import Setting, as_properties, as_yaml
+from local_engines.text import LOGGING, Setting, as_properties, as_yaml
 
 __all__ = ["FOLDERS", "Elasticsearch"]
 
@@ -58,7 +58,7 @@ class Elasticsearch:
         }
 
     def config_files(self, cluster: ClusterPlan, node: NodePlan) -> Mapping[str, str]:
-        """Return elasticsearch.yml; what the x-pack modules would add to it is unknown to this server."""
+        """Return elasticsearch.yml and log4j2.properties; the settings of x-pack are unknown to this server."""
         settings: dict[str, Setting] = {
             "cluster.name": cluster.name,
             "node.name": node.name,
@@ -75,7 +75,7 @@ class Elasticsearch:
         else:
             settings["discovery.seed_hosts"] = cluster.seed_hosts
             settings["cluster.initial_master_nodes"] = [each.name for each in cluster.nodes]
-        return {"elasticsearch.yml": as_yaml(settings)}
+        return {"elasticsearch.yml": as_yaml(settings), "log4j2.properties": LOGGING}
 
     def command(self, jdk: Jdk, home: Path, cluster: ClusterPlan, node: NodePlan) -> list[str]:
         """Return the command that runs the node in the foreground."""

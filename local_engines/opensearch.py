@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local_engines.distribution import LOOPBACK, ClusterPlan, Folder, NodePlan
 from local_engines.jdk import Jdk
-from local_engines.text import Setting, as_properties, as_yaml
+from local_engines.text import LOGGING, Setting, as_properties, as_yaml
 
 __all__ = ["FOLDERS", "OpenSearch"]
 
@@ -93,16 +93,6 @@ FOLDERS = (
 # The agent lets only code with this permission open connections: without it, nodes never find each other.
 _TRANSPORT_POLICY = 'grant {\n  permission java.net.SocketPermission "*", "accept,connect";\n};\n'
 
-_LOGGING = """\
-status = error
-appender.console.type = Console
-appender.console.name = console
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] %m%n
-rootLogger.level = info
-rootLogger.appenderRef.console.ref = console
-"""
-
 
 @dataclass(frozen=True)
 class OpenSearch:
@@ -157,7 +147,7 @@ class OpenSearch:
             settings["cluster.initial_cluster_manager_nodes"] = [each.name for each in cluster.nodes]
         if self.ml_commons:
             settings["plugins.ml_commons.only_run_on_ml_node"] = False
-        return {"opensearch.yml": as_yaml(settings), "log4j2.properties": _LOGGING}
+        return {"opensearch.yml": as_yaml(settings), "log4j2.properties": LOGGING}
 
     def command(self, jdk: Jdk, home: Path, cluster: ClusterPlan, node: NodePlan) -> list[str]:
         """Return the command that runs the node in the foreground."""

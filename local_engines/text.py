@@ -1,11 +1,21 @@
-"""Write the two file formats the servers read: flat YAML and Java properties."""
+"""The text formats the servers read: flat YAML, Java properties, and how to log to standard output."""
 
 import json
 from collections.abc import Mapping
 
-__all__ = ["as_properties", "as_yaml"]
+__all__ = ["LOGGING", "Setting", "as_properties", "as_yaml"]
 
 Setting = str | int | bool | list[str]
+
+LOGGING = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] %m%n
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+"""
 
 
 def as_yaml(settings: Mapping[str, Setting]) -> str:
