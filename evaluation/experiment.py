@@ -1,0 +1,51 @@
+"""Run a pipeline over queries: what it ranked, how long each search took, and what was left out of any answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from time import perf_counter
+
+from connector import HybridSearch
+from evaluation.pipelines import Pipeline, PipelineSettings
+
+__all__ = ["WARM_UP_QUERIES", "PipelineRun", "run_pipeline"]
+
+WARM_UP_QUERIES = 3  # searched once more, untimed: the first calls open connections and fill caches
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRun:
+    """Rankings (query_id → doc_ids, best first), milliseconds a query, and the degraded answers with their reasons."""
+
+    rankings: Mapping[str, tuple[str, ...]]
+    latencies_ms: Mapping[str, float]
+    degraded: Mapping[str, str]
+
+
+async def run_pipeline(
+    search: HybridSearch,
+    pipeline: Pipeline,
+    index: str,
+    queries: Mapping[str, str],
+    settings: PipelineSettings,
+    on_query: Callable[[], None] = lambda: None,
+) -> PipelineRun:
+    """Search every query (query_id → text), one at a time, so that latency is that of an idle system.
+
+    `on_query` is called after each. A degraded answer counts as it is. Raises EngineError and SearchFailed.
+    """
+    for query_text in islice(queries.values(), WARM_UP_QUERIES):
+        await search.search(pipeline.request(index, query_text, settings))
+    rankings: dict[str, tuple[str, ...]] = {}
+    latencies_ms: dict[str, float] = {}
+    degraded: dict[str, str] = {}
+    for query_id, query_text in queries.items():
+        request = pipeline.request(index, query_text, settings)
+        started = perf_counter()
+        response = await search.search(request)
+        latencies_ms[query_id] = 1000 * (perf_counter() - started)
+        rankings[query_id] = tuple(hit.doc_id for hit in response.hits)
+        if response.degraded:
+            degraded[query_id] = "; ".join(f"{each.stage}: {each.reason}" for each in response.degraded)
+        on_query()
+    return PipelineRun(rankings, latencies_ms, degraded)

@@ -1,0 +1,75 @@
+"""An experiment's result as a table of texts, and that table as Markdown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evaluation.results import ExperimentResult, PipelineResult
+from evaluation.significance import Comparison
+
+__all__ = ["ReportTable", "caption", "markdown", "result_table"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """Column names and rows of texts; the first column names the pipeline, the others hold numbers."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def result_table(result: ExperimentResult) -> ReportTable:
+    """One row a pipeline: quality, latency, and the difference from the baseline with its p after Holm's correction."""
+    headers = (
+        "pipeline",
+        "nDCG@10",
+        "MRR@10",
+        "R@100",
+        "judged@10",
+        "p50 ms",
+        "p95 ms",
+        f"Δ vs {result.baseline}",
+        "p (Holm)",
+    )
+    return ReportTable(headers, tuple(_row(name, each) for name, each in result.pipelines.items()))
+
+
+def _row(name: str, result: PipelineResult) -> tuple[str, ...]:
+    mean = result.evaluation.mean
+    quality = (f"{mean[measure]:.4f}" for measure in ("ndcg@10", "rr@10", "r@100"))
+    latency = (f"{result.ms_p50:.1f}", f"{result.ms_p95:.1f}")
+    return (name, *quality, f"{mean['judged@10']:.0%}", *latency, *_versus(result.versus))
+
+
+def _versus(comparison: Comparison | None) -> tuple[str, str]:
+    if comparison is None:
+        return "–", "–"
+    return f"{comparison.delta:+.4f}", f"{comparison.p_holm:.4f}"
+
+
+def caption(result: ExperimentResult) -> tuple[str, ...]:
+    """The sentences below the table: what was measured, what was left out, what was degraded."""
+    first = next(iter(result.pipelines.values()))
+    left_out = len(first.evaluation.without_relevant)
+    lines = [
+        f"{len(first.evaluation.per_query)} queries"
+        + (f"; {left_out} more have no relevant document here and are left out" if left_out else "")
+        + f". p: two-sided randomisation test on nDCG@10 per query against {result.baseline},"
+        " 10,000 permutations, Holm's correction."
+    ]
+    degraded = {name: each.degraded for name, each in result.pipelines.items() if each.degraded}
+    if degraded:
+        counts = ", ".join(f"{name} {count}" for name, count in degraded.items())
+        lines.append(f"Degraded answers (a stage was skipped): {counts}.")
+    return tuple(lines)
+
+
+def markdown(table: ReportTable) -> str:
+    """The table in GitHub's Markdown, numbers to the right, columns padded so that the source reads as a table too."""
+    widths = [max(map(len, column)) for column in zip(table.headers, *table.rows, strict=True)]
+    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
+    rows: list[Sequence[str]] = [table.headers, rule, *table.rows]
+    return "".join(f"| {' | '.join(_padded(row, widths))} |\n" for row in rows)
+
+
+def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]
