@@ -1,6 +1,7 @@
 """`python -m sidecar`: settings → models → server; on SIGTERM turn unhealthy, finish what runs, exit 0."""
 
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -66,7 +67,9 @@ async def serve(settings: Settings) -> int:
 
 
 def _wait_for_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin.read(): a thread inside that holds its lock, and the interpreter aborts when it exits meanwhile.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     loop.call_soon_threadsafe(stop.set)
 
 

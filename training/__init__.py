@@ -1,0 +1,1 @@
+"""Turns judgments and models into artifacts that the sidecar serves."""

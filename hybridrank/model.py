@@ -1,0 +1,40 @@
+"""`hybridrank model`: makes model folders for the sidecar."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Model folders for the sidecar.", no_args_is_help=True)
+
+
+@app.callback()
+def models() -> None:
+    """Model folders for the sidecar."""
+
+
+@app.command()
+def export(
+    source: Annotated[str, typer.Argument(help="A Hugging Face folder, or a name on the hub where it can be reached.")],
+    out: Annotated[Path, typer.Option(help="The model folder to write.")],
+    name: Annotated[str | None, typer.Option(help="The model's name for callers. Default: that of the source.")] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the weights, for model.toml.")] = "unknown",
+) -> None:
+    """Export an encoder or a cross-encoder to ONNX at fp32, with its tokenizer and a model.toml.
+
+    Needs the train extra. The exported model is compared with the original before anything is written.
+
+    Examples:
+        hybridrank model export sentence-transformers/all-MiniLM-L6-v2 --out my-models/minilm --licence Apache-2.0
+
+        hybridrank model export ./fine-tuned --out my-models/mine && hybridrank serve --models my-models
+    """
+    from training.export_onnx import ExportFailed, export_model  # torch comes with it
+
+    try:
+        folder = export_model(source, out, name=name, licence=licence)
+    except ExportFailed as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    info = folder.info
+    typer.echo(f"{out}: {info.kind} {info.name}, {info.precision}, {info.max_tokens} tokens, digest {info.digest}")

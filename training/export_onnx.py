@@ -1,0 +1,156 @@
+"""Exports a transformers model to a model folder of the sidecar: fp32 ONNX, tokenizer.json and model.toml."""
+
+import json
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sidecar.runtime import model_folder
+from sidecar.runtime.model_folder import CrossEncoderToml, EncoderToml, ModelFolder
+from sidecar.runtime.onnx_session import INPUTS, OnnxSession, padded
+from sidecar.runtime.tokenizer import TextTokenizer
+
+try:
+    import onnx
+    import torch
+    import transformers
+except ImportError as error:
+    raise ImportError(f"exporting a model needs {error.name}: pip install 'hybridrank[train]'") from error
+
+__all__ = ["ExportFailed", "export_model"]
+
+OPSET = 18
+TOLERANCE = 1e-4  # between the original and its export, in logits or in the entries of a token row
+SAMPLES = ("short", "A longer sentence, with numbers 1 2 3 and an émoji 😀.", "one two three four five " * 12)
+POOLING_FLAGS = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token"}
+KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
+
+
+class ExportFailed(Exception):
+    """The model cannot be exported, or its export computes something else."""
+
+
+def export_model(source: str, out: Path, *, name: str | None = None, licence: str = "unknown") -> ModelFolder:
+    """Export a folder or hub name to the folder `out`, which must not hold a model yet.
+
+    A sequence classifier with one label becomes a cross-encoder, anything else an encoder whose pooling, prefixes and
+    length come from the sentence-transformers files beside it (mean pooling where there are none). No code from the
+    source is run. Raises ExportFailed.
+    """
+    if (out / "model.toml").exists():
+        raise ExportFailed(f"{out} holds a model already; name another folder or remove it")
+    config = transformers.AutoConfig.from_pretrained(source)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+    if not tokenizer.is_fast:
+        raise ExportFailed(f"{source} has no tokenizer.json and none can be made from its files")
+    described = {
+        "name": name or Path(source).name,
+        "version": "1",
+        "precision": "fp32",
+        "max_tokens": _max_tokens(source, config, tokenizer),
+        "licence": licence,
+    }
+    toml: CrossEncoderToml | EncoderToml
+    if any(architecture.endswith("ForSequenceClassification") for architecture in config.architectures or ()):
+        if config.num_labels != 1:
+            raise ExportFailed(f"{source} has {config.num_labels} labels; a reranker has one")
+        loaded, output = transformers.AutoModelForSequenceClassification, "logits"
+        toml = CrossEncoderToml.model_validate(described)
+    else:
+        loaded, output = transformers.AutoModel, "last_hidden_state"
+        toml = EncoderToml.model_validate({**described, **_encoder_fields(source), "dimensions": config.hidden_size})
+    model = loaded.from_pretrained(source, dtype=torch.float32, attn_implementation="eager").eval()
+    names = [name for name in INPUTS if name in tokenizer.model_input_names]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        backend = tokenizer.backend_tokenizer
+        backend.no_truncation()
+        backend.no_padding()
+        backend.save(str(folder / "tokenizer.json"))
+        _export_graph(model, names, output, folder / "model.onnx")
+        _compare(folder, toml, model, names, output)
+        out.mkdir(parents=True, exist_ok=True)
+        for file in model_folder.FILES:
+            (out / file).write_bytes((folder / file).read_bytes())
+    return model_folder.write(out, toml)
+
+
+def _export_graph(model: Any, names: list[str], output: str, path: Path) -> None:
+    # A tensor of its own for each input: the exporter takes one that is passed twice for one input.
+    examples = {name: torch.ones((2, 8), dtype=torch.long) for name in names}
+    free = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
+        torch.onnx.export(
+            model,
+            (),
+            str(path),
+            kwargs=examples,
+            input_names=names,
+            output_names=[output],
+            dynamic_shapes=dict.fromkeys(names, free),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    graph = onnx.load(str(path))
+    del graph.graph.output[1:]  # a pooled vector that nobody asked for
+    for node in graph.graph.node:
+        del node.metadata_props[:]  # stack traces with the paths of this machine
+    onnx.save(graph, str(path))
+
+
+def _compare(folder: Path, toml: CrossEncoderToml | EncoderToml, model: Any, names: list[str], output: str) -> None:
+    """Run the export and the original on the same batches, of other shapes than the one it was traced with."""
+    tokenizer = TextTokenizer(folder / "tokenizer.json", toml.max_tokens)
+    session = OnnxSession(folder / "model.onnx", output, tokenizer.padding_id)
+    for texts in (SAMPLES[:1], SAMPLES):
+        sequences = tokenizer.singles(texts)
+        inputs = padded(sequences, tokenizer.padding_id)
+        with torch.inference_mode():
+            wanted = model(**{name: torch.from_numpy(inputs[name]) for name in names})[output].numpy()
+        found = session.run(sequences)
+        real = np.arange(wanted.shape[1]) < np.array([[len(sequence)] for sequence in sequences])
+        keep = real if output == "last_hidden_state" else np.ones(wanted.shape, dtype=bool)
+        difference = float(np.abs(wanted - found)[keep].max())
+        if not difference <= TOLERANCE:
+            raise ExportFailed(f"the exported model differs from the original by {difference:.2g}, over {TOLERANCE}")
+
+
+def _max_tokens(source: str, config: Any, tokenizer: Any) -> int:
+    """The shortest of what the tokenizer, the positions and sentence-transformers allow."""
+    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
+    if "roberta" in config.model_type:  # its positions start behind the padding id
+        positions -= config.pad_token_id + 1
+    sentence = _json(source, "sentence_bert_config.json").get("max_seq_length") or positions
+    return int(min(tokenizer.model_max_length, positions, sentence))
+
+
+def _encoder_fields(source: str) -> dict[str, str]:
+    modules = _json(source, "modules.json") or []
+    for module in modules:
+        kind = module["type"].rsplit(".", 1)[-1]
+        if kind not in KNOWN_MODULES:
+            raise ExportFailed(f"{source} has a {kind} module; known are {', '.join(KNOWN_MODULES)}")
+    flags = _json(source, "1_Pooling/config.json")
+    chosen = [
+        pooling for pooling, flag in POOLING_FLAGS.items() if flags.get(flag) or flags.get("pooling_mode") == pooling
+    ]
+    if flags and len(chosen) != 1:
+        raise ExportFailed(f"{source} pools in a way that the sidecar does not: {json.dumps(flags)}")
+    prompts = _json(source, "config_sentence_transformers.json").get("prompts") or {}
+    return {
+        "pooling": chosen[0] if chosen else "mean",
+        "query_prefix": prompts.get("query") or "",
+        "document_prefix": prompts.get("document") or prompts.get("passage") or "",
+    }
+
+
+def _json(source: str, name: str) -> Any:
+    """A JSON file of a folder or a hub repository; an empty dict where there is none."""
+    path = transformers.utils.cached_file(source, name, _raise_exceptions_for_missing_entries=False)
+    return json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
