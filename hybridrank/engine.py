@@ -51,12 +51,9 @@ def start(
 
     Examples: hybridrank engine start opensearch · hybridrank engine start elasticsearch --nodes 3 --port 9200
     """
-    try:
-        state, is_new = local_engines.start_detached(
-            server.value, nodes=nodes, ml_commons=ml_commons, port=port, heap_mb=heap_mb, console=err
-        )
-    except local_engines.LocalEngineError as error:
-        raise _failed(error) from error
+    state, is_new = local_engines.start_detached(
+        server.value, nodes=nodes, ml_commons=ml_commons, port=port, heap_mb=heap_mb, console=err
+    )
     if as_json:
         print(json.dumps({"started": is_new, "running": True} | state.as_json()))
     else:
@@ -69,10 +66,7 @@ def stop(server: ServerArgument, as_json: Json = False) -> None:
 
     Example: hybridrank engine stop opensearch
     """
-    try:
-        stopped = local_engines.stop_detached(server.value)
-    except local_engines.LocalEngineError as error:
-        raise _failed(error) from error
+    stopped = local_engines.stop_detached(server.value)
     if as_json:
         print(json.dumps({"name": server.value, "stopped": stopped}))
     else:
@@ -85,10 +79,7 @@ def status(server: ServerArgument, as_json: Json = False) -> None:
 
     Example: hybridrank engine status opensearch --json
     """
-    try:
-        state = local_engines.detached(server.value)
-    except local_engines.LocalEngineError as error:
-        raise _failed(error) from error
+    state = local_engines.detached(server.value)
     is_running = state is not None and state.is_running
     if as_json:
         print(json.dumps({"name": server.value, "running": is_running} | (state.as_json() if state else {})))
@@ -106,8 +97,3 @@ def status(server: ServerArgument, as_json: Json = False) -> None:
 def _described(state: State) -> str:
     count = "1 node" if len(state.nodes) == 1 else f"{len(state.nodes)} nodes"
     return f"{state.name} {state.version} ({count}{', ml-commons' if state.ml_commons else ''})"
-
-
-def _failed(error: local_engines.LocalEngineError) -> typer.Exit:
-    err.print(f"error: {error}", markup=False)
-    return typer.Exit(1)
