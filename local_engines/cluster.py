@@ -13,7 +13,7 @@ from rich.console import Console
 from local_engines import node as nodes
 from local_engines.distribution import LOOPBACK, ClusterPlan, NodePlan
 from local_engines.node import Installation
-from local_engines.process import ProcessId, process_id, stop
+from local_engines.process import ProcessId, leash, process_id, stop, unleash
 from local_engines.progress import stderr_console, waiting
 
 __all__ = ["Launched", "RunningNode", "free_ports", "launch", "plan"]
@@ -34,10 +34,22 @@ class RunningNode:
 
 @dataclass(frozen=True)
 class Launched:
-    """The nodes of a cluster that is up, and the processes behind them, for whoever has to wait for their end."""
+    """A cluster that is up: it ends with this program until it is either stopped or let go."""
 
     nodes: tuple[RunningNode, ...]
     processes: tuple["subprocess.Popen[bytes]", ...]
+    leashes: tuple["subprocess.Popen[bytes]", ...]
+
+    def stop(self) -> None:
+        """End every node, and wait for that."""
+        _end(self.processes, self.leashes)
+
+    def let_go(self) -> None:
+        """Let the nodes outlive this program."""
+        for leashed in self.leashes:
+            unleash(leashed)
+        for process in self.processes:
+            process.returncode = 0  # nobody here will wait for it
 
 
 def free_ports(count: int) -> list[int]:
@@ -74,21 +86,29 @@ def launch(
     Raises NodeFailed with the end of the log when one ends or `timeout_s` seconds pass; then none is left running.
     """
     started: list[subprocess.Popen[bytes]] = []
+    leashes: list[subprocess.Popen[bytes]] = []
     try:
         for node in cluster.nodes:
             nodes.prepare(installation, cluster, node)
             started.append(nodes.spawn(installation, cluster, node))
+            leashes.append(leash(started[-1].pid))
         _wait(installation, cluster, started, console or stderr_console(), timeout_s)
         running = tuple(
             RunningNode(node.name, node.url, _identity(process, installation, node), node.output)
             for node, process in zip(cluster.nodes, started, strict=True)
         )
-        return Launched(running, tuple(started))
+        return Launched(running, tuple(started), tuple(leashes))
     except BaseException:
-        stop([each for each in (process_id(process.pid) for process in started) if each])
-        for process in started:
-            process.wait()
+        _end(started, leashes)
         raise
+
+
+def _end(processes: Sequence["subprocess.Popen[bytes]"], leashes: Sequence["subprocess.Popen[bytes]"]) -> None:
+    stop([each for each in (process_id(process.pid) for process in processes) if each])
+    for process in processes:
+        process.wait()
+    for leashed in leashes:
+        unleash(leashed)
 
 
 def _wait(

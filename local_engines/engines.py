@@ -16,7 +16,7 @@ from local_engines.home import ready_home
 from local_engines.jdk import find_jdk
 from local_engines.node import Installation
 from local_engines.opensearch import OpenSearch
-from local_engines.process import leash, stop
+from local_engines.process import stop
 from local_engines.runs import run_folder, this_process
 from local_engines.state import State, forget, locked, read_state, write_state
 
@@ -63,13 +63,10 @@ def start(
     with run_folder(folders.runs, this_process()) as folder:
         cluster = plan(f"hybridrank-{name}", folder, nodes=nodes, heap_mb=heap_mb, port=port)
         launched = launch(installation, cluster, console=console)
-        leashes = [leash(node.process) for node in launched.nodes]
         try:
             yield LocalEngine(name, distribution.version, launched.nodes)
         finally:
-            stop([node.process for node in launched.nodes])
-            for process in (*launched.processes, *leashes):
-                process.communicate()
+            launched.stop()
 
 
 def running(name: str) -> LocalEngine | None:
@@ -111,10 +108,9 @@ def start_detached(
         data = folders.data / f"{name}-{nodes}{'-ml-commons' if ml_commons else ''}"
         cluster = plan(f"hybridrank-{name}", data, nodes=nodes, heap_mb=heap_mb, port=port)
         launched = launch(installation, cluster, console=console)
-        for process in launched.processes:
-            process.returncode = 0  # it outlives us: nobody here waits for it
         state = State(name, distribution.version, ml_commons, launched.nodes, data)
         write_state(folders.state, state)
+        launched.let_go()
         return state, True
 
 

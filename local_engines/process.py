@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ProcessId", "is_running", "leash", "process_id", "stop"]
+__all__ = ["ProcessId", "is_running", "leash", "process_id", "stop", "unleash"]
 
 GRACE_S = 20.0  # a node with open shards closes them in two or three
 POLL_S = 0.05
@@ -63,11 +63,16 @@ def _send(process: ProcessId, signal_number: signal.Signals) -> None:
             return  # it ended in between
 
 
-def leash(process: ProcessId) -> "subprocess.Popen[bytes]":
-    """End `process` when we end, however that happens.
+def leash(pid: int) -> "subprocess.Popen[bytes]":
+    """End the process `pid` when we end, however that happens, until `unleash`.
 
-    A shell holds the other end of a pipe and reads: it returns when our end closes, by us or by the kernel. Stop the
-    process first, then close the leash with `communicate()`.
+    A shell holds the other end of a pipe and reads: the read returns when our end closes, by us or by the kernel.
     """
-    command = ["/bin/sh", "-c", f"read _; kill -TERM {process.pid} 2>/dev/null"]
+    command = ["/bin/sh", "-c", f"read _; kill -TERM {pid} 2>/dev/null"]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+
+
+def unleash(leash: "subprocess.Popen[bytes]") -> None:
+    """Let the process live on without us, or be rid of a leash whose process has ended."""
+    leash.kill()
+    leash.communicate()

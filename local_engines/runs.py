@@ -18,6 +18,7 @@ _OWNER = "owner"
 def run_folder(runs: Path, owner: ProcessId) -> Iterator[Path]:
     """Give a new folder in `runs`, gone afterwards; `owner` is written into it, so that others know who has it."""
     clear_abandoned(runs)
+    clear_abandoned(runs)
     folder = Path(tempfile.mkdtemp(prefix=f"{owner.pid}-", dir=runs))
     try:
         folder.chmod(0o755)
