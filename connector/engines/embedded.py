@@ -164,10 +164,5 @@ def _version(database: sqlite3.Connection) -> int:
 
 
 def _answer(index: str, snapshot: Snapshot, query: Query) -> Retrieved | EngineError:
-    problem = fields.problem(index, snapshot.field_types, query)
-    if problem:
-        return EngineError(problem, reason="unknown_field")
-    try:
-        return Retrieved(snapshot.rank(query))
-    except ValueError as error:
-        return EngineError(f"index {index!r}: {error}", reason="bad_query")
+    problem = fields.problem(index, snapshot.fields, query)
+    return EngineError(problem, reason="bad_field") if problem else Retrieved(snapshot.rank(query))

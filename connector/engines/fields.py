@@ -1,39 +1,58 @@
 """Checks a query against an index's mapping: an engine answers a misspelt field with no hits and no word of why."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from connector.types import Bm25Query, Filter, Not, Query
 
-__all__ = ["problem", "types"]
+__all__ = ["Fields", "problem", "read"]
 
 
-def types(mappings: Mapping[str, Any]) -> dict[str, str]:
-    """Field path → type over all indices of a `_mapping` response (an alias may stand for several)."""
-    found: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What an index holds: field path → type, and the length of the vectors of those that hold vectors."""
+
+    types: dict[str, str] = field(default_factory=dict)
+    dimensions: dict[str, int] = field(default_factory=dict)
+
+
+def read(mappings: Mapping[str, Any]) -> Fields:
+    """The fields of all indices of a `_mapping` response (an alias may stand for several)."""
+    found = Fields()
     for each in mappings.values():
         _collect(each["mappings"].get("properties", {}), "", found)
     return found
 
 
-def problem(index: str, field_types: Mapping[str, str], query: Query) -> str:
-    """The sentence that says which field of the query the index lacks; empty when it has them all."""
+def problem(index: str, fields: Fields, query: Query) -> str:
+    """The sentence that says which field of the query does not fit the index; empty when all do."""
     wanted = [*query.fields] if isinstance(query, Bm25Query) else [query.field]
-    wanted += [_field(each) for each in query.filters]
-    for field in wanted:
-        if field not in field_types and "*" not in field and not field.startswith("_"):
-            known = ", ".join(sorted(field_types)) or "none"
-            return f"index {index!r} has no field {field!r}; its fields: {known}"
+    wanted += [_filtered_field(each) for each in query.filters]
+    for name in wanted:
+        if name not in fields.types and "*" not in name and not name.startswith("_"):
+            known = ", ".join(sorted(fields.types)) or "none"
+            return f"index {index!r} has no field {name!r}; its fields: {known}"
+    if not isinstance(query, Bm25Query):
+        dimensions = fields.dimensions.get(query.field, len(query.vector))
+        if dimensions != len(query.vector):
+            return (
+                f"field {query.field!r} of index {index!r} holds vectors of {dimensions} dimensions,"
+                f" the query vector has {len(query.vector)}; was the index made with another encoder?"
+            )
     return ""
 
 
-def _collect(properties: Mapping[str, Any], prefix: str, found: dict[str, str]) -> None:
+def _collect(properties: Mapping[str, Any], prefix: str, found: Fields) -> None:
     for name, definition in properties.items():
         path = f"{prefix}{name}"
-        found[path] = definition.get("type", "object")
+        found.types[path] = definition.get("type", "object")
+        dimensions = definition.get("dimension") or definition.get("dims")
+        if dimensions:
+            found.dimensions[path] = int(dimensions)
         for nested in ("properties", "fields"):
             _collect(definition.get(nested, {}), f"{path}.", found)
 
 
-def _field(each: Filter) -> str:
-    return _field(each.filter) if isinstance(each, Not) else each.field
+def _filtered_field(each: Filter) -> str:
+    return _filtered_field(each.filter) if isinstance(each, Not) else each.field

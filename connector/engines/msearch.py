@@ -32,17 +32,13 @@ def retrieved(index: str, response: Mapping[str, Any]) -> Retrieved | EngineErro
 def _error(index: str, response: Mapping[str, Any]) -> EngineError:
     status = int(response.get("status", 0))
     error = response["error"]
-    causes = [error, *error.get("root_cause", [])]
-    reason = str(causes[-1].get("type", "engine_error"))
+    cause = [error, *error.get("root_cause", [])][-1]  # the engine wraps what went wrong in "all shards failed"
+    reason = str(cause.get("type", "engine_error"))
     if reason == "index_not_found_exception":
         return IndexMissing(
             f"there is no index {index!r}; `hybridrank index` creates one", status=status, reason="index_missing"
         )
-    failed_shards = error.get("failed_shards", [])
-    if failed_shards:
-        causes.append(failed_shards[0].get("reason", {}))
-    said = [str(cause["reason"]) for cause in causes if cause.get("reason")]
-    return EngineError(f"index {index!r}: {said[-1] if said else reason}", status=status, reason=reason)
+    return EngineError(f"index {index!r}: {cause.get('reason', reason)}", status=status, reason=reason)
 
 
 def _warning(response: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 import index_templates
 from connector.engines import fields, msearch
 from connector.engines.base import IndexReport, RejectedDocument
+from connector.engines.fields import Fields
 from connector.errors import EngineError, IndexMissing
 from connector.queries import bm25
 from connector.types import Bm25Query, Document, EngineInfo, KnnQuery, Query, Retrieved
@@ -29,7 +30,7 @@ class RestEngine(ABC):
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._field_types: dict[str, Mapping[str, str]] = {}
+        self._fields: dict[str, Fields] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
@@ -38,10 +39,10 @@ class RestEngine(ABC):
         """One `_msearch`; before the first on an index its mapping is read, so that a misspelt field is an error."""
         outcome: dict[str, Retrieved | EngineError] = {}
         for name, query in queries.items():
-            problem = fields.problem(index, await self._mapping(index), query)
+            problem = fields.problem(index, await self._mapped(index), query)
             if problem:
-                self._field_types.pop(index, None)  # the field may be added later
-                outcome[name] = EngineError(problem, reason="unknown_field")
+                self._fields.pop(index, None)  # the mapping may be put right later
+                outcome[name] = EngineError(problem, reason="bad_field")
         bodies = {name: self._body(query) for name, query in queries.items() if name not in outcome}
         if bodies:
             responses = await self._msearch(msearch.lines(index, list(bodies.values())))
@@ -86,7 +87,7 @@ class RestEngine(ABC):
             for each in documents
         )
         rejected = await self._bulk(actions)
-        self._field_types.pop(index, None)
+        self._fields.pop(index, None)
         return IndexReport(len(documents) - len(rejected), tuple(rejected))
 
     async def stored_digests(self, index: str, doc_ids: Sequence[str]) -> dict[str, str]:
@@ -113,7 +114,7 @@ class RestEngine(ABC):
                     raise
                 if path == f"/{index}":
                     return False
-        self._field_types.pop(index, None)
+        self._fields.pop(index, None)
         return True
 
     async def info(self) -> EngineInfo:
@@ -142,10 +143,10 @@ class RestEngine(ABC):
         template: Mapping[str, Any] = found["index_templates"][0]["index_template"]
         return {key: value for key, value in template.items() if key != "composed_of"}
 
-    async def _mapping(self, index: str) -> Mapping[str, str]:
-        if index not in self._field_types:
-            self._field_types[index] = fields.types(await self._send("GET", f"/{index}/_mapping"))
-        return self._field_types[index]
+    async def _mapped(self, index: str) -> Fields:
+        if index not in self._fields:
+            self._fields[index] = fields.read(await self._send("GET", f"/{index}/_mapping"))
+        return self._fields[index]
 
     def _body(self, query: Query) -> dict[str, Any]:
         return bm25.body(query) if isinstance(query, Bm25Query) else self._knn_body(query)

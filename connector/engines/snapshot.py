@@ -16,6 +16,7 @@ import tantivy
 from numpy.typing import NDArray
 
 from connector.engines import masks
+from connector.engines.fields import Fields
 from connector.queries.bm25 import TIE_BREAKER
 from connector.types import Bm25Query, Candidate, KnnQuery, Query, Ranking, Vector
 from index_templates import IndexDefinition
@@ -48,7 +49,7 @@ class Snapshot:
     sources: tuple[Mapping[str, Any], ...]
     vectors: NDArray[np.float32]
     has_vector: NDArray[np.bool_]
-    text_fields: tuple[str, ...]
+    fields: Fields
     schema: tantivy.Schema
     searcher: tantivy.Searcher
 
@@ -68,7 +69,7 @@ class Snapshot:
             sources=sources,
             vectors=_unit_rows(vectors.reshape(len(rows), definition.dimensions)),
             has_vector=np.array([vector is not None for *_, vector in rows], dtype=np.bool_),
-            text_fields=definition.text_fields,
+            fields=_fields(definition, sources),
             schema=schema,
             searcher=index.searcher(),
         )
@@ -78,14 +79,8 @@ class Snapshot:
         """A vector as a row holds it."""
         return None if vector is None else np.asarray(vector, dtype="<f4").tobytes()
 
-    @property
-    def field_types(self) -> dict[str, str]:
-        """Field → type, as a server's mapping would say."""
-        keywords = {name: "keyword" for source in self.sources for name in source}
-        return keywords | dict.fromkeys(self.text_fields, "text") | {"vector": "knn_vector"}
-
     def rank(self, query: Query) -> Ranking:
-        """The ranking of one query. Raises ValueError for a vector of the wrong length."""
+        """The ranking of one query, whose fields fit the index."""
         if not self.doc_ids:
             return ()
         scores = self._bm25(query) if isinstance(query, Bm25Query) else self._knn(query)
@@ -110,11 +105,6 @@ class Snapshot:
     def _knn(self, query: KnnQuery) -> dict[int, float]:
         """Ordinal → (1 + cosine) / 2, the servers' score for cosine similarity."""
         vector = np.asarray(query.vector, dtype=np.float32)
-        if vector.shape != self.vectors.shape[1:]:
-            raise ValueError(
-                f"field {query.field!r} holds vectors of {self.vectors.shape[1]} dimensions,"
-                f" the query vector has {len(vector)}"
-            )
         candidates = np.flatnonzero(self.has_vector & masks.passing(query.filters, self.sources))
         scores = (1 + self.vectors[candidates] @ _unit_rows(vector[None])[0]) / 2
         window = min(query.rank_window_size, len(candidates))
@@ -123,6 +113,12 @@ class Snapshot:
 
     def _source(self, ordinal: int, excludes: Sequence[str]) -> Mapping[str, Any]:
         return {name: value for name, value in self.sources[ordinal].items() if name not in excludes}
+
+
+def _fields(definition: IndexDefinition, sources: Sequence[Mapping[str, Any]]) -> Fields:
+    keywords = {name: "keyword" for source in sources for name in source}
+    types = keywords | dict.fromkeys(definition.text_fields, "text") | {"vector": "knn_vector"}
+    return Fields(types, {"vector": definition.dimensions})
 
 
 def _schema(definition: IndexDefinition) -> tantivy.Schema:

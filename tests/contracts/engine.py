@@ -144,7 +144,8 @@ class EngineContract:
         answers = await filled.retrieve(index, {"bm25": bm25("soup"), "knn": knn(1.0, 0.0)})
         assert ids(answers["bm25"].ranking) == ["soup"]
         assert isinstance(answers["knn"], EngineError)
-        assert "dimension" in str(answers["knn"])
+        assert "'vector'" in str(answers["knn"])
+        assert "3 dimensions" in str(answers["knn"])
 
     async def test_an_unknown_field_is_named(self, filled, index):
         answers = await filled.retrieve(

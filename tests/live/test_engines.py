@@ -91,7 +91,7 @@ class TestOpenSearch(ServerContract):
         assert "english" in (await engine.info()).capabilities
 
     async def test_our_rrf_is_the_servers(self, filled, index):
-        """Oracle: a hybrid query through OpenSearch's own score-ranker-processor gives our scores (ties it leaves open)."""
+        """Oracle: a hybrid query through OpenSearch's own score-ranker-processor gives our scores; ties are open."""
         processor = {"score-ranker-processor": {"combination": {"technique": "rrf", "rank_constant": 60}}}
         text, vector = "hot tea", (0.6, 0.8, 0.1)
         body = {

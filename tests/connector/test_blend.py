@@ -1,0 +1,72 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.rescore.blend import blend, z_scores
+from connector.types import Hit, RelevanceScore, RetrieverScore
+
+
+def hit(doc_id: str, rank: int, score: float) -> Hit:
+    return Hit(doc_id, rank, score, rank, score, {"bm25": RetrieverScore(rank, score)})
+
+
+HITS = tuple(hit(doc_id, rank, 1 / (60 + rank)) for rank, doc_id in enumerate("abcd", start=1))
+
+
+def scores(*values: float) -> list[RelevanceScore]:
+    return [RelevanceScore(value) for value in values]
+
+
+def test_weight_one_is_the_rerank_score_alone():
+    blended = blend(HITS[:3], scores(-4.0, 2.0, 7.5), weight=1)
+    assert [(each.doc_id, each.score, each.rerank_score) for each in blended] == [
+        ("c", 7.5, 7.5),
+        ("b", 2.0, 2.0),
+        ("a", -4.0, -4.0),
+    ]
+
+
+def test_half_and_half_adds_z_scores():
+    two = (hit("a", 1, 3.0), hit("b", 2, 1.0))  # z: 1, -1
+    blended = blend(two, scores(10.0, 30.0), weight=0.75)  # z: -1, 1
+    assert [(each.doc_id, each.score) for each in blended] == [("b", 0.75 - 0.25), ("a", -0.75 + 0.25)]
+
+
+def test_the_tail_never_outranks_the_window():
+    blended = blend(HITS, scores(-100.0, -200.0), weight=1)
+    assert [each.doc_id for each in blended] == ["a", "b", "c", "d"]
+    assert [each.rank for each in blended] == [1, 2, 3, 4]
+    assert [each.rerank_score for each in blended] == [-100.0, -200.0, None, None]
+    assert blended[2].score == HITS[2].fused_score
+
+
+def test_equal_scores_keep_the_fused_order():
+    assert [each.doc_id for each in blend(HITS, scores(0.5, 0.5, 0.5, 0.5), weight=1)] == ["a", "b", "c", "d"]
+
+
+def test_truncation_is_carried_over():
+    (only,) = blend(HITS[:1], [RelevanceScore(1.0, truncated=True)], weight=0.5)
+    assert only.truncated
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=4), st.floats(0.01, 1))
+def test_blending_keeps_every_hit_and_its_fused_place(values, weight):
+    blended = blend(HITS, scores(*values), weight)
+    assert {(each.doc_id, each.fused_rank, each.fused_score) for each in blended} == {
+        (each.doc_id, each.fused_rank, each.fused_score) for each in HITS
+    }
+    assert [each.score for each in blended] == sorted((each.score for each in blended), reverse=True)
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2), st.floats(0.1, 10), st.floats(-100, 100))
+def test_z_scores_do_not_depend_on_scale_or_origin(values, scale, origin):
+    spread = max(values) - min(values)
+    if spread < 1e-3:
+        return
+    moved = [scale * value + origin for value in values]
+    assert z_scores(moved) == pytest.approx(z_scores(values), abs=1e-6)
+
+
+def test_z_scores_of_equal_values_are_zero():
+    assert z_scores([2.0, 2.0, 2.0]) == [0.0, 0.0, 0.0]
+    assert z_scores([]) == []

@@ -1,0 +1,138 @@
+"""The client against a real gRPC server whose answers a test chooses."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+
+import grpc
+import pytest
+
+from connector import BadScores, SidecarClient, SidecarError, SidecarOverloaded, SidecarTimeout, SidecarUnreachable
+from connector.rescore.base import Passage
+from sidecar.protocol import rerank_pb2 as wire
+from sidecar.protocol import rerank_pb2_grpc as stubs
+
+PASSAGES = [Passage("a", "tea"), Passage("b", "milk"), Passage("a", "tea again")]
+
+
+class Answering(stubs.RerankerServicer, stubs.EncoderServicer):
+    """Answers with what it was given: results, or a status to abort with."""
+
+    def __init__(self, results: Sequence[wire.RerankResult] = (), status: grpc.StatusCode | None = None, wait_s=0.0):
+        self.results, self.status, self.wait_s = results, status, wait_s
+        self.calls = 0
+
+    async def Rerank(self, request, context):
+        self.calls += 1
+        await asyncio.sleep(self.wait_s)
+        if self.status is not None:
+            await context.abort(self.status, "the reason")
+        return wire.RerankResponse(results=self.results, complete=True)
+
+    async def Encode(self, request, context):
+        return wire.EncodeResponse(embeddings=[wire.Embedding(vector=[0.6, 0.8], truncated=True)])
+
+
+@pytest.fixture
+async def serve():
+    servers, clients = [], []
+
+    async def start(servicer: Answering) -> SidecarClient:
+        server = grpc.aio.server()
+        stubs.add_RerankerServicer_to_server(servicer, server)
+        stubs.add_EncoderServicer_to_server(servicer, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        servers.append(server)
+        clients.append(SidecarClient(f"127.0.0.1:{port}"))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        await client.close()
+    for server in servers:
+        await server.stop(None)
+
+
+def result(index: int, score: float, *, truncated: bool = False) -> wire.RerankResult:
+    return wire.RerankResult(index=index, relevance_score=score, truncated=truncated)
+
+
+async def rescore(client: SidecarClient, timeout_s: float = 5.0):
+    return await client.rescore("tea", PASSAGES, model="m", timeout_s=timeout_s)
+
+
+async def test_scores_are_matched_by_index_not_by_place_or_id(serve):
+    client = await serve(Answering([result(2, 0.5), result(0, 0.25, truncated=True), result(1, -3.0)]))
+    scores = await rescore(client)
+    assert [(each.score, each.truncated) for each in scores] == [(0.25, True), (-3.0, False), (0.5, False)]
+
+
+@pytest.mark.parametrize(
+    ("results", "message"),
+    [
+        ([result(0, 1.0), result(1, 1.0)], "2 scores for 3 candidates"),
+        ([result(0, 1.0), result(1, 1.0), result(1, 2.0)], "index 1 is unknown or came twice"),
+        ([result(0, 1.0), result(1, 1.0), result(3, 1.0)], "index 3 is unknown or came twice"),
+        ([result(0, 1.0), result(1, math.nan), result(2, 1.0)], "candidate 1 scored nan"),
+        ([result(0, 1.0), result(1, 1.0), result(2, -math.inf)], "candidate 2 scored -inf"),
+    ],
+)
+async def test_scores_that_cannot_be_trusted_are_refused(serve, results, message):
+    with pytest.raises(BadScores, match=message):
+        await rescore(await serve(Answering(results)))
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, SidecarOverloaded),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, SidecarTimeout),
+        (grpc.StatusCode.UNAVAILABLE, SidecarUnreachable),
+        (grpc.StatusCode.NOT_FOUND, SidecarError),
+        (grpc.StatusCode.INTERNAL, SidecarError),
+    ],
+)
+async def test_a_status_becomes_one_of_our_errors(serve, status, error):
+    client = await serve(Answering(status=status))
+    with pytest.raises(error, match=f"{status.name}: the reason") as caught:
+        await rescore(client)
+    assert type(caught.value) is error
+    assert client.address in str(caught.value)
+
+
+async def test_only_an_unavailable_sidecar_is_tried_again(serve):
+    for status, calls in ((grpc.StatusCode.UNAVAILABLE, 2), (grpc.StatusCode.RESOURCE_EXHAUSTED, 1)):
+        servicer = Answering(status=status)
+        client = await serve(servicer)
+        with pytest.raises(SidecarError):
+            await rescore(client)
+        assert servicer.calls == calls
+
+
+async def test_the_timeout_is_the_deadline_of_the_call(serve):
+    client = await serve(Answering(wait_s=30))
+    with pytest.raises(SidecarTimeout):
+        await rescore(client, timeout_s=0.05)
+
+
+async def test_nothing_listening_is_unreachable():
+    async with SidecarClient("127.0.0.1:1") as client:
+        with pytest.raises(SidecarUnreachable, match=r"127\.0\.0\.1:1"):
+            await rescore(client)
+
+
+async def test_an_encoding_carries_its_truncation(serve):
+    client = await serve(Answering())
+    (encoding,) = await client.encode(["tea"], model="m", kind="query", timeout_s=5)
+    assert encoding.vector == pytest.approx((0.6, 0.8))
+    assert encoding.truncated
+    with pytest.raises(BadScores, match="1 vectors for 2 texts"):
+        await client.encode(["tea", "milk"], model="m", kind="query", timeout_s=5)
+
+
+async def test_a_closed_client_opens_again(serve):
+    client = await serve(Answering([result(place, 1.0) for place in range(3)]))
+    await rescore(client)
+    await client.close()
+    assert len(await rescore(client)) == 3

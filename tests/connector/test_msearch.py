@@ -1,0 +1,62 @@
+"""Responses as the engines give them, whole and broken. Error bodies were recorded from OpenSearch 3.6.0."""
+
+from connector.engines import msearch
+from connector.errors import EngineError, IndexMissing
+from connector.types import Candidate, Retrieved
+
+
+def response(*hits: tuple[str, float], **more) -> dict:
+    return {
+        "took": 1,
+        "timed_out": False,
+        "_shards": {"total": 1, "successful": 1, "failed": 0},
+        "hits": {"hits": [{"_id": doc_id, "_score": score, "_source": {"title": doc_id}} for doc_id, score in hits]},
+    } | more
+
+
+def test_lines_alternate_header_and_body():
+    assert msearch.lines("docs", [{"size": 1}, {"size": 2}]) == [
+        {"index": "docs"}, {"size": 1}, {"index": "docs"}, {"size": 2},
+    ]  # fmt: skip
+
+
+def test_equal_scores_are_put_in_doc_id_order():
+    answer = msearch.retrieved("docs", response(("z", 2.0), ("b", 1.0), ("a", 1.0)))
+    assert answer == Retrieved((Candidate("z", 1, 2.0), Candidate("a", 2, 1.0), Candidate("b", 3, 1.0)))
+
+
+def test_a_failed_shard_leaves_the_hits_and_a_warning():
+    shards = {"total": 3, "failed": 1, "failures": [{"shard": 2, "reason": {"type": "x", "reason": "node left"}}]}
+    answer = msearch.retrieved("docs", response(("a", 1.0), _shards=shards))
+    assert isinstance(answer, Retrieved)
+    assert answer.warning == "1 of 3 shards failed: node left"
+    assert len(answer.ranking) == 1
+
+
+def test_a_search_cut_short_by_the_engine_says_so():
+    answer = msearch.retrieved("docs", response(("a", 1.0), timed_out=True))
+    assert isinstance(answer, Retrieved)
+    assert "time limit" in answer.warning
+
+
+def test_the_cause_of_an_error_is_its_root_cause():
+    said = "failed to create query: Query vector has invalid dimension: 2. Dimension should be: 3"
+    cause = {"type": "query_shard_exception", "reason": said, "index": "docs"}
+    error = {
+        "root_cause": [cause],
+        "type": "search_phase_execution_exception",
+        "reason": "all shards failed",
+        "failed_shards": [{"shard": 0, "index": "docs", "node": "0gQ", "reason": cause}],
+    }
+    answer = msearch.retrieved("docs", {"error": error, "status": 400})
+    assert isinstance(answer, EngineError)
+    assert str(answer) == f"index 'docs': {said}"
+    assert (answer.status, answer.reason) == (400, "query_shard_exception")
+
+
+def test_a_missing_index_has_its_own_error():
+    cause = {"type": "index_not_found_exception", "reason": "no such index [docs]", "index": "docs"}
+    error = {"root_cause": [cause], **cause}
+    answer = msearch.retrieved("docs", {"error": error, "status": 404})
+    assert isinstance(answer, IndexMissing)
+    assert "hybridrank index" in str(answer)

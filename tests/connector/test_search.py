@@ -1,0 +1,153 @@
+"""The path of a request, whole and with a part missing."""
+
+import pytest
+
+from connector import HybridSearch, Rescore, Rrf, SearchFailed, SearchRequest, Term
+from connector.engines.embedded import EmbeddedEngine
+from connector.errors import BadScores, EngineError, EngineTimeout, IndexMissing, SidecarOverloaded, SidecarTimeout
+from connector.types import Bm25Query, Document, KnnQuery
+from index_templates import IndexDefinition
+from tests.contracts.engine import PASSAGES
+from tests.doubles import WORDS, BrokenSidecar, FailingRetriever, RecordingEngine, WordSidecar
+
+
+@pytest.fixture
+async def engine(tmp_path):
+    engine = EmbeddedEngine(tmp_path)
+    await engine.create_index("menu", IndexDefinition(dimensions=len(WORDS)))
+    texts = [f"{each.source['title']} {each.source['text']}" for each in PASSAGES]
+    encodings = await WordSidecar().encode(texts, model="", kind="document", timeout_s=1)
+    documents = [
+        Document(each.doc_id, each.source, encoding.vector) for each, encoding in zip(PASSAGES, encodings, strict=True)
+    ]
+    await engine.index_documents("menu", documents)
+    await engine.refresh("menu")
+    return engine
+
+
+def request(**changes) -> SearchRequest:
+    return SearchRequest(**{"index": "menu", "query_text": "hot tea with milk"} | changes)
+
+
+def ids(response) -> list[str]:
+    return [hit.doc_id for hit in response.hits]
+
+
+async def test_every_stage_leaves_its_mark_on_a_hit(engine):
+    response = await HybridSearch(engine, WordSidecar()).search(request(rescore=Rescore(model="words", weight=1)))
+    assert response.degraded == ()
+    best = response.hits[0]
+    assert best.doc_id == "chai"
+    assert best.rerank_score == 3.0  # tea, with, milk; "hot" is not there
+    assert best.score == best.rerank_score
+    assert set(best.retrievers) == {"bm25", "knn"}
+    assert best.fused_score == pytest.approx(sum(1 / (60 + each.rank) for each in best.retrievers.values()))
+    assert best.source["kind"] == "drink"
+    assert "content_digest" not in best.source
+    assert "vector" not in best.source
+    assert response.timings.total_ms >= response.timings.retrieve_ms > 0
+
+
+async def test_bm25_and_knn_go_out_together_with_one_filter_and_one_window(engine):
+    recording = RecordingEngine(engine)
+    await HybridSearch(recording, WordSidecar()).search(request(filters=(Term("kind", "drink"),), rank_window_size=30))
+    (queries,) = recording.queries
+    excludes = ("vector", "token_vectors")
+    filters = (Term("kind", "drink"),)
+    vector = (1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+    assert queries == {
+        "bm25": Bm25Query("hot tea with milk", {"title": 1.0, "text": 1.0}, 30, filters, excludes),
+        "knn": KnnQuery(vector, "vector", 30, 60, filters, excludes),
+    }
+
+
+async def test_pages_are_cut_from_one_ranking(engine):
+    search = HybridSearch(engine, WordSidecar())
+    whole = await search.search(request(rescore=Rescore(model="words"), size=10))
+    pages = [
+        await search.search(request(rescore=Rescore(model="words"), from_=start, size=2)) for start in (0, 2, 4, 6)
+    ]
+    assert [hit for page in pages for hit in page.hits] == list(whole.hits)
+    assert pages[-1].hits == ()
+    assert pages[-1].total_candidates == len(whole.hits)
+
+
+async def test_the_rescore_window_is_not_the_page(engine):
+    sidecar = WordSidecar()
+    small = await HybridSearch(engine, sidecar).search(request(rescore=Rescore(model="words", weight=1), size=1))
+    large = await HybridSearch(engine, sidecar).search(request(rescore=Rescore(model="words", weight=1), size=5))
+    assert ids(small) == ids(large)[:1]
+
+
+async def test_a_weighted_retriever_changes_the_order(engine):
+    search = HybridSearch(engine, WordSidecar())
+    lexical = await search.search(request(fusion=Rrf(weights={"knn": 0.0})))
+    only_bm25 = await search.search(request(retrievers=("bm25",)))
+    found = set(ids(only_bm25))
+    assert [each for each in ids(lexical) if each in found] == ids(only_bm25)
+
+
+async def test_no_hits_is_an_empty_page(engine):
+    response = await HybridSearch(engine, WordSidecar()).search(
+        request(query_text="zeppelin", retrievers=("bm25",), rescore=Rescore(model="words"))
+    )
+    assert (response.hits, response.total_candidates, response.degraded) == ((), 0, ())
+
+
+@pytest.mark.parametrize("retrievers", [("bm25", "knn"), ("knn",)])
+async def test_without_an_encoder_the_search_is_lexical(engine, retrievers):
+    broken = BrokenSidecar(SidecarTimeout("too slow"), encoding=True)
+    response = await HybridSearch(engine, broken).search(request(retrievers=retrievers))
+    lexical = await HybridSearch(engine).search(request(retrievers=("bm25",)))
+    assert response.hits == lexical.hits
+    assert [(each.stage, each.reason, each.detail) for each in response.degraded] == [("encode", "timeout", "too slow")]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (SidecarTimeout("spent"), "timeout"),
+        (SidecarOverloaded("full"), "overloaded"),
+        (BadScores("NaN"), "bad_scores"),
+    ],
+)
+async def test_without_scores_the_fused_order_is_returned(engine, error, reason):
+    broken = BrokenSidecar(error, rescoring=True)
+    response = await HybridSearch(engine, broken).search(request(rescore=Rescore(model="words")))
+    fused = await HybridSearch(engine, WordSidecar()).search(request())
+    assert response.hits == fused.hits
+    assert [(each.stage, each.reason) for each in response.degraded] == [("rescore", reason)]
+
+
+async def test_one_failed_retriever_leaves_the_other(engine):
+    failing = FailingRetriever(engine, {"knn": EngineTimeout("slow shard", reason="timeout")})
+    response = await HybridSearch(failing, WordSidecar()).search(request())
+    assert ids(response) == ids(await HybridSearch(engine).search(request(retrievers=("bm25",))))
+    assert [(each.stage, each.reason, each.detail) for each in response.degraded] == [("knn", "timeout", "slow shard")]
+
+
+async def test_a_vector_of_the_wrong_length_is_named_and_leaves_bm25(engine):
+    response = await HybridSearch(engine).search(request(query_vector=(1.0, 0.0)))
+    assert [each.stage for each in response.degraded] == ["knn"]
+    assert "'vector'" in response.degraded[0].detail
+    assert "2" in response.degraded[0].detail
+    assert response.hits
+
+
+async def test_no_ranking_at_all_is_an_error_with_its_causes(engine):
+    failures = {name: EngineError(f"{name} is broken") for name in ("bm25", "knn")}
+    with pytest.raises(SearchFailed, match="bm25: bm25 is broken; knn: knn is broken") as caught:
+        await HybridSearch(FailingRetriever(engine, failures), WordSidecar()).search(request())
+    assert caught.value.causes == failures
+
+
+async def test_a_missing_index_is_named(engine):
+    with pytest.raises(IndexMissing, match="'nowhere'"):
+        await HybridSearch(engine, WordSidecar()).search(request(index="nowhere"))
+
+
+async def test_what_needs_a_sidecar_says_so(engine):
+    with pytest.raises(ValueError, match="query_vector"):
+        await HybridSearch(engine).search(request())
+    with pytest.raises(ValueError, match="'words' needs a sidecar"):
+        await HybridSearch(engine).search(request(retrievers=("bm25",), rescore=Rescore(model="words")))

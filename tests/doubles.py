@@ -1,0 +1,60 @@
+"""Small real things that stand in for large ones."""
+
+from collections.abc import Sequence
+
+from connector.engines.base import Engine
+from connector.errors import EngineError, SidecarError
+from connector.rescore.base import Passage
+from connector.types import Encoding, Query, RelevanceScore, Retrieved
+
+WORDS = ("tea", "milk", "water", "hot", "spices", "flour", "sugar", "vegetables")
+
+
+class WordSidecar:
+    """Encodes a text as its counts of WORDS, and scores a passage by how many of the query's words it holds."""
+
+    async def encode(self, texts: Sequence[str], *, model, kind, timeout_s) -> tuple[Encoding, ...]:
+        return tuple(Encoding(tuple(float(text.lower().count(word)) for word in WORDS)) for text in texts)
+
+    async def rescore(self, query_text: str, passages: Sequence[Passage], *, model, timeout_s):
+        wanted = set(query_text.lower().split())
+        return tuple(RelevanceScore(float(len(wanted & set(each.text.lower().split())))) for each in passages)
+
+
+class BrokenSidecar(WordSidecar):
+    """Raises what it is told to raise, where it is told."""
+
+    def __init__(self, error: SidecarError, *, encoding: bool = False, rescoring: bool = False) -> None:
+        self.error, self.encoding, self.rescoring = error, encoding, rescoring
+
+    async def encode(self, texts, *, model, kind, timeout_s):
+        if self.encoding:
+            raise self.error
+        return await super().encode(texts, model=model, kind=kind, timeout_s=timeout_s)
+
+    async def rescore(self, query_text, passages, *, model, timeout_s):
+        if self.rescoring:
+            raise self.error
+        return await super().rescore(query_text, passages, model=model, timeout_s=timeout_s)
+
+
+class FailingRetriever:
+    """A real engine of which some retrievers fail."""
+
+    def __init__(self, inner: Engine, failures: dict[str, EngineError]) -> None:
+        self.inner, self.failures = inner, failures
+
+    async def retrieve(self, index: str, queries: dict[str, Query]) -> dict[str, Retrieved | EngineError]:
+        return {**await self.inner.retrieve(index, queries), **{k: v for k, v in self.failures.items() if k in queries}}
+
+
+class RecordingEngine:
+    """A real engine that keeps what it was asked."""
+
+    def __init__(self, inner: Engine) -> None:
+        self.inner = inner
+        self.queries: list[dict[str, Query]] = []
+
+    async def retrieve(self, index: str, queries: dict[str, Query]) -> dict[str, Retrieved | EngineError]:
+        self.queries.append(dict(queries))
+        return await self.inner.retrieve(index, queries)
