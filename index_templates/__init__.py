@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal
 
-__all__ = ["HEAVY_FIELDS", "IndexDefinition", "changes", "dimensions_of", "render"]
+__all__ = ["HEAVY_FIELDS", "TEMPLATE_KEYS", "IndexDefinition", "changes", "dimensions_of", "render"]
 
 HEAVY_FIELDS = ("vector", "token_vectors")
 """Fields that are stored for machines and that no search answer needs to carry."""
+
+TEMPLATE_KEYS = ("index_patterns", "priority", "version", "template")
+"""What of a template is ours; a server adds its own, such as when it was created."""
 
 _DIMENSIONS_KEY = {"opensearch": "dimension", "elasticsearch": "dims"}
 

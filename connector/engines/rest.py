@@ -141,7 +141,7 @@ class RestEngine(ABC):
                 return None
             raise
         template: Mapping[str, Any] = found["index_templates"][0]["index_template"]
-        return {key: value for key, value in template.items() if key != "composed_of"}
+        return {key: template[key] for key in index_templates.TEMPLATE_KEYS if key in template}
 
     async def _mapped(self, index: str) -> Fields:
         if index not in self._fields:
