@@ -26,7 +26,7 @@ LOCK_FILE = Path(__file__).with_name("artifacts.lock.json")
 AT_ONCE = 8  # the repository serves small files: more connections gain nothing
 ATTEMPTS = 3
 TIMEOUT_S = 30  # for one read; a connection that is silent longer is given up
-PAUSE_S = 1.0
+PAUSE_S = 0.5  # doubles with each attempt
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from local_engines import node as nodes
 from local_engines.distribution import LOOPBACK, ClusterPlan, NodePlan
+from local_engines.errors import LocalEngineError
 from local_engines.node import Installation
 from local_engines.process import ProcessId, leash, process_id, stop, unleash
 from local_engines.progress import stderr_console, waiting
@@ -62,16 +63,26 @@ def free_ports(count: int) -> list[int]:
 
 
 def plan(name: str, folder: Path, *, nodes: int, heap_mb: int, port: int | None) -> ClusterPlan:
-    """Lay out a cluster in `folder`; `port` is the HTTP port of its first node (None: any free one)."""
+    """Lay out a cluster in `folder`; `port` is the HTTP port of its first node (None: any free one).
+
+    Raises LocalEngineError when somebody listens on `port` already.
+    """
     ports = free_ports(2 * nodes)
     http, transport = ports[:nodes], ports[nodes:]
     if port is not None:
+        if _is_taken(port):
+            raise LocalEngineError(f"something listens on {LOOPBACK}:{port} already: choose another port")
         http[0] = port
     names = [f"node-{number}" for number in range(1, nodes + 1)]
     laid_out = zip(names, http, transport, strict=True)
     return ClusterPlan(
         name, tuple(NodePlan(each, folder / each, first, second) for each, first, second in laid_out), heap_mb
     )
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def launch(
@@ -127,14 +138,22 @@ def _wait(
             for other, process in waited_for:
                 if process.poll() is not None:
                     raise nodes.failure(installation, other, f"ended with exit status {process.returncode}")
-            health = nodes.ask(node.url, "/_cluster/health?local=true")
-            if health and health["number_of_nodes"] == len(cluster.nodes) and health["status"] != "red":
+            if _is_ready(node, waited_for[0][1], len(cluster.nodes)):
                 waited_for.pop(0)
                 continue
             if time.monotonic() > deadline:
                 raise nodes.failure(installation, node, f"not ready after {timeout_s:.0f} s")
             tick()
             time.sleep(POLL_S)
+
+
+def _is_ready(node: NodePlan, process: "subprocess.Popen[bytes]", count: int) -> bool:
+    """Whether the node sees `count` nodes, and it is our process that says so: the port may have been taken."""
+    health = nodes.ask(node.url, "/_cluster/health?local=true")
+    if not health or health["number_of_nodes"] != count or health["status"] == "red":
+        return False
+    answering = nodes.ask(node.url, "/_nodes/_local/process")
+    return bool(answering) and [each["process"]["id"] for each in answering["nodes"].values()] == [process.pid]
 
 
 def _identity(process: "subprocess.Popen[bytes]", installation: Installation, node: NodePlan) -> ProcessId:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from local_engines.account import Account, server_account
+from local_engines.artifacts import load_lock
 from local_engines.cluster import RunningNode, launch, plan
 from local_engines.distribution import Distribution
 from local_engines.elasticsearch import Elasticsearch
@@ -138,7 +139,8 @@ def _install(
     distribution: Distribution, folders: Folders, account: Account | None, console: Console | None
 ) -> Installation:
     jdk = find_jdk(account=account)
-    return Installation(distribution, jdk, ready_home(distribution, jdk, folders, console), account)
+    home = ready_home(distribution, jdk, folders, artifacts=load_lock()[distribution.name], console=console)
+    return Installation(distribution, jdk, home, account)
 
 
 def _same_shape(state: State, *, nodes: int, ml_commons: bool, port: int | None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local_engines.artifacts import Artifact, fetch, load_lock
+from local_engines.artifacts import Artifact, fetch
 from local_engines.distribution import Distribution
 from local_engines.folders import Folders
 from local_engines.jdk import Jdk
@@ -21,13 +21,21 @@ __all__ = ["ready_home"]
 _EXPECTED = ("bin", "config", "lib", "modules", "plugins")
 
 
-def ready_home(distribution: Distribution, jdk: Jdk, folders: Folders, console: Console | None = None) -> Path:
+def ready_home(
+    distribution: Distribution,
+    jdk: Jdk,
+    folders: Folders,
+    *,
+    artifacts: Sequence[Artifact],
+    console: Console | None = None,
+) -> Path:
     """Return the home folder of `distribution`, downloaded and assembled if this is the first time.
 
-    Its name ends in a digest of everything in it, so a changed lock file or descriptor makes a new one. It is built
-    beside its place and renamed, so it is there complete or not at all.
+    `artifacts` are those of the lock file; what belongs to a part that is not wanted is left out. The folder's name
+    ends in a digest of everything in it, so a changed lock file or descriptor makes a new one. It is built beside its
+    place and renamed, so it is there complete or not at all.
     """
-    artifacts = [each for each in load_lock()[distribution.name] if each.part in distribution.parts]
+    artifacts = [each for each in artifacts if each.part in distribution.parts]
     home = folders.homes / f"{distribution.name}-{distribution.version}-{_digest(distribution, artifacts)}"
     if home.is_dir():
         return home

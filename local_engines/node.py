@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import subprocess
 import urllib.error
 import urllib.request
@@ -19,6 +20,7 @@ __all__ = ["Installation", "ask", "failure", "prepare", "spawn"]
 
 TAIL_LINES = 30
 ANSWER_TIMEOUT_S = 5
+_STACK_FRAME = re.compile(r"(^|\] )\s+(at \S+\(.*\)|\.\.\. \d+ more)$")
 # Nothing the caller's Java tools were given may reach the server.
 _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ")
 
@@ -76,9 +78,9 @@ def ask(url: str, path: str) -> Any:
 
 
 def failure(installation: Installation, node: NodePlan, what: str) -> NodeFailed:
-    """Return the error that says what happened and shows the end of the node's log."""
+    """Return the error that says what happened and shows the end of the node's log, without its stack frames."""
     lines = node.output.read_text("utf-8", errors="replace").splitlines() if node.output.exists() else []
-    tail = "\n".join(lines[-TAIL_LINES:])
+    tail = "\n".join([line for line in lines if not _STACK_FRAME.search(line)][-TAIL_LINES:])
     server = installation.distribution
     return NodeFailed(
         f"{server.name} {server.version}, {node.name}: {what}. The end of its log:\n{tail}", log_tail=tail
