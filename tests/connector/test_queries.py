@@ -1,0 +1,68 @@
+"""Query bodies, compared whole: what is sent is the contract with the engines."""
+
+from connector.queries import bm25, filters, knn
+from connector.types import Bm25Query, KnnQuery, Not, Range, Term, Terms
+
+DRINKS = (Term("kind", "drink"), Range("price", gte=2, lt=9))
+DRINK_CLAUSES = [{"term": {"kind": "drink"}}, {"range": {"price": {"gte": 2, "lt": 9}}}]
+VECTOR = KnnQuery((0.5, -0.25), "vector", 100, 200, source_excludes=("vector",))
+FILTERED = KnnQuery((0.5, -0.25), "vector", 100, 200, DRINKS, ("vector",))
+
+
+def test_bm25_without_a_filter_is_a_bare_multi_match():
+    assert bm25.body(Bm25Query("green tea", {"title": 2.0, "text": 1.0}, 100, source_excludes=("vector",))) == {
+        "query": {
+            "multi_match": {
+                "query": "green tea",
+                "type": "best_fields",
+                "tie_breaker": 0.2,
+                "fields": ["title^2", "text^1"],
+            }
+        },
+        "size": 100,
+        "track_total_hits": False,
+        "_source": {"excludes": ["vector"]},
+    }
+
+
+def test_bm25_filters_without_touching_the_score():
+    query = bm25.body(Bm25Query("tea", {"text": 0.5}, 10, DRINKS))["query"]
+    assert query["bool"]["filter"] == DRINK_CLAUSES
+    assert [*query["bool"]] == ["must", "filter"]
+    assert query["bool"]["must"][0]["multi_match"]["fields"] == ["text^0.5"]
+
+
+def test_knn_for_opensearch():
+    assert knn.opensearch(FILTERED) == {
+        "query": {"knn": {"vector": {"vector": [0.5, -0.25], "k": 200, "filter": {"bool": {"filter": DRINK_CLAUSES}}}}},
+        "size": 100,
+        "track_total_hits": False,
+        "_source": {"excludes": ["vector"]},
+    }
+    assert "filter" not in knn.opensearch(VECTOR)["query"]["knn"]["vector"]
+
+
+def test_knn_for_elasticsearch():
+    assert knn.elasticsearch(FILTERED) == {
+        "query": {
+            "knn": {
+                "field": "vector",
+                "query_vector": [0.5, -0.25],
+                "k": 100,
+                "num_candidates": 200,
+                "filter": DRINK_CLAUSES,
+            }
+        },
+        "size": 100,
+        "track_total_hits": False,
+        "_source": {"excludes": ["vector"]},
+    }
+    assert "filter" not in knn.elasticsearch(VECTOR)["query"]["knn"]
+
+
+def test_every_filter_has_a_clause():
+    assert filters.clauses([Terms("tag", ("a", 1)), Not(Term("sold", True)), Range("day", gt="2024-01-01")]) == [
+        {"terms": {"tag": ["a", 1]}},
+        {"bool": {"must_not": [{"term": {"sold": True}}]}},
+        {"range": {"day": {"gt": "2024-01-01"}}},
+    ]
