@@ -4,8 +4,8 @@
   what the ideal order of all judged documents gives (not 2^g - 1). In [0, 1].
 - `rr@10`: 1 / rank of the first relevant document, 0 when none is among ten. Its mean is MRR@10. In [0, 1].
 - `r@100`: the share of the relevant documents that are among the first hundred. In [0, 1].
-- `judged@10`: the share of the first ten documents that somebody judged. In [0, 1]; a low value warns that the others
-  are guesses, because unjudged documents count as not relevant.
+- `judged@10`: the share of the first ten documents that somebody judged, 0 when none was found. In [0, 1]; a low value
+  warns that the others are guesses, because unjudged documents count as not relevant.
 
 A document is relevant from grade 1 on. A query without a relevant document cannot tell rankings apart: it is left out
 of every mean, and counted.
@@ -18,7 +18,7 @@ from math import fsum
 import ir_measures
 from ir_measures import RR, Judged, R, nDCG
 
-from evaluation.collections import Qrels
+from evaluation.collections import CollectionError, Qrels
 
 __all__ = ["MEASURES", "Evaluation", "evaluate"]
 
@@ -38,11 +38,15 @@ class Evaluation:
 def evaluate(qrels: Qrels, rankings: Mapping[str, Sequence[str]]) -> Evaluation:
     """Measure `rankings` (query_id → doc_ids, best first) against the judgments.
 
-    A judged query without a ranking scores 0 in everything. Raises ValueError when no query has a relevant document.
+    A judged query without a ranking scores 0 in everything. Raises CollectionError when nothing relevant was judged.
     """
-    judged = {query_id: grades for query_id, grades in qrels.items() if max(grades.values(), default=0) >= 1}
+    judged = {
+        query_id: grades for query_id, grades in qrels.items() if max(grades.values(), default=0) >= RELEVANT_GRADE
+    }
     if not judged:
-        raise ValueError(f"none of the {len(qrels)} judged queries has a relevant document (grade >= {RELEVANT_GRADE})")
+        raise CollectionError(
+            f"none of the {len(qrels)} judged queries has a relevant document (grade {RELEVANT_GRADE} or more)"
+        )
     per_query = {query_id: dict.fromkeys(MEASURES, 0.0) for query_id in judged}
     names = {measure: name for name, measure in MEASURES.items()}
     for metric in ir_measures.iter_calc(list(names), judged, _scored(rankings, judged)):

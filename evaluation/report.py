@@ -24,11 +24,11 @@ def result_table(result: ExperimentResult) -> ReportTable:
         "nDCG@10",
         "MRR@10",
         "R@100",
-        "judged@10",
+        "judged",
         "p50 ms",
         "p95 ms",
-        f"Δ vs {result.baseline}",
-        "p (Holm)",
+        f"Δ {result.baseline}",
+        "p Holm",
     )
     return ReportTable(headers, tuple(_row(name, each) for name, each in result.pipelines.items()))
 

@@ -61,7 +61,7 @@ def summarise(
 ) -> ExperimentResult:
     """Measure every run over the judged queries that were searched, and compare each with the baseline's.
 
-    Raises ValueError when the baseline was not run, or when no query has a relevant document.
+    Raises ValueError when the baseline was not run, CollectionError when no query has a relevant document.
     """
     if baseline not in runs:
         raise ValueError(f"the baseline {baseline!r} was not run; it is one of {', '.join(runs)}")

@@ -22,14 +22,14 @@ __all__ = ["Exposure", "canonical", "has_own_docstring", "main", "search_words"]
 
 NOT_FOR_IMPORT = {
     "antigravity": "opens a web browser on import",
-    "idlelib": "an application, not a library",
-    "lib2to3": "its grammars are written to disk on import",
+    "idlelib": "an application",
+    "lib2to3": "may write to disk on import",
     "test": "the tests of Python itself",
     "this": "prints on import",
-    "turtledemo": "an application, not a library",
-    "xxlimited": "an example for authors of extension modules",
-    "xxlimited_35": "an example for authors of extension modules",
-    "xxsubtype": "an example for authors of extension modules",
+    "turtledemo": "an application",
+    "xxlimited": "an example",
+    "xxlimited_35": "an example",
+    "xxsubtype": "an example",
 }
 TEST_PACKAGES = {"idle_test", "test", "tests"}
 
@@ -106,7 +106,7 @@ def import_public_modules() -> Iterator[tuple[str, ModuleType | None, str]]:
         try:
             module = importlib.import_module(name)
         except (Exception, SystemExit) as error:  # other platforms' modules, and those built without their C library
-            yield name, None, f"cannot be imported: {error}"
+            yield name, None, f"cannot be imported here: {error}"
             continue
         yield name, module, ""
         if name == "os":

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluation.collections import CollectionError
 from evaluation.measures import evaluate
 
 QRELS = {"q": {"a": 2, "b": 1, "c": 0, "d": 1}}
@@ -47,7 +48,7 @@ def test_queries_without_a_relevant_document_are_left_out_and_counted():
 
 
 def test_nothing_to_measure_is_an_error():
-    with pytest.raises(ValueError, match="none of the 1 judged queries has a relevant document"):
+    with pytest.raises(CollectionError, match="none of the 1 judged queries has a relevant document"):
         evaluate({"q": {"a": 0}}, {"q": ["a"]})
 
 

@@ -1,0 +1,157 @@
+"""`hybridrank evaluate`: how good each pipeline's rankings are on a collection with judgments, and how fast."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from evaluation.collections import BadLine, BeirFolder, CollectionError
+from evaluation.experiment import PipelineRun
+from evaluation.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
+from evaluation.report import caption, markdown, result_table
+from evaluation.results import ExperimentResult, summarise
+from evaluation.runs import write_run
+from hybridrank import tables
+from hybridrank.experiments import UnknownModel, index_name, judged_queries, open_bench
+from hybridrank.options import EngineOption, SidecarOption
+from hybridrank.progress import progress
+from hybridrank.session import default_engine
+
+__all__ = ["evaluate"]
+
+SHOWN = 10  # bad lines and rejected documents that are listed before "and N more"
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def evaluate(
+    collection: Annotated[
+        Path,
+        typer.Option(help="Folder with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv (or .gz).", show_default=False),
+    ],
+    split: Annotated[str, typer.Option(help="Which judgments: qrels/SPLIT.tsv.")] = "test",
+    pipelines: Annotated[
+        str, typer.Option(metavar="NAME,…", help="bm25, knn or rrf, each with +MODEL to rescore.")
+    ] = ",".join(STANDARD_PIPELINES),
+    baseline: Annotated[str, typer.Option(help="The pipeline that the others are tested against.")] = "bm25",
+    engine: EngineOption = "",
+    index: Annotated[
+        str, typer.Option(help="Name of the index, filled as needed.", show_default="one for this content")
+    ] = "",
+    sidecar: SidecarOption = "auto",
+    queries: Annotated[
+        int | None, typer.Option(min=1, help="Only the first N judged queries.", show_default="all")
+    ] = None,
+    weight: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the reranker in the final score.")] = 0.5,
+    window: Annotated[int, typer.Option(min=1, max=10_000, help="How many documents the reranker scores.")] = 50,
+    budget_s: Annotated[
+        float, typer.Option(min=0.001, help="What reranking may take before the fused order is used.")
+    ] = 30.0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
+    ] = None,
+    run_dir: Annotated[Path | None, typer.Option(help="Write one TREC run file a pipeline into this folder.")] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """Measure pipelines on a collection: nDCG@10, MRR@10, R@100, latency, and whether differences could be chance.
+
+    Documents that the index lacks are encoded and written first; vectors are cached, so the next run starts at once.
+
+    Examples:
+    hybridrank evaluate --collection ./scifact --split test --json scifact.json
+    hybridrank evaluate --collection ./scifact --pipelines bm25,rrf+colbert --weight 0.7 --run-dir ./runs --markdown
+    hybridrank evaluate --collection ./scifact --engine http://localhost:9200 --queries 50
+    """
+    chosen = _parse(pipelines, baseline)
+    for option, folder in (("--json", json_file and json_file.parent), ("--run-dir", run_dir and run_dir.parent)):
+        if folder and not folder.is_dir():
+            raise typer.BadParameter(f"there is no folder {folder}", param_hint=option)
+    settings = PipelineSettings(weight=weight, rescore_window_size=window, timeout_s=budget_s)
+    try:
+        result, runs = asyncio.run(
+            _evaluate(collection, split, chosen, baseline, engine, index, sidecar, queries, settings)
+        )
+    except UnknownModel as error:
+        raise typer.BadParameter(str(error), param_hint="--pipelines") from error
+    except CollectionError as error:
+        err.print(f"error: {error}", markup=False)
+        raise typer.Exit(1) from error
+    if run_dir:
+        run_dir.mkdir(exist_ok=True)
+        for name, run in runs.items():
+            write_run(run_dir / f"{name}.run", run.rankings, name)
+    if json_file:
+        json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
+    if as_markdown:
+        print(markdown(result_table(result)), *caption(result), sep="\n")
+    else:
+        tables.wide_enough(out).print(tables.results(result))
+        for line in caption(result):
+            out.print(line, style="dim", markup=False)
+
+
+def _parse(pipelines: str, baseline: str) -> list[Pipeline]:
+    try:
+        chosen = [parse_pipeline(name.strip()) for name in pipelines.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--pipelines") from error
+    if baseline not in (names := [each.name for each in chosen]):
+        raise typer.BadParameter(
+            f"{baseline!r} is not one of the pipelines {', '.join(names)}", param_hint="--baseline"
+        )
+    return chosen
+
+
+async def _evaluate(
+    folder: Path,
+    split: str,
+    pipelines: list[Pipeline],
+    baseline: str,
+    engine: str,
+    index: str,
+    sidecar: str,
+    limit: int | None,
+    settings: PipelineSettings,
+) -> tuple[ExperimentResult, dict[str, PipelineRun]]:
+    bad_lines: list[BadLine] = []
+    collection = BeirFolder(folder, report=bad_lines.append)
+    qrels = collection.qrels(split)
+    queries = judged_queries(collection.queries(), qrels, limit)
+    with progress(f"reading {collection.name}", err):
+        documents = list(collection.documents())
+        digest = collection.digest()
+    _list("bad line", [str(each) for each in bad_lines])
+    name = index or index_name(collection.name, digest)
+    async with AsyncExitStack() as stack:
+        bench = await open_bench(stack, engine or default_engine(), sidecar, pipelines, err)
+        report = await bench.index(name, documents)
+        _list("rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])
+        if report.total_in_index > len(documents):
+            others = report.total_in_index - len(documents)
+            err.print(f"note: index {name} holds {others} documents that are not in the collection and compete with it")
+        runs = await bench.run(name, pipelines, queries, settings)
+        about = await bench.about(
+            settings,
+            {
+                "name": collection.name,
+                "digest": digest,
+                "split": split,
+                "documents": len(documents),
+                "queries": len(queries),
+                "judgments": sum(map(len, qrels.values())),
+                "bad_lines": len(bad_lines),
+            },
+        )
+    return summarise(runs, qrels, baseline, about), runs
+
+
+def _list(label: str, lines: list[str]) -> None:
+    for line in lines[:SHOWN]:
+        err.print(f"{label}: {line}", markup=False)
+    if len(lines) > SHOWN:
+        err.print(f"and {len(lines) - SHOWN} more")

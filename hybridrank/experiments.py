@@ -1,0 +1,92 @@
+"""What `evaluate` and `demo` share: a collection into an index, pipelines over its queries, all with progress."""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+
+from connector import HybridSearch, ModelInfo, SidecarClient, connect_engine
+from connector.engines.base import Engine
+from connector.indexing import IndexingReport, index_documents
+from connector.types import Document
+from connector.vector_cache import VectorCache
+from evaluation.collections import Qrels
+from evaluation.environment import describe_environment
+from evaluation.experiment import PipelineRun, run_pipeline
+from evaluation.pipelines import Pipeline, PipelineSettings
+from hybridrank.options import cache_folder
+from hybridrank.progress import progress
+from hybridrank.session import open_sidecar
+
+__all__ = ["Bench", "UnknownModel", "index_name", "judged_queries", "open_bench"]
+
+
+class UnknownModel(ValueError):
+    """A pipeline asks for a model that the sidecar has not loaded; the message lists those it has."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An engine and a sidecar to measure, and where progress goes."""
+
+    engine: Engine
+    sidecar: SidecarClient
+    models: tuple[ModelInfo, ...]
+    console: Console
+
+    async def index(self, index: str, documents: Sequence[Document]) -> IndexingReport:
+        """Write the documents that are new or changed; vectors that were computed once come from the cache."""
+        with progress(f"indexing {len(documents)} documents", self.console, len(documents)) as advance:
+            cache = VectorCache(cache_folder() / "vectors.sqlite3")
+            return await index_documents(self.engine, self.sidecar, index, documents, cache=cache, on_progress=advance)
+
+    async def run(
+        self, index: str, pipelines: Sequence[Pipeline], queries: Mapping[str, str], settings: PipelineSettings
+    ) -> dict[str, PipelineRun]:
+        """Every pipeline over every query, by the pipeline's name."""
+        search = HybridSearch(self.engine, self.sidecar)
+        runs = {}
+        for each in pipelines:
+            with progress(f"{each.name}: {len(queries)} queries", self.console, len(queries)) as advance:
+                runs[each.name] = await run_pipeline(search, each, index, queries, settings, lambda: advance(1))
+        return runs
+
+    async def about(self, settings: PipelineSettings, collection: Mapping[str, Any]) -> dict[str, Any]:
+        """What the result's JSON says was run."""
+        return {
+            "collection": dict(collection),
+            "settings": asdict(settings),
+            **describe_environment(await self.engine.info(), self.models),
+        }
+
+
+async def open_bench(
+    stack: AsyncExitStack, engine: str, sidecar: str, pipelines: Sequence[Pipeline], console: Console
+) -> Bench:
+    """Connect both; they are closed with `stack`. Raises UnknownModel before anything is indexed or searched."""
+    target = await connect_engine(engine)
+    stack.push_async_callback(target.close)
+    with progress("starting the sidecar" if sidecar == "auto" else "connecting to the sidecar", console):
+        client = await stack.enter_async_context(open_sidecar(sidecar))
+        models = await client.models()
+    known = {name for each in models for name in (each.name, f"{each.name}:{each.version}", *each.aliases)}
+    for each in pipelines:
+        if each.model and each.model not in known:
+            raise UnknownModel(
+                f"pipeline {each.name}: the sidecar has no model {each.model!r}; it has {', '.join(sorted(known))}"
+            )
+    return Bench(target, client, models, console)
+
+
+def index_name(name: str, digest: str) -> str:
+    """An index of its own for every content of a collection, by a name that every engine takes."""
+    return f"{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-') or 'collection'}-{digest[:12]}"
+
+
+def judged_queries(queries: Mapping[str, str], qrels: Qrels, limit: int | None = None) -> dict[str, str]:
+    """The first `limit` queries that have a judgment, in the collection's order."""
+    judged = [query_id for query_id in queries if query_id in qrels]
+    return {query_id: queries[query_id] for query_id in judged[:limit]}
