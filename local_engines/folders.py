@@ -55,13 +55,21 @@ def find_folders(account: Account | None, environ: Mapping[str, str] = os.enviro
     folders = Folders(artifacts=cache / "artifacts", engines=Path(chosen) if chosen else default)
     folders.artifacts.mkdir(parents=True, exist_ok=True)
     for folder in (folders.engines, folders.homes, folders.data, folders.runs, folders.state):
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_readable(folder)
         if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
             raise LocalEngineError(f"{folder} belongs to another user: set {ENGINES_SETTING} to a folder of your own")
-        folder.chmod(0o755)
     if account and not account.can_read(folders.engines):
         raise LocalEngineError(
             f"{folders.engines} cannot be read by the user {account.name}, who runs the server: "
             f"set {ENGINES_SETTING} to a folder that user can reach"
         )
     return folders
+
+
+def _make_readable(folder: Path) -> None:
+    """Make a folder that everybody may enter, whatever our umask is; one that is there keeps its mode."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return
+    folder.chmod(0o755)

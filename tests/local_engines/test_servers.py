@@ -80,7 +80,7 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log():
     assert "heap size" in caught.value.log_tail
 
 
-def test_another_server_on_the_port_is_not_taken_for_ours(tmp_path):
+def test_another_server_on_the_port_is_not_taken_for_ours():
     """Somebody may take a free port between our looking and our listening."""
     with server_or_skip("elasticsearch") as other:
         taken = int(other.url.rpartition(":")[2])

@@ -3,6 +3,7 @@
 import fcntl
 import multiprocessing
 import os
+import stat
 import subprocess
 from pathlib import Path
 
@@ -110,6 +111,14 @@ def test_a_folder_the_servers_account_cannot_reach_is_refused(tmp_path):
     environ = {"XDG_CACHE_HOME": str(tmp_path), "HYBRIDRANK_ENGINES": f"{tmp_path}/home/engines"}
     with pytest.raises(LocalEngineError, match="cannot be read by the user stranger"):
         find_folders(stranger, environ)
+
+
+def test_a_folder_that_was_there_keeps_its_mode(tmp_path):
+    (tmp_path / "engines").mkdir()
+    (tmp_path / "engines").chmod(0o1777)
+    folders = find_folders(None, {"XDG_CACHE_HOME": str(tmp_path), "HYBRIDRANK_ENGINES": f"{tmp_path}/engines"})
+    assert stat.S_IMODE(folders.engines.stat().st_mode) == 0o1777
+    assert stat.S_IMODE(folders.homes.stat().st_mode) == 0o755
 
 
 def test_a_link_in_place_of_a_folder_is_refused(tmp_path):
