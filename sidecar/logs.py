@@ -21,6 +21,6 @@ def configure(log_format: Literal["json", "console"]) -> None:
             *([structlog.processors.format_exc_info] if log_format == "json" else []),
             last,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )

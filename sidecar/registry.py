@@ -68,13 +68,23 @@ def load(paths: Sequence[Path]) -> Models:
 def _load_one(folder: model_folder.ModelFolder) -> LoadedModel:
     if isinstance(folder.toml, model_folder.EncoderToml):
         encoder = DenseEncoder(folder, folder.toml)
-        vectors = encoder.embed(encoder.tokenize_texts(SELF_CHECK[1], TextKind.DOCUMENT)[:1])
-        if vectors.shape != (1, folder.toml.dimensions) or not np.isfinite(vectors).all():
-            raise BadModelFolder(folder.path, f"returned {vectors.shape[1]} dimensions of {folder.toml.dimensions}")
         model = LoadedModel(folder.info, ColbertReranker(encoder), encoder)
     else:
         model = LoadedModel(folder.info, CrossEncoderReranker(folder))
-    scores = model.reranker.score(model.reranker.tokenize(*SELF_CHECK))
-    if scores.shape != (len(SELF_CHECK[1]),) or not np.isfinite(scores).all():
-        raise BadModelFolder(folder.path, f"failed the self-check: scores are {scores.tolist()}")
+    if problem := self_check(model):
+        raise BadModelFolder(folder.path, f"the model loads but does not work here: {problem}")
     return model
+
+
+def self_check(model: LoadedModel) -> str | None:
+    """Compute a few scores and a vector; what is wrong with them, None for nothing."""
+    query, passages = SELF_CHECK
+    scores = model.reranker.score(model.reranker.tokenize(query, passages))
+    if scores.shape != (len(passages),) or not np.isfinite(scores).all():
+        return f"{len(passages)} passages got the scores {scores.tolist()}"
+    if model.encoder:
+        vectors = model.encoder.embed(model.encoder.tokenize_texts(passages, TextKind.DOCUMENT))
+        wanted = (len(passages), model.info.dimensions)
+        if vectors.shape != wanted or not np.isfinite(vectors).all():
+            return f"vectors of shape {vectors.shape} came back, or some not finite; model.toml says {wanted}"
+    return None

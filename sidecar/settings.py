@@ -39,8 +39,9 @@ class Settings(BaseSettings):
         description=f"Model folders, or folders of them, separated by '{os.pathsep}'. Default: those that ship.",
     )
     threads: int = Field(0, ge=0, description="Batches computed at once, a core each; 0 takes every core we may use.")
-    # fp32 models only, as int8 ones compute every text alone. Beyond 512 the padding and the caches cost more than the
-    # larger matrices gain, and a batch is what a one-text request may have to wait for (docs/sidecar.md, "Measured").
+    # For fp32 models; int8 ones compute every text alone. No budget from 1 to 1024 was faster than another on ordinary
+    # passages, larger ones were slower, and a batch is what a one-text request may have to wait for: so a small one,
+    # which still spares very short texts the cost of a run each (docs/sidecar.md, "Measured").
     max_batch_tokens: int = Field(512, ge=1, description="Padded tokens a batch may hold (fp32 models).")
     # About 13 s of work for two cores; a caller with a deadline has gone by then, so more would be computed in vain.
     max_queue_tokens: int = Field(262_144, ge=1, description="Tokens that may wait; a request beyond is refused.")

@@ -1,5 +1,6 @@
 """Exports a transformers model to a model folder of the sidecar: fp32 ONNX, tokenizer.json and model.toml."""
 
+import importlib
 import json
 import tempfile
 import warnings
@@ -17,6 +18,8 @@ try:
     import onnx
     import torch
     import transformers
+
+    importlib.import_module("onnxscript")  # torch's exporter does
 except ImportError as error:
     raise ImportError(f"exporting a model needs {error.name}: pip install 'hybridrank[train]'") from error
 

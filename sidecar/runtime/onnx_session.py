@@ -1,15 +1,19 @@
 """Runs one ONNX model on one core at a time; several threads may run it at once."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from sidecar.errors import BadModelFolder
 from sidecar.runtime.tokenizer import TokenSequence
+
+# Since 1.29 ONNX Runtime's wheels report to their maker unless this is set before they are imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
 
 NUMPY_INTEGERS: dict[str, type[np.signedinteger[Any]]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")

@@ -7,6 +7,7 @@ from pathlib import Path
 from tokenizers import Encoding, Tokenizer
 
 PADDING_TOKENS = ("[PAD]", "<pad>")
+CHARACTERS_PER_TOKEN = 8  # English has four to five
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class TextTokenizer:
         """`[CLS] text [SEP]` for each text; a long one keeps its beginning."""
         room = self._max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=False)
         sequences = []
-        for text in self._tokenizer.encode_batch(list(texts), add_special_tokens=False):
+        for text in self._beginnings(texts, room):
             truncated = _cut(text, room)
             sequences.append(_sequence(self._tokenizer.post_process(text), truncated=truncated))
         return sequences
@@ -49,13 +50,33 @@ class TextTokenizer:
         alone decides `truncated`.
         """
         room = self._max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=True)
-        head = self._tokenizer.encode(query, add_special_tokens=False)
+        (head,) = self._beginnings([query], self._max_tokens // 2)
         _cut(head, self._max_tokens // 2)
         sequences = []
-        for passage in self._tokenizer.encode_batch(list(passages), add_special_tokens=False):
+        for passage in self._beginnings(passages, room - len(head)):
             truncated = _cut(passage, room - len(head))
             sequences.append(_sequence(self._tokenizer.post_process(head, passage), truncated=truncated))
         return sequences
+
+    def _beginnings(self, texts: Sequence[str], room: int) -> list[Encoding]:
+        """Each text without special tokens: whole, or so much of it that more than `room` tokens are there.
+
+        A long text is read only as far as `room` tokens can be expected to reach, and whole only where they do not.
+        """
+        heads = [_head(text, CHARACTERS_PER_TOKEN * self._max_tokens) for text in texts]
+        encodings = list(self._tokenizer.encode_batch_fast(heads, add_special_tokens=False))
+        for index, text in enumerate(texts):
+            if len(heads[index]) < len(text) and len(encodings[index]) <= room:
+                (encodings[index],) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
+        return encodings
+
+
+def _head(text: str, characters: int) -> str:
+    """`text`, or its whole words within the first `characters`."""
+    if len(text) <= characters:
+        return text
+    head, *_ = text[:characters].rsplit(maxsplit=1) or [""]
+    return head
 
 
 def _cut(text: Encoding, room: int) -> bool:

@@ -1,0 +1,33 @@
+"""`python -m sidecar.health` asks a sidecar how it is: exit 0 when it serves, 1 when not. For containers."""
+
+import argparse
+import sys
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from sidecar.settings import load_settings
+
+TIMEOUT_S = 2.0
+
+
+def main() -> int:
+    """Ask once; without --address, the sidecar that this environment's settings describe."""
+    parser = argparse.ArgumentParser(prog="python -m sidecar.health", description=main.__doc__)
+    parser.add_argument("--address", help="HOST:PORT")
+    parser.add_argument("--service", default="", help="hybridrank.v1.Reranker or a model's name; empty for the whole")
+    arguments = parser.parse_args()
+    address = arguments.address or f"127.0.0.1:{load_settings().port}"
+    try:
+        with grpc.insecure_channel(address) as channel:
+            request = health_pb2.HealthCheckRequest(service=arguments.service)
+            status = health_pb2_grpc.HealthStub(channel).Check(request, timeout=TIMEOUT_S).status
+    except grpc.RpcError as error:
+        print(f"{address}: {error.code().name} {error.details()}", file=sys.stderr)
+        return 1
+    print(f"{address}: {health_pb2.HealthCheckResponse.ServingStatus.Name(status)}")
+    return 0 if status == health_pb2.HealthCheckResponse.SERVING else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Small real rerankers: one that waits to be let through, one that is broken."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from sidecar.registry import LoadedModel
+from sidecar.rerankers.base import Pair
+from sidecar.rerankers.token_overlap import TokenOverlapReranker
+from sidecar.runtime.tokenizer import TokenSequence
+from sidecar.types import ModelInfo, TextKind
+
+GATED = replace(TokenOverlapReranker.info, name="gated")
+
+
+@dataclass
+class GatedReranker(TokenOverlapReranker):
+    """Token overlap, a pair at a time; each batch waits until the gate is open. Keeps what was computed."""
+
+    info: ModelInfo = GATED
+    batches: bool = False
+    gate: threading.Event = field(default_factory=threading.Event)
+    started: threading.Event = field(default_factory=threading.Event)
+    scored: list[int] = field(default_factory=list)
+
+    def score(self, pairs: Sequence[Pair]) -> np.ndarray:
+        self.started.set()
+        assert self.gate.wait(timeout=60)
+        self.scored.extend(len(pair) for pair in pairs)
+        return super().score(pairs)
+
+
+class BrokenModel(TokenOverlapReranker):
+    """Returns NaN for texts of fewer than two words, and raises for texts that hold the word "raise"."""
+
+    info = replace(TokenOverlapReranker.info, name="broken", kind="encoder")
+
+    def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
+        if any("raise" in passage for passage in passages):
+            raise RuntimeError("the cat sat on the tokenizer")
+        return super().tokenize(query, passages)
+
+    def score(self, pairs: Sequence[Pair]) -> np.ndarray:
+        scores = super().score(pairs)
+        scores[[len(pair) < 2 for pair in pairs]] = np.nan
+        return scores
+
+    def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
+        return [pair.sequence for pair in self.tokenize("any", texts)]
+
+    def embed(self, sequences: Sequence[TokenSequence]) -> np.ndarray:
+        return np.full((len(sequences), 2), np.nan, dtype=np.float32)
+
+
+def loaded(reranker: TokenOverlapReranker) -> LoadedModel:
+    """The model as the registry would hold it."""
+    return LoadedModel(reranker.info, reranker, reranker if isinstance(reranker, BrokenModel) else None)

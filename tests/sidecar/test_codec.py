@@ -1,0 +1,83 @@
+"""Messages become the sidecar's types and back, field by field."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.errors import InvalidArgument
+from sidecar.protocol import codec
+from sidecar.protocol import rerank_pb2 as pb
+from sidecar.types import (
+    Embedding,
+    EncodeRequest,
+    EncodeResult,
+    ModelInfo,
+    Passage,
+    RelevanceScore,
+    RerankRequest,
+    RerankResult,
+    ScoreType,
+    TextKind,
+    Timings,
+)
+
+INFO = ModelInfo("name", "2", "encoder", "ab" * 32, "int8", 256, 384, ("one", "two"))
+TIMINGS = Timings(1.5, 0.25, 12.0)
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(
+    texts, texts, st.lists(st.tuples(texts, texts)), st.integers(0, 2**32 - 1), st.none() | st.floats(allow_nan=False)
+)
+def test_a_rerank_request_arrives_as_it_was_sent(model, query, candidates, top_k, min_score):
+    options = pb.RerankOptions(score_type=pb.SCORE_TYPE_SIGMOID, min_score=min_score)
+    message = pb.RerankRequest(
+        model=model,
+        query=query,
+        candidates=[pb.Candidate(id=passage_id, text=text) for passage_id, text in candidates],
+        top_k=top_k,
+        options=options,
+    )
+    passages = tuple(Passage(passage_id, text) for passage_id, text in candidates)
+    wanted = RerankRequest(model, query, passages, top_k, ScoreType.SIGMOID, min_score)
+    assert codec.rerank_request(pb.RerankRequest.FromString(message.SerializeToString())) == wanted
+
+
+def test_fields_that_were_not_sent_have_their_defaults():
+    assert codec.rerank_request(pb.RerankRequest(model="m", query="q")) == RerankRequest("m", "q", ())
+    assert codec.encode_request(pb.EncodeRequest(model="m")) == EncodeRequest("m", ())
+
+
+def test_a_minimum_of_zero_is_not_the_same_as_none():
+    message = pb.RerankRequest(options=pb.RerankOptions(min_score=0))
+    assert codec.rerank_request(message).min_score == 0
+
+
+def test_a_rerank_result_arrives_as_it_was_computed():
+    scores = (RelevanceScore("a", 1, 0.1 + 0.2, truncated=True), RelevanceScore("a", 0, -5.0, truncated=False))
+    message = codec.rerank_response(RerankResult(scores, INFO, TIMINGS))
+    assert [RelevanceScore(r.id, r.index, r.relevance_score, r.truncated) for r in message.results] == list(scores)
+    assert message.complete
+    assert message.model == codec.model(INFO)
+    assert (message.timings.tokenize_ms, message.timings.queue_ms, message.timings.compute_ms) == (1.5, 0.25, 12.0)
+
+
+def test_an_encode_request_and_its_result():
+    message = pb.EncodeRequest(model="m", texts=["a", ""], kind=pb.TEXT_KIND_DOCUMENT)
+    assert codec.encode_request(message) == EncodeRequest("m", ("a", ""), TextKind.DOCUMENT)
+    response = codec.encode_response(EncodeResult((Embedding((0.5, -0.5), truncated=True),), INFO, TIMINGS))
+    assert [(list(one.vector), one.truncated) for one in response.embeddings] == [([0.5, -0.5], True)]
+
+
+def test_every_field_of_a_model_is_sent():
+    message = codec.model(INFO)
+    sent = {field.name: value for field, value in message.ListFields()}
+    assert sent.pop("aliases") == list(INFO.aliases)
+    assert sent == {name: value for name, value in vars(INFO).items() if name != "aliases"}
+
+
+def test_values_of_a_later_version_are_refused():
+    with pytest.raises(InvalidArgument, match=r"options\.score_type: is 7; known are SCORE_TYPE_RAW \(0\)"):
+        codec.rerank_request(pb.RerankRequest(options=pb.RerankOptions(score_type=7)))
+    with pytest.raises(InvalidArgument, match="kind: is 7; known are TEXT_KIND_QUERY"):
+        codec.encode_request(pb.EncodeRequest(kind=7))

@@ -1,0 +1,101 @@
+"""A model folder is read whole, or refused with what is wrong and where."""
+
+import shutil
+
+import pytest
+
+from models import SHIPPED_MODELS
+from sidecar.errors import BadModelFolder
+from sidecar.runtime import model_folder
+from tests.golden.sidecar import FOLDER
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return shutil.copytree(FOLDER / "tiny-encoder", tmp_path / "tiny-encoder")
+
+
+def edit(folder, old, new):
+    toml = folder / "model.toml"
+    assert old in toml.read_text()
+    toml.write_text(toml.read_text().replace(old, new))
+
+
+def test_what_was_written_is_read_again(folder):
+    toml = model_folder.read(folder).toml.model_copy(update={"version": "2", "query_prefix": 'say "é\\n": '})
+    assert model_folder.write(folder, toml) == model_folder.read(folder)
+
+
+def test_info_is_what_the_toml_says(folder):
+    info = model_folder.read(folder).info
+    assert (info.name, info.kind, info.precision, info.dimensions) == ("tiny-encoder", "encoder", "fp32", 32)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+def test_a_changed_file_is_refused(folder, name):
+    with (folder / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(BadModelFolder, match=r"files have digest \w{64} but model.toml says \w{64}"):
+        model_folder.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"mean"', '"cls"'), ("max_tokens = 48", "max_tokens = 32"), ('query_prefix = ""', 'query_prefix = "query: "')],
+)
+def test_a_changed_field_that_decides_the_output_is_refused(folder, old, new):
+    edit(folder, old, new)
+    with pytest.raises(BadModelFolder, match="files have digest"):
+        model_folder.read(folder)
+
+
+def test_a_model_may_be_renamed(folder):
+    edit(folder, 'name = "tiny-encoder"', 'name = "mine"')
+    assert model_folder.read(folder).info.name == "mine"
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(BadModelFolder, match=f"{name} is missing"):
+        model_folder.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('kind = "encoder"', 'kind = "oracle"', "kind is 'oracle'; it must be one of encoder, cross-encoder"),
+        ('pooling = "mean"', 'pooling = "median"', "pooling: Input should be 'mean' or 'cls'"),
+        ('version = "1"', 'versions = "1"', "version: Field required"),
+        ('version = "1"', 'version = "1"\ncolour = "red"', "colour: Extra inputs are not permitted"),
+        ('version = "1"', "version = 1", "version: Input should be a valid string"),
+        ('version = "1"', "version = ", "model.toml cannot be read"),
+    ],
+)
+def test_a_wrong_field_is_named(folder, old, new, problem):
+    edit(folder, old, new)
+    with pytest.raises(BadModelFolder) as refused:
+        model_folder.read(folder)
+    assert problem in str(refused.value)
+    assert str(folder) in str(refused.value)
+
+
+def test_finds_a_folder_itself_or_those_below_it(folder):
+    assert model_folder.find_model_folders(folder) == [folder]
+    assert model_folder.find_model_folders(folder.parent) == [folder]
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(BadModelFolder, match=r"no model\.toml here"):
+        model_folder.find_model_folders(tmp_path)
+
+
+def test_every_shipped_model_has_a_card_that_names_it_and_its_licence():
+    folders = model_folder.find_model_folders(SHIPPED_MODELS)
+    assert len(folders) == 2
+    for folder in folders:
+        toml = model_folder.read(folder).toml
+        card = (folder / "README.md").read_text()
+        assert toml.name in card
+        assert toml.licence in card
+        assert str(toml.max_tokens) in card

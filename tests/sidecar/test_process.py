@@ -1,0 +1,160 @@
+"""The sidecar as a process of its own: ready line, SIGTERM with a request in flight, and a parent that goes away."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from hybridrank.sidecar_process import SidecarNotStarted, sidecar_process
+from sidecar.protocol import rerank_pb2 as pb
+from sidecar.protocol import rerank_pb2_grpc
+from tests.golden.sidecar import FOLDER
+from tests.sidecar.serving import rerank_request
+
+TINY = FOLDER / "tiny-encoder"
+READY = "hybridrank sidecar ready on 127.0.0.1:"
+
+
+@pytest.fixture
+def start():
+    """Start `python -m sidecar` with flags; whatever still runs at the end is killed."""
+    children = []
+
+    def start(*flags, **variables):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "sidecar", "--port", "0", *flags],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **variables},
+        )
+        children.append(child)
+        return child
+
+    yield start
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+def address_of(child) -> str:
+    line = child.stdout.readline()
+    assert line.startswith(READY), child.stderr.read()
+    return line.removeprefix("hybridrank sidecar ready on ").strip()
+
+
+def test_sigterm_turns_unhealthy_finishes_what_runs_and_exits_0(start):
+    child = start("--threads", "1")
+    with grpc.insecure_channel(address_of(child)) as channel:
+        statuses = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(statuses).status == health_pb2.HealthCheckResponse.SERVING
+        passages = [f"passage {index} " + "of some length " * 20 for index in range(60)]
+        running = rerank_pb2_grpc.RerankerStub(channel).Rerank.future(
+            rerank_request("cross-encoder", "length", *passages)
+        )
+        # Calls begin in the order of their arrival: once this later one is answered, the one above is running.
+        rerank_pb2_grpc.ModelRegistryStub(channel).List(pb.ListModelsRequest())
+        assert not running.done()
+        child.send_signal(signal.SIGTERM)
+        assert next(statuses).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert len(running.result().results) == 60
+    assert child.wait(timeout=60) == 0
+
+
+def health_of(*flags, **variables):
+    command = [sys.executable, "-m", "sidecar.health", *flags]
+    return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+
+
+def test_the_health_command_tells_by_its_exit_code(start):
+    address = address_of(start("--models", str(TINY)))
+    port = address.rsplit(":", 1)[1]
+    assert health_of(HYBRIDRANK_SIDECAR_PORT=port).returncode == 0
+    assert health_of("--address", address, "--service", "tiny-encoder").stdout == f"{address}: SERVING\n"
+    missing = health_of("--address", address, "--service", "other")
+    assert (missing.returncode, "NOT_FOUND" in missing.stderr) == (1, True)
+
+
+def test_the_health_command_says_when_nothing_answers():
+    down = health_of("--address", "127.0.0.1:1")
+    assert (down.returncode, "UNAVAILABLE" in down.stderr) == (1, True)
+
+
+def test_exits_when_its_parent_closes_stdin(start):
+    child = start("--models", str(TINY), "--exit-with-parent")
+    address_of(child)
+    child.stdin.close()
+    assert child.wait(timeout=60) == 0
+    child.stdin = None
+
+
+def test_a_second_sidecar_on_a_port_says_so_and_exits_1(start):
+    port = address_of(start("--models", str(TINY))).rsplit(":", 1)[1]
+    second = start("--models", str(TINY), "--port", port)
+    assert second.wait(timeout=60) == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in second.stderr.read()
+
+
+def test_a_folder_without_models_is_named_and_exits_1(start, tmp_path):
+    child = start("--models", str(tmp_path))
+    assert child.wait(timeout=60) == 1
+    assert f"the sidecar cannot start: {tmp_path}: no model.toml here" in child.stderr.read()
+
+
+def test_a_misspelt_variable_exits_2(start):
+    child = start(HYBRIDRANK_SIDECAR_THREAD="1")
+    assert child.wait(timeout=60) == 2
+    assert "HYBRIDRANK_SIDECAR_THREAD: no such setting" in child.stderr.read()
+
+
+def test_a_flag_that_does_not_exist_exits_2(start):
+    child = start("--treads", "1")
+    assert child.wait(timeout=60) == 2
+    assert "--treads" in child.stderr.read()
+
+
+def test_the_helper_yields_a_sidecar_that_answers_and_stops_it():
+    with sidecar_process(models=TINY, settings={"threads": "1"}) as sidecar:
+        with grpc.insecure_channel(sidecar.address) as channel:
+            models = rerank_pb2_grpc.ModelRegistryStub(channel).List(pb.ListModelsRequest()).models
+        assert [model.name for model in models] == ["tiny-encoder"]
+        os.kill(sidecar.pid, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(sidecar.pid, 0)
+
+
+def test_the_helper_survives_a_sidecar_that_was_killed():
+    with sidecar_process(models=TINY) as sidecar:
+        os.kill(sidecar.pid, signal.SIGKILL)
+
+
+def test_the_helper_says_why_a_sidecar_did_not_start(tmp_path):
+    with (
+        pytest.raises(SidecarNotStarted, match=r"(?s)ended with status 1.*no model\.toml here"),
+        sidecar_process(models=tmp_path),
+    ):
+        pytest.fail("it started")
+
+
+def test_the_helper_gives_up_on_a_sidecar_that_is_not_ready_in_time():
+    with pytest.raises(SidecarNotStarted, match=r"was not ready after 0\.01 s"), sidecar_process(timeout_s=0.01):
+        pytest.fail("it started")
+
+
+def test_the_helper_works_from_another_thread():
+    addresses = []
+
+    def use():
+        with sidecar_process(models=TINY) as sidecar:
+            addresses.append(sidecar.address)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join(60)
+    assert addresses[0].startswith("127.0.0.1:")

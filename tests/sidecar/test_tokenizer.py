@@ -1,0 +1,75 @@
+"""What reaches the model: special tokens, segments, and what is cut from a text that is too long."""
+
+import pytest
+
+from sidecar.runtime.tokenizer import TextTokenizer
+from tests.golden.sidecar import FOLDER
+
+CLS, SEP = 2, 3
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return TextTokenizer(FOLDER / "tiny-cross-encoder" / "tokenizer.json", max_tokens=16)
+
+
+def test_a_single_text_stands_between_cls_and_sep(tokenizer):
+    (sequence,) = tokenizer.singles(["the query"])
+    assert (sequence.token_ids[0], sequence.token_ids[-1], len(sequence)) == (CLS, SEP, 4)
+    assert sequence.segment_ids == (0, 0, 0, 0)
+    assert sequence.special == (True, False, False, True)
+    assert not sequence.truncated
+
+
+def test_the_passage_of_a_pair_is_segment_one(tokenizer):
+    (pair,) = tokenizer.pairs("the query", ["the passage is"])
+    assert pair.segment_ids == (0, 0, 0, 0, 1, 1, 1, 1)
+    assert [pair.token_ids[place] for place in (0, 3, 7)] == [CLS, SEP, SEP]
+
+
+def test_a_long_text_keeps_its_beginning(tokenizer):
+    short, long = tokenizer.singles(["the " * 14, "the " * 14 + "query"])
+    assert (short.truncated, long.truncated) == (False, True)
+    assert short.token_ids == long.token_ids
+    assert len(long) == 16
+
+
+def test_a_long_passage_is_cut_and_the_query_is_not(tokenizer):
+    (alone,) = tokenizer.pairs("what is rank", ["the"])
+    (pair,) = tokenizer.pairs("what is rank", ["the " * 100])
+    assert pair.truncated
+    assert len(pair) == 16
+    assert pair.token_ids[:5] == alone.token_ids[:5]
+    assert pair.token_ids[-1] == SEP
+
+
+def test_a_long_query_keeps_half_of_the_context_and_is_not_reported(tokenizer):
+    (pair,) = tokenizer.pairs("rank " * 100, ["the passage"])
+    assert pair.segment_ids.count(0) == 2 + 16 // 2
+    assert pair.segment_ids.count(1) == 2 + 1
+    assert not pair.truncated
+
+
+def test_an_empty_text_is_its_special_tokens(tokenizer):
+    assert tokenizer.singles([""])[0].token_ids == (CLS, SEP)
+    assert tokenizer.pairs("the", [""])[0].segment_ids == (0, 0, 0, 1)
+
+
+@pytest.mark.parametrize("gap", [1, 200])
+def test_a_text_far_longer_than_the_context_keeps_the_same_beginning(tokenizer, gap):
+    words = (" " * gap).join(["rank", "the", "query"] * 200)
+    (short,) = tokenizer.singles([(" " * gap).join(["rank", "the", "query"] * 5)])
+    (long,) = tokenizer.singles([words])
+    assert long == short
+
+
+def test_spaces_alone_are_not_mistaken_for_a_cut(tokenizer):
+    (sequence,) = tokenizer.singles([" " * 10_000 + "rank"])
+    assert len(sequence) == 3
+    assert not sequence.truncated
+
+
+def test_a_query_is_cut_once_for_all_its_passages(tokenizer):
+    pairs = tokenizer.pairs("rank " * 100, ["the", "the", "query " * 50])
+    assert pairs[0] == pairs[1]
+    assert pairs[2].token_ids[:9] == pairs[0].token_ids[:9]
