@@ -1,6 +1,7 @@
 """Exports a transformers model to a model folder of the sidecar: fp32 ONNX, tokenizer.json and model.toml."""
 
 import importlib
+import inspect
 import json
 import tempfile
 import warnings
@@ -66,7 +67,8 @@ def export_model(source: str, out: Path, *, name: str | None = None, licence: st
         loaded, output = transformers.AutoModel, "last_hidden_state"
         toml = EncoderToml.model_validate({**described, **_encoder_fields(source), "dimensions": config.hidden_size})
     model = loaded.from_pretrained(source, dtype=torch.float32, attn_implementation="eager").eval()
-    names = [name for name in INPUTS if name in tokenizer.model_input_names]
+    read = inspect.signature(model.forward).parameters.keys() & set(tokenizer.model_input_names)
+    names = [name for name in INPUTS if name in read]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         backend = tokenizer.backend_tokenizer

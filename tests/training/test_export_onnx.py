@@ -1,0 +1,129 @@
+"""Exports keep what decides a model's output, and refuse what the sidecar could not reproduce."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from sidecar import registry
+from sidecar.types import TextKind
+
+
+def test_without_the_train_extra_the_error_holds_the_install_line():
+    code = "import sys; sys.modules['torch'] = None; import training.export_onnx"
+    failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert "pip install 'hybridrank[train]'" in failed.stderr
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    """A folder with a tiny encoder as transformers saves it."""
+    from tests.golden import tiny_models
+
+    tiny_models.save(tmp_path / "source", "encoder", seed=3)
+    return tmp_path / "source"
+
+
+def add(folder, **files):
+    for name, content in files.items():
+        path = folder / name.replace("__", "/")
+        path.parent.mkdir(exist_ok=True)
+        path.with_suffix(".json").write_text(json.dumps(content))
+
+
+@pytest.mark.torch
+def test_pooling_prefixes_and_length_come_from_the_files_beside_the_model(encoder, tmp_path):
+    from tests.golden import tiny_models
+    from training.export_onnx import export_model
+
+    add(
+        encoder,
+        modules=[{"type": f"sentence_transformers.models.{name}"} for name in ("Transformer", "Pooling", "Normalize")],
+        sentence_bert_config={"max_seq_length": 24},
+        config_sentence_transformers={"prompts": {"query": "query: ", "passage": "passage: "}},
+    )
+    add(encoder, **{"1_Pooling__config": {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}})
+    toml = export_model(str(encoder), tmp_path / "out", name="mine", licence="MIT").toml
+    assert (toml.name, toml.licence, toml.pooling, toml.max_tokens) == ("mine", "MIT", "cls", 24)
+    assert (toml.query_prefix, toml.document_prefix) == ("query: ", "passage: ")
+
+    served = registry.load([tmp_path / "out"]).encoder("mine")
+    for kind, prefix in ((TextKind.QUERY, "query: "), (TextKind.DOCUMENT, "passage: ")):
+        (vector,) = served.embed(served.tokenize_texts(["what"], kind))
+        ((rows, _),) = tiny_models.token_rows(encoder, [prefix + "what"])
+        np.testing.assert_allclose(vector, rows[0] / np.linalg.norm(rows[0]), atol=1e-4)
+
+
+@pytest.mark.torch
+def test_a_model_that_reads_no_segments(tmp_path):
+    from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel
+
+    from tests.golden import tiny_models
+    from training.export_onnx import export_model
+
+    tiny_models.save(tmp_path / "source", "encoder", seed=4)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "source")
+    config = DistilBertConfig(
+        vocab_size=len(tiny_models.VOCABULARY), dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=48
+    )
+    DistilBertModel(config).save_pretrained(tmp_path / "distil")
+    tokenizer.save_pretrained(tmp_path / "distil")
+    assert export_model(str(tmp_path / "distil"), tmp_path / "out").toml.dimensions == 32
+    (model,) = registry.load([tmp_path / "out"])
+    assert model.info.name == "distil"
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        ({"modules": [{"type": "sentence_transformers.models.Dense"}]}, "has a Dense module"),
+        ({"1_Pooling__config": {"pooling_mode_max_tokens": True}}, "pools in a way that the sidecar does not"),
+    ],
+)
+def test_what_the_sidecar_would_compute_otherwise_is_refused(encoder, tmp_path, files, problem):
+    from training.export_onnx import ExportFailed, export_model
+
+    add(encoder, **files)
+    with pytest.raises(ExportFailed, match=problem):
+        export_model(str(encoder), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.torch
+def test_a_classifier_of_several_labels_is_refused(encoder, tmp_path):
+    from training.export_onnx import ExportFailed, export_model
+
+    config = json.loads((encoder / "config.json").read_text())
+    config |= {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}
+    (encoder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ExportFailed, match="has 2 labels; a reranker has one"):
+        export_model(str(encoder), tmp_path / "out")
+
+
+@pytest.mark.torch
+def test_positions_of_roberta_start_behind_its_padding(encoder):
+    from training import export_onnx
+
+    config = SimpleNamespace(max_position_embeddings=514, model_type="xlm-roberta", pad_token_id=1)
+    tokenizer = SimpleNamespace(model_max_length=10**30)
+    assert export_onnx._max_tokens(str(encoder), config, tokenizer) == 512
+
+
+@pytest.mark.torch
+def test_the_command_writes_a_folder_that_serves_and_never_over_another(encoder, tmp_path):
+    from hybridrank.model import app
+
+    command = ["export", str(encoder), "--out", str(tmp_path / "out"), "--licence", "MIT"]
+    written = CliRunner().invoke(app, command)
+    assert written.exit_code == 0, written.output
+    assert "encoder source, fp32, 48 tokens, digest" in written.output
+    assert registry.load([tmp_path / "out"]).get("source").info.dimensions == 32
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 1
+    assert "holds a model already" in again.output
