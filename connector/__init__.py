@@ -6,6 +6,7 @@
 
 from connector.engines.connect import connect_engine
 from connector.errors import (
+    BadAddress,
     BadScores,
     ConnectorError,
     EngineError,
@@ -39,6 +40,7 @@ from connector.types import (
 )
 
 __all__ = [
+    "BadAddress",
     "BadScores",
     "Candidate",
     "ConnectorError",

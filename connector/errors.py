@@ -1,6 +1,7 @@
 """Every error the connector raises.
 
 ConnectorError
+├── BadAddress         not the address of an engine; a ValueError too
 ├── EngineError        the engine refused (.status, .reason) or did not answer
 │   ├── EngineUnreachable
 │   ├── EngineTimeout
@@ -18,6 +19,7 @@ A search raises only EngineError and SearchFailed: whatever the sidecar does, th
 from collections.abc import Mapping
 
 __all__ = [
+    "BadAddress",
     "BadScores",
     "ConnectorError",
     "EngineError",
@@ -34,6 +36,10 @@ __all__ = [
 
 class ConnectorError(Exception):
     """Parent of every error of this package."""
+
+
+class BadAddress(ConnectorError, ValueError):
+    """The address is of no form we know."""
 
 
 class EngineError(ConnectorError):

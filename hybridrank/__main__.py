@@ -7,7 +7,8 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from connector import ConnectorError
+from connector import BadAddress, ConnectorError
+from evaluation.collections import CollectionError
 from hybridrank.demo import demo
 from hybridrank.doctor import doctor
 from hybridrank.engine import app as engine
@@ -51,9 +52,17 @@ def main() -> None:
     """Run a command; an error that says what to do is shown as a sentence, any other as a traceback."""
     try:
         app()
-    except (ConnectorError, LocalEngineError, SidecarNotStarted, ImportError, OSError, ValidationError) as error:
+    except (
+        CollectionError,
+        ConnectorError,
+        LocalEngineError,
+        SidecarNotStarted,
+        ImportError,
+        OSError,
+        ValidationError,
+    ) as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, BadAddress) else 1)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from connector.engines.base import Engine
-from connector.errors import EngineUnreachable
+from connector.errors import BadAddress, EngineUnreachable
 
 __all__ = ["connect_engine"]
 
@@ -27,7 +27,7 @@ async def connect_engine(
 ) -> Engine:
     """The engine at `embedded:PATH` or `http(s)://[user:password@]host:port`.
 
-    Raises EngineUnreachable naming the host and the cause, ValueError for an address of another form, and ImportError
+    Raises EngineUnreachable naming the host and the cause, BadAddress for an address of another form, and ImportError
     with the install command when the engine's client is not installed.
     """
     if address.startswith("embedded:"):
@@ -35,7 +35,7 @@ async def connect_engine(
         return embedded
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"engine address {_shown(address)!r} is neither embedded:PATH nor http(s)://HOST:PORT")
+        raise BadAddress(f"engine address {_shown(address)!r} is neither embedded:PATH nor http(s)://HOST:PORT")
     auth = (parts.username, parts.password or "") if parts.username else None
     url = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
     kind = await asyncio.to_thread(

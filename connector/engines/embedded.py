@@ -31,7 +31,11 @@ CREATE TABLE definition (body TEXT NOT NULL);
 
 
 class EmbeddedEngine:
-    """Every index is a folder under `path`. BM25 has Lucene's k1, b and formula; kNN looks at every vector."""
+    """Every index is a folder under `path`. BM25 has Lucene's k1, b and formula; kNN looks at every vector.
+
+    An index is read at its first search and after each `refresh` of this object; what another process writes later is
+    not seen before then.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser()

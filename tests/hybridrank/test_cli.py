@@ -1,0 +1,142 @@
+"""The command line as a person or a script meets it: real processes, output, exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+DOCUMENTS = [
+    {"_id": "tea", "title": "Green tea", "text": "Leaves in hot water.", "kind": "drink", "price": 3},
+    {"_id": "chai", "title": "Chai", "text": "Tea with milk and spices.", "kind": "drink", "price": 5},
+    {"_id": "soup", "title": "Soup [of the day]", "text": "Vegetables in hot water.", "kind": "food", "price": 7},
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("menu")
+    lines = [json.dumps(each) for each in DOCUMENTS]
+    lines[1:1] = ["not json", json.dumps({"title": "no id"})]
+    (folder / "corpus.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder, sidecar_address):
+    """Run the command line with a cache of its own, against the sidecar of this test session."""
+    environment = os.environ | {
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "HYBRIDRANK_ENGINE": f"embedded:{folder / 'indices'}",
+        "HYBRIDRANK_SIDECAR": sidecar_address,
+        "COLUMNS": "140",
+    }
+
+    def run(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "hybridrank", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def indexed(run, folder):
+    return run("index", "--collection", str(folder), "--index", "menu")
+
+
+def test_index_reports_bad_lines_by_number_and_goes_on(indexed):
+    assert "3 documents written (3 encoded)" in indexed.stdout
+    assert "2 bad lines" in indexed.stdout
+    assert "corpus.jsonl:2: not JSON" in indexed.stderr
+    assert "corpus.jsonl:3: expected a string as _id" in indexed.stderr
+
+
+def test_index_again_writes_nothing(indexed, run, folder):
+    report = json.loads(run("index", "--collection", str(folder), "--index", "menu", "--json").stdout)
+    assert (report["indexed"], report["unchanged"], report["total_in_index"]) == (0, 3, 3)
+    assert len(report["bad_lines"]) == 2
+
+
+def test_a_dry_run_changes_nothing(run, folder):
+    planned = run("index", "--collection", str(folder), "--index", "unborn", "--dry-run")
+    assert "unborn" in planned.stdout
+    assert "no index 'unborn'" in run("search", "tea", "--index", "unborn", expect=1).stderr
+
+
+def test_search_shows_titles(indexed, run):
+    shown = run("search", "hot vegetables", "--index", "menu").stdout
+    assert "Soup [of the day]" in shown
+    assert shown.index("Soup") < shown.index("Chai")
+
+
+def test_explain_shows_every_stage(indexed, run):
+    shown = run("search", "green tea", "--index", "menu", "--explain").stdout
+    assert all(stage in shown for stage in ("bm25", "knn", "fused", "rerank", "score"))
+
+
+def test_search_as_json_is_the_whole_response(indexed, run):
+    response = json.loads(run("search", "green tea", "--index", "menu", "--json", "--size", "2").stdout)
+    assert [hit["rank"] for hit in response["hits"]] == [1, 2]
+    assert response["hits"][0]["doc_id"] == "tea"
+    assert response["hits"][0]["rerank_score"] is not None
+    assert response["degraded"] == []
+    assert response["total_candidates"] == 3
+
+
+def test_filters_and_pages(indexed, run):
+    def found(*options: str) -> list[str]:
+        response = json.loads(run("search", "tea", "--index", "menu", "--json", *options).stdout)
+        return [hit["doc_id"] for hit in response["hits"]]
+
+    assert set(found("--filter", "kind=drink")) == {"tea", "chai"}
+    assert found("--filter", "kind=drink", "--filter", "price>=4") == ["chai"]
+    assert set(found("--filter", "kind!=food")) == {"tea", "chai"}
+    whole = found()
+    assert found("--from", "1", "--size", "1") == whole[1:2]
+    assert found("--from", "9") == []
+
+
+def test_without_a_sidecar_the_search_is_answered_and_says_so(indexed, run):
+    done = run("search", "green tea", "--index", "menu", "--sidecar", "127.0.0.1:1", "--json")
+    response = json.loads(done.stdout)
+    assert response["hits"][0]["doc_id"] == "tea"
+    assert [each["stage"] for each in response["degraded"]] == ["encode", "rescore"]
+    assert "rescore was left out" in run("search", "tea", "--index", "menu", "--sidecar", "127.0.0.1:1").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expect", "said"),
+    [
+        (("search", "tea", "--index", "nowhere"), 1, "no index 'nowhere'"),
+        (("search", "tea", "--index", "menu", "--engine", "http://127.0.0.1:1"), 1, "http://127.0.0.1:1"),
+        (("search", "  ", "--index", "menu"), 2, "query_text"),
+        (("search", "tea", "--index", "menu", "--filter", "kind"), 2, "FIELD=VALUE"),
+        (("search", "tea", "--index", "menu", "--filter", "colour=red"), 1, "'colour'"),
+        (("search", "tea", "--index", "menu", "--engine", "elastic"), 2, "embedded:PATH"),
+        (("search", "tea"), 2, "--index"),
+        (("index", "--collection", "/no/such/folder", "--index", "x"), 1, "/no/such/folder"),
+        (("no-such-command",), 2, "no-such-command"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_said_in_a_sentence(indexed, run, arguments, expect, said):
+    done = run(*arguments, expect=expect)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_names_what_is_there(indexed, run):
+    findings = {each["subject"]: each for each in json.loads(run("doctor", "--json").stdout)}
+    assert findings["engine embedded"]["state"] == "ok"
+    assert findings["model encoder-minilm-l6:1"]["state"] == "ok"
+    assert "colbert" in findings["model encoder-minilm-l6:1"]["detail"]
+
+
+def test_doctor_says_what_to_do_about_what_is_not(run):
+    done = run("doctor", "--engine", "http://127.0.0.1:1", "--sidecar", "127.0.0.1:1", "--json", expect=1)
+    problems = {each["subject"]: each for each in json.loads(done.stdout) if each["state"] == "problem"}
+    assert set(problems) == {"engine", "sidecar"}
+    assert all(each["advice"] for each in problems.values())
