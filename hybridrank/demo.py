@@ -24,7 +24,7 @@ from hybridrank.experiments import Bench, index_name, judged_queries, open_bench
 from hybridrank.progress import progress
 from hybridrank.session import default_engine
 
-__all__ = ["demo"]
+__all__ = ["demo", "run_demo"]
 
 SPLIT = "test"
 
@@ -61,10 +61,10 @@ def demo(
     try:
         collection = _read()
         if engine is DemoEngine.embedded:
-            result = asyncio.run(_demo(collection, default_engine()))
+            result = asyncio.run(run_demo(collection, default_engine()))
         else:
             with local_engines.start(engine.value, console=err) as server:
-                result = asyncio.run(_demo(collection, server.url))
+                result = asyncio.run(run_demo(collection, server.url))
     except CollectionError as error:
         err.print(f"error: {error}", markup=False)
         raise typer.Exit(1) from error
@@ -89,7 +89,8 @@ def _read() -> StdlibCollection:
     return collection
 
 
-async def _demo(collection: StdlibCollection, engine: str) -> ExperimentResult:
+async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "auto") -> ExperimentResult:
+    """Steps 2 to 4: index, measure, show one question. Raises EngineError, SidecarError and CollectionError."""
     pipelines = [parse_pipeline(name) for name in STANDARD_PIPELINES]
     settings = PipelineSettings()
     index = index_name(collection.name, collection.digest())
@@ -97,7 +98,7 @@ async def _demo(collection: StdlibCollection, engine: str) -> ExperimentResult:
     queries = judged_queries(collection.queries(), qrels)
     async with AsyncExitStack() as stack:
         _heading(2, "An index with BM25 and vectors, and a sidecar that encodes and reranks")
-        bench = await open_bench(stack, engine, "auto", pipelines, err)
+        bench = await open_bench(stack, engine, sidecar, pipelines, err)
         await _index(bench, index, collection)
         _heading(3, f"{len(queries)} judged questions through {len(pipelines)} pipelines")
         runs = await bench.run(index, pipelines, queries, settings)

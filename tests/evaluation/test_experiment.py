@@ -1,0 +1,143 @@
+"""Pipelines run over a real embedded index, and what is made of their rankings."""
+
+import json
+from dataclasses import replace
+from math import log2
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector import HybridSearch
+from connector.errors import SidecarTimeout
+from evaluation.collections import CollectionError
+from evaluation.environment import describe_environment
+from evaluation.experiment import WARM_UP_QUERIES, PipelineRun, run_pipeline
+from evaluation.pipelines import STANDARD_PIPELINES, PipelineSettings, parse_pipeline
+from evaluation.pooling import pool
+from evaluation.report import ReportTable, caption, markdown, result_table
+from evaluation.results import summarise
+from tests.doubles import BrokenSidecar, RecordingEngine, WordSidecar
+from tests.evaluation.menu import QRELS, QUERIES, menu_engine
+
+SETTINGS = PipelineSettings(size=4)
+
+
+@pytest.fixture
+async def engine(tmp_path):
+    return await menu_engine(tmp_path)
+
+
+async def test_every_query_is_ranked_and_timed_and_nothing_is_degraded(engine):
+    done = []
+    for name in STANDARD_PIPELINES:
+        search = HybridSearch(engine, WordSidecar())
+        run = await run_pipeline(
+            search, parse_pipeline(name), "menu", QUERIES, SETTINGS, lambda name=name: done.append(name)
+        )
+        assert list(run.rankings) == list(run.latencies_ms) == list(QUERIES)
+        assert "chai" in run.rankings["q1"][:2]
+        assert all(len(set(doc_ids)) == len(doc_ids) <= 4 for doc_ids in run.rankings.values())
+        assert min(run.latencies_ms.values()) > 0
+        assert run.degraded == {}
+    assert done == [name for name in STANDARD_PIPELINES for _ in QUERIES]
+
+
+async def test_the_first_queries_are_searched_once_more_before_anything_is_timed(engine):
+    recording = RecordingEngine(engine)
+    queries = {f"q{place}": f"tea {place}" for place in range(WARM_UP_QUERIES + 2)}
+    await run_pipeline(HybridSearch(recording), parse_pipeline("bm25"), "menu", queries, SETTINGS)
+    texts = [each["bm25"].text for each in recording.queries]
+    assert texts == [*list(queries.values())[:WARM_UP_QUERIES], *queries.values()]
+
+
+async def test_degraded_answers_are_kept_and_their_reasons_noted(engine):
+    sidecar = BrokenSidecar(SidecarTimeout("too slow"), rescoring=True)
+    search = HybridSearch(engine, sidecar)
+    plain = await run_pipeline(search, parse_pipeline("rrf"), "menu", QUERIES, SETTINGS)
+    broken = await run_pipeline(search, parse_pipeline("rrf+words"), "menu", QUERIES, SETTINGS)
+    assert broken.rankings == plain.rankings
+    assert broken.degraded == dict.fromkeys(QUERIES, "rescore: timeout")
+
+
+RUNS = {
+    "bm25": PipelineRun({"q1": ("soup", "tea"), "q2": ("soup",), "q3": ("cake",)}, {"q1": 1, "q2": 2, "q3": 9}, {}),
+    "rrf": PipelineRun({"q1": ("chai",), "q2": ("tea", "soup"), "q3": ()}, {"q1": 4.0}, {"q2": "encode: timeout"}),
+}  # fmt: skip
+
+
+def test_a_result_by_hand():
+    result = summarise(RUNS, {**QRELS, "q3": {"cake": 0}}, "bm25", {"python": "3.x"})
+    ideal = 2 + 1 / log2(3)
+    expected_bm25 = {"q1": (1 / log2(3)) / ideal, "q2": 1.0}
+    expected_rrf = {"q1": 2 / ideal, "q2": 1 / log2(3)}
+    document = json.loads(json.dumps(result.as_json()))
+    assert document["python"] == "3.x"
+    assert document["baseline"] == "bm25"
+    bm25, rrf = document["pipelines"]["bm25"], document["pipelines"]["rrf"]
+    assert {query_id: each["ndcg@10"] for query_id, each in bm25["per_query"].items()} == pytest.approx(expected_bm25)
+    assert {query_id: each["ndcg@10"] for query_id, each in rrf["per_query"].items()} == pytest.approx(expected_rrf)
+    assert rrf["ndcg@10"] == pytest.approx(sum(expected_rrf.values()) / 2)
+    assert rrf["vs_bm25"]["delta"] == pytest.approx(rrf["ndcg@10"] - bm25["ndcg@10"])
+    assert set(rrf["vs_bm25"]) == {"delta", "p", "p_t", "p_holm"}
+    assert "vs_bm25" not in bm25
+    assert (bm25["ms_p50"], bm25["ms_p95"]) == (2.0, pytest.approx(8.3))
+    assert (bm25["degraded"], rrf["degraded"]) == (0, 1)
+    assert set(bm25) == {"ndcg@10", "rr@10", "r@100", "judged@10", "ms_p50", "ms_p95", "degraded", "per_query"}
+
+
+def test_only_queries_that_were_searched_are_measured():
+    result = summarise(RUNS, {**QRELS, "never searched": {"tea": 1}}, "bm25")
+    assert set(result.pipelines["bm25"].evaluation.per_query) == {"q1", "q2"}
+
+
+def test_a_baseline_that_was_not_run_is_named():
+    with pytest.raises(ValueError, match="'knn' was not run; it is one of bm25, rrf"):
+        summarise(RUNS, QRELS, "knn")
+
+
+def test_judgments_that_say_nothing_are_an_error():
+    with pytest.raises(CollectionError, match="has a relevant document"):
+        summarise(RUNS, {"q1": {"tea": 0}}, "bm25")
+
+
+def test_the_table_and_what_stands_below_it():
+    result = summarise(RUNS, {**QRELS, "q3": {"cake": 0}}, "bm25")
+    table = result_table(result)
+    assert [row[0] for row in table.rows] == ["bm25", "rrf"]
+    assert all(len(row) == len(table.headers) for row in table.rows)
+    assert table.rows[0][1] == f"{result.pipelines['bm25'].evaluation.mean['ndcg@10']:.4f}"
+    assert table.rows[0][-2:] == ("–", "–")
+    assert table.rows[1][-2].startswith(("+", "-"))
+    first, second = caption(result)
+    assert first.startswith("2 queries; 1 more have no relevant document here and are left out. p:")
+    assert second == "Degraded answers (a stage was skipped): rrf 1."
+
+
+def test_markdown_by_hand():
+    table = ReportTable(("pipeline", "nDCG@10"), (("bm25", "0.5"), ("rrf+colbert", "0.25")))
+    assert markdown(table) == (
+        "| pipeline    | nDCG@10 |\n"
+        "| :---------- | ------: |\n"
+        "| bm25        |     0.5 |\n"
+        "| rrf+colbert |    0.25 |\n"
+    )  # fmt: skip
+
+
+async def test_the_environment_names_engine_models_and_machine(engine):
+    about = describe_environment(replace(await engine.info(), version="7"), [])
+    assert about["engine"] == {"name": "embedded", "version": "7", "capabilities": ["english", "exact_knn"]}
+    assert about["hardware"]["cores"] >= 1
+    assert about["hardware"]["cpu"]
+    json.dumps(about)
+
+
+@given(
+    runs=st.lists(st.dictionaries(st.sampled_from("qr"), st.lists(st.sampled_from("abcdef"), unique=True))),
+    depth=st.integers(1, 4),
+)
+def test_a_pool_holds_every_head_and_nothing_else_whatever_the_order_of_runs(runs, depth):
+    pooled = pool(runs, depth)
+    assert pooled == {k: pool(reversed(runs), depth)[k] for k in pooled}
+    for query_id, doc_ids in pooled.items():
+        assert list(doc_ids) == sorted({each for run in runs for each in run.get(query_id, [])[:depth]})

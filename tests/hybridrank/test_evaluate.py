@@ -1,0 +1,111 @@
+"""`hybridrank evaluate` as a user runs it: a folder, a real sidecar, an embedded index made on the way."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from evaluation.runs import read_run
+from tests.evaluation.menu import QRELS, write_menu
+
+
+@pytest.fixture
+def run(tmp_path, sidecar_address):
+    """Runs `hybridrank evaluate` with its caches in a folder of the test."""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "HYBRIDRANK_SIDECAR": sidecar_address}
+
+    def evaluate(*flags):
+        command = [sys.executable, "-m", "hybridrank", "evaluate", *map(str, flags)]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+
+    return evaluate
+
+
+def test_everything_measured_is_in_the_json_the_runs_and_the_table(tmp_path, run):
+    menu = write_menu(tmp_path / "menu")
+    done = run("--collection", menu, "--split", "test", "--json", "menu.json", "--run-dir", "runs")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "menu.json").read_text())
+    assert list(result["pipelines"]) == ["bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder"]
+    for name, measured in result["pipelines"].items():
+        assert {"ndcg@10", "rr@10", "r@100", "judged@10", "ms_p50", "ms_p95", "degraded", "per_query"} <= set(measured)
+        assert set(measured["per_query"]) == set(QRELS)
+        assert measured["ndcg@10"] > 0.5
+        assert measured["degraded"] == 0
+        assert set(read_run(tmp_path / "runs" / f"{name}.run")) == set(QRELS)
+        assert name in done.stdout
+    assert result["collection"] | {"digest": ""} == {
+        "name": "menu",
+        "digest": "",
+        "split": "test",
+        "documents": 5,
+        "queries": 2,
+        "judgments": 3,
+        "bad_lines": 0,
+    }
+    assert {each["kind"] for each in result["models"]} == {"encoder", "cross-encoder"}
+    assert all(len(each["digest"]) == 64 for each in result["models"])
+    assert result["engine"]["name"] == "embedded"
+
+
+def test_a_second_run_finds_its_index_and_gives_the_same_numbers(tmp_path, run):
+    menu = write_menu(tmp_path / "menu")
+    for name in ("one.json", "two.json"):
+        assert run("--collection", menu, "--pipelines", "bm25,rrf", "--json", name).returncode == 0
+    one, two = (json.loads((tmp_path / name).read_text())["pipelines"] for name in ("one.json", "two.json"))
+    assert {name: each["per_query"] for name, each in one.items()} == {n: each["per_query"] for n, each in two.items()}
+    assert len(list((tmp_path / "cache/hybridrank/indices").iterdir())) == 1
+
+
+def test_bad_lines_are_named_and_the_rest_is_measured(tmp_path, run):
+    menu = write_menu(tmp_path / "menu")
+    with (menu / "corpus.jsonl").open("a") as corpus:
+        corpus.write("\nnot json\n")
+    done = run("--collection", menu, "--pipelines", "bm25", "--markdown", "--queries", 1)
+    assert done.returncode == 0, done.stderr
+    assert f"bad line: {menu / 'corpus.jsonl'}:6: not JSON" in done.stderr
+    assert done.stdout.startswith("| pipeline | nDCG@10 |")
+    assert "1 queries" in done.stdout
+
+
+def test_documents_of_another_collection_in_the_index_are_mentioned(tmp_path, run):
+    menu = write_menu(tmp_path / "menu")
+    other = write_menu(tmp_path / "other")
+    (other / "corpus.jsonl").write_text('{"_id": "stray", "text": "A stray document about tea."}')
+    assert run("--collection", other, "--index", "both", "--pipelines", "bm25").returncode == 0
+    done = run("--collection", menu, "--index", "both", "--pipelines", "bm25")
+    assert "index both holds 1 documents that are not in the collection" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--pipelines", "bm26"], "there is no pipeline 'bm26'"),
+        (["--pipelines", "bm25,knn", "--baseline", "rrf"], "'rrf' is not one of the pipelines bm25, knn"),
+        (["--pipelines", "bm25,rrf+nothing"], "no model 'nothing'"),
+        (["--json", "nowhere/x.json"], "there is no folder nowhere"),
+        (["--weight", "2"], "--weight"),
+    ],
+)
+def test_wrong_usage_exits_2_and_says_what_was_wrong(tmp_path, run, flags, said):
+    done = run("--collection", write_menu(tmp_path / "menu"), *flags)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--collection", "nowhere"], "there is no such folder"),
+        (["--collection", "menu", "--split", "dev"], "there are: test"),
+        (["--collection", "menu", "--engine", "http://127.0.0.1:9"], "127.0.0.1:9"),
+    ],
+)
+def test_what_cannot_be_read_or_reached_exits_1_with_one_sentence(tmp_path, run, flags, said):
+    write_menu(tmp_path / "menu")
+    done = run(*flags)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

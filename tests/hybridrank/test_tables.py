@@ -1,0 +1,78 @@
+"""What is on the screen: the tables, and signs of life."""
+
+import threading
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from connector import Hit, RetrieverScore, SearchResponse, Timings
+from hybridrank import progress as progress_module
+from hybridrank.progress import progress
+from hybridrank.tables import side_by_side, wide_enough
+
+
+def rendered(table) -> str:
+    console = wide_enough(Console(file=StringIO()))
+    console.print(table)
+    return console.file.getvalue()
+
+
+def answer(*hits) -> SearchResponse:
+    return SearchResponse(hits, len(hits), (), Timings())
+
+
+def hit(doc_id, rank, retrievers, fused_score=0.5, rerank_score=None) -> Hit:
+    scores = {name: RetrieverScore(rank, score) for name, score in retrievers.items()}
+    return Hit(doc_id, rank, 0.0, rank, fused_score, scores, rerank_score)
+
+
+def test_each_document_shows_its_rank_and_score_in_every_pipeline():
+    responses = {
+        "bm25": answer(hit("a", 1, {"bm25": 12.5}), hit("b", 2, {"bm25": 7.0})),
+        "knn": answer(hit("c", 1, {"knn": 0.75})),
+        "rrf": answer(hit("b", 1, {"bm25": 7.0}, 0.0328)),
+        "rrf+colbert": answer(hit("c", 1, {"knn": 0.75}, 0.0164, rerank_score=0.625)),
+    }
+    rows = {line.split()[0]: line.split()[1:] for line in rendered(side_by_side(responses, {"a": 2, "b": 0})).splitlines()[2:] if line.strip()}  # fmt: skip  # noqa: E501
+    assert rows["a"] == ["2", "1", "12.500", "–", "–", "–"]
+    assert rows["b"] == ["0", "2", "7.000", "–", "1", "0.0328", "–"]
+    assert rows["c"] == ["?", "–", "1", "0.750", "–", "1", "0.625"]
+
+
+def test_a_document_below_the_depth_shows_its_rank_but_brings_no_row():
+    low = [hit(f"d{rank}", rank, {"bm25": 1.0}) for rank in range(1, 5)]
+    high = [hit("d4", 1, {"knn": 1.0})]
+    text = rendered(side_by_side({"bm25": answer(*low), "knn": answer(*high)}, {}, depth=2))
+    assert {line.split()[0] for line in text.splitlines()[2:] if line.strip()} >= {"d1", "d2", "d4"}
+    assert "d3" not in text
+
+
+def test_square_brackets_in_names_are_no_markup():
+    assert "x[bold]y" in rendered(side_by_side({"bm25": answer(hit("x[bold]y", 1, {"bm25": 1.0}))}, {}))
+
+
+def test_outside_a_terminal_lines_keep_coming_while_a_step_takes_long(monkeypatch):
+    monkeypatch.setattr(progress_module, "EVERY_S", 0.01)
+    console = Console(file=StringIO())
+    seen = threading.Event()
+    written = console.file.write
+
+    def write(text):
+        if "3 of 7" in text:
+            seen.set()
+        return written(text)
+
+    console.file.write = write
+    with progress("counting", console, 7) as advance:
+        advance(1)
+        advance(2)
+        assert seen.wait(timeout=30)
+    assert console.file.getvalue().splitlines()[-1].startswith("counting: ")
+
+
+def test_a_step_that_fails_stops_its_lines():
+    console = Console(file=StringIO())
+    with pytest.raises(KeyError), progress("failing", console):
+        raise KeyError
+    assert not [each for each in threading.enumerate() if "_run" in each.name]
