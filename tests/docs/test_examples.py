@@ -15,6 +15,7 @@ from connector.indexing import index_documents
 from connector.rescore.client import SidecarClient
 from connector.vector_cache import VectorCache
 from tests.contracts.engine import PASSAGES
+from tests.local_engines.available import server_or_skip
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -27,7 +28,7 @@ COMMANDS = sorted(
     {
         line.partition("#")[0].strip()
         for page in PAGES
-        for line in re.findall(r"^(hybridrank .*)$", page.read_text(), flags=re.MULTILINE)
+        for line in re.findall(r"^(?:\$ )?(hybridrank .*--.*)$", page.read_text(), flags=re.MULTILINE)
     }
 )
 
@@ -43,6 +44,9 @@ async def menu(tmp_path, sidecar_address):
 
 @pytest.mark.parametrize("code", PYTHON)
 def test_a_python_example_runs(code, menu, sidecar_address):
+    if "local_engines" in code:
+        with server_or_skip("elasticsearch"):
+            pass  # it can run here
     here = code.replace("http://localhost:9200", menu).replace("localhost:50051", sidecar_address)
     printed = io.StringIO()
     with redirect_stdout(printed):
