@@ -14,7 +14,7 @@ from rich.console import Console
 
 import local_engines
 from connector import HybridSearch, SearchResponse
-from evaluation.collections import CollectionError, Qrels
+from evaluation.collections import Qrels
 from evaluation.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
 from evaluation.report import caption
 from evaluation.results import COMPARED_BY, ExperimentResult, summarise
@@ -58,16 +58,12 @@ def demo(
     """
     if json_file and not json_file.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {json_file.parent}", param_hint="--json")
-    try:
-        collection = _read()
-        if engine is DemoEngine.embedded:
-            result = asyncio.run(run_demo(collection, default_engine()))
-        else:
-            with local_engines.start(engine.value, console=err) as server:
-                result = asyncio.run(run_demo(collection, server.url))
-    except CollectionError as error:
-        err.print(f"error: {error}", markup=False)
-        raise typer.Exit(1) from error
+    collection = _read()
+    if engine is DemoEngine.embedded:
+        result = asyncio.run(run_demo(collection, default_engine()))
+    else:
+        with local_engines.start(engine.value, console=err) as server:
+            result = asyncio.run(run_demo(collection, server.url))
     if json_file:
         json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
         out.print(f"\nWritten to {json_file}", markup=False)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from evaluation.collections import BadLine, BeirFolder, CollectionError
+from evaluation.collections import BadLine, BeirFolder
 from evaluation.experiment import PipelineRun
 from evaluation.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
 from evaluation.report import caption, markdown, result_table
@@ -78,9 +78,6 @@ def evaluate(
         )
     except UnknownModel as error:
         raise typer.BadParameter(str(error), param_hint="--pipelines") from error
-    except CollectionError as error:
-        err.print(f"error: {error}", markup=False)
-        raise typer.Exit(1) from error
     if run_dir:
         run_dir.mkdir(exist_ok=True)
         for name, run in runs.items():
