@@ -11,13 +11,14 @@ from sidecar.registry import Models
 from sidecar.rerankers.token_overlap import TokenOverlapReranker
 from sidecar.service import RerankService, sigmoid
 from sidecar.types import EncodeRequest, Passage, RerankRequest, ScoreType, TextKind
-from tests.sidecar.doubles import BrokenModel, loaded
+from tests.sidecar.doubles import BrokenModel, ConfidentReranker, loaded
 
 
 @pytest.fixture
 def service(tiny):
     worker = Worker(threads=2, max_queue_tokens=10_000)
-    models = Models([loaded(TokenOverlapReranker()), loaded(BrokenModel()), tiny.get("tiny-encoder")])
+    rerankers = (TokenOverlapReranker(), ConfidentReranker(), BrokenModel())
+    models = Models([*(loaded(reranker) for reranker in rerankers), tiny.get("tiny-encoder")])
     yield RerankService(models, worker, max_batch_tokens=64)
     worker.close()
 
@@ -32,6 +33,18 @@ async def test_best_first_and_equal_scores_in_the_order_of_the_request(service):
     found = [(score.index, score.passage_id, score.relevance_score) for score in result.scores]
     assert found == [(1, "id1", 0.5), (0, "id0", 0.25), (2, "id0", 0.25), (4, "id0", 0.25), (3, "id1", 0.0)]
     assert result.model.name == "token-overlap"
+
+
+async def test_a_hundred_equal_scores_keep_the_order_of_the_request(service):
+    result = await service.rerank(request(*["red", "none"] * 50))
+    assert [score.index for score in result.scores] == [*range(0, 100, 2), *range(1, 100, 2)]
+
+
+async def test_scores_that_a_sigmoid_rounds_to_one_keep_their_order(service):
+    passages = ("red", "red green", "red green blue")
+    result = await service.rerank(request(*passages, model="confident", score_type=ScoreType.SIGMOID))
+    assert [score.relevance_score for score in result.scores] == [1.0, 1.0, 1.0]
+    assert [score.index for score in result.scores] == [2, 1, 0]
 
 
 async def test_top_k_trims_and_zero_does_not(service):
