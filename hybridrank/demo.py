@@ -124,7 +124,7 @@ async def _index(bench: Bench, index: str, collection: StdlibCollection) -> None
     report = await bench.index(index, collection.entries)
     out.print(
         f"{info.name} {info.version}: {report.total_in_index} documents; {report.indexed} written now,"
-        f" {report.encoded} texts encoded now, the other vectors came from the cache"
+        f" {report.encoded} texts encoded now; vectors are kept for the next time"
     )
     for rejected in report.rejected:
         err.print(f"rejected: {rejected.doc_id}: {rejected.reason}", markup=False)
