@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from connector import connect_engine
 from connector.indexing import IndexingReport, index_documents
 from connector.vector_cache import VectorCache
 from evaluation.collections import BadLine, BeirFolder
 from hybridrank.options import EngineOption, IndexOption, JsonOption, SidecarOption, cache_folder
+from hybridrank.progress import progress
 from hybridrank.session import default_engine, open_sidecar
 from index_templates import IndexDefinition
 
@@ -67,28 +67,15 @@ def index(
 
 
 async def index_collection(folder: BeirFolder, name: str, engine: str, sidecar: str) -> IndexingReport:
-    """Index a folder with a progress bar on stderr."""
-    total = sum(1 for _ in BeirFolder(folder.folder, report=lambda _line: None).documents())
+    """Index a folder with progress on stderr."""
+    cache = VectorCache(cache_folder() / "vectors.sqlite3")
+    with progress(f"reading {folder.name}", err):
+        total = sum(1 for _ in BeirFolder(folder.folder, report=lambda _line: None).documents())
     target = await connect_engine(engine)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
     try:
         async with open_sidecar(sidecar) as client:
-            with Progress(*columns, console=err) as progress:
-                task = progress.add_task(f"indexing {folder.name}", total=total)
-                return await index_documents(
-                    target,
-                    client,
-                    name,
-                    folder.documents(),
-                    cache=VectorCache(cache_folder() / "vectors.sqlite3"),
-                    on_progress=lambda count: progress.advance(task, count),
-                )
+            with progress(f"indexing {folder.name}", err, total) as advance:
+                return await index_documents(target, client, name, folder.documents(), cache=cache, on_progress=advance)
     finally:
         await target.close()
 
