@@ -21,7 +21,7 @@ class Rescore(BaseModel):
     """The second stage: the head of the fused ranking, scored by a reranker of the sidecar.
 
     `weight` blends: the final score is weight · z(rerank) + (1 − weight) · z(fused) over the window, so 1 is the
-    rerank score alone. One half measured best without training data (docs/results.md). `timeout_s` is what the stage
+    rerank score alone. One half lets neither overrule the other (docs/results.md). `timeout_s` is what the stage
     may cost on top of retrieval; when it is spent the fused order is returned and `degraded` says so.
     """
 
