@@ -81,6 +81,11 @@ def test_ties_go_to_the_better_rank_and_then_to_the_doc_id():
     assert [each.candidate.doc_id for each in fused] == ["a", "b", "c", "d"]
 
 
+def test_of_equal_sums_the_better_rank_comes_first():
+    fused = WeightedSum().fuse({"bm25": ranking("z", "a", scores=[5.0, 5.0])})
+    assert [each.candidate.doc_id for each in fused] == ["z", "a"]
+
+
 def test_min_max_scales_negative_scores_too():
     assert min_max(ranking("a", "b", "c", scores=[-1.0, -2.0, -5.0])) == {"a": 1.0, "b": 0.75, "c": 0.0}
     assert min_max(ranking("a", "b", scores=[-3.0, -3.0])) == {"a": 1.0, "b": 1.0}

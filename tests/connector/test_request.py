@@ -25,6 +25,7 @@ def test_the_window_covers_the_page():
         ({"query_vector": (float("nan"),)}, "query_vector"),
         ({"rescore": {"model": "m", "weight": 1.5}}, "weight"),
         ({"rescore": {"model": "m", "timeout_s": 0}}, "timeout_s"),
+        ({"timeout_s": 0}, "timeout_s"),
         ({"filters": ("kind=drink",)}, "filters"),
         ({"windowsize": 3}, "windowsize"),
     ],

@@ -81,6 +81,12 @@ class EngineContract:
         # tantivy keeps Lucene's older factor k1 + 1 = 2.2 in front, which changes no order.
         assert any(chai.score == pytest.approx(factor * each, rel=1e-3) for each in expected for factor in (1, 2.2))
 
+    async def test_english_is_stemmed_and_stop_words_are_dropped(self, filled, index):
+        """A server without the filters matches words as they stand, and says so by lacking the capability."""
+        is_english = "english" in (await filled.info()).capabilities
+        assert ids(await self.one(filled, index, bm25("vegetable"))) == (["soup"] if is_english else [])
+        assert ids(await self.one(filled, index, bm25("with and"))) == ([] if is_english else ["chai", "cake"])
+
     async def test_knn_orders_by_cosine(self, filled, index):
         ranking = await self.one(filled, index, knn(1.0, 0.1, 0.0, window=3))
         assert ids(ranking) == ["tea", "chai", "soup"]

@@ -7,8 +7,10 @@ import pytest
 import index_templates
 from connector import HybridSearch, Rrf, SearchRequest, connect_engine
 from connector.engines.elasticsearch import ElasticsearchEngine
+from connector.engines.embedded import EmbeddedEngine
 from connector.engines.opensearch import OpenSearchEngine
 from connector.errors import EngineError, EngineUnreachable
+from connector.types import Bm25Query
 from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids, knn
 
 
@@ -89,6 +91,18 @@ class TestOpenSearch(ServerContract):
     async def test_it_has_english_analysis(self, engine):
         assert "english" in (await engine.info()).capabilities
 
+    async def test_the_embedded_engine_ranks_as_this_server_does(self, filled, index, tmp_path):
+        """Congruence: the same documents, the same scores, but for the factor k1 + 1 that tantivy keeps in front."""
+        embedded = EmbeddedEngine(tmp_path)
+        await embedded.create_index(index, DEFINITION)
+        await embedded.index_documents(index, PASSAGES)
+        for query in (bm25("green tea with milk"), bm25("a note on hot water and teas"), knn(0.3, 0.5, 0.2)):
+            here, there = await self.one(embedded, index, query), await self.one(filled, index, query)
+            factor = 2.2 if isinstance(query, Bm25Query) else 1.0
+            assert {each.doc_id: pytest.approx(each.score / factor, rel=1e-5) for each in here} == {
+                each.doc_id: each.score for each in there
+            }
+
     async def test_our_rrf_is_the_servers(self, filled, index):
         """Oracle: a hybrid query through OpenSearch's own score-ranker-processor gives our scores; ties are open."""
         processor = {"score-ranker-processor": {"combination": {"technique": "rrf", "rank_constant": 60}}}
@@ -112,12 +126,6 @@ class TestElasticsearch(ServerContract):
         engine = ElasticsearchEngine(elasticsearch_url)
         yield engine
         await engine.close()
-
-    async def test_a_server_without_english_analysis_gets_standard_words(self, filled, index):
-        """The distribution that runs here has the server's own analyzers only: 'leaf' does not find 'leaves'."""
-        capabilities = (await filled.info()).capabilities
-        found = ids(await self.one(filled, index, bm25("leaf")))
-        assert found == (["tea"] if "english" in capabilities else [])
 
     async def test_the_engines_own_error_is_passed_on(self, filled):
         with pytest.raises(EngineError, match="HTTP 400"):
