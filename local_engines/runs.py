@@ -18,7 +18,6 @@ _OWNER = "owner"
 def run_folder(runs: Path, owner: ProcessId) -> Iterator[Path]:
     """Give a new folder in `runs`, gone afterwards; `owner` is written into it, so that others know who has it."""
     clear_abandoned(runs)
-    clear_abandoned(runs)
     folder = Path(tempfile.mkdtemp(prefix=f"{owner.pid}-", dir=runs))
     try:
         folder.chmod(0o755)
@@ -31,7 +30,10 @@ def run_folder(runs: Path, owner: ProcessId) -> Iterator[Path]:
 def clear_abandoned(runs: Path) -> None:
     """Remove folders whose owner no longer runs."""
     for owner_file in runs.glob(f"*/{_OWNER}"):
-        pid, started = owner_file.read_text("utf-8").split()
+        try:
+            pid, started = owner_file.read_text("utf-8").split()
+        except FileNotFoundError:  # another program clears at the same time
+            continue
         if not is_running(ProcessId(int(pid), started)):
             shutil.rmtree(owner_file.parent, ignore_errors=True)
 
