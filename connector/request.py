@@ -40,7 +40,8 @@ class SearchRequest(BaseModel):
     `index` may be an alias. `fields` are searched by BM25, name → boost. `filters` must all hold, for every retriever.
     `rank_window_size` is how many candidates each retriever gives to fusion: by default max(100, from + size), so that
     a page never asks for more than was ranked. `encode_timeout_s` bounds the query's encoding; without a vector the
-    search is lexical only.
+    search is lexical only. `timeout_s` bounds the whole search: each stage gets its own timeout or what is left, when
+    that is less, and what it leaves no time for is in `degraded`.
     """
 
     model_config = _FROZEN | ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
@@ -53,6 +54,7 @@ class SearchRequest(BaseModel):
     vector_field: str = Field("vector", min_length=1)
     encoder: str = Field("encoder", min_length=1)
     encode_timeout_s: float = Field(0.3, gt=0)
+    timeout_s: float | None = Field(None, gt=0)
     filters: tuple[Filter, ...] = ()
     fusion: Fusion = Rrf()
     rescore: Rescore | None = None

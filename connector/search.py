@@ -1,8 +1,5 @@
 """HybridSearch: the whole path of a request. Encode, retrieve, fuse, rescore, page."""
 
-from dataclasses import dataclass, field
-from time import perf_counter
-
 from connector.engines.base import Engine
 from connector.errors import EngineError, IndexMissing, SearchFailed, SidecarError
 from connector.fusion import Fused
@@ -10,25 +7,13 @@ from connector.passages import passage_text
 from connector.request import SearchRequest
 from connector.rescore.base import Passage, Sidecar
 from connector.rescore.blend import blend
-from connector.types import Bm25Query, Degraded, Hit, KnnQuery, Query, Ranking, SearchResponse, Timings, Vector
+from connector.trace import Trace
+from connector.types import Bm25Query, Degraded, Hit, KnnQuery, Query, Ranking, SearchResponse, Vector
 from index_templates import HEAVY_FIELDS
 
 __all__ = ["HybridSearch"]
 
-
-@dataclass(slots=True)
-class _Trace:
-    """What happened on the way of one search: when each stage ended, and what was left out."""
-
-    clock: list[float] = field(default_factory=lambda: [perf_counter()])
-    degraded: list[Degraded] = field(default_factory=list)
-
-    def tick(self) -> None:
-        self.clock.append(perf_counter())
-
-    def timings(self) -> Timings:
-        encode, retrieve, rescore = (1000 * (b - a) for a, b in zip(self.clock, self.clock[1:], strict=False))
-        return Timings(encode, retrieve, rescore, total_ms=1000 * (self.clock[-1] - self.clock[0]))
+_ENCODE_SHARE = 0.5  # of the search's time: no answer is possible without the engine, so the vector leaves it half
 
 
 class HybridSearch:
@@ -44,7 +29,7 @@ class HybridSearch:
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         """One page of the final ranking. Raises EngineError, or SearchFailed when every retriever failed."""
-        trace = _Trace()
+        trace = Trace(request.timeout_s)
         vector = await self._encode(request, trace)
         trace.tick()
         fused = await self._retrieve(request, vector, trace)
@@ -54,22 +39,23 @@ class HybridSearch:
         page = hits[request.from_ : request.from_ + request.size]
         return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings())
 
-    async def _encode(self, request: SearchRequest, trace: _Trace) -> Vector | None:
+    async def _encode(self, request: SearchRequest, trace: Trace) -> Vector | None:
         if "knn" not in request.retrievers or request.query_vector is not None:
             return request.query_vector
         if self.sidecar is None:
             raise ValueError("retriever 'knn' needs a query_vector in the request, or a sidecar that encodes the query")
         try:
+            timeout_s = trace.budget_s(request.encode_timeout_s, share=_ENCODE_SHARE)
             (encoding,) = await self.sidecar.encode(
-                [request.query_text], model=request.encoder, kind="query", timeout_s=request.encode_timeout_s
+                [request.query_text], model=request.encoder, kind="query", timeout_s=timeout_s
             )
         except SidecarError as error:
-            trace.degraded.append(Degraded("encode", error.reason, str(error)))
+            trace.lacks("encode", error)
             return None
         return encoding.vector
 
-    async def _retrieve(self, request: SearchRequest, vector: Vector | None, trace: _Trace) -> tuple[Hit, ...]:
-        outcome = await self.engine.retrieve(request.index, _queries(request, vector))
+    async def _retrieve(self, request: SearchRequest, vector: Vector | None, trace: Trace) -> tuple[Hit, ...]:
+        outcome = await trace.bound(self.engine.retrieve(request.index, _queries(request, vector)))
         rankings: dict[str, Ranking] = {}
         causes: dict[str, EngineError] = {}
         for retriever, answer in outcome.items():
@@ -85,7 +71,7 @@ class HybridSearch:
             raise next(missing, SearchFailed(causes))
         return tuple(_hit(each) for each in request.fusion.fuse(rankings))
 
-    async def _rescore(self, request: SearchRequest, hits: tuple[Hit, ...], trace: _Trace) -> tuple[Hit, ...]:
+    async def _rescore(self, request: SearchRequest, hits: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
         rescore = request.rescore
         if rescore is None or not hits:
             return hits
@@ -94,11 +80,10 @@ class HybridSearch:
         window = hits[: rescore.rescore_window_size]
         passages = [Passage(hit.doc_id, passage_text(hit.source, rescore.fields)) for hit in window]
         try:
-            scores = await self.sidecar.rescore(
-                request.query_text, passages, model=rescore.model, timeout_s=rescore.timeout_s
-            )
+            timeout_s = trace.budget_s(rescore.timeout_s)
+            scores = await self.sidecar.rescore(request.query_text, passages, model=rescore.model, timeout_s=timeout_s)
         except SidecarError as error:
-            trace.degraded.append(Degraded("rescore", error.reason, str(error)))
+            trace.lacks("rescore", error)
             return hits
         return blend(hits, scores, rescore.weight)
 

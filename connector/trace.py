@@ -1,0 +1,59 @@
+"""The running notes of one search: when each stage ended, what was left out, and how much time is left."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TypeVar
+
+from connector.errors import EngineTimeout, SidecarError, SidecarTimeout
+from connector.types import Degraded, Timings
+
+__all__ = ["Trace"]
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Trace:
+    """`timeout_s` is what the whole search may take from here on; None sets no limit."""
+
+    timeout_s: float | None = None
+    clock: list[float] = field(default_factory=lambda: [perf_counter()])
+    degraded: list[Degraded] = field(default_factory=list)
+
+    def tick(self) -> None:
+        """A stage has ended."""
+        self.clock.append(perf_counter())
+
+    def lacks(self, stage: str, error: SidecarError) -> None:
+        """The stage was left out."""
+        self.degraded.append(Degraded(stage, error.reason, str(error)))
+
+    def budget_s(self, stage_timeout_s: float, *, share: float = 1.0) -> float:
+        """What a stage may take: its own timeout, or `share` of what the search has left when that is less.
+
+        Raises SidecarTimeout when nothing is left.
+        """
+        left_s = self._left_s()
+        if left_s is None:
+            return stage_timeout_s
+        if left_s <= 0:
+            raise SidecarTimeout(f"the search's {self.timeout_s:g} s were spent before this stage")
+        return min(stage_timeout_s, share * left_s)
+
+    async def bound(self, answer: Awaitable[T]) -> T:
+        """The engine's answer, cancelled when the search's time is spent. Raises EngineTimeout."""
+        try:
+            return await asyncio.wait_for(answer, self._left_s())
+        except asyncio.TimeoutError as error:
+            message = f"the search's {self.timeout_s:g} s were spent before the engine answered"
+            raise EngineTimeout(message, reason="timeout") from error
+
+    def timings(self) -> Timings:
+        """Of the three stages, once all have ended."""
+        encode, retrieve, rescore = (1000 * (b - a) for a, b in zip(self.clock, self.clock[1:], strict=False))
+        return Timings(encode, retrieve, rescore, total_ms=1000 * (self.clock[-1] - self.clock[0]))
+
+    def _left_s(self) -> float | None:
+        return None if self.timeout_s is None else self.clock[0] + self.timeout_s - perf_counter()

@@ -1,0 +1,123 @@
+"""The time of a whole search: how its stages share it, and what is left out when it is spent."""
+
+import asyncio
+import time
+
+import pytest
+
+from connector import EngineTimeout, HybridSearch, Rescore, SearchRequest
+from connector.engines.embedded import EmbeddedEngine
+from connector.errors import SidecarTimeout
+from connector.trace import Trace
+from tests.contracts.engine import DEFINITION, PASSAGES
+
+
+class Sidecar:
+    """Answers after `wait_s` and keeps the timeouts it was given."""
+
+    def __init__(self, wait_s: float = 0.0) -> None:
+        self.wait_s = wait_s
+        self.given: dict[str, float] = {}
+
+    async def encode(self, texts, *, model, kind, timeout_s):
+        self.given["encode"] = timeout_s
+        await self._answer(timeout_s)
+        raise SidecarTimeout("no vector here")
+
+    async def rescore(self, query_text, passages, *, model, timeout_s):
+        self.given["rescore"] = timeout_s
+        await self._answer(timeout_s)
+        raise SidecarTimeout("no scores here")
+
+    async def _answer(self, timeout_s: float) -> None:
+        await asyncio.sleep(min(self.wait_s, timeout_s))
+
+
+class Slow:
+    """A real engine that answers `wait_s` late, or never when it is cancelled before."""
+
+    def __init__(self, inner, wait_s: float) -> None:
+        self.inner, self.wait_s, self.cancelled = inner, wait_s, False
+
+    async def retrieve(self, index, queries):
+        answer = await self.inner.retrieve(index, queries)
+        try:
+            await asyncio.sleep(self.wait_s)
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return answer
+
+
+@pytest.fixture
+async def engine(tmp_path):
+    engine = EmbeddedEngine(tmp_path)
+    await engine.create_index("menu", DEFINITION)
+    await engine.index_documents("menu", PASSAGES)
+    await engine.refresh("menu")
+    return engine
+
+
+def request(**changes) -> SearchRequest:
+    rescore = Rescore(model="m", timeout_s=40)
+    return SearchRequest(**{"index": "menu", "query_text": "tea", "rescore": rescore, "encode_timeout_s": 30} | changes)
+
+
+async def test_without_a_limit_each_stage_has_its_own(engine):
+    sidecar = Sidecar()
+    await HybridSearch(engine, sidecar).search(request())
+    assert sidecar.given == {"encode": 30, "rescore": 40}
+
+
+async def test_encoding_leaves_the_engine_half_and_rescoring_gets_the_rest(engine):
+    sidecar = Sidecar()
+    await HybridSearch(engine, sidecar).search(request(timeout_s=20))
+    assert sidecar.given["encode"] <= 10
+    assert sidecar.given["encode"] < sidecar.given["rescore"] < 20
+
+
+async def test_a_stage_whose_own_timeout_is_shorter_keeps_it(engine):
+    sidecar = Sidecar()
+    hurried = request(timeout_s=20, encode_timeout_s=0.25, rescore=Rescore(model="m", timeout_s=0.5))
+    await HybridSearch(engine, sidecar).search(hurried)
+    assert sidecar.given == {"encode": 0.25, "rescore": 0.5}
+
+
+async def test_whatever_the_encoder_does_the_engine_is_asked(engine):
+    response = await HybridSearch(engine, Sidecar(wait_s=60)).search(request(timeout_s=4, rescore=None))
+    assert [(each.stage, each.reason) for each in response.degraded] == [("encode", "timeout")]
+    assert response.hits
+
+
+async def test_an_engine_beyond_the_limit_is_cancelled_and_named(engine):
+    slow = Slow(engine, 60)
+    with pytest.raises(EngineTimeout, match=r"0\.2 s were spent before the engine answered") as caught:
+        await HybridSearch(slow, Sidecar()).search(request(timeout_s=0.2))
+    assert caught.value.reason == "timeout"
+    assert slow.cancelled
+
+
+def test_what_is_left_is_shared_out():
+    never = Trace()
+    assert never.budget_s(0.3, share=0.5) == 0.3
+    long_ago = Trace(timeout_s=1.0)
+    long_ago.clock[0] -= 2.0
+    with pytest.raises(SidecarTimeout, match="1 s were spent before this stage"):
+        long_ago.budget_s(0.3)
+
+
+async def test_nothing_left_for_rescoring_leaves_the_fused_order(engine):
+    """The engine's answer comes at the last moment, on an event loop too busy to notice: it stands."""
+
+    class Late(Slow):
+        async def retrieve(self, index, queries):
+            answer = await self.inner.retrieve(index, queries)
+            time.sleep(self.wait_s)  # noqa: ASYNC251
+            return answer
+
+    sidecar = Sidecar()
+    response = await HybridSearch(Late(engine, 2.0), sidecar).search(request(timeout_s=2.0))
+    assert [(each.stage, each.reason) for each in response.degraded][1:] == [("rescore", "timeout")]
+    assert response.degraded[1].detail == "the search's 2 s were spent before this stage"
+    assert "rescore" not in sidecar.given
+    assert response.hits
