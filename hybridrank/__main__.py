@@ -16,7 +16,7 @@ from hybridrank.evaluate import evaluate
 from hybridrank.index import index
 from hybridrank.model import app as model
 from hybridrank.search import search
-from hybridrank.serve import serve
+from hybridrank.serve import CONTEXT, serve
 from hybridrank.sidecar_process import SidecarNotStarted
 from local_engines.errors import LocalEngineError
 
@@ -29,8 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (demo, serve, index, search, evaluate, doctor):
+for command in (demo, index, search, evaluate, doctor):
     app.command()(command)
+app.command(context_settings=CONTEXT)(serve)
 app.add_typer(engine, name="engine")
 app.add_typer(model, name="model")
 

@@ -14,18 +14,23 @@ from sidecar.batching.worker import Worker
 from sidecar.errors import SidecarError
 from sidecar.service import RerankService
 from sidecar.settings import Settings, load_settings
+from sidecar.settings_page import settings_page, sources
 from sidecar.transport.grpc_server import GrpcServer
 
 log = structlog.get_logger("sidecar")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Read flags and environment, then serve; 0 after a clean stop, 1 when it cannot start, 2 for a wrong setting."""
+def main(arguments: Sequence[str] | None = None, *, program: str = "python -m sidecar") -> int:
+    """Read the settings, then serve; 0 after a clean stop, 1 when it cannot start, 2 for a wrong setting."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        settings = load_settings(sys.argv[1:] if arguments is None else arguments)
-    except ValueError as error:
+        settings = load_settings(arguments, program=program)
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    if settings.print_settings:
+        print(settings_page(settings, sources(arguments)))
+        return 0
     return run(settings)
 
 

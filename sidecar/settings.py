@@ -1,17 +1,25 @@
-"""Every setting of the sidecar, read in one place: flags first, then HYBRIDRANK_SIDECAR_* variables, then defaults."""
+"""Every setting of the sidecar, read in one place: flags, HYBRIDRANK_SIDECAR_* variables, a TOML file, defaults."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from models import SHIPPED_MODELS
 from sidecar.runtime.cpu import usable_cores
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ENV_PREFIX = "HYBRIDRANK_SIDECAR_"
+NOT_IN_A_FILE = ("config", "print_settings")
 
 
 def _split(paths: Any) -> Any:
@@ -19,19 +27,30 @@ def _split(paths: Any) -> Any:
 
 
 class Settings(BaseSettings):
-    """Encode texts and score passages over gRPC, beside a search engine."""
+    """Encode texts and score passages over gRPC, beside a search engine.
+
+    Every setting is a flag, --port; a variable, HYBRIDRANK_SIDECAR_PORT; or a key in the TOML file of --config, port.
+    A flag wins over a variable, that over the file. The first line on stdout, once calls are taken, is
+    `hybridrank sidecar ready on HOST:PORT`.
+
+    Examples:
+      hybridrank serve --port 0 --threads 4 --log-format console
+      hybridrank serve --models ./my-model:./models
+      hybridrank serve --config sidecar.toml --print-settings
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
         extra="forbid",
         frozen=True,
-        cli_prog_name="python -m sidecar",
         cli_kebab_case=True,
         cli_implicit_flags=True,
         cli_hide_none_type=True,
         cli_avoid_json=True,
     )
 
+    config: Path | None = Field(None, description="TOML file of settings, by the names of this table.")
+    print_settings: bool = Field(default=False, description="Print every setting with its value and source, and end.")
     host: str = Field("127.0.0.1", description="Address to listen on. There is no TLS: keep it on a trusted network.")
     port: int = Field(50051, ge=0, le=65535, description="Port to listen on; 0 takes a free one, printed when ready.")
     models: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = Field(
@@ -51,16 +70,52 @@ class Settings(BaseSettings):
         default=False, description="Shut down when stdin closes, so that a child process never outlives its parent."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Best first, after the flags."""
+        return init_settings, env_settings, _File(settings_cls)
+
     @property
     def worker_threads(self) -> int:
         """`threads`, or the cores that affinity and the container's quota leave us."""
         return self.threads or usable_cores()
 
 
-def load_settings(arguments: Sequence[str] = (), **overrides: Any) -> Settings:
-    """Read the settings; ValueError for a variable with our prefix that names no setting, or a value out of range."""
+def load_settings(arguments: Sequence[str] = (), *, program: str = "python -m sidecar") -> Settings:
+    """Read the settings; ValueError for a key or variable that names no setting, or a value out of range."""
     known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
     unknown = sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
-    return Settings(_cli_parse_args=list(arguments), **overrides)
+    return Settings(_cli_parse_args=list(arguments), _cli_prog_name=program)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The settings that a TOML file gives; ValueError for a key that names none, or for what is not TOML."""
+    try:
+        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not TOML: {error}") from error
+    known = [name for name in Settings.model_fields if name not in NOT_IN_A_FILE]
+    if unknown := sorted(set(found) - set(known)):
+        raise ValueError(f"{path}: {', '.join(unknown)}: no such setting; a file may set {', '.join(known)}")
+    return found
+
+
+class _File(PydanticBaseSettingsSource):
+    """The file that flags or environment name."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        """One value; asked by nobody, as `__call__` gives all of them."""
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        config = self.current_state.get("config")
+        return read_file(Path(config)) if config else {}

@@ -1,16 +1,17 @@
-"""Settings come from flags, then variables, then defaults; each is documented, and `hybridrank serve` has them all."""
+"""Settings come from flags, variables, a file, defaults; each is documented, and `hybridrank serve` has them all."""
 
-import inspect
 import os
 import re
 from pathlib import Path
-from typing import get_args
 
 import pytest
+from typer.testing import CliRunner
 
-from hybridrank.serve import serve
+from hybridrank.__main__ import app
 from models import SHIPPED_MODELS
+from sidecar.__main__ import main
 from sidecar.settings import ENV_PREFIX, Settings, load_settings
+from sidecar.settings_page import settings_page
 
 DOCS = Path(__file__).parents[2] / "docs" / "sidecar.md"
 
@@ -27,12 +28,69 @@ def test_defaults():
     assert settings.worker_threads >= 1
 
 
-def test_a_flag_beats_a_variable_which_beats_the_default(monkeypatch):
+def test_a_flag_beats_a_variable_which_beats_the_file_which_beats_the_default(monkeypatch, tmp_path):
+    file = tmp_path / "sidecar.toml"
+    file.write_text('port = 5000\nthreads = 2\ndrain_s = 1.5\nmodels = ["a", "b"]')
     monkeypatch.setenv("HYBRIDRANK_SIDECAR_PORT", "6000")
     monkeypatch.setenv("HYBRIDRANK_SIDECAR_THREADS", "3")
-    settings = load_settings(["--port", "7000"])
-    assert (settings.port, settings.threads) == (7000, 3)
-    assert load_settings(port=8000).port == 8000
+    settings = load_settings(["--port", "7000", "--config", str(file)])
+    assert (settings.port, settings.threads, settings.drain_s) == (7000, 3, 1.5)
+    assert settings.models == (Path("a"), Path("b"))
+    assert settings.max_batch_tokens == Settings.model_fields["max_batch_tokens"].default
+
+
+def test_a_variable_names_the_file_and_a_flag_names_another(monkeypatch, tmp_path):
+    for name in ("1", "2"):
+        (tmp_path / name).write_text(f"threads = {name}")
+    monkeypatch.setenv("HYBRIDRANK_SIDECAR_CONFIG", str(tmp_path / "1"))
+    assert load_settings().threads == 1
+    assert load_settings(["--config", str(tmp_path / "2")]).threads == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("prot = 1", "prot: no such setting; a file may set .*port"),
+        ('config = "other.toml"', "config: no such setting"),
+        ("[server]\nport = 1", "server: no such setting"),
+        ("port: 1", "not TOML"),
+        ("port = 65536", "port"),
+        ('threads = "many"', "threads"),
+    ],
+)
+def test_a_file_with_something_else_in_it_is_refused(text, problem, tmp_path):
+    file = tmp_path / "sidecar.toml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=problem):
+        load_settings(["--config", str(file)])
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_settings(["--config", str(tmp_path / "nowhere.toml")])
+
+
+def test_the_page_of_all_settings_says_where_each_comes_from(monkeypatch, tmp_path, capsys):
+    file = tmp_path / "sidecar.toml"
+    file.write_text('port = 5000\nlog_format = "console"\nmodels = ["a", "b"]')
+    monkeypatch.setenv("HYBRIDRANK_SIDECAR_LOG_FORMAT", "json")
+    assert main(["--print-settings", "--config", str(file), "--threads=3"]) == 0
+    page = capsys.readouterr().out
+    for line in (
+        f"port = 5000  # {file}",
+        'log_format = "json"  # HYBRIDRANK_SIDECAR_LOG_FORMAT',
+        "threads = 3  # --threads",
+        "exit_with_parent = false  # default",
+        *(f"# {field.description}" for field in Settings.model_fields.values()),
+    ):
+        assert line in page.splitlines()
+
+
+def test_the_page_is_a_file_of_the_same_settings(tmp_path):
+    first = load_settings(["--models", 'a b:c"d', "--drain-s", "0.5", "--exit-with-parent"])
+    file = tmp_path / "sidecar.toml"
+    file.write_text(settings_page(first, {}))
+    assert load_settings(["--config", str(file)]) == first.model_copy(update={"config": file})
 
 
 @pytest.mark.parametrize("given", [["--models", os.pathsep.join(["a", "b/c"])], ["--models=a" + os.pathsep + "b/c"]])
@@ -68,8 +126,14 @@ def test_the_table_in_the_docs_is_the_class():
         assert meaning == field.description
 
 
-def test_serve_has_an_option_for_every_setting_in_the_same_words():
-    options = inspect.signature(serve).parameters
-    assert list(options) == list(Settings.model_fields)
-    for name, option in options.items():
-        assert get_args(option.annotation)[1].help == Settings.model_fields[name].description
+def test_serve_takes_every_setting_as_a_flag():
+    shown = CliRunner().invoke(app, ["serve", "--help"]).output
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')}" in shown
+    refused = CliRunner().invoke(app, ["serve", "--prot", "1"])
+    assert refused.exit_code == 2
+
+
+def test_serve_prints_its_settings():
+    shown = CliRunner().invoke(app, ["serve", "--port", "7", "--print-settings"])
+    assert (shown.exit_code, "port = 7  # --port" in shown.output) == (0, True)
