@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-torch check fmt proto golden lock clean
+.PHONY: help demo dev test test-torch check fmt proto golden bench-sidecar bench-search lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -41,6 +41,13 @@ proto: $(VENV)/.dev  ## generate the gRPC stubs
 golden: $(VENV)/.train  ## rewrite the golden files with torch, then show what changed
 	@$(BIN)/python -m tests.golden.rewrite
 	@git --no-pager diff --stat -- tests/golden
+
+bench-sidecar: $(VENV)/.dev  ## the sidecar's throughput beside its peers (COLLECTION=DIR [PEER_PYTHON=… PEER_MODEL=…])
+	@$(BIN)/python -m benchmarks.sidecar_throughput --collection $(COLLECTION) \
+		$(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON) --peer-model $(PEER_MODEL))
+
+bench-search: $(VENV)/.dev  ## what HybridSearch adds to the engine's own _msearch (ENGINE=opensearch|elasticsearch)
+	@$(BIN)/python -m benchmarks.search_overhead $(if $(filter embedded,$(ENGINE)),opensearch,$(ENGINE))
 
 lock:  ## resolve the lock files anew
 	@sh requirements/compile.sh

@@ -14,10 +14,11 @@ from connector.types import EngineInfo
 __all__ = ["describe_environment"]
 
 
-def describe_environment(engine: EngineInfo, models: Sequence[ModelInfo]) -> dict[str, Any]:
+def describe_environment(engine: EngineInfo | None, models: Sequence[ModelInfo]) -> dict[str, Any]:
     """Engine, models with their digests, hardware and versions, as JSON values."""
+    searched = engine and {"name": engine.name, "version": engine.version, "capabilities": sorted(engine.capabilities)}
     return {
-        "engine": {"name": engine.name, "version": engine.version, "capabilities": sorted(engine.capabilities)},
+        **({"engine": searched} if searched else {}),
         "models": [{**asdict(each), "aliases": list(each.aliases)} for each in models],
         "hardware": {"cpu": _cpu_name(), "cores": _usable_cores(), "machine": platform.machine()},
         "python": platform.python_version(),
