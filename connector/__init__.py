@@ -8,6 +8,7 @@ from connector.engines.connect import connect_engine
 from connector.errors import (
     BadAddress,
     BadScores,
+    CircuitOpen,
     ConnectorError,
     EngineError,
     EngineTimeout,
@@ -43,6 +44,7 @@ __all__ = [
     "BadAddress",
     "BadScores",
     "Candidate",
+    "CircuitOpen",
     "ConnectorError",
     "Degraded",
     "Document",

@@ -1,7 +1,7 @@
 """Every error the connector raises.
 
 ConnectorError
-├── BadAddress         not the address of an engine; a ValueError too
+├── BadAddress         not the address of an engine or a sidecar; a ValueError too
 ├── EngineError        the engine refused (.status, .reason) or did not answer
 │   ├── EngineUnreachable
 │   ├── EngineTimeout
@@ -11,6 +11,7 @@ ConnectorError
     ├── SidecarUnreachable
     ├── SidecarTimeout
     ├── SidecarOverloaded
+    ├── CircuitOpen    not even tried, after repeated failures
     └── BadScores      missing, unknown or NaN scores
 
 A search raises only EngineError and SearchFailed: whatever the sidecar does, the caller gets a ranking.
@@ -21,6 +22,7 @@ from collections.abc import Mapping
 __all__ = [
     "BadAddress",
     "BadScores",
+    "CircuitOpen",
     "ConnectorError",
     "EngineError",
     "EngineTimeout",
@@ -93,6 +95,12 @@ class SidecarOverloaded(SidecarError):
     """The sidecar's queue is full; it refuses at once rather than letting work pile up."""
 
     reason = "overloaded"
+
+
+class CircuitOpen(SidecarError):
+    """After repeated failures the stage was skipped at once, without waiting for another."""
+
+    reason = "circuit_open"
 
 
 class BadScores(SidecarError):

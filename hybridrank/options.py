@@ -25,6 +25,10 @@ EngineOption = Annotated[
 IndexOption = Annotated[str, typer.Option("--index", help="Name of the index, or of an alias.")]
 SidecarOption = Annotated[
     str,
-    typer.Option("--sidecar", envvar="HYBRIDRANK_SIDECAR", help="HOST:PORT, or auto to start one for this command."),
+    typer.Option(
+        "--sidecar",
+        envvar="HYBRIDRANK_SIDECAR",
+        help="HOST:PORT, several separated by commas, or auto to start one for this command.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]

@@ -1,47 +1,23 @@
-"""The sidecar over gRPC: one channel, a deadline on every call, its errors turned into ours."""
+"""The sidecar over gRPC: messages made and read, and a circuit breaker before the stages of a search."""
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal
 
-import grpc
 from typing_extensions import Self
 
-from connector.errors import (
-    BadScores,
-    SidecarError,
-    SidecarOverloaded,
-    SidecarTimeout,
-    SidecarUnreachable,
-)
+from connector.errors import BadScores
 from connector.rescore.base import Passage
+from connector.rescore.circuit import Circuit
+from connector.rescore.replicas import Replicas
 from connector.types import Encoding, RelevanceScore
 from sidecar.protocol import rerank_pb2 as wire
 from sidecar.protocol import rerank_pb2_grpc as stubs
 
 __all__ = ["ModelInfo", "SidecarClient"]
-
-_MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # 1,000 documents of 20,000 words are about half of it
-_RETRY_ONCE = """{"methodConfig": [{
-    "name": [{"service": "hybridrank.v1.Reranker"}, {"service": "hybridrank.v1.Encoder"}],
-    "retryPolicy": {"maxAttempts": 2, "initialBackoff": "0.01s", "maxBackoff": "0.05s", "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"]}}]}"""
-_OPTIONS = [
-    ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
-    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-    ("grpc.service_config", _RETRY_ONCE),
-    # A sidecar that comes back is found within a second; gRPC's own default waits up to two minutes.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-]
-_ERRORS = {
-    grpc.StatusCode.UNAVAILABLE: SidecarUnreachable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: SidecarTimeout,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: SidecarOverloaded,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +35,20 @@ class ModelInfo:
 
 
 class SidecarClient:
-    """An Encoder and a Rescorer. Connects on the first call, in that call's event loop, and reconnects by itself."""
+    """An Encoder and a Rescorer over one sidecar or several: "host1:50051,host2:50051".
+
+    A name may stand for several addresses, as that of a headless service does. Calls take turns among all that answer;
+    one that dies is skipped, and found again within a second of coming back. `connector/rescore/replicas.py` says what
+    is tried again, `connector/rescore/breaker.py` when a stage is skipped at once (CircuitOpen): the encoding of
+    queries and the rescoring, each for itself; `models` and the encoding of documents are always tried.
+
+    Connects on the first call, in that call's event loop.
+    """
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self._channel: grpc.aio.Channel | None = None
+        self._replicas = Replicas(address)
+        self._encoding, self._rescoring = Circuit("encode"), Circuit("rescore")
 
     def __repr__(self) -> str:
         return f"SidecarClient({self.address!r})"
@@ -82,7 +67,8 @@ class SidecarClient:
         """One unit vector a text, in order. Raises SidecarError."""
         text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
         request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind)
-        response = await self._call(stubs.EncoderStub(self._connected()).Encode, request, timeout_s)
+        with self._encoding.call(timeout_s) if kind == "query" else nullcontext():
+            response = await self._replicas.call(lambda channel: stubs.EncoderStub(channel).Encode, request, timeout_s)
         if len(response.embeddings) != len(texts):
             raise BadScores(f"{self.address}: {len(response.embeddings)} vectors for {len(texts)} texts")
         return tuple(Encoding(tuple(each.vector), each.truncated) for each in response.embeddings)
@@ -93,13 +79,15 @@ class SidecarClient:
         """One finite score a passage, in the order of `passages`. Raises SidecarError."""
         candidates = [wire.Candidate(id=passage.doc_id, text=passage.text) for passage in passages]
         request = wire.RerankRequest(model=model, query=query_text, candidates=candidates)
-        response = await self._call(stubs.RerankerStub(self._connected()).Rerank, request, timeout_s)
+        with self._rescoring.call(timeout_s):
+            response = await self._replicas.call(lambda channel: stubs.RerankerStub(channel).Rerank, request, timeout_s)
         return aligned(response.results, len(passages))
 
     async def models(self, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
         """What is loaded. Raises SidecarError."""
-        stub = stubs.ModelRegistryStub(self._connected())
-        response = await self._call(stub.List, wire.ListModelsRequest(), timeout_s)
+        response = await self._replicas.call(
+            lambda channel: stubs.ModelRegistryStub(channel).List, wire.ListModelsRequest(), timeout_s
+        )
         return tuple(
             ModelInfo(
                 each.name,
@@ -115,22 +103,8 @@ class SidecarClient:
         )
 
     async def close(self) -> None:
-        """Close the channel; a later call opens another."""
-        if self._channel is not None:
-            channel, self._channel = self._channel, None
-            await channel.close()
-
-    def _connected(self) -> grpc.aio.Channel:
-        if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self.address, options=_OPTIONS)
-        return self._channel
-
-    async def _call(self, method: Any, request: Any, timeout_s: float) -> Any:
-        try:
-            return await method(request, timeout=timeout_s)
-        except grpc.aio.AioRpcError as error:
-            ours = _ERRORS.get(error.code(), SidecarError)
-            raise ours(f"sidecar at {self.address}: {error.code().name}: {error.details()}") from error
+        """Close the connections; a later call opens others."""
+        await self._replicas.close()
 
 
 def aligned(results: Sequence[Any], count: int) -> tuple[RelevanceScore, ...]:

@@ -97,8 +97,34 @@ async def test_killed_under_load_two_hundred_searches_get_two_hundred_answers(en
     assert before.degraded == ()
     in_flight = [each.degraded for each in responses if [lack.stage for lack in each.degraded] == ["rescore"]]
     assert in_flight, "no search was waiting for a score when the sidecar died"
-    assert {lack.reason for each in responses for lack in each.degraded} == {"unreachable"}
+    assert {lack.reason for each in responses for lack in each.degraded} == {"unreachable", "circuit_open"}
     assert [each.stage for each in responses[-1].degraded] == ["encode", "rescore"]
+
+
+async def test_one_of_two_killed_under_load_and_no_search_lacks_anything(engine):
+    """Eight callers; what waits for the dead sidecar goes to the other within the same search."""
+    processes = [sidecar_process(settings={"threads": "1"}) for _ in range(2)]
+    first, second = [await asyncio.to_thread(each.__enter__) for each in processes]
+    try:
+        async with SidecarClient(f"{first.address},{second.address}") as client:
+            search = HybridSearch(engine, client)
+            patient = request(rescore=Rescore(model="cross-encoder", timeout_s=60), encode_timeout_s=60)
+            for _ in range(4):
+                await search.search(patient)  # both are connected
+            gate = asyncio.Semaphore(8)
+
+            async def one(number: int):
+                async with gate:
+                    if number == 20:
+                        os.kill(first.pid, signal.SIGKILL)
+                    return await search.search(patient)
+
+            responses = await asyncio.gather(*(one(number) for number in range(100)))
+    finally:
+        for each in processes:
+            await asyncio.to_thread(each.__exit__, None, None, None)
+    assert all(response.hits for response in responses)
+    assert [response.degraded for response in responses if response.degraded] == []
 
 
 async def test_a_sidecar_that_comes_back_is_found_again(engine):

@@ -1,61 +1,28 @@
 """The client against a real gRPC server whose answers a test chooses."""
 
-import asyncio
 import math
-from collections.abc import Sequence
 
 import grpc
 import pytest
 
 from connector import BadScores, SidecarClient, SidecarError, SidecarOverloaded, SidecarTimeout, SidecarUnreachable
 from connector.rescore.base import Passage
-from sidecar.protocol import rerank_pb2 as wire
-from sidecar.protocol import rerank_pb2_grpc as stubs
+from tests.connector.serving import Answering, result
 
 PASSAGES = [Passage("a", "tea"), Passage("b", "milk"), Passage("a", "tea again")]
 
 
-class Answering(stubs.RerankerServicer, stubs.EncoderServicer):
-    """Answers with what it was given: results, or a status to abort with."""
-
-    def __init__(self, results: Sequence[wire.RerankResult] = (), status: grpc.StatusCode | None = None, wait_s=0.0):
-        self.results, self.status, self.wait_s = results, status, wait_s
-        self.calls = 0
-
-    async def Rerank(self, request, context):
-        self.calls += 1
-        await asyncio.sleep(self.wait_s)
-        if self.status is not None:
-            await context.abort(self.status, "the reason")
-        return wire.RerankResponse(results=self.results, complete=True)
-
-    async def Encode(self, request, context):
-        return wire.EncodeResponse(embeddings=[wire.Embedding(vector=[0.6, 0.8], truncated=True)])
-
-
 @pytest.fixture
-async def serve():
-    servers, clients = [], []
+async def serve(servers):
+    clients = []
 
     async def start(servicer: Answering) -> SidecarClient:
-        server = grpc.aio.server()
-        stubs.add_RerankerServicer_to_server(servicer, server)
-        stubs.add_EncoderServicer_to_server(servicer, server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        servers.append(server)
-        clients.append(SidecarClient(f"127.0.0.1:{port}"))
+        clients.append(SidecarClient(await servers.start(servicer)))
         return clients[-1]
 
     yield start
     for client in clients:
         await client.close()
-    for server in servers:
-        await server.stop(None)
-
-
-def result(index: int, score: float, *, truncated: bool = False) -> wire.RerankResult:
-    return wire.RerankResult(index=index, relevance_score=score, truncated=truncated)
 
 
 async def rescore(client: SidecarClient, timeout_s: float = 5.0):
