@@ -12,10 +12,13 @@ import structlog
 from sidecar import logs, registry
 from sidecar.batching.worker import Worker
 from sidecar.errors import SidecarError
+from sidecar.readiness import Readiness
 from sidecar.service import RerankService
 from sidecar.settings import Settings, load_settings
 from sidecar.settings_page import settings_page, sources
 from sidecar.transport.grpc_server import GrpcServer
+from sidecar.transport.security_keys import KeyRing
+from sidecar.transport.security_tls import Tls
 
 log = structlog.get_logger("sidecar")
 
@@ -59,16 +62,35 @@ async def serve(settings: Settings) -> int:
     models = await asyncio.to_thread(registry.load, settings.models)
     worker = Worker(threads=settings.worker_threads, max_queue_tokens=settings.max_queue_tokens)
     service = RerankService(models, worker, max_batch_tokens=settings.max_batch_tokens)
-    server = GrpcServer(service, host=settings.host, port=settings.port)
+    readiness = Readiness()
+    server = GrpcServer(
+        service,
+        host=settings.host,
+        port=settings.port,
+        readiness=readiness,
+        keys=KeyRing(settings.api_keys) if settings.api_keys else None,
+        tls=tls_of(settings),
+        health_port=settings.health_port,
+        max_connection_age_s=settings.max_connection_age_s,
+    )
     address = await server.start()
     log.info("ready", address=address, models=[model.info.name for model in models], threads=settings.worker_threads)
     print(f"hybridrank sidecar ready on {address}", flush=True)
     await stop.wait()
-    log.info("draining", seconds=settings.drain_s)
+    log.info("draining", wait_s=settings.drain_wait_s, seconds=settings.drain_s)
+    await readiness.block("draining")
+    await asyncio.sleep(settings.drain_wait_s)
     drained = await server.stop(settings.drain_s)
     worker.close()
     log.info("stopped", drained=drained)
     return 0
+
+
+def tls_of(settings: Settings) -> Tls | None:
+    """The certificate that the settings name, for every wire alike."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Tls(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
 
 
 def _wait_for_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -17,7 +17,13 @@ def main() -> int:
     parser.add_argument("--address", help="HOST:PORT")
     parser.add_argument("--service", default="", help="hybridrank.v1.Reranker or a model's name; empty for the whole")
     arguments = parser.parse_args()
-    address = arguments.address or f"127.0.0.1:{load_settings().port}"
+    address = arguments.address
+    if address is None:
+        settings = load_settings()
+        if settings.tls_cert and settings.health_port is None:
+            print("the port speaks TLS, which this command does not; set health_port", file=sys.stderr)
+            return 1
+        address = f"127.0.0.1:{settings.health_port or settings.port}"
     try:
         with grpc.insecure_channel(address) as channel:
             request = health_pb2.HealthCheckRequest(service=arguments.service)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -51,8 +51,18 @@ class Settings(BaseSettings):
 
     config: Path | None = Field(None, description="TOML file of settings, by the names of this table.")
     print_settings: bool = Field(default=False, description="Print every setting with its value and source, and end.")
-    host: str = Field("127.0.0.1", description="Address to listen on. There is no TLS: keep it on a trusted network.")
+    host: str = Field("127.0.0.1", description="Address to listen on; for others than this machine, set TLS and keys.")
     port: int = Field(50051, ge=0, le=65535, description="Port to listen on; 0 takes a free one, printed when ready.")
+    health_port: int | None = Field(
+        None, ge=1, le=65535, description="Another port, for health alone, without TLS: for probes that know none."
+    )
+    tls_cert: Path | None = Field(None, description="PEM file of the certificate chain; turns TLS on.")
+    tls_key: Path | None = Field(None, description="PEM file of its key, without a passphrase.")
+    tls_client_ca: Path | None = Field(None, description="PEM file of a CA; callers need a certificate it signed.")
+    api_keys: Path | None = Field(None, description="File of API keys, one a line; every call but health needs one.")
+    max_connection_age_s: float = Field(
+        0.0, ge=0, description="Seconds until a connection is asked to reconnect, so that load spreads; 0 is never."
+    )
     models: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = Field(
         (SHIPPED_MODELS,),
         description=f"Model folders, or folders of them, separated by '{os.pathsep}'. Default: those that ship.",
@@ -64,11 +74,22 @@ class Settings(BaseSettings):
     max_batch_tokens: int = Field(512, ge=1, description="Padded tokens a batch may hold (fp32 models).")
     # About 13 s of work for two cores; a caller with a deadline has gone by then, so more would be computed in vain.
     max_queue_tokens: int = Field(262_144, ge=1, description="Tokens that may wait; a request beyond is refused.")
-    drain_s: float = Field(30.0, ge=0, description="Seconds that running calls get to finish after SIGTERM.")
+    drain_wait_s: float = Field(
+        0.0, ge=0, description="Seconds from not ready to taking no more calls, for load balancers to notice."
+    )
+    drain_s: float = Field(30.0, ge=0, description="Seconds that running calls then get to finish.")
     log_format: Literal["json", "console"] = Field("json", description="One line a call on stderr: json or console.")
     exit_with_parent: bool = Field(
         default=False, description="Shut down when stdin closes, so that a child process never outlives its parent."
     )
+
+    @model_validator(mode="after")
+    def _complete_tls(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together; set both or neither")
+        if self.tls_client_ca and not self.tls_cert:
+            raise ValueError("tls_client_ca needs tls_cert and tls_key too")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -1,5 +1,6 @@
 """The gRPC face: each method decodes, calls the service and encodes. Health and reflection stand beside it."""
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -9,12 +10,30 @@ from grpc_reflection.v1alpha import reflection
 
 from sidecar.protocol import codec, rerank_pb2_grpc
 from sidecar.protocol import rerank_pb2 as pb
+from sidecar.readiness import Readiness
 from sidecar.service import RerankService
 from sidecar.transport.interceptors import CallInterceptor
+from sidecar.transport.security_grpc import KeyInterceptor
+from sidecar.transport.security_keys import KeyRing
+from sidecar.transport.security_tls import Tls
 
 # gRPC's own limit is 4 MiB, a few hundred long passages. 64 MiB hold 1,000 passages of 20,000 words or 20,000
 # embeddings of 384 dimensions, and still bound what one call can make us hold.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+OPTIONS = (
+    # Also the limit of what a compressed message may unpack to. Requests may be compressed (gzip, deflate); replies are
+    # not: vectors and scores are close to random bits, and the core that packs them is one that scores.
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.so_reuseport", 0),  # a second sidecar on the port is an error, not half of the calls
+    # A peer that vanished without a word (a node that lost power) is found within 40 s; gRPC's default is two hours.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    # Clients may ping as often, idle ones too; by default one that does so twice in five minutes is thrown out.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
 
 # How long open connections get to take the last reply and leave; a client that watches our health never would.
 GOODBYE_S = 1.0
@@ -72,17 +91,28 @@ class ModelRegistryServicer(rerank_pb2_grpc.ModelRegistryServicer):
 
 
 class GrpcServer:
-    """Listens from `start` to `stop`. Health answers for the whole ("" as a name), each service and each model."""
+    """Listens from `start` to `stop`. Health answers for the whole ("" as a name), each service and each model.
 
-    def __init__(self, service: RerankService, *, host: str, port: int) -> None:
+    With `keys`, every call but health needs one. With `health_port`, a second listener answers health and nothing else,
+    without TLS: for probes that know none. Connections are asked to leave after `max_connection_age_s`; 0 keeps them.
+    """
+
+    def __init__(
+        self,
+        service: RerankService,
+        *,
+        host: str,
+        port: int,
+        readiness: Readiness | None = None,
+        keys: KeyRing | None = None,
+        tls: Tls | None = None,
+        health_port: int | None = None,
+        max_connection_age_s: float = 0,
+    ) -> None:
         self._calls = CallInterceptor()
         self._server = grpc.aio.server(
-            interceptors=[self._calls],
-            options=[
-                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.so_reuseport", 0),  # a second sidecar on the port is an error, not half of the calls
-            ],
+            interceptors=[*([KeyInterceptor(keys)] if keys else []), self._calls],
+            options=[*OPTIONS, *_connection_age(max_connection_age_s)],
         )
         rerank_pb2_grpc.add_RerankerServicer_to_server(RerankerServicer(service), self._server)
         rerank_pb2_grpc.add_EncoderServicer_to_server(EncoderServicer(service), self._server)
@@ -91,23 +121,46 @@ class GrpcServer:
         self._healthy_names = ("", *SERVICES, *(model.info.name for model in service.models))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
-        self._address = f"{host}:{port}"
         self._host = host
+        self._port = port
+        self._tls = tls
+        self._health_port = health_port
+        self._health_server = grpc.aio.server(options=OPTIONS)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._health_server)
+        self._readiness = readiness or Readiness()
+        self._readiness.listen(self._set_health)
 
     async def start(self) -> str:
         """Listen; returns host:port with the port that was taken. OSError when it cannot be had."""
-        try:
-            port = self._server.add_insecure_port(self._address)
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on {self._address}; is another sidecar there? ({error})") from error
-        for name in self._healthy_names:
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        port = _listen(self._server, f"{self._host}:{self._port}", self._tls)
+        await self._set_health(not self._readiness.reasons)
         await self._server.start()
+        if self._health_port is not None:
+            _listen(self._health_server, f"{self._host}:{self._health_port}", None)
+            await self._health_server.start()
         return f"{self._host}:{port}"
 
     async def stop(self, drain_s: float) -> bool:
         """Turn unhealthy, let running calls finish, close; False when some had to be cut off after `drain_s`."""
         await self._health.enter_graceful_shutdown()
         drained = await self._calls.drain(drain_s)
-        await self._server.stop(GOODBYE_S)
+        await asyncio.gather(self._server.stop(GOODBYE_S), self._health_server.stop(GOODBYE_S))
         return drained
+
+    async def _set_health(self, ready: bool) -> None:  # noqa: FBT001
+        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in self._healthy_names:
+            await self._health.set(name, status)
+
+
+def _listen(server: grpc.aio.Server, address: str, tls: Tls | None) -> int:
+    """The port that was taken."""
+    try:
+        return server.add_secure_port(address, tls.grpc_credentials()) if tls else server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {address}; is another sidecar there? ({error})") from error
+
+
+def _connection_age(seconds: float) -> tuple[tuple[str, int], ...]:
+    """At that age, give or take a tenth, a connection is asked to leave: its calls finish, new ones go to another."""
+    return (("grpc.max_connection_age_ms", int(1000 * seconds)),) if seconds else ()

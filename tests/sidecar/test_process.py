@@ -1,10 +1,12 @@
-"""The sidecar as a process of its own: ready line, SIGTERM with a request in flight, and a parent that goes away."""
+"""The sidecar as a process of its own: ready line, security by settings, SIGTERM, and a parent that goes away."""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 
 import grpc
 import pytest
@@ -14,9 +16,11 @@ from hybridrank.sidecar_process import SidecarNotStarted, sidecar_process
 from sidecar.protocol import rerank_pb2 as pb
 from sidecar.protocol import rerank_pb2_grpc
 from tests.golden.sidecar import FOLDER
+from tests.sidecar.certificates import Authority
 from tests.sidecar.serving import rerank_request
 
 TINY = FOLDER / "tiny-encoder"
+KEY = "a-key-0123456789"
 READY = "hybridrank sidecar ready on 127.0.0.1:"
 
 
@@ -41,6 +45,24 @@ def start():
     for child in children:
         child.kill()
         child.communicate()
+
+
+@dataclass(frozen=True)
+class Secured:
+    """Flags of a sidecar with a certificate and keys, and the authority to trust."""
+
+    flags: tuple[str, ...]
+    authority: bytes
+
+
+@pytest.fixture
+def secured(tmp_path):
+    authority = Authority("ours")
+    cert, key = authority.sign("server").write(tmp_path)
+    keys = tmp_path / "keys"
+    keys.write_text(KEY)
+    flags = ("--tls-cert", str(cert), "--tls-key", str(key), "--api-keys", str(keys))
+    return Secured(flags, authority.certificate)
 
 
 def address_of(child) -> str:
@@ -79,6 +101,58 @@ def test_the_health_command_tells_by_its_exit_code(start):
     assert health_of("--address", address, "--service", "tiny-encoder").stdout == f"{address}: SERVING\n"
     missing = health_of("--address", address, "--service", "other")
     assert (missing.returncode, "NOT_FOUND" in missing.stderr) == (1, True)
+
+
+def test_the_health_command_asks_the_port_for_health_when_the_other_speaks_tls(start, secured, tmp_path):
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = str(one.getsockname()[1])
+    address_of(start("--models", str(TINY), "--health-port", port, *secured.flags))
+    variables = {"HYBRIDRANK_SIDECAR_TLS_CERT": secured.flags[1], "HYBRIDRANK_SIDECAR_TLS_KEY": secured.flags[3]}
+    assert health_of(HYBRIDRANK_SIDECAR_HEALTH_PORT=port, **variables).stdout == f"127.0.0.1:{port}: SERVING\n"
+    without = health_of(**variables)
+    assert (without.returncode, "set health_port" in without.stderr) == (1, True)
+
+
+def test_tls_and_keys_by_settings(start, secured):
+    address = address_of(start("--models", str(TINY), *secured.flags))
+    credentials = grpc.ssl_channel_credentials(secured.authority)
+    with grpc.secure_channel(address, credentials) as channel:
+        registry = rerank_pb2_grpc.ModelRegistryStub(channel)
+        with pytest.raises(grpc.RpcError) as refused:
+            registry.List(pb.ListModelsRequest())
+        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert registry.List(pb.ListModelsRequest(), metadata=(("authorization", f"Bearer {KEY}"),)).models
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["--tls-cert", "cert.pem"], "tls_cert and tls_key belong together"),
+        (["--tls-client-ca", "ca.pem"], "tls_client_ca needs tls_cert"),
+    ],
+)
+def test_half_of_tls_exits_2(flags, problem, start):
+    child = start(*flags)
+    assert child.wait(timeout=60) == 2
+    assert problem in child.stderr.read()
+
+
+@pytest.mark.parametrize("flags", [["--api-keys", "nowhere"], ["--tls-cert", "nowhere", "--tls-key", "nowhere"]])
+def test_a_file_of_keys_that_is_not_there_exits_1(flags, start):
+    child = start("--models", str(TINY), *flags)
+    assert child.wait(timeout=60) == 1
+    assert "nowhere" in child.stderr.read()
+
+
+def test_after_sigterm_calls_are_still_taken_while_load_balancers_learn_of_it(start):
+    child = start("--models", str(TINY), "--drain-wait-s", "600")
+    with grpc.insecure_channel(address_of(child)) as channel:
+        statuses = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(statuses).status == health_pb2.HealthCheckResponse.SERVING
+        child.send_signal(signal.SIGTERM)
+        assert next(statuses).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert rerank_pb2_grpc.ModelRegistryStub(channel).List(pb.ListModelsRequest()).models
 
 
 def test_the_health_command_says_when_nothing_answers():

@@ -1,0 +1,35 @@
+"""Whether work should be sent here: one answer, which every wire tells in its own way."""
+
+from collections.abc import Awaitable, Callable
+
+
+class Readiness:
+    """Ready while there is no reason against it. To be used from one event loop."""
+
+    def __init__(self) -> None:
+        self._reasons: set[str] = set()
+        self._listeners: list[Callable[[bool], Awaitable[None]]] = []
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why not, in alphabetical order; empty when ready."""
+        return tuple(sorted(self._reasons))
+
+    def listen(self, listener: Callable[[bool], Awaitable[None]]) -> None:
+        """Have `listener` called with True or False whenever the answer changes."""
+        self._listeners.append(listener)
+
+    async def block(self, reason: str) -> None:
+        """Not ready, for this reason, until it is cleared."""
+        await self._change(self._reasons | {reason})
+
+    async def clear(self, reason: str) -> None:
+        """This reason is gone."""
+        await self._change(self._reasons - {reason})
+
+    async def _change(self, reasons: set[str]) -> None:
+        changed = bool(reasons) != bool(self._reasons)
+        self._reasons = reasons
+        if changed:
+            for listener in self._listeners:
+                await listener(not reasons)
