@@ -6,6 +6,7 @@
 
 from connector.engines.connect import connect_engine
 from connector.errors import (
+    BadAccess,
     BadAddress,
     BadScores,
     CircuitOpen,
@@ -17,6 +18,7 @@ from connector.errors import (
     SearchFailed,
     SidecarError,
     SidecarOverloaded,
+    SidecarRefused,
     SidecarTimeout,
     SidecarUnreachable,
 )
@@ -41,6 +43,7 @@ from connector.types import (
 )
 
 __all__ = [
+    "BadAccess",
     "BadAddress",
     "BadScores",
     "Candidate",
@@ -67,6 +70,7 @@ __all__ = [
     "SidecarClient",
     "SidecarError",
     "SidecarOverloaded",
+    "SidecarRefused",
     "SidecarTimeout",
     "SidecarUnreachable",
     "SyncHybridSearch",

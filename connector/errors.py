@@ -2,6 +2,7 @@
 
 ConnectorError
 ├── BadAddress         not the address of an engine or a sidecar; a ValueError too
+├── BadAccess          certificates that cannot be used, or a key that would travel unencrypted; a ValueError too
 ├── EngineError        the engine refused (.status, .reason) or did not answer
 │   ├── EngineUnreachable
 │   ├── EngineTimeout
@@ -11,6 +12,7 @@ ConnectorError
     ├── SidecarUnreachable
     ├── SidecarTimeout
     ├── SidecarOverloaded
+    ├── SidecarRefused the API key is not one of the sidecar's
     ├── CircuitOpen    not even tried, after repeated failures
     └── BadScores      missing, unknown or NaN scores
 
@@ -20,6 +22,7 @@ A search raises only EngineError and SearchFailed: whatever the sidecar does, th
 from collections.abc import Mapping
 
 __all__ = [
+    "BadAccess",
     "BadAddress",
     "BadScores",
     "CircuitOpen",
@@ -31,6 +34,7 @@ __all__ = [
     "SearchFailed",
     "SidecarError",
     "SidecarOverloaded",
+    "SidecarRefused",
     "SidecarTimeout",
     "SidecarUnreachable",
 ]
@@ -42,6 +46,10 @@ class ConnectorError(Exception):
 
 class BadAddress(ConnectorError, ValueError):
     """The address is of no form we know."""
+
+
+class BadAccess(ConnectorError, ValueError):
+    """The certificates cannot be used, or the API key would travel where others can read it."""
 
 
 class EngineError(ConnectorError):
@@ -95,6 +103,12 @@ class SidecarOverloaded(SidecarError):
     """The sidecar's queue is full; it refuses at once rather than letting work pile up."""
 
     reason = "overloaded"
+
+
+class SidecarRefused(SidecarError):
+    """The sidecar wants an API key, or another one."""
+
+    reason = "refused"
 
 
 class CircuitOpen(SidecarError):

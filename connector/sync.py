@@ -22,15 +22,15 @@ T = TypeVar("T")
 class SyncHybridSearch:
     """`HybridSearch` for code without an event loop; safe to share between threads.
 
-    `engine` and `sidecar` are addresses, as `connect_engine` and `SidecarClient` take them. Use it in a `with` block,
-    or call `close`.
+    `engine` and `sidecar` are addresses, as `connect_engine` and `SidecarClient` take them; or a SidecarClient, where
+    TLS or a key is needed. Use it in a `with` block, or call `close`, which closes the client too.
     """
 
-    def __init__(self, engine: str, sidecar: str | None = None) -> None:
+    def __init__(self, engine: str, sidecar: str | SidecarClient | None = None) -> None:
+        self._sidecar = SidecarClient(sidecar) if isinstance(sidecar, str) else sidecar
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hybridrank-search", daemon=True)
         self._thread.start()
-        self._sidecar = SidecarClient(sidecar) if sidecar else None
         try:
             self._search = HybridSearch(self._wait(connect_engine(engine)), self._sidecar)
         except BaseException:

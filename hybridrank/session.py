@@ -1,8 +1,10 @@
 """What a command works with: an engine, and a sidecar that is there already or lives as long as the command."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from connector import HybridSearch, SidecarClient, connect_engine
 from connector.engines.base import Engine
@@ -10,6 +12,15 @@ from hybridrank.options import cache_folder
 from hybridrank.sidecar_process import sidecar_process
 
 __all__ = ["default_engine", "open_search", "open_sidecar"]
+
+# Not options: what stands on a command line shows in the list of processes. Not HYBRIDRANK_SIDECAR_*: those are the
+# server's own settings, and it refuses any that it does not know.
+_ACCESS = {
+    "HYBRIDRANK_CLIENT_CA_CERTS": "ca_certs",
+    "HYBRIDRANK_CLIENT_CERT": "client_cert",
+    "HYBRIDRANK_CLIENT_KEY": "client_key",
+    "HYBRIDRANK_CLIENT_API_KEY": "api_key",
+}
 
 
 def default_engine() -> str:
@@ -19,13 +30,18 @@ def default_engine() -> str:
 
 @asynccontextmanager
 async def open_sidecar(address: str) -> AsyncIterator[SidecarClient]:
-    """A client of the sidecar at `address`; "auto" starts one with the shipped models and stops it at the end."""
+    """A client of the sidecar at `address`; "auto" starts one with the shipped models and stops it at the end.
+
+    HYBRIDRANK_CLIENT_* variables say what a sidecar at an address wants of its callers (docs/connector.md).
+    """
     async with AsyncExitStack() as stack:
         if address == "auto":
             process = sidecar_process()
             address = (await asyncio.to_thread(process.__enter__)).address
             stack.push_async_callback(asyncio.to_thread, process.__exit__, None, None, None)
-        yield await stack.enter_async_context(SidecarClient(address))
+            yield await stack.enter_async_context(SidecarClient(address))
+        else:
+            yield await stack.enter_async_context(SidecarClient(address, **_access()))
 
 
 @asynccontextmanager
@@ -37,3 +53,8 @@ async def open_search(engine: Engine | str, sidecar: str) -> AsyncIterator[tuple
             stack.push_async_callback(engine.close)
         client = await stack.enter_async_context(open_sidecar(sidecar))
         yield HybridSearch(engine, client), client
+
+
+def _access() -> dict[str, Any]:
+    """What the environment says, by SidecarClient's names."""
+    return {argument: os.environ[name] for name, argument in _ACCESS.items() if os.environ.get(name)}

@@ -4,12 +4,14 @@ import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 from typing_extensions import Self
 
 from connector.errors import BadScores
+from connector.rescore.access import Access
 from connector.rescore.base import Passage
 from connector.rescore.circuit import Circuit
 from connector.rescore.replicas import Replicas
@@ -42,12 +44,34 @@ class SidecarClient:
     is tried again, `connector/rescore/breaker.py` when a stage is skipped at once (CircuitOpen): the encoding of
     queries and the rescoring, each for itself; `models` and the encoding of documents are always tried.
 
-    Connects on the first call, in that call's event loop.
+    `ca_certs` (a PEM file of authorities), `client_cert` and `client_key` (PEM files for sidecars that check their
+    callers), or `tls=True` with public authorities turn TLS on. `api_key` goes with every call, only over TLS or inside
+    this machine unless `plaintext_api_key` allows more; nothing prints it. The files are read once, here.
+
+    Connects on the first call, in that call's event loop. Raises BadAddress and BadAccess, and OSError for a file.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        tls: bool = False,
+        ca_certs: str | Path | None = None,
+        client_cert: str | Path | None = None,
+        client_key: str | Path | None = None,
+        api_key: str | None = None,
+        plaintext_api_key: bool = False,
+    ) -> None:
         self.address = address
-        self._replicas = Replicas(address)
+        access = Access(
+            tls=tls,
+            ca_certs=ca_certs,
+            client_cert=client_cert,
+            client_key=client_key,
+            api_key=api_key,
+            plaintext_api_key=plaintext_api_key,
+        )
+        self._replicas = Replicas(address, access)
         self._encoding, self._rescoring = Circuit("encode"), Circuit("rescore")
 
     def __repr__(self) -> str:

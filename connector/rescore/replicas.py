@@ -7,7 +7,15 @@ from typing import Any
 
 import grpc
 
-from connector.errors import BadAddress, SidecarError, SidecarOverloaded, SidecarTimeout, SidecarUnreachable
+from connector.errors import (
+    BadAddress,
+    SidecarError,
+    SidecarOverloaded,
+    SidecarRefused,
+    SidecarTimeout,
+    SidecarUnreachable,
+)
+from connector.rescore.access import Access
 from connector.rescore.retry_budget import RetryBudget
 
 __all__ = ["Replicas"]
@@ -29,16 +37,23 @@ _ERRORS = {
     grpc.StatusCode.UNAVAILABLE: SidecarUnreachable,
     grpc.StatusCode.DEADLINE_EXCEEDED: SidecarTimeout,
     grpc.StatusCode.RESOURCE_EXHAUSTED: SidecarOverloaded,
+    grpc.StatusCode.UNAUTHENTICATED: SidecarRefused,
 }
 
 
 class Replicas:
-    """`addresses` as SidecarClient takes them. Connects on the first call, in that call's event loop."""
+    """`addresses` as SidecarClient takes them. Connects on the first call, in that call's event loop.
 
-    def __init__(self, addresses: str) -> None:
+    Raises BadAddress and BadAccess, and OSError for a certificate that cannot be read.
+    """
+
+    def __init__(self, addresses: str, access: Access) -> None:
         self._targets = tuple(each.strip() for each in addresses.split(","))
         if not all(self._targets):
             raise BadAddress(f"sidecar address {addresses!r} has an empty part; write HOST:PORT or HOST:PORT,HOST:PORT")
+        access.check(self._targets)
+        self._credentials = access.credentials()
+        self._metadata = access.metadata()
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._turns = itertools.count()
         self._budget = RetryBudget()
@@ -55,7 +70,8 @@ class Replicas:
             target = self._choose(tried)
             tried.append(target)
             try:
-                response = await method(self._channels[target])(request, timeout=deadline - monotonic())
+                rpc = method(self._channels[target])
+                response = await rpc(request, timeout=deadline - monotonic(), metadata=self._metadata)
             except grpc.aio.AioRpcError as error:
                 lost = error.code() is grpc.StatusCode.UNAVAILABLE and self._budget.failed()
                 if lost and len(tried) < max(2, len(self._targets)) and monotonic() < deadline:
@@ -74,11 +90,16 @@ class Replicas:
     def _choose(self, tried: Sequence[str]) -> str:
         """The next in turn among those that are most likely to answer: connected, then connecting, then lost."""
         if not self._channels:
-            self._channels = {each: grpc.aio.insecure_channel(each, options=_OPTIONS) for each in self._targets}
+            self._channels = {each: self._channel(each) for each in self._targets}
         doubts = {each: _doubt(channel) for each, channel in self._channels.items()}
         untried = {each: doubt for each, doubt in doubts.items() if each not in tried} or doubts
         best = [each for each, doubt in untried.items() if doubt == min(untried.values())]
         return best[next(self._turns) % len(best)]
+
+    def _channel(self, target: str) -> grpc.aio.Channel:
+        if self._credentials:
+            return grpc.aio.secure_channel(target, self._credentials, options=_OPTIONS)
+        return grpc.aio.insecure_channel(target, options=_OPTIONS)
 
 
 def _doubt(channel: grpc.aio.Channel) -> int:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector import BadAddress, SidecarClient, SidecarOverloaded, SidecarUnreachable
+from connector.rescore.access import Access
 from connector.rescore.base import Passage
 from connector.rescore.replicas import Replicas
 from connector.rescore.retry_budget import MAX_TOKENS, RetryBudget
@@ -139,7 +140,7 @@ async def test_a_retry_has_what_the_deadline_leaves(servers):
 
 async def test_when_everything_fails_retries_soon_stop(servers):
     failing = Answering(status=grpc.StatusCode.UNAVAILABLE)
-    replicas = Replicas(await servers.start(failing))
+    replicas = Replicas(await servers.start(failing), Access())
     for _ in range(200):
         with pytest.raises(SidecarUnreachable):
             await replicas.call(lambda channel: stubs.RerankerStub(channel).Rerank, wire.RerankRequest(), 20)

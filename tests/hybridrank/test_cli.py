@@ -33,9 +33,9 @@ def run(folder, sidecar_address):
         "COLUMNS": "140",
     }
 
-    def run(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, expect: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "hybridrank", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment | variables, check=False)
         assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -105,6 +105,17 @@ def test_without_a_sidecar_the_search_is_answered_and_says_so(indexed, run):
     assert response["hits"][0]["doc_id"] == "tea"
     assert [each["stage"] for each in response["degraded"]] == ["encode", "rescore"]
     assert "rescore was left out" in run("search", "tea", "--index", "menu", "--sidecar", "127.0.0.1:1").stderr
+
+
+def test_a_key_in_the_environment_goes_nowhere_unencrypted(indexed, run):
+    arguments = ("search", "tea", "--index", "menu", "--sidecar", "sidecar.example:1")
+    done = run(*arguments, expect=1, HYBRIDRANK_CLIENT_API_KEY="s3cret-key")
+    assert "unencrypted to sidecar.example:1" in done.stderr
+    assert "s3cret-key" not in done.stdout + done.stderr
+    done = run(
+        *arguments, expect=1, HYBRIDRANK_CLIENT_CA_CERTS="/no/such/ca.pem", HYBRIDRANK_CLIENT_API_KEY="s3cret-key"
+    )
+    assert "No such file" in done.stderr
 
 
 @pytest.mark.parametrize(
