@@ -1,12 +1,14 @@
 """Every error the sidecar raises.
 
 SidecarError
-├── InvalidArgument    the request cannot be served as it is (.field)
-├── ModelNotFound      no such model (.model, .loaded)
-├── Overloaded         the queue is full (.retry_after_s)
-├── Draining           the server is on its way out
-├── BadScore           a model returned a number that is not finite
-└── BadModelFolder     a model cannot be loaded (.folder); raised at start, never by a request
+├── InvalidArgument      the request cannot be served as it is (.field)
+├── ModelNotFound        no such model (.model, .loaded)
+├── Overloaded           the queue is full (.retry_after_s)
+├── DeadlineUnreachable  the deadline would pass first; refused at once
+├── DeadlinePassed       the deadline passed first
+├── Draining             the server is on its way out
+├── BadScore             a model returned a number that is not finite
+└── BadModelFolder       a model cannot be loaded (.folder); raised at start, never by a request
 
 `transport/status.py` says what each becomes on the wire. No message repeats the text of a query or a passage.
 """
@@ -17,6 +19,8 @@ from pathlib import Path
 __all__ = [
     "BadModelFolder",
     "BadScore",
+    "DeadlinePassed",
+    "DeadlineUnreachable",
     "Draining",
     "InvalidArgument",
     "ModelNotFound",
@@ -55,6 +59,23 @@ class Overloaded(SidecarError):
             f"retry in {retry_after_s} s, or send fewer or shorter passages"
         )
         self.retry_after_s = retry_after_s
+
+
+class DeadlineUnreachable(SidecarError):
+    """At the measured speed the deadline would pass before the answer; nothing of the request was computed."""
+
+    def __init__(self, needed_s: float, remaining_s: float) -> None:
+        super().__init__(
+            f"this request and those before it need about {1000 * needed_s:.0f} ms and {1000 * remaining_s:.0f} are "
+            "left; send fewer or shorter passages, allow more time, or ask for best_effort"
+        )
+
+
+class DeadlinePassed(SidecarError):
+    """The deadline passed while the request was computed or waited; its caller has gone."""
+
+    def __init__(self, ready: int, asked: int) -> None:
+        super().__init__(f"the deadline passed when {ready} of {asked} were ready; ask for best_effort to get those")
 
 
 class Draining(SidecarError):

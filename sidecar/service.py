@@ -2,18 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from sidecar.batching.worker import Computed, Worker
+from sidecar.batching.queue import estimate_tokens
+from sidecar.batching.worker import Worker
 from sidecar.errors import BadScore, InvalidArgument
+from sidecar.keys import text_keys
 from sidecar.registry import Models
+from sidecar.rerankers.base import Pair
+from sidecar.runtime.tokenizer import TokenSequence
 from sidecar.types import (
     Embedding,
     EncodeRequest,
     EncodeResult,
+    ModelInfo,
     RelevanceScore,
     RerankRequest,
     RerankResult,
@@ -24,33 +32,75 @@ from sidecar.types import (
 
 ALONE = 1  # a token budget that no two texts share
 
+FloatArray = npt.NDArray[np.float32]
+Input = TypeVar("Input", Pair, TokenSequence)
+
+
+@dataclass(frozen=True)
+class _Work(Generic[Input]):
+    """What a model is to do with the texts of a request; `field` is their name there."""
+
+    field: str
+    model: ModelInfo
+    batches: bool
+    tokenize: Callable[[Sequence[str]], list[Input]]
+    compute: Callable[[Sequence[Input]], FloatArray]
+    query: str = ""
+    deadline: float | None = None
+    best_effort: bool = False
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What a model made of one text: its score () or vector (dimensions,)."""
+
+    values: FloatArray
+    truncated: bool
+
 
 class RerankService:
     """Scores passages and encodes texts with the loaded models."""
 
     def __init__(self, models: Models, worker: Worker, *, max_batch_tokens: int) -> None:
         self.models = models
-        self._worker = worker
+        self.worker = worker
         self._max_batch_tokens = max_batch_tokens
 
+    @property
+    def queued_tokens(self) -> int:
+        """Tokens that were let in and have not begun."""
+        return self.worker.admissions.queued_tokens
+
     async def rerank(self, request: RerankRequest) -> RerankResult:
-        """Score every passage; best first, equal scores in the order of the request, the first `top_k` of them."""
+        """Score every passage; best first, equal scores in the order of the request, the first `top_k` of them.
+
+        With `best_effort`, those that were not scored when the deadline neared are missing.
+        """
         reranker = self.models.get(request.model).reranker
         _require_text("query", request.query)
-        started_at = time.perf_counter()
         texts = [passage.text for passage in request.passages]
-        pairs = await asyncio.to_thread(reranker.tokenize, request.query, texts)
-        tokenized_at = time.perf_counter()
-        computed = await self._worker.run(pairs, reranker.score, max_batch_tokens=self._budget(reranker.batches))
-        raw = _finite("candidates", reranker.info.name, computed.rows)
+        keys = text_keys(reranker.info, "score", request.query, texts=texts)
+        work = _Work(
+            "candidates",
+            reranker.info,
+            reranker.batches,
+            partial(reranker.tokenize, request.query),
+            reranker.score,
+            request.query,
+            request.deadline,
+            request.best_effort,
+        )
+        rows, timings = await self._compute(work, keys, texts)
+        scored = [index for index, key in enumerate(keys) if key in rows]
+        raw = np.array([rows[keys[index]].values for index in scored], dtype=np.float64)
         scores = raw if request.score_type is ScoreType.RAW else sigmoid(raw)
         found = [
-            RelevanceScore(request.passages[i].passage_id, i, float(scores[i]), pairs[i].sequence.truncated)
-            for i in np.argsort(-raw, kind="stable").tolist()
-            if request.min_score is None or scores[i] >= request.min_score
+            RelevanceScore(request.passages[index].passage_id, index, float(score), rows[keys[index]].truncated)
+            for index, score in ((scored[i], scores[i]) for i in np.argsort(-raw, kind="stable").tolist())
+            if request.min_score is None or score >= request.min_score
         ]
-        timings = _timings(tokenized_at - started_at, computed)
-        return RerankResult(tuple(found[: request.top_k or None]), reranker.info, timings)
+        complete = len(scored) == len(texts)
+        return RerankResult(tuple(found[: request.top_k or None]), reranker.info, timings, complete)
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
         """One unit vector a text, in the order of the request."""
@@ -58,19 +108,36 @@ class RerankService:
         if request.kind is TextKind.QUERY:
             for index, text in enumerate(request.texts):
                 _require_text(f"texts[{index}]", text)
-        started_at = time.perf_counter()
-        sequences = await asyncio.to_thread(encoder.tokenize_texts, request.texts, request.kind)
-        tokenized_at = time.perf_counter()
-        computed = await self._worker.run(sequences, encoder.embed, max_batch_tokens=self._budget(encoder.batches))
-        vectors = _finite("texts", encoder.info.name, computed.rows)
-        embeddings = [
-            Embedding(tuple(vector), sequence.truncated)
-            for vector, sequence in zip(vectors.tolist(), sequences, strict=True)
-        ]
-        return EncodeResult(tuple(embeddings), encoder.info, _timings(tokenized_at - started_at, computed))
+        keys = text_keys(encoder.info, "embed", request.kind.value, texts=request.texts)
 
-    def _budget(self, batches: bool) -> int:  # noqa: FBT001
-        return self._max_batch_tokens if batches else ALONE
+        def tokenize(texts: Sequence[str]) -> list[TokenSequence]:
+            return encoder.tokenize_texts(texts, request.kind)
+
+        work = _Work("texts", encoder.info, encoder.batches, tokenize, encoder.embed, deadline=request.deadline)
+        rows, timings = await self._compute(work, keys, request.texts)
+        embeddings = [Embedding(tuple(rows[key].values.tolist()), rows[key].truncated) for key in keys]
+        return EncodeResult(tuple(embeddings), encoder.info, timings)
+
+    async def _compute(
+        self, work: _Work[Input], keys: Sequence[bytes], texts: Sequence[str]
+    ) -> tuple[dict[bytes, _Row], Timings]:
+        """A row for each different key, finite; with `best_effort` for as many as the deadline allows."""
+        wanted = dict(zip(keys, texts, strict=True))
+        estimate = estimate_tokens(list(wanted.values()), work.model.max_tokens, work.query)
+        admit = self.worker.admissions.admit
+        started_at = time.monotonic()
+        with admit(estimate, model=work.model.name, deadline=work.deadline, best_effort=work.best_effort) as admission:
+            tokenized = await asyncio.to_thread(work.tokenize, list(wanted.values()))
+            tokenize_ms = 1000 * (time.monotonic() - started_at)
+            inputs = dict(zip(wanted, tokenized, strict=True))
+            budget = self._max_batch_tokens if work.batches else ALONE
+            computed = await self.worker.run(admission, inputs, work.compute, max_batch_tokens=budget)
+        for key, values in computed.rows.items():
+            if not np.isfinite(values).all():
+                where = f"{work.field}[{keys.index(key)}]"
+                raise BadScore(f"model {work.model.name} returned a number that is not finite for {where}")
+        rows = {key: _Row(values, inputs[key].truncated) for key, values in computed.rows.items()}
+        return rows, Timings(tokenize_ms, computed.queue_ms, computed.compute_ms)
 
 
 def sigmoid(raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -81,15 +148,3 @@ def sigmoid(raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _require_text(field: str, text: str) -> None:
     if not text.strip():
         raise InvalidArgument(field, "is empty; send at least one word")
-
-
-def _finite(field: str, model: str, rows: Sequence[npt.ArrayLike]) -> npt.NDArray[np.float64]:
-    values = np.asarray(rows, dtype=np.float64)
-    for index, row in enumerate(values):
-        if not np.isfinite(row).all():
-            raise BadScore(f"model {model} returned a number that is not finite for {field}[{index}]")
-    return values
-
-
-def _timings(tokenize_s: float, computed: Computed) -> Timings:
-    return Timings(1000 * tokenize_s, computed.queue_ms, computed.compute_ms)

@@ -42,7 +42,11 @@ class Passage:
 
 @dataclass(frozen=True)
 class RerankRequest:
-    """One query and the passages to score for it; `top_k` 0 returns all of them."""
+    """One query and the passages to score for it; `top_k` 0 returns all of them.
+
+    `deadline` is a point in time of `time.monotonic()`, None for none. With `best_effort` the passages are scored in
+    their order, and what is scored when the deadline nears is the answer.
+    """
 
     model: str
     query: str
@@ -50,6 +54,8 @@ class RerankRequest:
     top_k: int = 0
     score_type: ScoreType = ScoreType.RAW
     min_score: float | None = None
+    best_effort: bool = False
+    deadline: float | None = None
 
 
 @dataclass(frozen=True)
@@ -90,20 +96,22 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class RerankResult:
-    """Scores, best first; equal scores keep the order of the request."""
+    """Scores, best first; equal scores keep the order of the request. Not `complete` where some were not computed."""
 
     scores: tuple[RelevanceScore, ...]
     model: ModelInfo
     timings: Timings
+    complete: bool = True
 
 
 @dataclass(frozen=True)
 class EncodeRequest:
-    """Texts to turn into vectors."""
+    """Texts to turn into vectors; `deadline` as for `RerankRequest`."""
 
     model: str
     texts: tuple[str, ...]
     kind: TextKind = TextKind.QUERY
+    deadline: float | None = None
 
 
 @dataclass(frozen=True)

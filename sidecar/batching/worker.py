@@ -1,20 +1,20 @@
-"""Runs batches on a few threads, off the event loop: requests take turns, and what does not fit is refused at once."""
+"""Runs batches on a few threads, off the event loop: the request that is due first is next, equal inputs run once."""
 
 import asyncio
-import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from sidecar.batching.queue import cut_batches
-from sidecar.errors import Overloaded
+from sidecar.batching.admission import Admission, Admissions
+from sidecar.batching.queue import cut_batches, next_turn
+from sidecar.errors import DeadlinePassed
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -26,124 +26,183 @@ class Sized(Protocol):
 
 
 Input = TypeVar("Input", bound=Sized)
+Key = TypeVar("Key", bound=Hashable)
+Compute = Callable[[Sequence[Input]], FloatArray]
 
 
 @dataclass(frozen=True)
 class Computed:
-    """A row for each input, in the order of the inputs, and how long they waited and ran."""
+    """The row of each key, in the order of the inputs, and how long they waited and ran.
 
-    rows: list[FloatArray]
+    Without `complete`, the deadline was near and the rows that were not ready are missing.
+    """
+
+    rows: dict[Any, FloatArray]
     queue_ms: float
     compute_ms: float
+    complete: bool = True
 
 
 @dataclass(eq=False)
-class _Job(Generic[Input]):
+class _Item:
+    """An input in flight, and the requests that want its row."""
+
+    key: Hashable
+    value: Sized
+    jobs: "set[_Job]" = field(default_factory=set)
+    running: bool = False
+
+
+@dataclass(eq=False)
+class _Job:
     """One request: the batches that wait, and the rows that are ready."""
 
-    inputs: Sequence[Input]
-    compute: Callable[[Sequence[Input]], FloatArray]
-    batches: deque[list[int]]
-    rows: dict[int, FloatArray] = field(default_factory=dict)
+    admission: Admission
+    compute: Compute[Any]
+    items: list[_Item]
+    batches: deque[list[_Item]]
+    rows: dict[Hashable, FloatArray] = field(default_factory=dict)
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     started_at: float | None = None
-
-    def tokens(self, batch: Sequence[int]) -> int:
-        return sum(len(self.inputs[index]) for index in batch)
 
 
 class Worker:
     """Computes `threads` batches at once, each on a core. To be used from one event loop.
 
-    Waiting requests take turns, a batch each, so that encoding one query does not wait behind a thousand passages.
-    Whole requests are admitted, while the tokens that wait, theirs included, stay within `max_queue_tokens`; one that
-    is larger by itself is admitted when nothing waits.
+    A request is admitted first (`admissions.admit`), by the tokens it is likely to have, and run when it has been
+    tokenised. It waits no longer than its deadline. An input that another request waits for too, told by its key, is
+    computed with whichever comes first.
     """
 
     def __init__(self, *, threads: int, max_queue_tokens: int) -> None:
+        self.admissions = Admissions(threads=threads, max_queue_tokens=max_queue_tokens)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
-        self._threads = threads
         self._idle = threads
-        self._max_queue_tokens = max_queue_tokens
-        self._waiting: deque[_Job[Any]] = deque()
-        self._queued_tokens = 0
-        self._computed_tokens = 0
-        self._busy_s = 0.0
+        self._waiting: list[_Job] = []
+        self._items: dict[Hashable, _Item] = {}
 
     async def run(
-        self, inputs: Sequence[Input], compute: Callable[[Sequence[Input]], FloatArray], *, max_batch_tokens: int
+        self, admission: Admission, inputs: Mapping[Key, Input], compute: Compute[Input], *, max_batch_tokens: int
     ) -> Computed:
-        """Compute a row for each input. When the caller is cancelled, batches that have not begun never do."""
+        """Compute a row for each input; inputs of equal keys must have equal rows.
+
+        When the caller is cancelled or the deadline passes, batches that have not begun never do. DeadlinePassed then,
+        unless the admission is for `best_effort`: that computes the inputs in their order and returns what is ready.
+        """
+        lengths = [len(value) for value in inputs.values()]
+        admission.count(sum(lengths))
         if not inputs:
-            return Computed([], 0.0, 0.0)
-        lengths = [len(one) for one in inputs]
-        self._admit(sum(lengths))
-        job = _Job(inputs, compute, deque(cut_batches(lengths, max_batch_tokens=max_batch_tokens)))
-        queued_at = time.perf_counter()
+            return Computed({}, 0.0, 0.0)
+        self.admissions.require_time(admission)
+        items = [self._items.setdefault(key, _Item(key, value)) for key, value in inputs.items()]
+        cut = cut_batches(lengths, max_batch_tokens=max_batch_tokens, in_order=admission.best_effort)
+        batches = deque([items[index] for index in batch] for batch in cut)
+        job = _Job(admission, compute, items, batches)
+        for item in items:
+            item.jobs.add(job)
+        queued_at = time.monotonic()
         self._waiting.append(job)
         self._start_batches()
         try:
-            await job.done
+            await self._done(job)
         finally:
             self._forget(job)
+        ended_at = time.monotonic()
         started_at = job.started_at or queued_at
-        rows = [job.rows[index] for index in range(len(inputs))]
-        return Computed(rows, 1000 * (started_at - queued_at), 1000 * (time.perf_counter() - started_at))
+        rows = {item.key: job.rows[item.key] for item in items if item.key in job.rows}
+        return Computed(rows, 1000 * (started_at - queued_at), 1000 * (ended_at - started_at), len(rows) == len(items))
 
     def close(self) -> None:
         """Wait for the batches that run and end the threads."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _admit(self, tokens: int) -> None:
-        if self._waiting and self._queued_tokens + tokens > self._max_queue_tokens:
-            seconds = self._queued_tokens * self._busy_s / (self._threads * max(1, self._computed_tokens))
-            raise Overloaded(tokens, self._queued_tokens, self._max_queue_tokens, max(1, math.ceil(seconds)))
-        self._queued_tokens += tokens
+    async def _done(self, job: _Job) -> None:
+        ends_at = job.admission.ends_at
+        await asyncio.wait([job.done], timeout=None if ends_at is None else max(0.0, ends_at - time.monotonic()))
+        if job.done.done():
+            job.done.result()
+        elif not job.admission.best_effort:
+            raise DeadlinePassed(len(job.rows), len(job.items))
 
     def _start_batches(self) -> None:
         """Give every idle thread the next batch of the request whose turn it is."""
         while self._idle and self._waiting:
-            job = self._waiting.popleft()
-            batch = job.batches.popleft()
-            if job.batches:
-                self._waiting.append(job)
-            tokens = job.tokens(batch)
-            self._queued_tokens -= tokens
-            self._idle -= 1
-            job.started_at = job.started_at or time.perf_counter()
-            inputs = [job.inputs[index] for index in batch]
-            running = asyncio.get_running_loop().run_in_executor(self._pool, _timed, job.compute, inputs)
-            running.add_done_callback(partial(self._finish_batch, job, batch, tokens))
+            job = self._waiting[next_turn([job.admission.due for job in self._waiting])]
+            ends_at = job.admission.ends_at
+            expired = ends_at is not None and time.monotonic() >= ends_at
+            batch = [] if expired else job.batches.popleft()
+            if expired or not job.batches:
+                self._waiting.remove(job)
+            job.admission.tokens -= _tokens(batch)
+            batch = [item for item in batch if not item.running and item.key not in job.rows]
+            if batch:
+                self._start(job, batch)
 
-    def _finish_batch(
-        self, job: _Job[Any], batch: Sequence[int], tokens: int, ran: asyncio.Future[tuple[FloatArray, float]]
-    ) -> None:
+    def _start(self, job: _Job, batch: list[_Item]) -> None:
+        self._idle -= 1
+        started_at = time.monotonic()
+        for item in batch:
+            item.running = True
+            for waiting in item.jobs:
+                waiting.started_at = waiting.started_at or started_at
+        values = [item.value for item in batch]
+        running = asyncio.get_running_loop().run_in_executor(self._pool, _timed, job.compute, values)
+        running.add_done_callback(partial(self._finish_batch, job, batch))
+
+    def _finish_batch(self, job: _Job, batch: list[_Item], ran: asyncio.Future[tuple[FloatArray, float]]) -> None:
         self._idle += 1
         if ran.cancelled():  # the pool was closed before the batch began
-            job.done.cancel()
+            for waiting in {waiting for item in batch for waiting in item.jobs}:
+                waiting.done.cancel()
             return
         error = ran.exception()
         if error is not None:
-            self._forget(job)
-            if not job.done.done():
-                job.done.set_exception(error)
+            self._fail(job, batch, error)
         else:
             rows, seconds = ran.result()
-            self._computed_tokens += tokens
-            self._busy_s += seconds
-            job.rows.update(zip(batch, rows, strict=True))
-            if len(job.rows) == len(job.inputs) and not job.done.done():
-                job.done.set_result(None)
+            self.admissions.pace.measured(job.admission.model, _tokens(batch), seconds)
+            for item, row in zip(batch, rows, strict=True):
+                del self._items[item.key]
+                for waiting in item.jobs:
+                    waiting.rows[item.key] = row
+                    if len(waiting.rows) == len(waiting.items) and not waiting.done.done():
+                        waiting.done.set_result(None)
         self._start_batches()
 
-    def _forget(self, job: _Job[Any]) -> None:
+    def _fail(self, job: _Job, batch: list[_Item], error: BaseException) -> None:
+        """End the request whose batch failed; others that share an input of it compute that themselves."""
+        for item in batch:
+            item.running = False
+        self._forget(job, error)
+        for item in batch:
+            for waiting in item.jobs:
+                waiting.batches.append([item])
+                waiting.admission.tokens += len(item.value)
+                if waiting not in self._waiting:
+                    self._waiting.append(waiting)
+
+    def _forget(self, job: _Job, error: BaseException | None = None) -> None:
         """Drop what of a request has not begun: it is complete, failed, or its caller is gone."""
         if job in self._waiting:
             self._waiting.remove(job)
-        self._queued_tokens -= sum(job.tokens(batch) for batch in job.batches)
         job.batches.clear()
+        job.admission.tokens = 0
+        for item in job.items:
+            item.jobs.discard(job)
+            if not item.jobs and not item.running and self._items.get(item.key) is item:
+                del self._items[item.key]
+        if job.done.done():
+            return
+        if error is None:
+            job.done.cancel()
+        else:
+            job.done.set_exception(error)
 
 
-def _timed(compute: Callable[[Sequence[Any]], FloatArray], inputs: Sequence[Any]) -> tuple[FloatArray, float]:
+def _tokens(batch: Sequence[_Item]) -> int:
+    return sum(len(item.value) for item in batch)
+
+
+def _timed(compute: Compute[Any], inputs: Sequence[Any]) -> tuple[FloatArray, float]:
     started_at = time.perf_counter()
     return compute(inputs), time.perf_counter() - started_at

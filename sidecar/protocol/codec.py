@@ -18,7 +18,7 @@ SCORE_TYPES = {pb.SCORE_TYPE_RAW: ScoreType.RAW, pb.SCORE_TYPE_SIGMOID: ScoreTyp
 TEXT_KINDS = {pb.TEXT_KIND_QUERY: TextKind.QUERY, pb.TEXT_KIND_DOCUMENT: TextKind.DOCUMENT}
 
 
-def rerank_request(message: pb.RerankRequest) -> RerankRequest:
+def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> RerankRequest:
     """Decode a request; InvalidArgument for a score type that this version does not know."""
     options = message.options
     if options.score_type not in SCORE_TYPES:
@@ -30,11 +30,13 @@ def rerank_request(message: pb.RerankRequest) -> RerankRequest:
         top_k=message.top_k,
         score_type=SCORE_TYPES[options.score_type],
         min_score=options.min_score if options.HasField("min_score") else None,
+        best_effort=options.best_effort,
+        deadline=deadline,
     )
 
 
 def rerank_response(result: RerankResult) -> pb.RerankResponse:
-    """Encode a result. Every candidate was scored, so it is complete."""
+    """Encode a result."""
     return pb.RerankResponse(
         results=[
             pb.RerankResult(
@@ -47,15 +49,15 @@ def rerank_response(result: RerankResult) -> pb.RerankResponse:
         ],
         model=model(result.model),
         timings=_timings(result.timings),
-        complete=True,
+        complete=result.complete,
     )
 
 
-def encode_request(message: pb.EncodeRequest) -> EncodeRequest:
+def encode_request(message: pb.EncodeRequest, deadline: float | None = None) -> EncodeRequest:
     """Decode a request; InvalidArgument for a kind of text that this version does not know."""
     if message.kind not in TEXT_KINDS:
         raise InvalidArgument("kind", f"is {message.kind}; known are {_known(pb.TextKind)}")
-    return EncodeRequest(message.model, tuple(message.texts), TEXT_KINDS[message.kind])
+    return EncodeRequest(message.model, tuple(message.texts), TEXT_KINDS[message.kind], deadline)
 
 
 def encode_response(result: EncodeResult) -> pb.EncodeResponse:

@@ -44,12 +44,14 @@ class Candidate(_message.Message):
     def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class RerankOptions(_message.Message):
-    __slots__ = ("score_type", "min_score")
+    __slots__ = ("score_type", "min_score", "best_effort")
     SCORE_TYPE_FIELD_NUMBER: _ClassVar[int]
     MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
+    BEST_EFFORT_FIELD_NUMBER: _ClassVar[int]
     score_type: ScoreType
     min_score: float
-    def __init__(self, score_type: _Optional[_Union[ScoreType, str]] = ..., min_score: _Optional[float] = ...) -> None: ...
+    best_effort: bool
+    def __init__(self, score_type: _Optional[_Union[ScoreType, str]] = ..., min_score: _Optional[float] = ..., best_effort: _Optional[bool] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
     __slots__ = ("results", "model", "timings", "complete")

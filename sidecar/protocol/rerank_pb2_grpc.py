@@ -47,9 +47,10 @@ class RerankerServicer:
     """
 
     def Rerank(self, request, context):
-        """Every candidate is scored; top_k only trims the reply.
+        """Every candidate is scored, unless best_effort allows less; top_k only trims the reply.
         INVALID_ARGUMENT names the field; NOT_FOUND names the model and lists those loaded; RESOURCE_EXHAUSTED when the
-        queue is full (retry-after in the trailing metadata, in seconds).
+        queue is full (retry-after in the trailing metadata, in seconds); DEADLINE_EXCEEDED, at once, when the deadline
+        cannot be met at the measured speed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

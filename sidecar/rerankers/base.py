@@ -29,6 +29,11 @@ class Pair:
     def __len__(self) -> int:
         return len(self.sequence)
 
+    @property
+    def truncated(self) -> bool:
+        """The model sees only the beginning of the passage."""
+        return self.sequence.truncated
+
 
 class Reranker(Protocol):
     """Scores how well passages answer a query.

@@ -1,6 +1,7 @@
 """The gRPC face: each method decodes, calls the service and encodes. Health and reflection stand beside it."""
 
 import asyncio
+import time
 from typing import Any
 
 import grpc
@@ -43,16 +44,22 @@ Context = grpc.aio.ServicerContext[Any, Any]
 SERVICES = tuple(service.full_name for service in pb.DESCRIPTOR.services_by_name.values())
 
 
+def _deadline(context: Context) -> float | None:
+    """When the caller stops waiting, as a point in time of `time.monotonic()`."""
+    remaining_s = context.time_remaining()
+    return None if remaining_s is None else time.monotonic() + remaining_s
+
+
 class RerankerServicer(rerank_pb2_grpc.RerankerServicer):
     """hybridrank.v1.Reranker."""
 
     def __init__(self, service: RerankService) -> None:
         self._service = service
 
-    async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:  # noqa: N802, ARG002
+    async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:  # noqa: N802
         """Score the candidates."""
         structlog.contextvars.bind_contextvars(candidates=len(request.candidates))
-        result = await self._service.rerank(codec.rerank_request(request))
+        result = await self._service.rerank(codec.rerank_request(request, _deadline(context)))
         structlog.contextvars.bind_contextvars(model=result.model.name)
         return codec.rerank_response(result)
 
@@ -63,10 +70,10 @@ class EncoderServicer(rerank_pb2_grpc.EncoderServicer):
     def __init__(self, service: RerankService) -> None:
         self._service = service
 
-    async def Encode(self, request: pb.EncodeRequest, context: Context) -> pb.EncodeResponse:  # noqa: N802, ARG002
+    async def Encode(self, request: pb.EncodeRequest, context: Context) -> pb.EncodeResponse:  # noqa: N802
         """Encode the texts."""
         structlog.contextvars.bind_contextvars(texts=len(request.texts))
-        result = await self._service.encode(codec.encode_request(request))
+        result = await self._service.encode(codec.encode_request(request, _deadline(context)))
         structlog.contextvars.bind_contextvars(model=result.model.name)
         return codec.encode_response(result)
 

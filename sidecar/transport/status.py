@@ -5,6 +5,8 @@ import grpc
 from sidecar.errors import (
     BadModelFolder,
     BadScore,
+    DeadlinePassed,
+    DeadlineUnreachable,
     Draining,
     InvalidArgument,
     ModelNotFound,
@@ -16,6 +18,9 @@ GRPC_CODES: dict[type[SidecarError], grpc.StatusCode] = {
     InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,
     ModelNotFound: grpc.StatusCode.NOT_FOUND,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    # What its caller would have been told anyway, only sooner: no other sidecar and no retry has more time left.
+    DeadlineUnreachable: grpc.StatusCode.DEADLINE_EXCEEDED,
+    DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
     Draining: grpc.StatusCode.UNAVAILABLE,
     BadScore: grpc.StatusCode.INTERNAL,
     BadModelFolder: grpc.StatusCode.INTERNAL,

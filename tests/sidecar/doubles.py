@@ -17,17 +17,18 @@ GATED = replace(TokenOverlapReranker.info, name="gated")
 
 @dataclass
 class GatedReranker(TokenOverlapReranker):
-    """Token overlap, a pair at a time; each batch waits until the gate is open. Keeps what was computed."""
+    """Token overlap, a pair at a time; passages of more than `free` words wait for the gate. Keeps what it scored."""
 
     info: ModelInfo = GATED
     batches: bool = False
+    free: int = 0
     gate: threading.Event = field(default_factory=threading.Event)
     started: threading.Event = field(default_factory=threading.Event)
     scored: list[int] = field(default_factory=list)
 
     def score(self, pairs: Sequence[Pair]) -> np.ndarray:
         self.started.set()
-        assert self.gate.wait(timeout=60)
+        assert max(map(len, pairs)) <= self.free or self.gate.wait(timeout=60)
         self.scored.extend(len(pair) for pair in pairs)
         return super().score(pairs)
 

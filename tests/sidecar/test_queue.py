@@ -1,9 +1,9 @@
-"""Batches keep their budget, lose nothing, and hold texts of similar length."""
+"""Batches keep their budget, lose nothing, and hold texts of similar length; turns go by due time, and none starves."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.batching.queue import cut_batches
+from sidecar.batching.queue import PATIENCE_S_PER_TOKEN, cut_batches, due_at, estimate_tokens, next_turn
 
 lengths = st.lists(st.integers(1, 600), max_size=200)
 budgets = st.integers(1, 5000)
@@ -18,15 +18,15 @@ def test_nothing_waits_for_nothing():
     assert cut_batches([], max_batch_tokens=100) == []
 
 
-@given(lengths, budgets)
-def test_every_text_is_in_exactly_one_batch(lengths, budget):
-    batches = cut_batches(lengths, max_batch_tokens=budget)
+@given(lengths, budgets, st.booleans())
+def test_every_text_is_in_exactly_one_batch(lengths, budget, in_order):
+    batches = cut_batches(lengths, max_batch_tokens=budget, in_order=in_order)
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
 
 
-@given(lengths, budgets)
-def test_a_padded_batch_keeps_its_budget_unless_one_text_is_beyond_it(lengths, budget):
-    for batch in cut_batches(lengths, max_batch_tokens=budget):
+@given(lengths, budgets, st.booleans())
+def test_a_padded_batch_keeps_its_budget_unless_one_text_is_beyond_it(lengths, budget, in_order):
+    for batch in cut_batches(lengths, max_batch_tokens=budget, in_order=in_order):
         assert len(batch) == 1 or max(lengths[index] for index in batch) * len(batch) <= budget
 
 
@@ -46,3 +46,48 @@ def test_a_batch_is_closed_only_when_the_next_text_would_not_fit(lengths, budget
 @given(lengths)
 def test_a_budget_of_one_token_leaves_every_text_alone(lengths):
     assert all(len(batch) == 1 for batch in cut_batches(lengths, max_batch_tokens=1))
+
+
+@given(lengths, budgets)
+def test_in_order_the_texts_keep_their_order(lengths, budget):
+    batches = cut_batches(lengths, max_batch_tokens=budget, in_order=True)
+    assert [index for batch in batches for index in batch] == list(range(len(lengths)))
+
+
+times = st.floats(0, 1e6)
+tokens = st.integers(1, 1_000_000)
+deadlines = st.none() | times
+requests = st.tuples(times, tokens, deadlines)
+
+
+@given(st.lists(st.tuples(times, st.floats(0, 1)), min_size=1), st.integers(2000, 100_000))
+def test_the_earliest_deadline_is_first_where_it_comes_before_the_end_of_patience(asked, longest):
+    by_deadline = [arrived + budget for arrived, budget in asked]
+    dues = [due_at(arrived, longest, deadline) for (arrived, _), deadline in zip(asked, by_deadline, strict=True)]
+    assert by_deadline[next_turn(dues)] == min(by_deadline)
+
+
+@given(requests, requests)
+def test_what_arrives_after_a_request_was_due_never_overtakes_it(one, other):
+    (arrived, *rest), (_, more_tokens, later_deadline) = one, other
+    due = due_at(arrived, *rest)
+    late = max(due, arrived) + 1e-3
+    deadline = None if later_deadline is None else max(late, later_deadline)  # what has expired is refused
+    assert next_turn([due, due_at(late, more_tokens, deadline)]) == 0
+
+
+@given(times, tokens, deadlines)
+def test_nobody_is_due_after_its_deadline_nor_after_its_patience(arrived, count, deadline):
+    due = due_at(arrived, count, deadline)
+    assert due <= arrived + PATIENCE_S_PER_TOKEN * count
+    assert deadline is None or due <= deadline
+
+
+@given(st.lists(times, min_size=1))
+def test_of_equal_dues_the_first_to_come_is_next(dues):
+    assert next_turn(dues) == dues.index(min(dues))
+
+
+@given(st.lists(st.text()), st.text(), st.integers(8, 512))
+def test_no_text_is_estimated_longer_than_the_model_reads(texts, query, max_tokens):
+    assert len(texts) * 3 <= estimate_tokens(texts, max_tokens, query) <= len(texts) * max_tokens

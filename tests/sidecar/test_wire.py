@@ -158,7 +158,7 @@ async def logged(capsys, code):
 
 async def test_the_deadline_of_the_call_ends_it_and_the_rest_is_not_computed(gated, capsys):
     client, reranker = gated
-    error = await refusal(client.reranker.Rerank(rerank_request("gated", "a", *(["a b c"] * 3)), timeout=0.3))
+    error = await refusal(client.reranker.Rerank(rerank_request("gated", "a", "a b c", "d e f", "g h i"), timeout=0.3))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     await logged(capsys, "DEADLINE_EXCEEDED")
     reranker.gate.set()
@@ -168,7 +168,7 @@ async def test_the_deadline_of_the_call_ends_it_and_the_rest_is_not_computed(gat
 
 async def test_what_a_caller_cancelled_is_not_computed(gated, capsys):
     client, reranker = gated
-    call = client.reranker.Rerank(rerank_request("gated", "a", *(["a b c"] * 3)))
+    call = client.reranker.Rerank(rerank_request("gated", "a", "a b c", "d e f", "g h i"))
     await started(reranker)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -177,6 +177,50 @@ async def test_what_a_caller_cancelled_is_not_computed(gated, capsys):
     reranker.gate.set()
     await client.reranker.Rerank(rerank_request("gated", "a", "x"))
     assert reranker.scored == [3, 1]
+
+
+async def test_a_deadline_that_cannot_be_met_is_refused_at_once_and_nothing_is_computed(gated):
+    client, reranker = gated
+    client.service.worker.admissions.pace.measured("gated", tokens=1, seconds=3600)
+    error = await refusal(client.reranker.Rerank(rerank_request("gated", "a", "a b c"), timeout=600))
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "best_effort" in error.details()
+    reranker.gate.set()
+    assert len((await client.reranker.Rerank(rerank_request("gated", "a", "a"))).results) == 1
+    assert reranker.scored == [1]
+
+
+async def test_best_effort_returns_what_is_scored_when_the_deadline_nears(gated):
+    client, reranker = gated
+    reranker.free = 2
+    request = rerank_request("gated", "a b", "none", "a b", "a b c", "a", options=pb.RerankOptions(best_effort=True))
+    response = await client.reranker.Rerank(request, timeout=1)
+    assert [(result.id, result.relevance_score) for result in response.results] == [("p1", 1.0), ("p0", 0.0)]
+    assert not response.complete
+    reranker.gate.set()
+    again = await client.reranker.Rerank(request, timeout=60)
+    assert len(again.results) == 4
+    assert again.complete
+
+
+async def test_equal_passages_are_scored_once_and_returned_each(gated):
+    client, reranker = gated
+    reranker.gate.set()
+    response = await client.reranker.Rerank(rerank_request("gated", "a", "a b", "b", "a b"))
+    assert [(result.index, result.relevance_score) for result in response.results] == [(0, 1.0), (2, 1.0), (1, 0.0)]
+    assert reranker.scored == [2, 1]
+
+
+async def test_a_short_request_overtakes_a_long_one(gated):
+    client, reranker = gated
+    long = client.reranker.Rerank(rerank_request("gated", "a", *(f"a{index} b c" for index in range(3))))
+    await started(reranker)
+    short = asyncio.ensure_future(client.reranker.Rerank(rerank_request("gated", "a", "x")))
+    while client.service.queued_tokens != 2 * 3 + 1:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    reranker.gate.set()
+    await asyncio.gather(long, short)
+    assert reranker.scored == [3, 1, 3, 3]
 
 
 async def test_one_too_many_is_refused_at_once_and_told_when_to_come_back(gated):

@@ -1,13 +1,16 @@
-"""The worker: order, turns, refusals, and work that nobody waits for any more."""
+"""The worker: order, turns, refusals, deadlines, shared inputs, and work that nobody waits for any more."""
 
 import asyncio
 import threading
+import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sidecar.batching.worker import Worker
-from sidecar.errors import Overloaded
+from sidecar.errors import DeadlinePassed, DeadlineUnreachable, Overloaded
 
 
 class Compute:
@@ -28,6 +31,18 @@ class Compute:
         assert await asyncio.to_thread(self.started.wait, 60)
 
 
+async def run(worker, inputs, compute, *, max_batch_tokens=1, keys=None, estimate=None, **admission):
+    """Admit and run; every input has a key of its own, unless `keys` says which are equal."""
+    tokens = sum(map(len, inputs)) if estimate is None else estimate
+    with worker.admissions.admit(tokens, model="lengths", **admission) as admitted:
+        by_key = dict(zip(keys or [object() for _ in inputs], inputs, strict=True))
+        return await worker.run(admitted, by_key, compute, max_batch_tokens=max_batch_tokens)
+
+
+def values(computed):
+    return [float(row) for row in computed.rows.values()]
+
+
 @pytest.fixture
 def worker():
     worker = Worker(threads=1, max_queue_tokens=100)
@@ -36,25 +51,25 @@ def worker():
 
 
 async def test_rows_come_back_in_the_order_of_the_inputs(worker):
-    computed = await worker.run(["aaa", "a", "aaaa", "aa"], Compute(), max_batch_tokens=5)
-    assert [float(row) for row in computed.rows] == [3, 1, 4, 2]
+    computed = await run(worker, ["aaa", "a", "aaaa", "aa"], Compute(), max_batch_tokens=5)
+    assert values(computed) == [3, 1, 4, 2]
     assert computed.queue_ms >= 0
     assert computed.compute_ms > 0
 
 
 async def test_nothing_in_nothing_out(worker):
-    assert (await worker.run([], Compute(), max_batch_tokens=5)).rows == []
+    assert (await run(worker, [], Compute(), max_batch_tokens=5)).rows == {}
 
 
-async def test_requests_take_turns_a_batch_each(worker):
+async def test_a_short_request_does_not_wait_behind_a_long_one(worker):
     compute = Compute(is_open=False)
-    long = asyncio.create_task(worker.run(["l" * 5] * 4, compute, max_batch_tokens=1))
+    long = asyncio.create_task(run(worker, ["l" * 5] * 4, compute))
     await compute.has_started()
-    short = asyncio.create_task(worker.run(["s"], compute, max_batch_tokens=1))
+    short = asyncio.create_task(run(worker, ["s"], compute))
     await asyncio.sleep(0)
     compute.gate.set()
     await asyncio.gather(long, short)
-    assert [batch[0][0] for batch in compute.seen] == ["l", "l", "s", "l", "l"]
+    assert [batch[0][0] for batch in compute.seen] == ["l", "s", "l", "l", "l"]
 
 
 async def test_several_threads_compute_at_once():
@@ -65,30 +80,30 @@ async def test_several_threads_compute_at_once():
         both.wait()  # breaks, and fails the request, unless a second batch runs meanwhile
         return np.zeros(len(inputs), dtype=np.float32)
 
-    assert len((await worker.run(["a", "b"], meet, max_batch_tokens=1)).rows) == 2
+    assert len((await run(worker, ["a", "b"], meet)).rows) == 2
     worker.close()
 
 
 async def test_batches_of_a_cancelled_request_never_begin(worker):
     compute = Compute(is_open=False)
-    request = asyncio.create_task(worker.run(["a"] * 10, compute, max_batch_tokens=1))
+    request = asyncio.create_task(run(worker, ["a"] * 10, compute))
     await compute.has_started()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
     compute.gate.set()
-    await worker.run(["after"], compute, max_batch_tokens=1)
+    await run(worker, ["after"], compute)
     assert compute.seen == [["a"], ["after"]]
 
 
 async def test_a_request_that_does_not_fit_is_refused_whole_and_at_once(worker):
     compute = Compute(is_open=False)
-    first = asyncio.create_task(worker.run(["a" * 30] * 4, compute, max_batch_tokens=1))  # 30 run, 90 wait
+    first = asyncio.create_task(run(worker, ["a" * 30] * 4, compute))  # 30 run, 90 wait
     await compute.has_started()
     with pytest.raises(Overloaded, match=r"90 of 100 tokens and this request has 11") as refused:
-        await worker.run(["b" * 11], compute, max_batch_tokens=1)
+        await run(worker, ["b" * 11], compute)
     assert refused.value.retry_after_s >= 1
-    fits = asyncio.create_task(worker.run(["c" * 10], compute, max_batch_tokens=1))
+    fits = asyncio.create_task(run(worker, ["c" * 10], compute))
     await asyncio.sleep(0)
     compute.gate.set()
     await asyncio.gather(first, fits)
@@ -96,20 +111,20 @@ async def test_a_request_that_does_not_fit_is_refused_whole_and_at_once(worker):
 
 
 async def test_a_request_larger_than_the_queue_is_admitted_when_nothing_waits(worker):
-    computed = await worker.run(["a" * 150] * 2, Compute(), max_batch_tokens=1)
+    computed = await run(worker, ["a" * 150] * 2, Compute())
     assert len(computed.rows) == 2
 
 
 async def test_a_cancelled_request_makes_room_for_another(worker):
     compute = Compute(is_open=False)
-    first = asyncio.create_task(worker.run(["a" * 30] * 4, compute, max_batch_tokens=1))
+    first = asyncio.create_task(run(worker, ["a" * 30] * 4, compute))
     await compute.has_started()
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
-    second = asyncio.create_task(worker.run(["b" * 40] * 2, compute, max_batch_tokens=1))
+    second = asyncio.create_task(run(worker, ["b" * 40] * 2, compute))
     await asyncio.sleep(0)
     with pytest.raises(Overloaded, match="80 of 100"):
-        await worker.run(["c" * 21], compute, max_batch_tokens=1)
+        await run(worker, ["c" * 21], compute)
     compute.gate.set()
     assert len((await second).rows) == 2
 
@@ -119,5 +134,165 @@ async def test_an_error_reaches_its_own_request_and_no_other(worker):
         raise ZeroDivisionError("broken model")
 
     with pytest.raises(ZeroDivisionError, match="broken model"):
-        await worker.run(["a"] * 3, fail, max_batch_tokens=1)
-    assert len((await worker.run(["a"], Compute(), max_batch_tokens=1)).rows) == 1
+        await run(worker, ["a"] * 3, fail)
+    assert len((await run(worker, ["a"], Compute())).rows) == 1
+
+
+async def test_the_request_that_is_due_first_is_next(worker):
+    compute = Compute(is_open=False)
+    busy = asyncio.create_task(run(worker, ["x"], compute))
+    await compute.has_started()
+    deadline = time.monotonic() + 60
+    # Patience is 0.5 ms a token: b is due 20 ms after it came, c after 15 and a after 5, and no deadline is nearer.
+    requests = [
+        asyncio.create_task(run(worker, [name * tokens], compute, deadline=deadline))
+        for name, tokens in (("b", 40), ("c", 30), ("a", 10))
+    ]
+    await asyncio.sleep(0)
+    compute.gate.set()
+    await asyncio.gather(busy, *requests)
+    assert [batch[0][0] for batch in compute.seen] == ["x", "a", "c", "b"]
+
+
+async def test_a_request_that_cannot_be_done_in_time_is_refused_and_never_computed(worker):
+    worker.admissions.pace.measured("lengths", tokens=10, seconds=10.0)
+    compute = Compute()
+    with pytest.raises(DeadlineUnreachable, match=r"about 20000 ms and \d+ are left"):
+        await run(worker, ["a" * 20], compute, deadline=time.monotonic() + 15)
+    assert len((await run(worker, ["a" * 20], compute, deadline=time.monotonic() + 25)).rows) == 1
+    assert compute.seen == [["a" * 20]]
+
+
+async def test_work_that_is_due_before_counts_and_what_comes_after_does_not(worker):
+    worker.admissions.pace.measured("lengths", tokens=10, seconds=10.0)
+    compute = Compute(is_open=False)
+    busy = asyncio.create_task(run(worker, ["x"], compute))
+    await compute.has_started()
+    now = time.monotonic()
+    ahead = asyncio.create_task(run(worker, ["a" * 20], compute))
+    after = asyncio.create_task(run(worker, ["b" * 50], compute))
+    await asyncio.sleep(0)
+    with pytest.raises(DeadlineUnreachable, match="about 45000 ms"):
+        await run(worker, ["c" * 25], compute, deadline=now + 40)
+    fits = asyncio.create_task(run(worker, ["d" * 10], compute, deadline=now + 40))
+    await asyncio.sleep(0)
+    compute.gate.set()
+    await asyncio.gather(busy, ahead, after, fits)
+    assert [batch[0][0] for batch in compute.seen] == ["x", "d", "a", "b"]
+
+
+async def test_a_true_count_beyond_the_estimate_is_refused_too(worker):
+    worker.admissions.pace.measured("lengths", tokens=10, seconds=10.0)
+    compute = Compute()
+    with pytest.raises(DeadlineUnreachable):
+        await run(worker, ["a" * 20], compute, estimate=1, deadline=time.monotonic() + 15)
+    assert compute.seen == []
+
+
+async def test_when_the_deadline_passes_the_rest_is_not_computed(worker):
+    compute = Compute(is_open=False)
+    with pytest.raises(DeadlinePassed, match="0 of 3 were ready"):
+        await run(worker, ["a"] * 3, compute, deadline=time.monotonic() + 0.1)
+    compute.gate.set()
+    await run(worker, ["after"], compute)
+    assert compute.seen == [["a"], ["after"]]
+
+
+async def test_best_effort_returns_the_first_that_are_ready(worker):
+    gate = threading.Event()
+
+    def first_two(inputs):
+        assert inputs[0] != "third" or gate.wait(timeout=60)
+        return np.array([len(one) for one in inputs], dtype=np.float32)
+
+    inputs = ["1", "12", "third", "4444"]
+    deadline = time.monotonic() + 0.3
+    computed = await run(worker, inputs, first_two, keys=[0, 1, 2, 3], best_effort=True, deadline=deadline)
+    assert time.monotonic() < deadline
+    assert computed.rows == {0: 1, 1: 2}
+    assert not computed.complete
+    gate.set()
+
+
+async def test_best_effort_that_is_done_in_time_is_complete(worker):
+    computed = await run(worker, ["a", "aa"], Compute(), best_effort=True, deadline=time.monotonic() + 60)
+    assert values(computed) == [1, 2]
+    assert computed.complete
+
+
+async def test_equal_inputs_in_flight_are_computed_once(worker):
+    compute = Compute(is_open=False)
+    first = asyncio.create_task(run(worker, ["a", "bb", "ccc"], compute, keys="abc"))
+    await compute.has_started()
+    second = asyncio.create_task(run(worker, ["bb", "a", "dddd"], compute, keys="bad"))
+    await asyncio.sleep(0)
+    compute.gate.set()
+    assert values(await first) == [1, 2, 3]
+    assert values(await second) == [2, 1, 4]
+    assert sorted(one for batch in compute.seen for one in batch) == ["a", "bb", "ccc", "dddd"]
+
+
+async def test_a_shared_input_is_computed_though_the_first_who_asked_has_gone(worker):
+    compute = Compute(is_open=False)
+    first = asyncio.create_task(run(worker, ["aaa", "b"], compute, keys="ab"))
+    await compute.has_started()
+    second = asyncio.create_task(run(worker, ["b", "aaa"], compute, keys="ba"))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    compute.gate.set()
+    assert values(await second) == [1, 3]
+    assert compute.seen == [["aaa"], ["b"]]
+
+
+async def test_a_failed_batch_fails_who_began_it_and_others_compute_what_they_shared(worker):
+    gate, failures = threading.Event(), []
+
+    def fail_once(inputs):
+        assert gate.wait(timeout=60)
+        if not failures:
+            failures.append(inputs)
+            raise ZeroDivisionError("broken once")
+        return np.array([len(one) for one in inputs], dtype=np.float32)
+
+    first = asyncio.create_task(run(worker, ["a"], fail_once, keys="a"))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(run(worker, ["a"], fail_once, keys="a"))
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(ZeroDivisionError):
+        await first
+    assert values(await second) == [1]
+    assert worker.admissions.queued_tokens == 0
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(1, 12), min_size=1, max_size=8, unique=True), st.booleans(), st.booleans()),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(1, 30),
+)
+async def test_whatever_shares_or_leaves_no_row_is_lost_and_the_queue_is_empty_at_the_end(requests, budget):
+    """An input of n letters has the key n, so requests share many; some are cancelled after a moment."""
+    worker = Worker(threads=2, max_queue_tokens=10_000)
+    compute = Compute()
+    tasks = []
+    for lengths, best_effort, leaves in requests:
+        inputs = ["a" * length for length in lengths]
+        call = run(worker, inputs, compute, keys=lengths, best_effort=best_effort, max_batch_tokens=budget)
+        tasks.append((asyncio.create_task(call), lengths, leaves))
+        await asyncio.sleep(0)
+    for task, _, leaves in tasks:
+        if leaves:
+            task.cancel()
+    for task, lengths, leaves in tasks:
+        if leaves:
+            await asyncio.gather(task, return_exceptions=True)
+        else:
+            assert (await task).rows == {length: length for length in lengths}
+    assert all(len(batch) == 1 or max(map(len, batch)) * len(batch) <= budget for batch in compute.seen)
+    assert worker.admissions.queued_tokens == 0
+    worker.close()

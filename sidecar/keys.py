@@ -1,0 +1,30 @@
+"""What makes two inputs equal: a key over the model and everything of a request that decides a row."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from sidecar.types import ModelInfo
+
+KEY_BYTES = 16  # a billion keys share one with a chance of one in 10^20
+
+
+def text_keys(model: ModelInfo, *options: str, texts: Sequence[str]) -> list[bytes]:
+    """A key for each text, as `model` reads it with these `options`: a query, a kind of text, a number of windows.
+
+    Every part is preceded by its length, so that no two lists of parts run into the same bytes.
+    """
+    head = blake2b(digest_size=KEY_BYTES)
+    for part in (model.name, model.version, model.digest, model.precision, str(model.max_tokens), *options):
+        head.update(_with_length(part))
+    keys = []
+    for text in texts:
+        whole = head.copy()
+        whole.update(_with_length(text))
+        keys.append(whole.digest())
+    return keys
+
+
+def _with_length(part: str) -> bytes:
+    # Texts that no UTF-8 can hold, lone surrogates, come in through JSON; they only need a key of their own.
+    encoded = part.encode("utf-8", "surrogatepass")
+    return len(encoded).to_bytes(8, "little") + encoded

@@ -1,0 +1,25 @@
+"""The measured speed: of each model by itself, and as it is now rather than as it was."""
+
+import pytest
+
+from sidecar.batching.pace import Pace
+
+
+def test_an_unmeasured_model_is_not_presumed_slow():
+    assert Pace().seconds("any", 1000) == 0
+
+
+def test_seconds_follow_the_tokens():
+    pace = Pace()
+    pace.measured("a", tokens=100, seconds=0.5)
+    assert pace.seconds("a", 1000) == pytest.approx(5)
+    assert pace.seconds("b", 1000) == 0
+
+
+def test_an_old_speed_is_forgotten():
+    pace = Pace()
+    for _ in range(100):
+        pace.measured("a", tokens=100, seconds=10)
+    for _ in range(300):
+        pace.measured("a", tokens=100, seconds=1)
+    assert pace.seconds("a", 100) == pytest.approx(1, rel=0.05)
