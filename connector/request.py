@@ -22,7 +22,8 @@ class Rescore(BaseModel):
 
     `weight` blends: the final score is weight · z(rerank) + (1 − weight) · z(fused) over the window, so 1 is the
     rerank score alone. One half lets neither overrule the other (docs/results.md). `timeout_s` is what the stage
-    may cost on top of retrieval; when it is spent the fused order is returned and `degraded` says so.
+    may cost on top of retrieval; when it is spent, the candidates scored by then come first and the others below them
+    in fused order, or, without `allow_partial`, all are returned in fused order. `degraded` says so.
     """
 
     model_config = _FROZEN
@@ -31,6 +32,7 @@ class Rescore(BaseModel):
     rescore_window_size: int = Field(50, ge=1, le=10_000)
     weight: float = Field(0.5, gt=0, le=1)
     timeout_s: float = Field(0.3, gt=0)
+    allow_partial: bool = True
     fields: tuple[str, ...] = Field(DEFAULT_FIELDS, min_length=1)
 
 

@@ -81,10 +81,19 @@ class HybridSearch:
         passages = [Passage(hit.doc_id, passage_text(hit.source, rescore.fields)) for hit in window]
         try:
             timeout_s = trace.budget_s(rescore.timeout_s)
-            scores = await self.sidecar.rescore(request.query_text, passages, model=rescore.model, timeout_s=timeout_s)
+            scores = await self.sidecar.rescore(
+                request.query_text,
+                passages,
+                model=rescore.model,
+                timeout_s=timeout_s,
+                allow_partial=rescore.allow_partial,
+            )
         except SidecarError as error:
             trace.lacks("rescore", error)
             return hits
+        scored = sum(each is not None for each in scores)
+        if scored < len(scores):
+            trace.degraded.append(Degraded("rescore", "partial", f"{scored} of {len(scores)} scored in time"))
         return blend(hits, scores, rescore.weight)
 
 

@@ -161,8 +161,8 @@ class RetrieverScore:
 class Hit:
     """One document of the answer with what every stage said of it.
 
-    `score` is the last stage's: blended inside the rescore window, fused below it or when nothing was rescored.
-    `retrievers` lacks a retriever that did not find the document. `rerank_score` is None outside the window.
+    `score` is the last stage's: blended where the reranker scored it, fused otherwise. `retrievers` lacks a retriever
+    that did not find the document. `rerank_score` is None outside the window, and inside where time ran out.
     """
 
     doc_id: str

@@ -78,7 +78,8 @@ async def _search(request: SearchRequest, engine: str, sidecar: str) -> SearchRe
 
 def _show(response: SearchResponse, *, explain: bool) -> None:
     for each in response.degraded:
-        err.print(f"degraded: {each.stage} was left out ({each.reason}): {each.detail}", markup=False)
+        what = "is partial" if each.reason == "partial" else f"was left out ({each.reason})"
+        err.print(f"degraded: {each.stage} {what}: {each.detail}", markup=False)
     if not response.hits:
         out.print("no hits" if not response.total_candidates else "this page is past the end of the ranking")
     table = Table(box=None, show_header=explain, pad_edge=False)

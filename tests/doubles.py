@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from connector.engines.base import Engine
-from connector.errors import EngineError, SidecarError
+from connector.errors import EngineError, SidecarError, SidecarTimeout
 from connector.rescore.base import Passage
 from connector.types import Encoding, Query, RelevanceScore, Retrieved
 
@@ -16,7 +16,7 @@ class WordSidecar:
     async def encode(self, texts: Sequence[str], *, model, kind, timeout_s) -> tuple[Encoding, ...]:
         return tuple(Encoding(tuple(float(text.lower().count(word)) for word in WORDS)) for text in texts)
 
-    async def rescore(self, query_text: str, passages: Sequence[Passage], *, model, timeout_s):
+    async def rescore(self, query_text: str, passages: Sequence[Passage], *, model, timeout_s, allow_partial=False):
         wanted = set(query_text.lower().split())
         return tuple(RelevanceScore(float(len(wanted & set(each.text.lower().split())))) for each in passages)
 
@@ -32,10 +32,23 @@ class BrokenSidecar(WordSidecar):
             raise self.error
         return await super().encode(texts, model=model, kind=kind, timeout_s=timeout_s)
 
-    async def rescore(self, query_text, passages, *, model, timeout_s):
+    async def rescore(self, query_text, passages, *, model, timeout_s, allow_partial=False):
         if self.rescoring:
             raise self.error
         return await super().rescore(query_text, passages, model=model, timeout_s=timeout_s)
+
+
+class HalfSidecar(WordSidecar):
+    """Scores only the first `ready` passages where that is allowed."""
+
+    def __init__(self, ready: int) -> None:
+        self.ready = ready
+
+    async def rescore(self, query_text, passages, *, model, timeout_s, allow_partial=False):
+        scores = await super().rescore(query_text, passages, model=model, timeout_s=timeout_s)
+        if not allow_partial:
+            raise SidecarTimeout("not all in time")
+        return (*scores[: self.ready], *[None] * (len(passages) - self.ready))
 
 
 class FailingRetriever:

@@ -31,9 +31,12 @@ class Rescorer(Protocol):
     """Scores how well passages answer a query."""
 
     async def rescore(
-        self, query_text: str, passages: Sequence[Passage], *, model: str, timeout_s: float
-    ) -> tuple[RelevanceScore, ...]:
-        """One finite score a passage, in the order of `passages`. Raises SidecarError."""
+        self, query_text: str, passages: Sequence[Passage], *, model: str, timeout_s: float, allow_partial: bool = False
+    ) -> tuple[RelevanceScore | None, ...]:
+        """One finite score a passage, in the order of `passages`. Raises SidecarError.
+
+        With `allow_partial`, None for a passage that was not scored in time; at least one was.
+        """
         ...
 
 

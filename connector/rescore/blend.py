@@ -9,22 +9,24 @@ from connector.types import Hit, RelevanceScore
 __all__ = ["blend", "z_scores"]
 
 
-def blend(hits: Sequence[Hit], scores: Sequence[RelevanceScore], weight: float) -> tuple[Hit, ...]:
-    """`hits` with the first len(scores) of them reordered; the tail keeps its order below them.
+def blend(hits: Sequence[Hit], scores: Sequence[RelevanceScore | None], weight: float) -> tuple[Hit, ...]:
+    """`hits` with those of the first len(scores) that have a score reordered; all others keep their order below them.
 
     The final score inside the window is weight · z(rerank) + (1 − weight) · z(fused); at weight 1 it is the rerank
     score itself. Ties: rerank score, best retriever rank, doc_id.
     """
-    window, tail = hits[: len(scores)], hits[len(scores) :]
+    given = [*scores, *[None] * (len(hits) - len(scores))]
+    window = [(hit, score) for hit, score in zip(hits, given, strict=True) if score]
+    tail = [hit for hit, score in zip(hits, given, strict=True) if not score]
     if weight == 1:
-        finals = [each.score for each in scores]
+        finals = [score.score for _, score in window]
     else:
-        rerank_parts = z_scores([each.score for each in scores])
-        fused_parts = z_scores([hit.fused_score for hit in window])
+        rerank_parts = z_scores([score.score for _, score in window])
+        fused_parts = z_scores([hit.fused_score for hit, _ in window])
         finals = [weight * mine + (1 - weight) * theirs for mine, theirs in zip(rerank_parts, fused_parts, strict=True)]
     rescored = [
-        replace(hit, score=final, rerank_score=given.score, truncated=given.truncated)
-        for hit, given, final in zip(window, scores, finals, strict=True)
+        replace(hit, score=final, rerank_score=score.score, truncated=score.truncated)
+        for (hit, score), final in zip(window, finals, strict=True)
     ]
     ordered = [*sorted(rescored, key=_order), *tail]
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from typing_extensions import Self
 
-from connector.errors import BadScores
+from connector.errors import BadScores, SidecarTimeout
 from connector.rescore.access import Access
 from connector.rescore.base import Passage
 from connector.rescore.circuit import Circuit
@@ -98,14 +98,18 @@ class SidecarClient:
         return tuple(Encoding(tuple(each.vector), each.truncated) for each in response.embeddings)
 
     async def rescore(
-        self, query_text: str, passages: Sequence[Passage], *, model: str, timeout_s: float
-    ) -> tuple[RelevanceScore, ...]:
-        """One finite score a passage, in the order of `passages`. Raises SidecarError."""
+        self, query_text: str, passages: Sequence[Passage], *, model: str, timeout_s: float, allow_partial: bool = False
+    ) -> tuple[RelevanceScore | None, ...]:
+        """One finite score a passage, in the order of `passages`. Raises SidecarError.
+
+        With `allow_partial`, None for a passage that was not scored in time; at least one was.
+        """
         candidates = [wire.Candidate(id=passage.doc_id, text=passage.text) for passage in passages]
-        request = wire.RerankRequest(model=model, query=query_text, candidates=candidates)
+        options = wire.RerankOptions(best_effort=allow_partial)
+        request = wire.RerankRequest(model=model, query=query_text, candidates=candidates, options=options)
         with self._rescoring.call(timeout_s):
             response = await self._replicas.call(lambda channel: stubs.RerankerStub(channel).Rerank, request, timeout_s)
-        return aligned(response.results, len(passages))
+            return aligned(response.results, len(passages), partial=allow_partial and not response.complete)
 
     async def models(self, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
         """What is loaded. Raises SidecarError."""
@@ -131,8 +135,11 @@ class SidecarClient:
         await self._replicas.close()
 
 
-def aligned(results: Sequence[Any], count: int) -> tuple[RelevanceScore, ...]:
-    """The scores of a reply by input index, whatever order they came in. Raises BadScores."""
+def aligned(results: Sequence[Any], count: int, *, partial: bool = False) -> tuple[RelevanceScore | None, ...]:
+    """The scores of a reply by input index, whatever order they came in; None for one that a partial reply lacks.
+
+    Raises BadScores, and SidecarTimeout for a partial reply without any score.
+    """
     by_index: dict[int, RelevanceScore] = {}
     for each in results:
         if each.index >= count or each.index in by_index:
@@ -140,6 +147,8 @@ def aligned(results: Sequence[Any], count: int) -> tuple[RelevanceScore, ...]:
         if not math.isfinite(each.relevance_score):
             raise BadScores(f"candidate {each.index} scored {each.relevance_score}")
         by_index[each.index] = RelevanceScore(each.relevance_score, each.truncated)
-    if len(by_index) != count:
+    if count and partial and not by_index:
+        raise SidecarTimeout(f"none of {count} candidates was scored in time")
+    if len(by_index) != count and not partial:
         raise BadScores(f"{len(by_index)} scores for {count} candidates")
-    return tuple(by_index[place] for place in range(count))
+    return tuple(by_index.get(place) for place in range(count))

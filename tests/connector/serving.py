@@ -13,8 +13,15 @@ from sidecar.protocol import rerank_pb2_grpc as stubs
 class Answering(stubs.RerankerServicer, stubs.EncoderServicer):
     """Answers with what it was given: results, or a status to abort with."""
 
-    def __init__(self, results: Sequence[wire.RerankResult] = (), status: grpc.StatusCode | None = None, wait_s=0.0):
-        self.results, self.status, self.wait_s = results, status, wait_s
+    def __init__(
+        self,
+        results: Sequence[wire.RerankResult] = (),
+        status: grpc.StatusCode | None = None,
+        wait_s: float = 0.0,
+        *,
+        complete: bool = True,
+    ):
+        self.results, self.status, self.wait_s, self.complete = results, status, wait_s, complete
         self.calls = 0
         self.metadata: list[dict[str, str]] = []
         self.remaining_s: list[float] = []
@@ -29,7 +36,7 @@ class Answering(stubs.RerankerServicer, stubs.EncoderServicer):
         await asyncio.sleep(self.wait_s)
         if self.status is not None:
             await context.abort(self.status, "the reason")
-        return wire.RerankResponse(results=self.results, complete=True)
+        return wire.RerankResponse(results=self.results, complete=self.complete)
 
     async def Encode(self, request, context):
         return wire.EncodeResponse(embeddings=[wire.Embedding(vector=[0.6, 0.8], truncated=True)])

@@ -12,6 +12,7 @@ from connector.indexing import index_documents
 from connector.types import Document
 from connector.vector_cache import VectorCache
 from hybridrank.sidecar_process import sidecar_process
+from index_templates import IndexDefinition
 from tests.contracts.engine import PASSAGES
 
 
@@ -170,3 +171,30 @@ async def test_a_thousand_candidates_are_all_scored(tmp_path, sidecar_address):
         )
     assert response.degraded == ()
     assert sum(hit.rerank_score is not None for hit in response.hits) == 1000
+
+
+async def test_what_is_scored_when_the_time_is_spent_comes_first(tmp_path):
+    """A thousand passages of some 250 tokens keep one core busy for several times as long."""
+    engine = EmbeddedEngine(tmp_path / "indices")
+    await engine.create_index("teas", IndexDefinition(384))
+    texts = [" ".join(f"tea {n} of {word}" for word in range(60)) for n in range(1000)]
+    await engine.index_documents("teas", [Document(f"tea{n:04}", {"text": text}) for n, text in enumerate(texts)])
+    rescore = Rescore(model="cross-encoder", rescore_window_size=1000, timeout_s=2, weight=1)
+    asked = request(index="teas", retrievers=("bm25",), query_text="tea", size=1000, rank_window_size=1000)
+    process = sidecar_process(settings={"threads": "1"})
+    child = await asyncio.to_thread(process.__enter__)
+    try:
+        async with SidecarClient(child.address) as client:
+            search = HybridSearch(engine, client)
+            partly = await search.search(asked.model_copy(update={"rescore": rescore}))
+            fused = await search.search(asked.model_copy(update={"rescore": None}))
+    finally:
+        await asyncio.to_thread(process.__exit__, None, None, None)
+    scored = [hit for hit in partly.hits if hit.rerank_score is not None]
+    assert [(each.stage, each.reason, each.detail) for each in partly.degraded] == [
+        ("rescore", "partial", f"{len(scored)} of 1000 scored in time")
+    ]
+    assert list(partly.hits[: len(scored)]) == scored
+    seen = {hit.doc_id for hit in scored}
+    rest = [hit.doc_id for hit in partly.hits[len(scored) :]]
+    assert rest == [hit.doc_id for hit in fused.hits if hit.doc_id not in seen]

@@ -40,6 +40,31 @@ def test_the_tail_never_outranks_the_window():
     assert blended[2].score == HITS[2].fused_score
 
 
+def test_what_was_not_scored_stays_below_what_was_in_fused_order():
+    blended = blend(HITS, [None, RelevanceScore(-5.0), RelevanceScore(3.0)], weight=1)
+    assert [(each.doc_id, each.rank, each.rerank_score) for each in blended] == [
+        ("c", 1, 3.0),
+        ("b", 2, -5.0),
+        ("a", 3, None),
+        ("d", 4, None),
+    ]
+    assert [each.score for each in blended[2:]] == [HITS[0].fused_score, HITS[3].fused_score]
+
+
+@given(st.lists(st.none() | st.floats(-10, 10), min_size=4, max_size=4), st.floats(0.01, 1))
+def test_a_partial_window_blends_as_if_the_rest_had_never_been_in_it(values, weight):
+    given = [None if value is None else RelevanceScore(value) for value in values]
+    blended = blend(HITS, given, weight)
+    scored = [(each, score) for each, score in zip(HITS, given, strict=True) if score]
+    alone = blend([each for each, _ in scored], [score for _, score in scored], weight)
+    assert [(each.doc_id, each.score) for each in blended[: len(alone)]] == [
+        (each.doc_id, each.score) for each in alone
+    ]
+    assert [each.doc_id for each in blended[len(alone) :]] == [
+        each.doc_id for each, score in zip(HITS, given, strict=True) if not score
+    ]
+
+
 def test_equal_scores_keep_the_fused_order():
     assert [each.doc_id for each in blend(HITS, scores(0.5, 0.5, 0.5, 0.5), weight=1)] == ["a", "b", "c", "d"]
 

@@ -50,6 +50,26 @@ async def test_scores_that_cannot_be_trusted_are_refused(serve, results, message
         await rescore(await serve(Answering(results)))
 
 
+async def test_a_partial_reply_has_gaps_where_it_is_allowed(serve):
+    client = await serve(Answering([result(2, 0.5)], complete=False))
+    scores = await client.rescore("tea", PASSAGES, model="m", timeout_s=5, allow_partial=True)
+    assert [each and each.score for each in scores] == [None, None, 0.5]
+    with pytest.raises(BadScores, match="1 scores for 3 candidates"):
+        await rescore(client)
+
+
+async def test_a_gap_in_a_reply_that_claims_to_be_complete_is_refused(serve):
+    client = await serve(Answering([result(2, 0.5)], complete=True))
+    with pytest.raises(BadScores, match="1 scores for 3 candidates"):
+        await client.rescore("tea", PASSAGES, model="m", timeout_s=5, allow_partial=True)
+
+
+async def test_a_partial_reply_without_a_score_is_a_timeout(serve):
+    client = await serve(Answering([], complete=False))
+    with pytest.raises(SidecarTimeout, match="none of 3 candidates"):
+        await client.rescore("tea", PASSAGES, model="m", timeout_s=5, allow_partial=True)
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [

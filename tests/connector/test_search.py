@@ -8,7 +8,7 @@ from connector.errors import BadScores, EngineError, EngineTimeout, IndexMissing
 from connector.types import Bm25Query, Document, KnnQuery
 from index_templates import IndexDefinition
 from tests.contracts.engine import PASSAGES
-from tests.doubles import WORDS, BrokenSidecar, FailingRetriever, RecordingEngine, WordSidecar
+from tests.doubles import WORDS, BrokenSidecar, FailingRetriever, HalfSidecar, RecordingEngine, WordSidecar
 
 
 @pytest.fixture
@@ -117,6 +117,24 @@ async def test_without_scores_the_fused_order_is_returned(engine, error, reason)
     fused = await HybridSearch(engine, WordSidecar()).search(request())
     assert response.hits == fused.hits
     assert [(each.stage, each.reason) for each in response.degraded] == [("rescore", reason)]
+
+
+async def test_candidates_that_were_scored_in_time_come_first(engine):
+    partly = await HybridSearch(engine, HalfSidecar(2)).search(request(rescore=Rescore(model="words", weight=1)))
+    fused = await HybridSearch(engine, WordSidecar()).search(request())
+    assert [(each.stage, each.reason, each.detail) for each in partly.degraded] == [
+        ("rescore", "partial", f"2 of {len(fused.hits)} scored in time")
+    ]
+    assert {hit.doc_id for hit in partly.hits[:2]} == set(ids(fused)[:2])
+    assert ids(partly)[2:] == ids(fused)[2:]
+    assert [hit.rerank_score is None for hit in partly.hits] == [False, False] + [True] * (len(fused.hits) - 2)
+
+
+async def test_where_partial_scores_are_not_wanted_the_fused_order_is_returned(engine):
+    whole = Rescore(model="words", allow_partial=False)
+    response = await HybridSearch(engine, HalfSidecar(2)).search(request(rescore=whole))
+    assert response.hits == (await HybridSearch(engine, WordSidecar()).search(request())).hits
+    assert [(each.stage, each.reason) for each in response.degraded] == [("rescore", "timeout")]
 
 
 async def test_one_failed_retriever_leaves_the_other(engine):
