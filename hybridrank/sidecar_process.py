@@ -40,7 +40,13 @@ def sidecar_process(
 
     Raises SidecarNotStarted.
     """
-    named = {"host": "127.0.0.1", "port": "0", **(settings or {}), **({"models": str(models)} if models else {})}
+    named = {
+        "host": "127.0.0.1",
+        "port": "0",
+        "http_port": "-1",
+        **(settings or {}),
+        **({"models": str(models)} if models else {}),
+    }
     flags = [part for name, value in named.items() for part in (f"--{name.replace('_', '-')}", value)]
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(  # noqa: S603

@@ -16,7 +16,9 @@ from sidecar.readiness import Readiness
 from sidecar.service import RerankService
 from sidecar.settings import Settings, load_settings
 from sidecar.settings_page import settings_page, sources
+from sidecar.transport.calls import Calls
 from sidecar.transport.grpc_server import GrpcServer
+from sidecar.transport.http_server import HttpServer
 from sidecar.transport.security_keys import KeyRing
 from sidecar.transport.security_tls import Tls
 
@@ -62,25 +64,45 @@ async def serve(settings: Settings) -> int:
     models = await asyncio.to_thread(registry.load, settings.models)
     worker = Worker(threads=settings.worker_threads, max_queue_tokens=settings.max_queue_tokens)
     service = RerankService(models, worker, max_batch_tokens=settings.max_batch_tokens)
+    calls = Calls(service)
     readiness = Readiness()
+    keys = KeyRing(settings.api_keys) if settings.api_keys else None
+    tls = tls_of(settings)
     server = GrpcServer(
         service,
         host=settings.host,
         port=settings.port,
+        calls=calls,
         readiness=readiness,
-        keys=KeyRing(settings.api_keys) if settings.api_keys else None,
-        tls=tls_of(settings),
+        keys=keys,
+        tls=tls,
         health_port=settings.health_port,
         max_connection_age_s=settings.max_connection_age_s,
     )
+    http = HttpServer(
+        calls,
+        host=settings.host,
+        port=settings.http_port,
+        max_body_bytes=settings.max_body_bytes,
+        readiness=readiness,
+        keys=keys,
+        tls=tls,
+    )
     address = await server.start()
-    log.info("ready", address=address, models=[model.info.name for model in models], threads=settings.worker_threads)
+    url = await http.start() if settings.http_port >= 0 else None
+    log.info(
+        "ready", address=address, url=url, models=[model.info.name for model in models], threads=settings.worker_threads
+    )
     print(f"hybridrank sidecar ready on {address}", flush=True)
+    if url:
+        print(f"hybridrank sidecar speaks HTTP on {url}", flush=True)
     await stop.wait()
     log.info("draining", wait_s=settings.drain_wait_s, seconds=settings.drain_s)
     await readiness.block("draining")
     await asyncio.sleep(settings.drain_wait_s)
     drained = await server.stop(settings.drain_s)
+    if url:
+        await http.stop()
     worker.close()
     log.info("stopped", drained=drained)
     return 0

@@ -3,11 +3,14 @@
 SidecarError
 ├── InvalidArgument      the request cannot be served as it is (.field)
 ├── ModelNotFound        no such model (.model, .loaded)
+├── TooLarge             the body is over the limit
+├── Unauthenticated      no good key
 ├── Overloaded           the queue is full (.retry_after_s)
 ├── DeadlineUnreachable  the deadline would pass first; refused at once
 ├── DeadlinePassed       the deadline passed first
 ├── Draining             the server is on its way out
 ├── BadScore             a model returned a number that is not finite
+├── InternalError        a bug; the log has it
 └── BadModelFolder       a model cannot be loaded (.folder); raised at start, never by a request
 
 `transport/status.py` says what each becomes on the wire. No message repeats the text of a query or a passage.
@@ -22,10 +25,13 @@ __all__ = [
     "DeadlinePassed",
     "DeadlineUnreachable",
     "Draining",
+    "InternalError",
     "InvalidArgument",
     "ModelNotFound",
     "Overloaded",
     "SidecarError",
+    "TooLarge",
+    "Unauthenticated",
 ]
 
 
@@ -48,6 +54,20 @@ class ModelNotFound(SidecarError):
         super().__init__(f"model {model!r} is not loaded; loaded are {', '.join(loaded)}")
         self.model = model
         self.loaded = tuple(loaded)
+
+
+class TooLarge(SidecarError):
+    """The body is over the limit; the rest of it was not read."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"the body is over {max_bytes} bytes; send fewer or shorter texts at once")
+
+
+class Unauthenticated(SidecarError):
+    """The call came without a good key; callers are not told what was wrong with it."""
+
+    def __init__(self) -> None:
+        super().__init__("unauthenticated")
 
 
 class Overloaded(SidecarError):
@@ -87,6 +107,13 @@ class Draining(SidecarError):
 
 class BadScore(SidecarError):
     """A model returned a number that is not finite; a ranking must not be built on it."""
+
+
+class InternalError(SidecarError):
+    """Something failed that should not; what, is in the log and not in the message."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"internal error; the sidecar's log has it under request id {request_id}")
 
 
 class BadModelFolder(SidecarError):

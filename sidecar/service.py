@@ -56,6 +56,7 @@ class _Row:
 
     values: FloatArray
     truncated: bool
+    tokens: int
 
 
 class RerankService:
@@ -100,7 +101,8 @@ class RerankService:
             if request.min_score is None or score >= request.min_score
         ]
         complete = len(scored) == len(texts)
-        return RerankResult(tuple(found[: request.top_k or None]), reranker.info, timings, complete)
+        tokens = sum(rows[keys[index]].tokens for index in scored)
+        return RerankResult(tuple(found[: request.top_k or None]), reranker.info, timings, complete, tokens)
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
         """One unit vector a text, in the order of the request."""
@@ -116,7 +118,7 @@ class RerankService:
         work = _Work("texts", encoder.info, encoder.batches, tokenize, encoder.embed, deadline=request.deadline)
         rows, timings = await self._compute(work, keys, request.texts)
         embeddings = [Embedding(tuple(rows[key].values.tolist()), rows[key].truncated) for key in keys]
-        return EncodeResult(tuple(embeddings), encoder.info, timings)
+        return EncodeResult(tuple(embeddings), encoder.info, timings, sum(rows[key].tokens for key in keys))
 
     async def _compute(
         self, work: _Work[Input], keys: Sequence[bytes], texts: Sequence[str]
@@ -136,7 +138,7 @@ class RerankService:
             if not np.isfinite(values).all():
                 where = f"{work.field}[{keys.index(key)}]"
                 raise BadScore(f"model {work.model.name} returned a number that is not finite for {where}")
-        rows = {key: _Row(values, inputs[key].truncated) for key, values in computed.rows.items()}
+        rows = {key: _Row(values, inputs[key].truncated, len(inputs[key])) for key, values in computed.rows.items()}
         return rows, Timings(tokenize_ms, computed.queue_ms, computed.compute_ms)
 
 

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     print_settings: bool = Field(default=False, description="Print every setting with its value and source, and end.")
     host: str = Field("127.0.0.1", description="Address to listen on; for others than this machine, set TLS and keys.")
     port: int = Field(50051, ge=0, le=65535, description="Port to listen on; 0 takes a free one, printed when ready.")
+    http_port: int = Field(8080, ge=-1, le=65535, description="Port of the HTTP face; 0 takes a free one, -1 is off.")
     health_port: int | None = Field(
         None, ge=1, le=65535, description="Another port, for health alone, without TLS: for probes that know none."
     )
@@ -74,6 +75,8 @@ class Settings(BaseSettings):
     max_batch_tokens: int = Field(512, ge=1, description="Padded tokens a batch may hold (fp32 models).")
     # About 13 s of work for two cores; a caller with a deadline has gone by then, so more would be computed in vain.
     max_queue_tokens: int = Field(262_144, ge=1, description="Tokens that may wait; a request beyond is refused.")
+    # As a gRPC message; 64 MiB hold 1,000 passages of 20,000 words.
+    max_body_bytes: int = Field(64 * 1024 * 1024, ge=1, description="Bytes a body may have over HTTP.")
     drain_wait_s: float = Field(
         0.0, ge=0, description="Seconds from not ready to taking no more calls, for load balancers to notice."
     )

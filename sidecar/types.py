@@ -96,12 +96,16 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class RerankResult:
-    """Scores, best first; equal scores keep the order of the request. Not `complete` where some were not computed."""
+    """Scores, best first; equal scores keep the order of the request. Not `complete` where some were not computed.
+
+    `tokens` are those that the model reads of the pairs that were.
+    """
 
     scores: tuple[RelevanceScore, ...]
     model: ModelInfo
     timings: Timings
     complete: bool = True
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,9 @@ class Embedding:
 
 @dataclass(frozen=True)
 class EncodeResult:
-    """One embedding a text, in the order of the request."""
+    """One embedding a text, in the order of the request; `tokens` are those that the model reads of them."""
 
     embeddings: tuple[Embedding, ...]
     model: ModelInfo
     timings: Timings
+    tokens: int = 0

@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 import grpc
-import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -13,6 +12,7 @@ from sidecar.protocol import codec, rerank_pb2_grpc
 from sidecar.protocol import rerank_pb2 as pb
 from sidecar.readiness import Readiness
 from sidecar.service import RerankService
+from sidecar.transport.calls import Calls
 from sidecar.transport.interceptors import CallInterceptor
 from sidecar.transport.security_grpc import KeyInterceptor
 from sidecar.transport.security_keys import KeyRing
@@ -53,36 +53,32 @@ def _deadline(context: Context) -> float | None:
 class RerankerServicer(rerank_pb2_grpc.RerankerServicer):
     """hybridrank.v1.Reranker."""
 
-    def __init__(self, service: RerankService) -> None:
-        self._service = service
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:  # noqa: N802
         """Score the candidates."""
-        structlog.contextvars.bind_contextvars(candidates=len(request.candidates))
-        result = await self._service.rerank(codec.rerank_request(request, _deadline(context)))
-        structlog.contextvars.bind_contextvars(model=result.model.name)
+        result = await self._calls.rerank(codec.rerank_request(request, _deadline(context)))
         return codec.rerank_response(result)
 
 
 class EncoderServicer(rerank_pb2_grpc.EncoderServicer):
     """hybridrank.v1.Encoder."""
 
-    def __init__(self, service: RerankService) -> None:
-        self._service = service
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     async def Encode(self, request: pb.EncodeRequest, context: Context) -> pb.EncodeResponse:  # noqa: N802
         """Encode the texts."""
-        structlog.contextvars.bind_contextvars(texts=len(request.texts))
-        result = await self._service.encode(codec.encode_request(request, _deadline(context)))
-        structlog.contextvars.bind_contextvars(model=result.model.name)
+        result = await self._calls.encode(codec.encode_request(request, _deadline(context)))
         return codec.encode_response(result)
 
 
 class ModelRegistryServicer(rerank_pb2_grpc.ModelRegistryServicer):
     """hybridrank.v1.ModelRegistry."""
 
-    def __init__(self, service: RerankService) -> None:
-        self._service = service
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     async def List(  # noqa: N802
         self,
@@ -90,11 +86,11 @@ class ModelRegistryServicer(rerank_pb2_grpc.ModelRegistryServicer):
         context: Context,  # noqa: ARG002
     ) -> pb.ListModelsResponse:
         """All loaded models."""
-        return pb.ListModelsResponse(models=[codec.model(model.info) for model in self._service.models])
+        return pb.ListModelsResponse(models=[codec.model(model.info) for model in self._calls.service.models])
 
     async def Get(self, request: pb.GetModelRequest, context: Context) -> pb.Model:  # noqa: N802, ARG002
         """The model that answers to a name."""
-        return codec.model(self._service.models.get(request.model).info)
+        return codec.model(self._calls.service.models.get(request.model).info)
 
 
 class GrpcServer:
@@ -110,20 +106,21 @@ class GrpcServer:
         *,
         host: str,
         port: int,
+        calls: Calls | None = None,
         readiness: Readiness | None = None,
         keys: KeyRing | None = None,
         tls: Tls | None = None,
         health_port: int | None = None,
         max_connection_age_s: float = 0,
     ) -> None:
-        self._calls = CallInterceptor()
+        self._calls = calls or Calls(service)
         self._server = grpc.aio.server(
-            interceptors=[*([KeyInterceptor(keys)] if keys else []), self._calls],
+            interceptors=[*([KeyInterceptor(keys)] if keys else []), CallInterceptor(self._calls)],
             options=[*OPTIONS, *_connection_age(max_connection_age_s)],
         )
-        rerank_pb2_grpc.add_RerankerServicer_to_server(RerankerServicer(service), self._server)
-        rerank_pb2_grpc.add_EncoderServicer_to_server(EncoderServicer(service), self._server)
-        rerank_pb2_grpc.add_ModelRegistryServicer_to_server(ModelRegistryServicer(service), self._server)
+        rerank_pb2_grpc.add_RerankerServicer_to_server(RerankerServicer(self._calls), self._server)
+        rerank_pb2_grpc.add_EncoderServicer_to_server(EncoderServicer(self._calls), self._server)
+        rerank_pb2_grpc.add_ModelRegistryServicer_to_server(ModelRegistryServicer(self._calls), self._server)
         self._health = health.aio.HealthServicer()
         self._healthy_names = ("", *SERVICES, *(model.info.name for model in service.models))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

@@ -1,4 +1,7 @@
-"""The one table from our errors to what callers see: a gRPC status code for each class."""
+"""The one table from our errors to what callers see: gRPC code, HTTP status, and the outcome that is counted."""
+
+from dataclasses import dataclass
+from typing import Literal
 
 import grpc
 
@@ -8,30 +11,49 @@ from sidecar.errors import (
     DeadlinePassed,
     DeadlineUnreachable,
     Draining,
+    InternalError,
     InvalidArgument,
     ModelNotFound,
     Overloaded,
     SidecarError,
+    TooLarge,
+    Unauthenticated,
 )
 
-GRPC_CODES: dict[type[SidecarError], grpc.StatusCode] = {
-    InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,
-    ModelNotFound: grpc.StatusCode.NOT_FOUND,
-    Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+Outcome = Literal["ok", "partial", "refused", "expired", "cancelled", "failed", "invalid"]
+Code = grpc.StatusCode
+
+
+@dataclass(frozen=True)
+class Status:
+    """What an error is on each wire, and how it is counted."""
+
+    grpc: grpc.StatusCode
+    http: int
+    outcome: Outcome
+
+
+STATUSES: dict[type[SidecarError], Status] = {
+    InvalidArgument: Status(Code.INVALID_ARGUMENT, 400, "invalid"),
+    ModelNotFound: Status(Code.NOT_FOUND, 404, "invalid"),
+    TooLarge: Status(Code.RESOURCE_EXHAUSTED, 413, "invalid"),
+    Unauthenticated: Status(Code.UNAUTHENTICATED, 401, "invalid"),
+    Overloaded: Status(Code.RESOURCE_EXHAUSTED, 429, "refused"),
     # What its caller would have been told anyway, only sooner: no other sidecar and no retry has more time left.
-    DeadlineUnreachable: grpc.StatusCode.DEADLINE_EXCEEDED,
-    DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
-    Draining: grpc.StatusCode.UNAVAILABLE,
-    BadScore: grpc.StatusCode.INTERNAL,
-    BadModelFolder: grpc.StatusCode.INTERNAL,
+    DeadlineUnreachable: Status(Code.DEADLINE_EXCEEDED, 504, "refused"),
+    DeadlinePassed: Status(Code.DEADLINE_EXCEEDED, 504, "expired"),
+    Draining: Status(Code.UNAVAILABLE, 503, "refused"),
+    BadScore: Status(Code.INTERNAL, 500, "failed"),
+    BadModelFolder: Status(Code.INTERNAL, 500, "failed"),
+    InternalError: Status(Code.INTERNAL, 500, "failed"),
 }
 
 
-def grpc_code(error: SidecarError) -> grpc.StatusCode:
-    """The status of an error, by its class."""
-    return GRPC_CODES[type(error)]
+def status(error: SidecarError) -> Status:
+    """The row of an error, by its class."""
+    return STATUSES[type(error)]
 
 
-def trailing_metadata(error: SidecarError) -> tuple[tuple[str, str], ...]:
-    """What a client may act upon, beside the message: when to come back."""
+def retry_after(error: SidecarError) -> tuple[tuple[str, str], ...]:
+    """What a client may act upon, beside the message: when to come back, in seconds, under the name both wires use."""
     return (("retry-after", str(error.retry_after_s)),) if isinstance(error, Overloaded) else ()

@@ -31,7 +31,7 @@ def start():
 
     def start(*flags, **variables):
         child = subprocess.Popen(
-            [sys.executable, "-m", "sidecar", "--port", "0", *flags],
+            [sys.executable, "-m", "sidecar", "--port", "0", "--http-port", "-1", *flags],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,24 +1,80 @@
-"""Every error has a row in the table, and no message on the wire is empty."""
+"""Every error has a row in the table, and is told on both wires in the same words."""
+
+from pathlib import Path
 
 import grpc
+import pytest
 
 from sidecar import errors
-from sidecar.transport.status import GRPC_CODES, grpc_code, trailing_metadata
+from sidecar.protocol import rerank_pb2 as pb
+from sidecar.registry import Models
+from sidecar.transport.status import STATUSES, retry_after, status
+from tests.sidecar.doubles import BrokenModel, loaded
+from tests.sidecar.http_serving import serving_service
+
+EXAMPLES = (
+    errors.InvalidArgument("query", "is empty"),
+    errors.ModelNotFound("bert", ("encoder",)),
+    errors.TooLarge(100),
+    errors.Unauthenticated(),
+    errors.Overloaded(tokens=10, queued_tokens=95, max_queue_tokens=100, retry_after_s=3),
+    errors.DeadlineUnreachable(2.0, 0.3),
+    errors.DeadlinePassed(3, 10),
+    errors.Draining(),
+    errors.BadScore("model m returned a number that is not finite for candidates[1]"),
+    errors.BadModelFolder(Path("folder"), "no model.toml here"),
+    errors.InternalError("request-7"),
+)
 
 
-def test_every_error_class_has_a_code():
+def test_every_error_class_has_a_row_and_an_example():
     classes = {getattr(errors, name) for name in errors.__all__} - {errors.SidecarError}
-    assert classes == set(GRPC_CODES)
-    assert grpc.StatusCode.OK not in GRPC_CODES.values()
-    assert grpc.StatusCode.UNKNOWN not in GRPC_CODES.values()
+    assert classes == set(STATUSES) == {type(error) for error in EXAMPLES}
+    for row in STATUSES.values():
+        assert row.grpc not in {grpc.StatusCode.OK, grpc.StatusCode.UNKNOWN}
+        assert 400 <= row.http < 600
+        assert row.outcome not in {"ok", "partial"}
 
 
-def test_an_overloaded_sidecar_says_when_to_come_back():
-    error = errors.Overloaded(tokens=10, queued_tokens=95, max_queue_tokens=100, retry_after_s=3)
-    assert grpc_code(error) is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert trailing_metadata(error) == (("retry-after", "3"),)
-    assert "retry in 3 s" in str(error)
+class Refusing:
+    """A service that always raises the same."""
+
+    queued_tokens = 0
+    models = Models([loaded(BrokenModel())])
+
+    def __init__(self, error):
+        self._error = error
+
+    async def rerank(self, request):
+        raise self._error
+
+    encode = rerank
 
 
-def test_other_errors_add_nothing():
-    assert trailing_metadata(errors.Draining()) == ()
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+async def test_every_error_is_told_on_both_wires(error):
+    row = status(error)
+    async with serving_service(Refusing(error)) as wires:
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await wires.reranker.Rerank(pb.RerankRequest(model="broken", query="a"))
+        assert (refusal.value.code(), refusal.value.details()) == (row.grpc, str(error))
+        metadata = dict(refusal.value.trailing_metadata())
+        shapes = {
+            "/v1/rerank": lambda body: body["message"],
+            "/v2/rerank": lambda body: body["detail"],
+            "/rerank": lambda body: body["error"],
+            "/v1/embeddings": lambda body: body["error"]["message"],
+        }
+        for path, message in shapes.items():
+            response = await wires.http.post(path, json={"query": "a", "documents": [], "texts": [], "input": []})
+            assert (response.status_code, message(response.json())) == (row.http, str(error))
+            assert response.headers.get("retry-after") == metadata.get("retry-after")
+        assert await wires.metric("requests_total", wire="grpc", method="Rerank", outcome=row.outcome) == 1
+        assert await wires.metric("requests_total", wire="http", method="Rerank", outcome=row.outcome) == 3
+        assert await wires.metric("requests_total", wire="http", method="Encode", outcome=row.outcome) == 1
+
+
+def test_only_an_overloaded_sidecar_says_when_to_come_back():
+    told = {type(error): retry_after(error) for error in EXAMPLES}
+    assert told.pop(errors.Overloaded) == (("retry-after", "3"),)
+    assert set(told.values()) == {()}

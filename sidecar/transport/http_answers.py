@@ -1,0 +1,169 @@
+"""What HTTP callers get: the answers of each API, as they document them."""
+
+import json
+import struct
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from sidecar.transport.http_bodies import EmbeddingsBody, RerankBody, TeiBody
+from sidecar.types import EncodeResult, RelevanceScore, RerankRequest, RerankResult
+
+# OpenSearch reads a score as a Double or fails: not from an integer, not from more than 18 characters. Eleven digits
+# fit with sign, leading zeros or exponent, and are two more than a float32 has.
+SCORE_DIGITS = 11
+VECTOR_DIGITS = 9  # all of a float32
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What becomes the body, and whether it is all that was asked for."""
+
+    content: Any
+    complete: bool = True
+
+
+class Document(BaseModel):
+    """A document as it was scored."""
+
+    text: str
+
+
+class Result(BaseModel):
+    """Cohere's and Jina's."""
+
+    index: int = Field(description="0-based place in the request.")
+    relevance_score: float
+    document: Document | None = None
+
+
+class Usage(BaseModel):
+    """Counted as Jina and OpenAI do."""
+
+    total_tokens: int
+    prompt_tokens: int
+
+
+class RerankAnswer(BaseModel):
+    """Cohere's and Jina's answer in one; best first."""
+
+    id: str
+    model: str
+    results: list[Result]
+    usage: Usage
+    meta: dict[str, Any]
+    complete: bool = Field(description="Whether every document was scored; false only with best_effort.")
+
+
+class VoyageResult(BaseModel):
+    """Voyage's."""
+
+    index: int
+    relevance_score: float
+    document: str | None = None
+
+
+class VoyageAnswer(BaseModel):
+    """Voyage's answer, when the request has top_k or truncation; best first."""
+
+    object: Literal["list"]
+    data: list[VoyageResult]
+    model: str
+    usage: Usage
+    complete: bool
+
+
+class TeiResult(BaseModel):
+    """An element of text-embeddings-inference's answer; best first."""
+
+    index: int
+    score: float
+    text: str | None = None
+
+
+class Vector(BaseModel):
+    """An embedding of unit length: numbers, or base64 of little-endian 32-bit floats."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingsAnswer(BaseModel):
+    """OpenAI's answer, in the order of the request."""
+
+    object: Literal["list"]
+    data: list[Vector]
+    model: str
+    usage: Usage
+
+
+def rerank_answer(
+    body: RerankBody, request: RerankRequest, result: RerankResult, *, request_id: str, api_version: str
+) -> Answer:
+    """Cohere's and Jina's in one, or Voyage's."""
+    texts = [passage.text for passage in request.passages] if body.return_documents else None
+    if body.is_voyage:
+        data = [_scored(score) | ({"document": texts[score.index]} if texts else {}) for score in result.scores]
+        content: dict[str, Any] = {"object": "list", "data": data}
+    else:
+        found = [_scored(s) | ({"document": {"text": texts[s.index]}} if texts else {}) for s in result.scores]
+        meta = {"api_version": {"version": api_version}, "billed_units": {"search_units": 1}}
+        content = {"id": request_id, "results": found, "meta": meta}
+    rest = {"model": result.model.name, "usage": _usage(result.tokens), "complete": result.complete}
+    return Answer(content | rest, result.complete)
+
+
+def tei_answer(body: TeiBody, request: RerankRequest, result: RerankResult) -> Answer:
+    """text-embeddings-inference's: an array."""
+    texts = [passage.text for passage in request.passages] if body.return_text else None
+    return Answer(
+        [
+            {"index": score.index, "score": decimal(score.relevance_score)}
+            | ({"text": texts[score.index]} if texts else {})
+            for score in result.scores
+        ],
+        result.complete,
+    )
+
+
+def embeddings_answer(body: EmbeddingsBody, result: EncodeResult) -> Answer:
+    """OpenAI's."""
+    encode = _numbers if body.encoding_format == "float" else _base64
+    data = [
+        {"object": "embedding", "index": index, "embedding": encode(embedding.vector)}
+        for index, embedding in enumerate(result.embeddings)
+    ]
+    return Answer({"object": "list", "data": data, "model": result.model.name, "usage": _usage(result.tokens)})
+
+
+def to_json(content: Any) -> bytes:
+    """UTF-8 that every JSON parser takes; ValueError rather than NaN."""
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
+def decimal(score: float) -> float:
+    """The score as it is printed, always with a point or an exponent.
+
+    >>> json.dumps([decimal(1), decimal(1 / 3), decimal(-2e-7)])
+    '[1.0, 0.33333333333, -2e-07]'
+    """
+    return float(f"{score:.{SCORE_DIGITS}g}")
+
+
+def _scored(score: RelevanceScore) -> dict[str, Any]:
+    return {"index": score.index, "relevance_score": decimal(score.relevance_score)}
+
+
+def _usage(tokens: int) -> dict[str, int]:
+    return {"total_tokens": tokens, "prompt_tokens": tokens}
+
+
+def _numbers(vector: tuple[float, ...]) -> list[float]:
+    return [float(f"{value:.{VECTOR_DIGITS}g}") for value in vector]
+
+
+def _base64(vector: tuple[float, ...]) -> str:
+    return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -1,0 +1,149 @@
+"""What HTTP callers send: the bodies of each API as they are, and what they ask of the service."""
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from sidecar.errors import InvalidArgument
+from sidecar.registry import Models
+from sidecar.types import EncodeRequest, Passage, RerankRequest, ScoreType, TextKind
+
+Body = TypeVar("Body", bound=BaseModel)
+
+ModelName = Annotated[
+    str, Field(description="A model's name, name:version or alias; by default the first that is loaded and fits.")
+]
+Top = Annotated[int | None, Field(ge=0, description="How many results to return, best first; by default all.")]
+BestEffort = Annotated[bool, Field(description="Return what is scored when the time of x-timeout-ms is nearly over.")]
+
+UNION_MEMBER = re.compile(r"str|dict\[.*|list\[.*")  # what pydantic puts into the place of an error in a union
+
+
+class RerankBody(BaseModel):
+    """Cohere's, Jina's and Voyage's request; fields that are not listed here are accepted and have no effect."""
+
+    model: ModelName = ""
+    query: str
+    documents: list[str | dict[str, Any]] = Field(description="Texts, or objects with a text or with rank_fields.")
+    top_n: Top = None
+    top_k: Annotated[Top, Field(description="Voyage's name of top_n; the answer then has Voyage's shape.")] = None
+    truncation: bool | None = Field(None, description="Voyage's; documents are always cut to what the model reads.")
+    return_documents: bool | None = Field(None, description="Return each document's text beside its score.")
+    rank_fields: list[str] | None = Field(None, description="Fields of the objects that are scored, one a line.")
+    raw_scores: bool = Field(default=False, description="Logits or cosines, rather than numbers between 0 and 1.")
+    best_effort: BestEffort = False
+
+    @property
+    def is_voyage(self) -> bool:
+        """Whether Voyage's client sent it: it always sends fields that nobody else has."""
+        return bool(self.model_fields_set & {"top_k", "truncation"})
+
+
+class TeiBody(BaseModel):
+    """The request of text-embeddings-inference."""
+
+    query: str
+    texts: list[str]
+    raw_scores: bool = Field(default=False, description="Logits or cosines, rather than numbers between 0 and 1.")
+    return_text: bool = Field(default=False, description="Return each text beside its score.")
+    best_effort: BestEffort = False
+
+
+class EmbeddingsBody(BaseModel):
+    """OpenAI's request."""
+
+    model: ModelName = ""
+    input: str | list[str] = Field(description="A text or several; tokens are not taken.")
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = Field(None, description="Only the model's own number is served.")
+    input_type: Literal["query", "document"] = Field("document", description="What the texts are to a search.")
+
+
+def parse(body: type[Body], raw: bytes) -> Body:
+    """Read a body; InvalidArgument names the first field that is wrong, and repeats nothing of its value."""
+    try:
+        return body.model_validate_json(raw)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        of_one_field = [problem for problem in problems if problem["loc"][:1] == problems[0]["loc"][:1]]
+        deepest = max(of_one_field, key=lambda problem: len(problem["loc"]))
+        message = deepest["msg"]
+        raise InvalidArgument(_field(deepest["loc"]) or "body", message[0].lower() + message[1:]) from None
+
+
+def rerank_request(body: RerankBody, models: Models, deadline: float | None) -> RerankRequest:
+    """Decode; InvalidArgument for a document without text."""
+    texts = [_text(document, index, body.rank_fields) for index, document in enumerate(body.documents)]
+    top = body.top_k if body.top_k is not None else body.top_n
+    return _rerank(models, body.model, body.query, texts, top or 0, body.raw_scores, body.best_effort, deadline)
+
+
+def tei_request(body: TeiBody, models: Models, deadline: float | None) -> RerankRequest:
+    """Decode."""
+    return _rerank(models, "", body.query, body.texts, 0, body.raw_scores, body.best_effort, deadline)
+
+
+def encode_request(body: EmbeddingsBody, models: Models, deadline: float | None) -> EncodeRequest:
+    """Decode."""
+    texts = (body.input,) if isinstance(body.input, str) else tuple(body.input)
+    model = body.model or next((model.info.name for model in models if model.encoder), "")
+    dimensions = models.encoder(model).info.dimensions
+    if body.dimensions not in {None, dimensions}:
+        raise InvalidArgument("dimensions", f"{model} has {dimensions}; leave the field out")
+    return EncodeRequest(model, texts, TextKind(body.input_type), deadline)
+
+
+def deadline_of(timeout_ms: str | None) -> float | None:
+    """The point in time, of `time.monotonic()`, that a header gives the call; InvalidArgument when it is no number."""
+    if timeout_ms is None:
+        return None
+    if not re.fullmatch(r"\d{1,9}", timeout_ms, re.ASCII):
+        raise InvalidArgument("x-timeout-ms", "is not a number of milliseconds, as in 300")
+    return time.monotonic() + int(timeout_ms) / 1000
+
+
+def _rerank(
+    models: Models,
+    model: str,
+    query: str,
+    texts: Sequence[str],
+    top_k: int,
+    raw_scores: bool,  # noqa: FBT001
+    best_effort: bool,  # noqa: FBT001
+    deadline: float | None,
+) -> RerankRequest:
+    return RerankRequest(
+        model=model or _first_reranker(models),
+        query=query,
+        passages=tuple(Passage(str(index), text) for index, text in enumerate(texts)),
+        top_k=top_k,
+        score_type=ScoreType.RAW if raw_scores else ScoreType.SIGMOID,
+        best_effort=best_effort,
+        deadline=deadline,
+    )
+
+
+def _first_reranker(models: Models) -> str:
+    """A cross-encoder where there is one; late interaction otherwise."""
+    names = sorted(models, key=lambda model: model.info.kind != "cross-encoder")
+    return names[0].info.name if names else ""
+
+
+def _text(document: str | dict[str, Any], index: int, rank_fields: Sequence[str] | None) -> str:
+    if isinstance(document, str):
+        return document
+    values = [document[name] for name in rank_fields or ("text",) if name in document]
+    if not values:
+        wanted = "has none of the rank_fields" if rank_fields else "has no text; name other fields in rank_fields"
+        raise InvalidArgument(f"documents[{index}]", wanted)
+    return "\n".join(value if isinstance(value, str) else json.dumps(value) for value in values)
+
+
+def _field(location: Sequence[str | int]) -> str:
+    """`documents[3]` for ("documents", 3, "str")."""
+    parts = [part for part in location if isinstance(part, int) or not UNION_MEMBER.fullmatch(part)]
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")

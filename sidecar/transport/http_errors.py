@@ -1,0 +1,31 @@
+"""What HTTP callers get instead of an answer: each API's own shape, around the same words and statuses."""
+
+from typing import Any
+
+from sidecar.errors import InvalidArgument, ModelNotFound, SidecarError
+from sidecar.transport.status import status
+
+
+def rerank_error(error: SidecarError) -> dict[str, Any]:
+    """Cohere reads `message`, Jina and Voyage `detail`."""
+    return {"message": str(error), "detail": str(error)}
+
+
+def tei_error(error: SidecarError) -> dict[str, Any]:
+    """text-embeddings-inference's, with its names for what went wrong."""
+    kinds = {400: "Validation", 404: "Validation", 413: "Validation", 429: "Overloaded", 503: "Unhealthy"}
+    return {"error": str(error), "error_type": kinds.get(status(error).http, "Backend")}
+
+
+def openai_error(error: SidecarError) -> dict[str, Any]:
+    """OpenAI's; `param` is the field."""
+    kinds = {401: "authentication_error", 429: "rate_limit_error"}
+    code = status(error).http
+    return {
+        "error": {
+            "message": str(error),
+            "type": kinds.get(code, "invalid_request_error" if code < 500 else "server_error"),
+            "param": error.field if isinstance(error, InvalidArgument) else None,
+            "code": "model_not_found" if isinstance(error, ModelNotFound) else None,
+        }
+    }

@@ -1,0 +1,68 @@
+"""The real server on two free ports, HTTP and gRPC, around one service; with a client for each."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from sidecar import logs
+from sidecar.batching.worker import Worker
+from sidecar.protocol import rerank_pb2_grpc
+from sidecar.readiness import Readiness
+from sidecar.registry import Models
+from sidecar.service import RerankService
+from sidecar.transport.calls import Calls
+from sidecar.transport.grpc_server import GrpcServer
+from sidecar.transport.http_server import HttpServer
+from tests.sidecar.serving import channel_to
+
+
+@dataclass(frozen=True)
+class BothWires:
+    """One sidecar, and how to speak to it."""
+
+    url: str
+    calls: Calls
+    grpc_server: GrpcServer
+    readiness: Readiness
+    http: httpx.AsyncClient
+    reranker: rerank_pb2_grpc.RerankerStub
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of a metric that have these labels; 0 where there is none."""
+        page = (await self.http.get("/metrics")).text
+        samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+        full = f"hybridrank_sidecar_{name}"
+        return sum(s.value for s in samples if s.name == full and labels.items() <= s.labels.items())
+
+
+@asynccontextmanager
+async def serving_both(
+    models: Models, *, threads: int = 2, max_queue_tokens: int = 1_000_000, **options
+) -> AsyncIterator[BothWires]:
+    """Serve `models` until the block ends; `options` are those of HttpServer."""
+    worker = Worker(threads=threads, max_queue_tokens=max_queue_tokens)
+    async with serving_service(RerankService(models, worker, max_batch_tokens=512), **options) as wires:
+        yield wires
+    worker.close()
+
+
+@asynccontextmanager
+async def serving_service(
+    service: RerankService, *, max_body_bytes: int = 64 * 1024 * 1024, **options
+) -> AsyncIterator[BothWires]:
+    """Put both wires around a service until the block ends."""
+    logs.configure("json")
+    calls = Calls(service)
+    readiness = Readiness()
+    listen = {"host": "127.0.0.1", "port": 0, "readiness": readiness}
+    grpc_server = GrpcServer(service, calls=calls, **listen)
+    http_server = HttpServer(calls, max_body_bytes=max_body_bytes, **listen, **options)
+    address = await grpc_server.start()
+    url = await http_server.start()
+    async with channel_to(address) as channel, httpx.AsyncClient(base_url=url, timeout=60) as http:
+        yield BothWires(url, calls, grpc_server, readiness, http, rerank_pb2_grpc.RerankerStub(channel))
+        await grpc_server.stop(0)
+    await http_server.stop()
