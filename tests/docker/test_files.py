@@ -1,0 +1,136 @@
+"""The files of docker/ can be read, and what they say of the sidecar (settings, ports, metrics) is so."""
+
+import json
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+
+from sidecar.registry import Models
+from sidecar.rerankers.token_overlap import TokenOverlapReranker
+from sidecar.settings import ENV_PREFIX, Settings
+from sidecar.transport.calls import Calls
+from sidecar.transport.status import Outcome
+from tests.sidecar.doubles import loaded
+from tests.sidecar.serving import serving
+
+DOCKER = Path(__file__).parents[2] / "docker"
+CHART = DOCKER / "helm" / "hybridrank-sidecar"
+TEMPLATES = "".join(path.read_text() for path in sorted((CHART / "templates").iterdir()))
+DASHBOARD = DOCKER / "grafana" / "sidecar.json"
+ALERTS = DOCKER / "prometheus" / "alerts.yaml"
+PLAIN = [
+    path
+    for path in sorted(DOCKER.rglob("*"))
+    if path.suffix in {".yaml", ".json"} and CHART / "templates" not in path.parents
+]
+
+
+def dashboard_expressions():
+    return [target["expr"] for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel["targets"]]
+
+
+def alert_rules():
+    return [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=lambda path: str(path.relative_to(DOCKER)))
+def test_every_file_can_be_read(path):
+    text = path.read_text()
+    assert json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+
+
+async def test_every_metric_that_is_asked_for_is_one_of_ours():
+    async with serving(Models([loaded(TokenOverlapReranker())])) as client:
+        families = [*Calls(client.service).metrics.registry.collect()]
+    ours = {"up"}
+    for family in families:
+        endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
+        ours |= {family.name + ending for ending in endings}
+    for expression in dashboard_expressions() + [rule["expr"] for rule in alert_rules()]:
+        asked = set(re.findall(r"\b(?:hybridrank_sidecar_\w+|process_\w+|up\b)", expression))
+        assert asked, expression
+        assert asked <= ours
+
+
+def test_the_outcomes_that_alerts_look_at_exist():
+    looked_at = {
+        outcome
+        for rule in alert_rules()
+        for found in re.findall(r'outcome=~?"([^"]+)"', rule["expr"])
+        for outcome in found.split("|")
+    }
+    assert looked_at
+    assert looked_at <= set(get_args(Outcome))
+
+
+def test_every_alert_says_what_is_wrong_and_what_to_do():
+    for rule in alert_rules():
+        assert rule["annotations"].keys() == {"summary", "description"}
+        assert rule["labels"]["severity"] in {"warning", "critical"}
+
+
+def test_panels_have_ids_of_their_own_and_do_not_overlap():
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken = [
+        (x, y)
+        for grid in (panel["gridPos"] for panel in panels)
+        for x in range(grid["x"], grid["x"] + grid["w"])
+        for y in range(grid["y"], grid["y"] + grid["h"])
+    ]
+    assert len(set(taken)) == len(taken)
+    assert max(x for x, _ in taken) < 24
+
+
+@pytest.mark.parametrize("path", sorted(DOCKER.glob("compose.*.yaml")), ids=lambda path: path.name)
+def test_compose_sets_what_exists_and_mounts_what_is_there(path):
+    for service in yaml.safe_load(path.read_text())["services"].values():
+        for variable in service.get("environment", {}):
+            if variable.startswith(ENV_PREFIX):
+                assert variable.removeprefix(ENV_PREFIX).lower() in Settings.model_fields
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert not source.startswith(".") or (path.parent / source).exists()
+
+
+def test_the_image_sets_what_exists():
+    variables = re.findall(rf"{ENV_PREFIX}(\w+)=", (DOCKER / "sidecar.Dockerfile").read_text())
+    assert variables
+    assert {name.lower() for name in variables} <= set(Settings.model_fields)
+
+
+def test_the_chart_uses_values_that_it_has():
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    used = re.findall(r"\.Values((?:\.\w+)+)", TEMPLATES)
+    assert used
+    for path in used:
+        value = values
+        for name in path.strip(".").split("."):
+            assert name in value, path
+            value = value[name]
+
+
+def test_the_example_sets_values_that_the_chart_has():
+    def paths(value, prefix=()):
+        if not isinstance(value, dict) or not value:
+            return {prefix}
+        return {prefix, *(path for name, inner in value.items() for path in paths(inner, (*prefix, name)))}
+
+    free = {("settings",), ("models", "source"), ("podMonitor", "labels"), ("podMonitor", "endpoint")}
+    free |= {(name,) for name in ("podAnnotations", "podLabels", "nodeSelector", "affinity")}
+    known = paths(yaml.safe_load((CHART / "values.yaml").read_text()))
+    given = paths(yaml.safe_load((CHART.parent / "example-values.yaml").read_text()))
+    assert {path for path in given if not any(path[: len(one)] == one for one in free)} <= known
+
+
+def test_the_settings_and_ports_of_the_chart_are_those_of_the_sidecar():
+    toml = (CHART / "templates" / "_helpers.tpl").read_text()
+    settings = dict(re.findall(r"^(\w+) = (.+)$", toml, flags=re.MULTILINE))
+    assert settings.keys() <= Settings.model_fields.keys()
+    ports = dict(re.findall(r"name: (\w+), containerPort: (\d+)", TEMPLATES))
+    assert ports == {"grpc": settings["port"], "health": settings["health_port"], "http": settings["http_port"]}
+    assert set(re.findall(r"grpc: \{port: (\d+)\}", TEMPLATES)) == {settings["health_port"]}
+    assert "metric: {name: hybridrank_sidecar_queue_tokens}" in TEMPLATES
