@@ -21,6 +21,7 @@ from sidecar.transport.grpc_server import GrpcServer
 from sidecar.transport.http_server import HttpServer
 from sidecar.transport.security_keys import KeyRing
 from sidecar.transport.security_tls import Tls
+from sidecar.watchdog import Watchdog
 
 log = structlog.get_logger("sidecar")
 
@@ -54,7 +55,7 @@ def run(settings: Settings) -> int:
 
 
 async def serve(settings: Settings) -> int:
-    """Load, listen, wait for the signal, drain."""
+    """Load, listen, wait for the signal or the watchdog, drain."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -96,16 +97,24 @@ async def serve(settings: Settings) -> int:
     print(f"hybridrank sidecar ready on {address}", flush=True)
     if url:
         print(f"hybridrank sidecar speaks HTTP on {url}", flush=True)
+    watchdog = Watchdog(worker, readiness, max_batch_s=settings.max_batch_s, threads=settings.worker_threads, stop=stop)
+    watching = asyncio.create_task(watchdog.run())
     await stop.wait()
+    watching.cancel()
     log.info("draining", wait_s=settings.drain_wait_s, seconds=settings.drain_s)
     await readiness.block("draining")
     await asyncio.sleep(settings.drain_wait_s)
     drained = await server.stop(settings.drain_s)
     if url:
         await http.stop()
+    code = 1 if watchdog.hopeless else 0
+    if not drained:
+        worker.give_up(older_than_s=0)
     worker.close()
-    log.info("stopped", drained=drained)
-    return 0
+    log.info("stopped", drained=drained, threads_lost=worker.threads_lost)
+    if worker.threads_lost:
+        os._exit(code)  # the interpreter would wait for the threads that were given up
+    return code
 
 
 def tls_of(settings: Settings) -> Tls | None:

@@ -77,6 +77,10 @@ class Settings(BaseSettings):
     max_queue_tokens: int = Field(262_144, ge=1, description="Tokens that may wait; a request beyond is refused.")
     # As a gRPC message; 64 MiB hold 1,000 passages of 20,000 words.
     max_body_bytes: int = Field(64 * 1024 * 1024, ge=1, description="Bytes a body may have over HTTP.")
+    # A batch takes tens of milliseconds, the longest text of the slowest model seconds.
+    max_batch_s: float = Field(
+        60.0, gt=0, description="Seconds a batch may run; beyond, its calls fail and its thread is replaced."
+    )
     drain_wait_s: float = Field(
         0.0, ge=0, description="Seconds from not ready to taking no more calls, for load balancers to notice."
     )

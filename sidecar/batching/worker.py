@@ -66,6 +66,19 @@ class _Job:
     started_at: float | None = None
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """What a thread computes now."""
+
+    job: _Job
+    items: list[_Item]
+    started_at: float
+
+
+class BatchStuck(RuntimeError):
+    """A batch ran for longer than any should, and is waited for no more."""
+
+
 class Worker:
     """Computes `threads` batches at once, each on a core. To be used from one event loop.
 
@@ -77,7 +90,10 @@ class Worker:
     def __init__(self, *, threads: int, max_queue_tokens: int) -> None:
         self.admissions = Admissions(threads=threads, max_queue_tokens=max_queue_tokens)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
+        self._threads = threads
         self._idle = threads
+        self._running: dict[asyncio.Future[tuple[FloatArray, float]], _Batch] = {}
+        self.threads_lost = 0
         self._waiting: list[_Job] = []
         self._items: dict[Hashable, _Item] = {}
 
@@ -111,6 +127,28 @@ class Worker:
         started_at = job.started_at or queued_at
         rows = {item.key: job.rows[item.key] for item in items if item.key in job.rows}
         return Computed(rows, 1000 * (started_at - queued_at), 1000 * (ended_at - started_at), len(rows) == len(items))
+
+    def give_up(self, older_than_s: float) -> int:
+        """Fail the requests whose batches have run for longer, and give their threads' places to new ones.
+
+        Returns how many. A thread cannot be stopped: it counts as lost, and whatever it still returns is not used.
+        """
+        now = time.monotonic()
+        stuck = [running for running, batch in self._running.items() if now - batch.started_at > older_than_s]
+        if not stuck:
+            return 0
+        self._pool.shutdown(wait=False)  # batches that run in it still end as usual
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="batch")
+        self._idle += len(stuck)
+        self.threads_lost += len(stuck)
+        for running in stuck:
+            batch = self._running.pop(running)
+            for item in batch.items:
+                item.running = False
+            for job in {batch.job, *(job for item in batch.items for job in item.jobs)}:
+                self._forget(job, BatchStuck(f"a batch ran for more than {older_than_s:g} s"))
+        self._start_batches()
+        return len(stuck)
 
     def close(self) -> None:
         """Wait for the batches that run and end the threads."""
@@ -147,9 +185,13 @@ class Worker:
                 waiting.started_at = waiting.started_at or started_at
         values = [item.value for item in batch]
         running = asyncio.get_running_loop().run_in_executor(self._pool, _timed, job.compute, values)
+        self._running[running] = _Batch(job, batch, started_at)
         running.add_done_callback(partial(self._finish_batch, job, batch))
 
     def _finish_batch(self, job: _Job, batch: list[_Item], ran: asyncio.Future[tuple[FloatArray, float]]) -> None:
+        if self._running.pop(ran, None) is None:  # it was given up
+            ran.cancelled() or ran.exception()
+            return
         self._idle += 1
         if ran.cancelled():  # the pool was closed before the batch began
             for waiting in {waiting for item in batch for waiting in item.jobs}:
