@@ -43,7 +43,9 @@ def main() -> None:
     query, passages = real_pairs(arguments.collection)
     threads = usable_cores()
     with ExitStack() as stack:
-        address = stack.enter_context(sidecar_process(settings={"threads": str(threads)})).address
+        address = stack.enter_context(
+            sidecar_process(settings={"threads": str(threads), "score_cache_bytes": "0"})
+        ).address
         bare, tokens = bare_session(query, passages, threads)
         contenders: dict[str, Contender] = {"bare ONNX session, int8": bare}
         for callers in CALLERS:

@@ -64,7 +64,9 @@ async def serve(settings: Settings) -> int:
         threading.Thread(target=_wait_for_end_of_stdin, args=(loop, stop), daemon=True).start()
     models = await asyncio.to_thread(registry.load, settings.models)
     worker = Worker(threads=settings.worker_threads, max_queue_tokens=settings.max_queue_tokens)
-    service = RerankService(models, worker, max_batch_tokens=settings.max_batch_tokens)
+    service = RerankService(
+        models, worker, max_batch_tokens=settings.max_batch_tokens, score_cache_bytes=settings.score_cache_bytes
+    )
     calls = Calls(service)
     readiness = Readiness()
     keys = KeyRing(settings.api_keys) if settings.api_keys else None

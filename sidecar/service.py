@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sidecar.batching.queue import estimate_tokens
 from sidecar.batching.worker import Worker
+from sidecar.cache import Row, RowCache
 from sidecar.errors import BadScore, InvalidArgument
 from sidecar.keys import text_keys
 from sidecar.registry import Models
@@ -50,21 +51,13 @@ class _Work(Generic[Input]):
     best_effort: bool = False
 
 
-@dataclass(frozen=True)
-class _Row:
-    """What a model made of one text: its score () or vector (dimensions,)."""
-
-    values: FloatArray
-    truncated: bool
-    tokens: int
-
-
 class RerankService:
     """Scores passages and encodes texts with the loaded models."""
 
-    def __init__(self, models: Models, worker: Worker, *, max_batch_tokens: int) -> None:
+    def __init__(self, models: Models, worker: Worker, *, max_batch_tokens: int, score_cache_bytes: int = 0) -> None:
         self.models = models
         self.worker = worker
+        self.cache = RowCache(score_cache_bytes)
         self._max_batch_tokens = max_batch_tokens
 
     @property
@@ -91,7 +84,7 @@ class RerankService:
             request.deadline,
             request.best_effort,
         )
-        rows, timings = await self._compute(work, keys, texts)
+        rows, timings = await self._rows(work, keys, texts)
         scored = [index for index, key in enumerate(keys) if key in rows]
         raw = np.array([rows[keys[index]].values for index in scored], dtype=np.float64)
         scores = raw if request.score_type is ScoreType.RAW else sigmoid(raw)
@@ -116,29 +109,40 @@ class RerankService:
             return encoder.tokenize_texts(texts, request.kind)
 
         work = _Work("texts", encoder.info, encoder.batches, tokenize, encoder.embed, deadline=request.deadline)
-        rows, timings = await self._compute(work, keys, request.texts)
+        rows, timings = await self._rows(work, keys, request.texts)
         embeddings = [Embedding(tuple(rows[key].values.tolist()), rows[key].truncated) for key in keys]
         return EncodeResult(tuple(embeddings), encoder.info, timings, sum(rows[key].tokens for key in keys))
 
-    async def _compute(
+    async def _rows(
         self, work: _Work[Input], keys: Sequence[bytes], texts: Sequence[str]
-    ) -> tuple[dict[bytes, _Row], Timings]:
-        """A row for each different key, finite; with `best_effort` for as many as the deadline allows."""
+    ) -> tuple[dict[bytes, Row], Timings]:
+        """A row for each different key, from the cache or computed; with `best_effort`, for those that are ready."""
         wanted = dict(zip(keys, texts, strict=True))
-        estimate = estimate_tokens(list(wanted.values()), work.model.max_tokens, work.query)
+        rows = {key: row for key in wanted if (row := self.cache.get(key)) is not None}
+        missing = {key: text for key, text in wanted.items() if key not in rows}
+        if not missing:
+            return rows, Timings(0.0, 0.0, 0.0)
+        computed, timings = await self._compute(work, missing)
+        for key, row in computed.items():
+            if not np.isfinite(row.values).all():
+                where = f"{work.field}[{keys.index(key)}]"
+                raise BadScore(f"model {work.model.name} returned a number that is not finite for {where}")
+        for key, row in computed.items():
+            self.cache.put(key, row)
+        return rows | computed, timings
+
+    async def _compute(self, work: _Work[Input], wanted: Mapping[bytes, str]) -> tuple[dict[bytes, Row], Timings]:
+        """Admit, tokenise, run."""
+        texts = list(wanted.values())
+        estimate = estimate_tokens(texts, work.model.max_tokens, work.query)
         admit = self.worker.admissions.admit
         started_at = time.monotonic()
         with admit(estimate, model=work.model.name, deadline=work.deadline, best_effort=work.best_effort) as admission:
-            tokenized = await asyncio.to_thread(work.tokenize, list(wanted.values()))
+            inputs = dict(zip(wanted, await asyncio.to_thread(work.tokenize, texts), strict=True))
             tokenize_ms = 1000 * (time.monotonic() - started_at)
-            inputs = dict(zip(wanted, tokenized, strict=True))
             budget = self._max_batch_tokens if work.batches else ALONE
             computed = await self.worker.run(admission, inputs, work.compute, max_batch_tokens=budget)
-        for key, values in computed.rows.items():
-            if not np.isfinite(values).all():
-                where = f"{work.field}[{keys.index(key)}]"
-                raise BadScore(f"model {work.model.name} returned a number that is not finite for {where}")
-        rows = {key: _Row(values, inputs[key].truncated, len(inputs[key])) for key, values in computed.rows.items()}
+        rows = {key: Row(values, inputs[key].truncated, len(inputs[key])) for key, values in computed.rows.items()}
         return rows, Timings(tokenize_ms, computed.queue_ms, computed.compute_ms)
 
 

@@ -75,6 +75,11 @@ class Settings(BaseSettings):
     max_batch_tokens: int = Field(512, ge=1, description="Padded tokens a batch may hold (fp32 models).")
     # About 13 s of work for two cores; a caller with a deadline has gone by then, so more would be computed in vain.
     max_queue_tokens: int = Field(262_144, ge=1, description="Tokens that may wait; a request beyond is refused.")
+    score_cache_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=0,
+        description="Bytes of scores and vectors to keep, so that equal texts are computed once; 0 is off.",
+    )
     # As a gRPC message; 64 MiB hold 1,000 passages of 20,000 words.
     max_body_bytes: int = Field(64 * 1024 * 1024, ge=1, description="Bytes a body may have over HTTP.")
     # A batch takes tens of milliseconds, the longest text of the slowest model seconds.

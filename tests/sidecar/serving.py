@@ -44,12 +44,12 @@ class Client:
 
 @asynccontextmanager
 async def serving(
-    models: Models, *, threads: int = 2, max_queue_tokens: int = 1_000_000, max_batch_tokens: int = 512
+    models: Models, *, threads: int = 2, max_queue_tokens: int = 1_000_000, score_cache_bytes: int = 0
 ) -> AsyncIterator[Client]:
     """Serve `models` until the block ends."""
     logs.configure("json")
     worker = Worker(threads=threads, max_queue_tokens=max_queue_tokens)
-    service = RerankService(models, worker, max_batch_tokens=max_batch_tokens)
+    service = RerankService(models, worker, max_batch_tokens=512, score_cache_bytes=score_cache_bytes)
     server = GrpcServer(service, host="127.0.0.1", port=0)
     address = await server.start()
     async with channel_to(address) as channel:

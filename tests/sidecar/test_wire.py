@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from sidecar.protocol import rerank_pb2 as pb
 from sidecar.registry import Models
 from sidecar.transport.grpc_server import GrpcServer
-from tests.sidecar.doubles import BrokenModel, GatedReranker, loaded
+from tests.sidecar.doubles import BrokenModel, ConfidentReranker, GatedReranker, loaded
 from tests.sidecar.serving import rerank_request, serving
 
 QUERY = "which animal barks"
@@ -211,16 +211,57 @@ async def test_equal_passages_are_scored_once_and_returned_each(gated):
     assert reranker.scored == [2, 1]
 
 
-async def test_a_short_request_overtakes_a_long_one(gated):
+async def test_a_cached_score_is_the_same_to_the_last_bit_and_is_not_computed_again(shipped):
+    passages = ("A dog barks at the door.", "Cats purr.", "Interest rates rose again.", "Cats purr.")
+    async with serving(shipped, score_cache_bytes=1_000_000) as client:
+        for model in ("cross-encoder", "colbert"):
+            first = await client.reranker.Rerank(rerank_request(model, QUERY, *passages))
+            again = await client.reranker.Rerank(rerank_request(model, QUERY, *reversed(passages), top_k=2))
+            assert first.timings.compute_ms > 0 == again.timings.compute_ms
+            scores = {passages[result.index]: result.relevance_score for result in first.results}
+            assert len(again.results) == 2
+            for result in again.results:
+                assert result.relevance_score == scores[passages[3 - result.index]]
+        request = pb.EncodeRequest(model="encoder", texts=["a dog barks"])
+        vector = (await client.encoder.Encode(request)).embeddings[0].vector
+        assert (await client.encoder.Encode(request)).embeddings[0].vector == vector
+        assert (client.service.cache.hits, client.service.cache.misses) == (7, 7)
+
+
+async def test_a_cached_score_belongs_to_one_query_and_one_model_and_keeps_its_truncation():
+    models = Models([loaded(GatedReranker(free=1000)), loaded(ConfidentReranker())])
+    async with serving(models, score_cache_bytes=1_000_000) as client:
+        for _ in range(2):
+            for model, query, score in (("gated", "a", 1), ("gated", "a b", 0.5), ("confident", "a", 1000)):
+                (result,) = (await client.reranker.Rerank(rerank_request(model, query, "a " * 600))).results
+                assert (result.relevance_score, result.truncated) == (score, True)
+        assert (client.service.cache.hits, client.service.cache.misses) == (3, 3)
+
+
+async def test_after_a_partial_answer_asking_again_gets_further(gated):
     client, reranker = gated
-    long = client.reranker.Rerank(rerank_request("gated", "a", *(f"a{index} b c" for index in range(3))))
-    await started(reranker)
-    short = asyncio.ensure_future(client.reranker.Rerank(rerank_request("gated", "a", "x")))
-    while client.service.queued_tokens != 2 * 3 + 1:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    client.service.cache.max_bytes = 10_000
+    reranker.free = 1
+    request = rerank_request("gated", "a", "a", "b", "a b", options=pb.RerankOptions(best_effort=True))
+    assert len((await client.reranker.Rerank(request, timeout=0.5)).results) == 2
     reranker.gate.set()
-    await asyncio.gather(long, short)
-    assert reranker.scored == [3, 1, 3, 3]
+    assert (await client.reranker.Rerank(request)).complete
+    assert reranker.scored[-1] == 2
+    assert reranker.scored.count(1) == 2
+
+
+async def test_a_short_request_overtakes_a_long_one():
+    reranker = GatedReranker()
+    async with serving(Models([loaded(reranker)]), threads=1) as client:
+        texts = [f"{index} " + "b " * 499 for index in range(200)]  # 50 s of patience
+        long = client.reranker.Rerank(rerank_request("gated", "a", *texts))
+        await started(reranker)
+        short = asyncio.ensure_future(client.reranker.Rerank(rerank_request("gated", "a", "x")))
+        while client.service.queued_tokens != 199 * 500 + 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        reranker.gate.set()
+        await asyncio.gather(long, short)
+    assert reranker.scored == [500, 1] + [500] * 199
 
 
 async def test_one_too_many_is_refused_at_once_and_told_when_to_come_back(gated):

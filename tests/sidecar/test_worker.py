@@ -50,6 +50,14 @@ def worker():
     worker.close()
 
 
+@pytest.fixture
+def wide():
+    """A worker for texts of thousands of letters, whose patience is seconds: more than a test is ever held up."""
+    worker = Worker(threads=1, max_queue_tokens=10**9)
+    yield worker
+    worker.close()
+
+
 async def test_rows_come_back_in_the_order_of_the_inputs(worker):
     computed = await run(worker, ["aaa", "a", "aaaa", "aa"], Compute(), max_batch_tokens=5)
     assert values(computed) == [3, 1, 4, 2]
@@ -61,11 +69,11 @@ async def test_nothing_in_nothing_out(worker):
     assert (await run(worker, [], Compute(), max_batch_tokens=5)).rows == {}
 
 
-async def test_a_short_request_does_not_wait_behind_a_long_one(worker):
+async def test_a_short_request_does_not_wait_behind_a_long_one(wide):
     compute = Compute(is_open=False)
-    long = asyncio.create_task(run(worker, ["l" * 5] * 4, compute))
+    long = asyncio.create_task(run(wide, ["l" * 50_000] * 4, compute))
     await compute.has_started()
-    short = asyncio.create_task(run(worker, ["s"], compute))
+    short = asyncio.create_task(run(wide, ["s"], compute))
     await asyncio.sleep(0)
     compute.gate.set()
     await asyncio.gather(long, short)
@@ -138,20 +146,21 @@ async def test_an_error_reaches_its_own_request_and_no_other(worker):
     assert len((await run(worker, ["a"], Compute())).rows) == 1
 
 
-async def test_the_request_that_is_due_first_is_next(worker):
+async def test_the_request_that_is_due_first_is_next(wide):
     compute = Compute(is_open=False)
-    busy = asyncio.create_task(run(worker, ["x"], compute))
+    busy = asyncio.create_task(run(wide, ["x"], compute))
     await compute.has_started()
-    deadline = time.monotonic() + 60
-    # Patience is 0.5 ms a token: b is due 20 ms after it came, c after 15 and a after 5, and no deadline is nearer.
+    now = time.monotonic()
+    # Patience is 0.5 ms a token: a is due after 10 s, b after 20, c after 30, and d, by its deadline, after 15.
+    asked = (("c", 60_000, 100), ("b", 40_000, None), ("d", 80_000, 15), ("a", 20_000, 99))
     requests = [
-        asyncio.create_task(run(worker, [name * tokens], compute, deadline=deadline))
-        for name, tokens in (("b", 40), ("c", 30), ("a", 10))
+        asyncio.create_task(run(wide, [name * tokens], compute, deadline=seconds and now + seconds))
+        for name, tokens, seconds in asked
     ]
     await asyncio.sleep(0)
     compute.gate.set()
     await asyncio.gather(busy, *requests)
-    assert [batch[0][0] for batch in compute.seen] == ["x", "a", "c", "b"]
+    assert [batch[0][0] for batch in compute.seen] == ["x", "a", "d", "b", "c"]
 
 
 async def test_a_request_that_cannot_be_done_in_time_is_refused_and_never_computed(worker):
@@ -163,18 +172,18 @@ async def test_a_request_that_cannot_be_done_in_time_is_refused_and_never_comput
     assert compute.seen == [["a" * 20]]
 
 
-async def test_work_that_is_due_before_counts_and_what_comes_after_does_not(worker):
-    worker.admissions.pace.measured("lengths", tokens=10, seconds=10.0)
+async def test_work_that_is_due_before_counts_and_what_comes_after_does_not(wide):
+    wide.admissions.pace.measured("lengths", tokens=1000, seconds=1.0)
     compute = Compute(is_open=False)
-    busy = asyncio.create_task(run(worker, ["x"], compute))
+    busy = asyncio.create_task(run(wide, ["x"], compute))
     await compute.has_started()
-    now = time.monotonic()
-    ahead = asyncio.create_task(run(worker, ["a" * 20], compute))
-    after = asyncio.create_task(run(worker, ["b" * 50], compute))
+    deadline = time.monotonic() + 60
+    ahead = asyncio.create_task(run(wide, ["a" * 40_000], compute))
+    after = asyncio.create_task(run(wide, ["b" * 90_000], compute))
     await asyncio.sleep(0)
-    with pytest.raises(DeadlineUnreachable, match="about 45000 ms"):
-        await run(worker, ["c" * 25], compute, deadline=now + 40)
-    fits = asyncio.create_task(run(worker, ["d" * 10], compute, deadline=now + 40))
+    with pytest.raises(DeadlineUnreachable, match="about 90000 ms"):
+        await run(wide, ["c" * 50_000], compute, deadline=deadline)
+    fits = asyncio.create_task(run(wide, ["d" * 20_000], compute, deadline=deadline))
     await asyncio.sleep(0)
     compute.gate.set()
     await asyncio.gather(busy, ahead, after, fits)

@@ -1,0 +1,67 @@
+"""Rows that were computed before: scores and vectors by key, bounded by bytes, least recently used out first."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+# What an entry occupies beside the numbers themselves: key, row, array and their places in the table, as measured.
+ENTRY_BYTES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a model made of one text: its score () or vector (dimensions,).
+
+    `truncated` says that it saw only the beginning, `tokens` how many it read.
+    """
+
+    values: npt.NDArray[np.float32]
+    truncated: bool
+    tokens: int
+
+
+class RowCache:
+    """Keeps rows in at most `max_bytes`; with 0 it keeps none. To be used from one thread.
+
+    `hits` and `misses` count look-ups since the start; without a cache there are none of either.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.used_bytes = 0
+        self.hits = 0
+        self.misses = 0
+        self._rows: OrderedDict[bytes, Row] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, key: bytes) -> Row | None:
+        """The row of a key, if it is still here; it is then the last to go."""
+        if not self.max_bytes:
+            return None
+        row = self._rows.get(key)
+        if row is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+            self._rows.move_to_end(key)
+        return row
+
+    def put(self, key: bytes, row: Row) -> None:
+        """Keep a row, and let go of the least recently used beyond the bound; one larger than it is not kept."""
+        if _size(row) > self.max_bytes:
+            return
+        old = self._rows.pop(key, None)
+        self.used_bytes += _size(row) - (_size(old) if old else 0)
+        # A copy, because a row is a view that would hold the whole of its batch in memory.
+        self._rows[key] = Row(np.array(row.values), row.truncated, row.tokens)
+        while self.used_bytes > self.max_bytes:
+            _, oldest = self._rows.popitem(last=False)
+            self.used_bytes -= _size(oldest)
+
+
+def _size(row: Row) -> int:
+    return ENTRY_BYTES + row.values.nbytes
