@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sidecar.batching.queue import estimate_tokens
-from sidecar.batching.worker import Worker
+from sidecar.batching.worker import BatchTotals, Worker
 from sidecar.cache import Row, RowCache
 from sidecar.errors import BadScore, InvalidArgument
 from sidecar.keys import text_keys
@@ -64,6 +64,11 @@ class RerankService:
     def queued_tokens(self) -> int:
         """Tokens that were let in and have not begun."""
         return self.worker.admissions.queued_tokens
+
+    @property
+    def batch_totals(self) -> BatchTotals:
+        """What went to the models since the start."""
+        return self.worker.totals
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
         """Score every passage; best first, equal scores in the order of the request, the first `top_k` of them.

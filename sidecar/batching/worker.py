@@ -43,6 +43,23 @@ class Computed:
     complete: bool = True
 
 
+@dataclass
+class BatchTotals:
+    """What went to the models since the start; `padded_tokens` counts each text as the longest of its batch."""
+
+    batches: int = 0
+    texts: int = 0
+    tokens: int = 0
+    padded_tokens: int = 0
+
+    def add(self, lengths: Sequence[int]) -> None:
+        """Count one batch of texts, by their lengths in tokens."""
+        self.batches += 1
+        self.texts += len(lengths)
+        self.tokens += sum(lengths)
+        self.padded_tokens += max(lengths) * len(lengths)
+
+
 @dataclass(eq=False)
 class _Item:
     """An input in flight, and the requests that want its row."""
@@ -89,6 +106,7 @@ class Worker:
 
     def __init__(self, *, threads: int, max_queue_tokens: int) -> None:
         self.admissions = Admissions(threads=threads, max_queue_tokens=max_queue_tokens)
+        self.totals = BatchTotals()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
         self._threads = threads
         self._idle = threads
@@ -184,6 +202,7 @@ class Worker:
             for waiting in item.jobs:
                 waiting.started_at = waiting.started_at or started_at
         values = [item.value for item in batch]
+        self.totals.add([len(value) for value in values])
         running = asyncio.get_running_loop().run_in_executor(self._pool, _timed, job.compute, values)
         self._running[running] = _Batch(job, batch, started_at)
         running.add_done_callback(partial(self._finish_batch, job, batch))

@@ -44,6 +44,7 @@ class Calls:
             Watched(
                 models=lambda: [model.info for model in service.models],
                 queued_tokens=lambda: service.queued_tokens,
+                batches=lambda: service.batch_totals,
             )
         )
         self.draining = False

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from sidecar.batching.worker import BatchTotals
 from sidecar.types import EncodeResult, ModelInfo, RerankResult
 
 PREFIX = "hybridrank_sidecar"
@@ -22,6 +23,7 @@ class Watched:
 
     models: Callable[[], Iterable[ModelInfo]]
     queued_tokens: Callable[[], int]
+    batches: Callable[[], BatchTotals]
 
 
 class Metrics:
@@ -88,6 +90,16 @@ class _Watcher(Collector):
         queue = GaugeMetricFamily(f"{PREFIX}_queue_tokens", "Tokens that were let in and have not begun.")
         queue.add_metric((), self._watched.queued_tokens())
         yield queue
+        totals = self._watched.batches()
+        for name, meaning, value in (
+            ("batches", "Batches that went to a model.", totals.batches),
+            ("batch_texts", "Texts in those; by the number of batches, the size of one.", totals.texts),
+            ("batch_tokens", "Their tokens.", totals.tokens),
+            ("batch_padded_tokens", "Tokens computed for them, padding included.", totals.padded_tokens),
+        ):
+            counter = CounterMetricFamily(f"{PREFIX}_{name}", meaning)
+            counter.add_metric((), value)
+            yield counter
         labels = ("name", "version", "kind", "digest", "precision")
         models = GaugeMetricFamily(f"{PREFIX}_model_info", "A loaded model; always 1.", labels=labels)
         for info in self._watched.models():

@@ -30,11 +30,11 @@ class BothWires:
     http: httpx.AsyncClient
     reranker: rerank_pb2_grpc.RerankerStub
 
-    async def metric(self, name: str, **labels: str) -> float:
+    async def metric(self, metric: str, /, **labels: str) -> float:
         """The sum of the samples of a metric that have these labels; 0 where there is none."""
         page = (await self.http.get("/metrics")).text
         samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
-        full = f"hybridrank_sidecar_{name}"
+        full = f"hybridrank_sidecar_{metric}"
         return sum(s.value for s in samples if s.name == full and labels.items() <= s.labels.items())
 
 
@@ -63,6 +63,8 @@ async def serving_service(
     address = await grpc_server.start()
     url = await http_server.start()
     async with channel_to(address) as channel, httpx.AsyncClient(base_url=url, timeout=60) as http:
-        yield BothWires(url, calls, grpc_server, readiness, http, rerank_pb2_grpc.RerankerStub(channel))
-        await grpc_server.stop(0)
-    await http_server.stop()
+        try:
+            yield BothWires(url, calls, grpc_server, readiness, http, rerank_pb2_grpc.RerankerStub(channel))
+        finally:
+            await grpc_server.stop(0)
+            await http_server.stop()

@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from sidecar import errors
+from sidecar.batching.worker import BatchTotals
 from sidecar.protocol import rerank_pb2 as pb
 from sidecar.registry import Models
 from sidecar.transport.status import STATUSES, retry_after, status
@@ -40,6 +41,7 @@ class Refusing:
     """A service that always raises the same."""
 
     queued_tokens = 0
+    batch_totals = BatchTotals()
     models = Models([loaded(BrokenModel())])
 
     def __init__(self, error):
