@@ -7,6 +7,7 @@ import ssl
 from contextlib import asynccontextmanager, suppress
 
 import grpc
+import httpx
 import pytest
 from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -19,7 +20,9 @@ from sidecar.protocol import rerank_pb2_grpc
 from sidecar.registry import Models
 from sidecar.rerankers.token_overlap import TokenOverlapReranker
 from sidecar.service import RerankService
+from sidecar.transport.calls import Calls
 from sidecar.transport.grpc_server import MAX_MESSAGE_BYTES, GrpcServer
+from sidecar.transport.http_server import HttpServer
 from sidecar.transport.security_keys import KeyRing
 from sidecar.transport.security_tls import Tls
 from tests.sidecar.certificates import DAY, Authority, Pair
@@ -333,6 +336,59 @@ async def test_the_context_for_http_asks_for_client_certificates_and_takes_up_a_
         await handshake(port, authority.certificate, bad)
         with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
             await handshake(port, authority.certificate, good)
+
+
+@asynccontextmanager
+async def https_server_with(**security):
+    """The HTTP face on a free port; yields its URL."""
+    logs.configure("json")
+    worker = Worker(threads=1, max_queue_tokens=10_000)
+    service = RerankService(Models([loaded(TokenOverlapReranker())]), worker, max_batch_tokens=512)
+    server = HttpServer(Calls(service), host="127.0.0.1", port=0, max_body_bytes=1_000_000, **security)
+    try:
+        yield await server.start()
+    finally:
+        await server.stop()
+        worker.close()
+
+
+def https_client(url, roots, client=None):
+    context = ssl.create_default_context(cadata=roots.decode())
+    if client:
+        context.load_cert_chain(*client)
+    return httpx.AsyncClient(base_url=url, verify=context)
+
+
+async def test_the_http_face_has_the_same_certificate_and_keys(authority, key_file, tmp_path):
+    tls = Tls(*authority.sign("server").write(tmp_path))
+    body = {"query": "a dog", "documents": ["a dog barks"]}
+    async with https_server_with(tls=tls, keys=KeyRing(key_file)) as url:
+        assert url.startswith("https://")
+        async with https_client(url, authority.certificate) as http:
+            assert (await http.get("/readyz")).status_code == 200
+            assert (await http.get("/metrics")).status_code == 401
+            assert (await http.post("/v1/rerank", json=body)).status_code == 401
+            answer = await http.post("/v1/rerank", json=body, headers={"authorization": f"Bearer {OTHER_KEY}"})
+            assert (answer.status_code, len(answer.json()["results"])) == (200, 1)
+        successor = Authority("successor")
+        successor.sign("server").write(tmp_path)
+        async with https_client(url, successor.certificate) as http:
+            assert (await http.get("/healthz")).status_code == 200
+        async with https_client(url, authority.certificate) as http:
+            with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                await http.get("/healthz")
+
+
+async def test_the_http_face_wants_client_certificates_too(authority, tmp_path):
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.certificate)
+    caller = authority.sign("search").write(tmp_path / "caller")
+    async with https_server_with(tls=Tls(*authority.sign("server").write(tmp_path), ca)) as url:
+        async with https_client(url, authority.certificate, caller) as http:
+            assert (await http.get("/readyz")).status_code == 200
+        async with https_client(url, authority.certificate) as http:
+            with pytest.raises(httpx.TransportError):
+                await http.get("/readyz")
 
 
 def test_files_that_are_no_pair_are_named(authority, tmp_path):
