@@ -13,7 +13,7 @@ Stamp = tuple[int, int, int] | None
 
 
 class Reloaded(Generic[Content]):
-    """What `read` made of some files. They are looked at on every use, which costs a microsecond each.
+    """What `read` made of some files. They are looked at on every use, which costs two microseconds each.
 
     When they changed and `read` fails (a certificate has been replaced, its key not yet), what was read before stays
     in use, one line of the log says so, and the next change is tried again.
