@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -224,7 +225,12 @@ def make_app(face: Face) -> FastAPI:
         content = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
         return Response(answers.to_json(content), 503 if reasons else 200, media_type=JSON)
 
-    @app.get("/metrics", summary="Prometheus' page.")
+    @app.get(
+        "/metrics",
+        summary="Prometheus' page.",
+        response_class=PlainTextResponse,
+        responses={401: {"description": ERRORS[401]}},
+    )
     async def metrics(request: Request) -> Response:
         try:
             face.authenticate(request)
