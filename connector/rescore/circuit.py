@@ -7,7 +7,7 @@ from time import monotonic
 from connector.errors import CircuitOpen, SidecarError, SidecarTimeout, SidecarUnreachable
 from connector.rescore.breaker import Breaker
 
-__all__ = ["Circuit"]
+__all__ = ["Circuit", "cost_a_search"]
 
 
 class Circuit:
@@ -30,12 +30,12 @@ class Circuit:
         try:
             yield
         except SidecarError as error:
-            failed = _costly(error, monotonic() - started_at, timeout_s)
+            failed = cost_a_search(error, monotonic() - started_at, timeout_s)
             self._breaker = self._breaker.failed(monotonic(), str(error)) if failed else self._breaker.succeeded()
             raise
         self._breaker = self._breaker.succeeded()
 
 
-def _costly(error: SidecarError, took_s: float, timeout_s: float) -> bool:
+def cost_a_search(error: SidecarError, took_s: float, timeout_s: float) -> bool:
     """Whether the search waited for nothing. A sidecar that refuses at once, for want of time too, is there."""
     return isinstance(error, SidecarUnreachable) or (isinstance(error, SidecarTimeout) and took_s > timeout_s / 2)

@@ -16,6 +16,8 @@ from connector.errors import (
     SidecarUnreachable,
 )
 from connector.rescore.access import Access
+from connector.rescore.breaker import Breaker
+from connector.rescore.circuit import cost_a_search
 from connector.rescore.retry_budget import RetryBudget
 
 __all__ = ["Replicas"]
@@ -54,6 +56,7 @@ class Replicas:
         access.check(self._targets)
         self._credentials = access.credentials()
         self._metadata = access.metadata()
+        self._breakers = dict.fromkeys(self._targets, Breaker())
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._turns = itertools.count()
         self._budget = RetryBudget()
@@ -70,16 +73,13 @@ class Replicas:
             target = self._choose(tried)
             tried.append(target)
             try:
-                rpc = method(self._channels[target])
-                response = await rpc(request, timeout=deadline - monotonic(), metadata=self._metadata)
-            except grpc.aio.AioRpcError as error:
-                lost = error.code() is grpc.StatusCode.UNAVAILABLE and self._budget.failed()
-                if lost and len(tried) < max(2, len(self._targets)) and monotonic() < deadline:
-                    continue
-                ours = _ERRORS.get(error.code(), SidecarError)
-                raise ours(f"sidecar at {target}: {error.code().name}: {error.details()}") from error
-            self._budget.succeeded()
-            return response
+                response = await self._try(target, method, request, deadline - monotonic())
+            except SidecarUnreachable:
+                if not self._budget.failed() or len(tried) >= max(2, len(self._targets)) or monotonic() >= deadline:
+                    raise
+            else:
+                self._budget.succeeded()
+                return response
 
     async def close(self) -> None:
         """Close the channels; a later call opens others."""
@@ -87,11 +87,33 @@ class Replicas:
         for each in channels.values():
             await each.close()
 
+    async def _try(self, target: str, method: Callable[[grpc.aio.Channel], Any], request: Any, timeout_s: float) -> Any:
+        started_at = monotonic()
+        self._breakers[target] = self._breakers[target].calling(started_at)
+        try:
+            response = await method(self._channels[target])(request, timeout=timeout_s, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            message = f"sidecar at {target}: {error.code().name}: {error.details()}"
+            ours = _ERRORS.get(error.code(), SidecarError)(message)
+            now, breaker = monotonic(), self._breakers[target]
+            failed = cost_a_search(ours, now - started_at, timeout_s)
+            self._breakers[target] = breaker.failed(now, message) if failed else breaker.succeeded()
+            raise ours from error
+        self._breakers[target] = self._breakers[target].succeeded()
+        return response
+
     def _choose(self, tried: Sequence[str]) -> str:
-        """The next in turn among those that are most likely to answer: connected, then connecting, then lost."""
+        """The next in turn among those most likely to answer.
+
+        One that left several calls in a row without an answer comes last for a while, even when it is connected (it
+        hangs). Otherwise connected comes before connecting, and that before lost.
+        """
         if not self._channels:
             self._channels = {each: self._channel(each) for each in self._targets}
-        doubts = {each: _doubt(channel) for each, channel in self._channels.items()}
+        now = monotonic()
+        doubts = {
+            each: (self._breakers[each].is_open(now), _doubt(channel)) for each, channel in self._channels.items()
+        }
         untried = {each: doubt for each, doubt in doubts.items() if each not in tried} or doubts
         best = [each for each, doubt in untried.items() if doubt == min(untried.values())]
         return best[next(self._turns) % len(best)]

@@ -34,6 +34,12 @@ def request(**changes) -> SearchRequest:
     return SearchRequest(**{"index": "menu", "query_text": "how do I brew tea?", "rescore": rescore} | changes)
 
 
+def asked(number: int) -> SearchRequest:
+    """A request that no other is like, with time for every stage."""
+    rescore = Rescore(model="cross-encoder", timeout_s=60)
+    return request(query_text=f"how do I brew tea in pot {number}?", rescore=rescore, encode_timeout_s=60)
+
+
 async def test_a_good_day(engine, sidecar_address):
     async with SidecarClient(sidecar_address) as client:
         response = await HybridSearch(engine, client).search(request(size=30))
@@ -55,9 +61,13 @@ async def test_a_sidecar_that_was_never_started(engine):
 
 async def test_a_sidecar_slower_than_the_budget(engine, sidecar_address):
     async with SidecarClient(sidecar_address) as client:
-        hurried = request(rescore=Rescore(model="cross-encoder", timeout_s=0.01), encode_timeout_s=20)
+        hurried = request(
+            query_text="tea that nobody asked for before",
+            rescore=Rescore(model="cross-encoder", timeout_s=0.01),
+            encode_timeout_s=20,
+        )
         response = await HybridSearch(engine, client).search(hurried)
-        fused = await HybridSearch(engine, client).search(request(rescore=None, encode_timeout_s=20))
+        fused = await HybridSearch(engine, client).search(hurried.model_copy(update={"rescore": None}))
     assert [(each.stage, each.reason) for each in response.degraded] == [("rescore", "timeout")]
     assert response.hits == fused.hits
 
@@ -79,16 +89,14 @@ async def test_killed_under_load_two_hundred_searches_get_two_hundred_answers(en
     try:
         async with SidecarClient(child.address) as client:
             search = HybridSearch(engine, client)
-            before = await search.search(request(encode_timeout_s=20))
+            before = await search.search(asked(-1))
             gate = asyncio.Semaphore(8)
 
             async def one(number: int):
                 async with gate:
                     if number == 40:
                         os.kill(child.pid, signal.SIGKILL)
-                    return await search.search(
-                        request(rescore=Rescore(model="cross-encoder", timeout_s=20), encode_timeout_s=20)
-                    )
+                    return await search.search(asked(number))
 
             responses = await asyncio.gather(*(one(number) for number in range(200)))
     finally:
@@ -102,25 +110,25 @@ async def test_killed_under_load_two_hundred_searches_get_two_hundred_answers(en
     assert [each.stage for each in responses[-1].degraded] == ["encode", "rescore"]
 
 
-async def test_one_of_two_killed_under_load_and_no_search_lacks_anything(engine):
-    """Eight callers; what waits for the dead sidecar goes to the other within the same search."""
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "shut-down"])
+async def test_one_of_two_goes_under_load_and_no_search_lacks_anything(engine, how):
+    """Eight callers; what waits for the sidecar that dies goes to the other within the same search."""
     processes = [sidecar_process(settings={"threads": "1"}) for _ in range(2)]
     first, second = [await asyncio.to_thread(each.__enter__) for each in processes]
     try:
         async with SidecarClient(f"{first.address},{second.address}") as client:
             search = HybridSearch(engine, client)
-            patient = request(rescore=Rescore(model="cross-encoder", timeout_s=60), encode_timeout_s=60)
-            for _ in range(4):
-                await search.search(patient)  # both are connected
+            for number in range(4):
+                await search.search(asked(-number))  # both are connected
             gate = asyncio.Semaphore(8)
 
             async def one(number: int):
                 async with gate:
                     if number == 20:
-                        os.kill(first.pid, signal.SIGKILL)
-                    return await search.search(patient)
+                        os.kill(first.pid, how)
+                    return await search.search(asked(number))
 
-            responses = await asyncio.gather(*(one(number) for number in range(100)))
+            responses = await asyncio.gather(*(one(number) for number in range(60)))
     finally:
         for each in processes:
             await asyncio.to_thread(each.__exit__, None, None, None)

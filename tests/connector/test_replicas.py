@@ -1,6 +1,7 @@
 """Several sidecars behind one client: turns, failover, health, names with several addresses, another try."""
 
 import asyncio
+from time import monotonic
 
 import grpc
 import pytest
@@ -8,9 +9,10 @@ from grpc_health.v1 import health_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import BadAddress, SidecarClient, SidecarOverloaded, SidecarUnreachable
+from connector import BadAddress, SidecarClient, SidecarOverloaded, SidecarTimeout, SidecarUnreachable
 from connector.rescore.access import Access
 from connector.rescore.base import Passage
+from connector.rescore.breaker import FAILURES_TO_OPEN, OPEN_S
 from connector.rescore.replicas import Replicas
 from connector.rescore.retry_budget import MAX_TOKENS, RetryBudget
 from sidecar.protocol import rerank_pb2 as wire
@@ -80,6 +82,21 @@ async def test_one_that_comes_back_takes_its_turn_again(servers):
         again = Answering(SCORES)
         await servers.start(again, addresses[0])
         await connected(client, again)
+
+
+async def test_one_that_hangs_costs_a_few_searches_and_then_one_a_second(servers):
+    hanging, alive = Answering(SCORES), Answering(SCORES)
+    async with SidecarClient(",".join([await servers.start(hanging), await servers.start(alive)])) as client:
+        await connected(client, hanging, alive)
+        hanging.wait_s = 60
+        started_at, failed = monotonic(), 0
+        for _ in range(100):
+            try:
+                await rescore(client, timeout_s=0.5)
+            except SidecarTimeout:
+                failed += 1
+        probes = (monotonic() - started_at) / OPEN_S + 1
+    assert FAILURES_TO_OPEN <= failed <= FAILURES_TO_OPEN + probes
 
 
 async def test_one_that_is_not_serving_takes_no_turn(servers):
