@@ -212,15 +212,18 @@ ERRORS = {
 def make_app(face: Face) -> FastAPI:
     """The application that a server runs."""
     app = FastAPI(title="hybridrank sidecar", version="1", docs_url=None, redoc_url=None)
+    # Handlers find it there: FastAPI keeps every handler for ever, and with it whatever a closure would hold.
+    app.state.face = face
     for endpoint in ENDPOINTS:
-        _add(app, face, endpoint)
+        _add(app, endpoint)
 
     @app.get("/healthz", summary="Whether the process runs.")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
     @app.get("/readyz", summary="Whether to send work here.", responses={503: {"description": "And why not."}})
-    async def readyz() -> Response:
+    async def readyz(request: Request) -> Response:
+        face: Face = request.app.state.face
         reasons = face.readiness.reasons or (("draining",) if face.calls.draining else ())
         content = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
         return Response(answers.to_json(content), 503 if reasons else 200, media_type=JSON)
@@ -232,6 +235,7 @@ def make_app(face: Face) -> FastAPI:
         responses={401: {"description": ERRORS[401]}},
     )
     async def metrics(request: Request) -> Response:
+        face: Face = request.app.state.face
         try:
             face.authenticate(request)
         except Unauthenticated as error:
@@ -240,15 +244,16 @@ def make_app(face: Face) -> FastAPI:
         return Response(encode(face.calls.metrics.registry), media_type=media_type)
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return Response(docs_page(app.openapi()), media_type="text/html")
+    async def docs(request: Request) -> Response:
+        return Response(docs_page(request.app.openapi()), media_type="text/html")
 
     _describe_bodies(app)
     return app
 
 
-def _add(app: FastAPI, face: Face, endpoint: Endpoint) -> None:
+def _add(app: FastAPI, endpoint: Endpoint) -> None:
     async def respond(request: Request) -> Response:
+        face: Face = request.app.state.face
         return await face.respond(endpoint, request)
 
     schema = {"$ref": SCHEMA.format(model=endpoint.body.__name__)}
