@@ -113,8 +113,8 @@ async def serve(settings: Settings) -> int:
     if not drained:
         worker.give_up(older_than_s=0)
     worker.close()
-    log.info("stopped", drained=drained, threads_lost=worker.threads_lost)
-    if worker.threads_lost:
+    log.info("stopped", drained=drained, stuck=worker.totals.stuck)
+    if worker.totals.stuck:
         os._exit(code)  # the interpreter would wait for the threads that were given up
     return code
 

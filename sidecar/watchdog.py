@@ -32,7 +32,7 @@ class Watchdog:
     @property
     def hopeless(self) -> bool:
         """Whether so many threads were lost that only a new process helps."""
-        return self._worker.threads_lost >= self._threads
+        return self._worker.totals.stuck >= self._threads
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -44,7 +44,7 @@ class Watchdog:
         """Look once."""
         stuck = self._worker.give_up(self._max_batch_s)
         if stuck:
-            log.error("stuck", batches=stuck, max_batch_s=self._max_batch_s, threads_lost=self._worker.threads_lost)
+            log.error("stuck", batches=stuck, max_batch_s=self._max_batch_s, since_the_start=self._worker.totals.stuck)
             await self._readiness.block(REASON)
         if self.hopeless:
             self._stop.set()

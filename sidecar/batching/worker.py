@@ -51,6 +51,7 @@ class BatchTotals:
     texts: int = 0
     tokens: int = 0
     padded_tokens: int = 0
+    stuck: int = 0
 
     def add(self, lengths: Sequence[int]) -> None:
         """Count one batch of texts, by their lengths in tokens."""
@@ -111,7 +112,6 @@ class Worker:
         self._threads = threads
         self._idle = threads
         self._running: dict[asyncio.Future[tuple[FloatArray, float]], _Batch] = {}
-        self.threads_lost = 0
         self._waiting: list[_Job] = []
         self._items: dict[Hashable, _Item] = {}
 
@@ -158,7 +158,7 @@ class Worker:
         self._pool.shutdown(wait=False)  # batches that run in it still end as usual
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="batch")
         self._idle += len(stuck)
-        self.threads_lost += len(stuck)
+        self.totals.stuck += len(stuck)
         for running in stuck:
             batch = self._running.pop(running)
             for item in batch.items:

@@ -129,8 +129,7 @@ class GrpcServer:
         self._port = port
         self._tls = tls
         self._health_port = health_port
-        self._health_server = grpc.aio.server(options=OPTIONS)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._health_server)
+        self._servers = [self._server]
         self._readiness = readiness or Readiness()
         self._readiness.listen(self._set_health)
 
@@ -140,15 +139,18 @@ class GrpcServer:
         await self._set_health(not self._readiness.reasons)
         await self._server.start()
         if self._health_port is not None:
-            _listen(self._health_server, f"{self._host}:{self._health_port}", None)
-            await self._health_server.start()
+            health_server = grpc.aio.server(options=OPTIONS)
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, health_server)
+            _listen(health_server, f"{self._host}:{self._health_port}", None)
+            await health_server.start()
+            self._servers.append(health_server)
         return f"{self._host}:{port}"
 
     async def stop(self, drain_s: float) -> bool:
         """Turn unhealthy, let running calls finish, close; False when some had to be cut off after `drain_s`."""
         await self._health.enter_graceful_shutdown()
         drained = await self._calls.drain(drain_s)
-        await asyncio.gather(self._server.stop(GOODBYE_S), self._health_server.stop(GOODBYE_S))
+        await asyncio.gather(*(server.stop(GOODBYE_S) for server in self._servers))
         return drained
 
     async def _set_health(self, ready: bool) -> None:  # noqa: FBT001

@@ -96,6 +96,7 @@ class _Watcher(Collector):
             ("batch_texts", "Texts in those; by the number of batches, the size of one.", totals.texts),
             ("batch_tokens", "Their tokens.", totals.tokens),
             ("batch_padded_tokens", "Tokens computed for them, padding included.", totals.padded_tokens),
+            ("stuck_batches", "Batches that were given up because they did not end.", totals.stuck),
         ):
             counter = CounterMetricFamily(f"{PREFIX}_{name}", meaning)
             counter.add_metric((), value)

@@ -38,7 +38,7 @@ async def test_a_stuck_batch_fails_its_request_and_others_go_on(worker):
     stuck.gate.set()
     slow.gate.set()
     assert values(await slow_run) == [3]
-    assert worker.threads_lost == 1
+    assert worker.totals.stuck == 1
     assert worker.admissions.queued_tokens == 0
 
 
