@@ -9,7 +9,7 @@ from connector import HybridSearch, Rrf, SearchRequest, connect_engine
 from connector.engines.elasticsearch import ElasticsearchEngine
 from connector.engines.embedded import EmbeddedEngine
 from connector.engines.opensearch import OpenSearchEngine
-from connector.errors import EngineError, EngineUnreachable
+from connector.errors import EngineError, EngineTimeout, EngineUnreachable
 from connector.types import Bm25Query
 from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids, knn
 
@@ -40,6 +40,15 @@ class ServerContract(EngineContract):
         alias = f"{index}-alias"
         await filled._send("POST", "/_aliases", {"actions": [{"add": {"index": index, "alias": alias}}]})
         assert ids(await self.one(filled, alias, bm25("soup"))) == ["soup"]
+
+    async def test_a_search_that_is_cut_short_leaves_the_engine_usable(self, filled, index):
+        """No server answers within a tenth of a millisecond; the request is cancelled on its way."""
+        request = SearchRequest(index=index, query_text="tea", retrievers=("bm25",))
+        search = HybridSearch(filled)
+        for _ in range(20):
+            with pytest.raises(EngineTimeout, match="before the engine answered"):
+                await search.search(request.model_copy(update={"timeout_s": 0.0001}))
+        assert {hit.doc_id for hit in (await search.search(request)).hits} == {"tea", "chai", "note"}
 
     async def test_shards_change_neither_the_window_nor_the_order_of_equal_scores(self, engine):
         """kNN's k counts a shard: the window is cut once, over all shards."""
