@@ -45,6 +45,7 @@ class Calls:
                 models=lambda: [model.info for model in service.models],
                 queued_tokens=lambda: service.queued_tokens,
                 batches=lambda: service.batch_totals,
+                cache=lambda: service.cache,
             )
         )
         self.draining = False

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from sidecar.batching.worker import BatchTotals
+from sidecar.cache import RowCache
 from sidecar.types import EncodeResult, ModelInfo, RerankResult
 
 PREFIX = "hybridrank_sidecar"
@@ -24,6 +25,7 @@ class Watched:
     models: Callable[[], Iterable[ModelInfo]]
     queued_tokens: Callable[[], int]
     batches: Callable[[], BatchTotals]
+    cache: Callable[[], RowCache]
 
 
 class Metrics:
@@ -90,17 +92,22 @@ class _Watcher(Collector):
         queue = GaugeMetricFamily(f"{PREFIX}_queue_tokens", "Tokens that were let in and have not begun.")
         queue.add_metric((), self._watched.queued_tokens())
         yield queue
-        totals = self._watched.batches()
+        totals, cache = self._watched.batches(), self._watched.cache()
         for name, meaning, value in (
             ("batches", "Batches that went to a model.", totals.batches),
             ("batch_texts", "Texts in those; by the number of batches, the size of one.", totals.texts),
             ("batch_tokens", "Their tokens.", totals.tokens),
             ("batch_padded_tokens", "Tokens computed for them, padding included.", totals.padded_tokens),
             ("stuck_batches", "Batches that were given up because they did not end.", totals.stuck),
+            ("cache_hits", "Texts whose score or vector was in the cache.", cache.hits),
+            ("cache_misses", "Texts whose score or vector was not; the two are 0 without a cache.", cache.misses),
         ):
             counter = CounterMetricFamily(f"{PREFIX}_{name}", meaning)
             counter.add_metric((), value)
             yield counter
+        used = GaugeMetricFamily(f"{PREFIX}_cache_bytes", "What the cache holds.")
+        used.add_metric((), cache.used_bytes)
+        yield used
         labels = ("name", "version", "kind", "digest", "precision")
         models = GaugeMetricFamily(f"{PREFIX}_model_info", "A loaded model; always 1.", labels=labels)
         for info in self._watched.models():

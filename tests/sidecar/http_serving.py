@@ -40,11 +40,13 @@ class BothWires:
 
 @asynccontextmanager
 async def serving_both(
-    models: Models, *, threads: int = 2, max_queue_tokens: int = 1_000_000, **options
+    models: Models, *, threads: int = 2, max_queue_tokens: int = 1_000_000, score_cache_bytes: int = 0, **options
 ) -> AsyncIterator[BothWires]:
     """Serve `models` until the block ends; `options` are those of HttpServer."""
     worker = Worker(threads=threads, max_queue_tokens=max_queue_tokens)
-    async with serving_service(RerankService(models, worker, max_batch_tokens=512), **options) as wires:
+    async with serving_service(
+        RerankService(models, worker, max_batch_tokens=512, score_cache_bytes=score_cache_bytes), **options
+    ) as wires:
         yield wires
     worker.close()
 

@@ -34,6 +34,15 @@ async def test_both_wires_count_the_same(tiny):
             assert await wires.metric("running_requests") == 0
 
 
+async def test_the_cache_counts_its_hits_and_misses(tiny):
+    async with serving_both(tiny, score_cache_bytes=100_000) as wires:
+        for documents in (["a", "b"], ["b", "c", "a"]):
+            body = {"model": "tiny-cross-encoder", "query": "a query", "documents": documents}
+            await wires.http.post("/v1/rerank", json=body)
+        assert (await wires.metric("cache_hits_total"), await wires.metric("cache_misses_total")) == (2, 3)
+        assert 0 < await wires.metric("cache_bytes") <= 100_000
+
+
 async def test_each_loaded_model_is_listed_once(tiny):
     async with serving_both(tiny) as wires:
         for model in tiny:
