@@ -7,7 +7,8 @@ import uvicorn
 
 from sidecar.readiness import Readiness
 from sidecar.transport.calls import Calls
-from sidecar.transport.http_app import Face, make_app
+from sidecar.transport.http_app import make_app
+from sidecar.transport.http_calls import Face
 from sidecar.transport.security_keys import KeyRing
 from sidecar.transport.security_tls import Tls
 

@@ -1,0 +1,119 @@
+"""One HTTP call, from the body to the body: read, decode, call, encode; cancelled when the caller leaves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+from sidecar.errors import SidecarError, TooLarge, Unauthenticated
+from sidecar.readiness import Readiness
+from sidecar.transport import http_answers as answers
+from sidecar.transport import http_bodies as bodies
+from sidecar.transport.calls import REQUEST_ID, Call, Calls, request_id
+from sidecar.transport.security_keys import KeyRing
+from sidecar.transport.status import retry_after, status
+
+log = structlog.get_logger("sidecar")
+
+JSON = "application/json"
+CLIENT_CLOSED_REQUEST = 499  # seen by nobody but a proxy's log
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One path: its body, what it calls, and the shapes of its answers and errors.
+
+    `method` is the name of the same thing over gRPC; both count as one.
+    """
+
+    path: str
+    method: str
+    summary: str
+    body: type[BaseModel]
+    answer: Any
+    error: Callable[[SidecarError], dict[str, Any]]
+    handle: Callable[[Calls, Any, float | None, str], Awaitable[answers.Answer]]
+
+
+@dataclass(frozen=True)
+class Face:
+    """What every call needs. With `keys`, all but health and the page about itself wants one."""
+
+    calls: Calls
+    readiness: Readiness
+    max_body_bytes: int
+    keys: KeyRing | None = None
+
+    async def respond(self, endpoint: Endpoint, request: Request) -> Response:
+        """One call, from the body to the body; errors in the shape of the endpoint."""
+        call = Call("http", endpoint.method, f"POST {endpoint.path}", request_id(request.headers.get(REQUEST_ID)))
+        headers = {REQUEST_ID: call.request_id}
+
+        async def work() -> answers.Answer:
+            body = bodies.parse(endpoint.body, await self._read(request))
+            deadline = bodies.deadline_of(request.headers.get("x-timeout-ms"))
+            async with cancelled_when_gone(request):
+                return await endpoint.handle(self.calls, body, deadline, call.request_id)
+
+        try:
+            self.authenticate(request)
+            answer = await self.calls.run(call, work)
+        except CallerGone:
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
+        except SidecarError as error:
+            headers.update(retry_after(error))
+            content = answers.to_json(endpoint.error(error))
+            return Response(content, status(error).http, headers, JSON)
+        # A thousand vectors take a second to print; other calls go on meanwhile.
+        return Response(await asyncio.to_thread(answers.to_json, answer.content), 200, headers, JSON)
+
+    def authenticate(self, request: Request) -> None:
+        """Unauthenticated without a good key, where one is needed."""
+        if self.keys and not self.keys.accepts(request.headers.get("authorization")):
+            log.warning("call refused without a good key", method=f"{request.method} {request.url.path}")
+            raise Unauthenticated
+
+    async def _read(self, request: Request) -> bytes:
+        raw = bytearray()
+        async for part in request.stream():
+            raw += part
+            if len(raw) > self.max_body_bytes:
+                raise TooLarge(self.max_body_bytes)
+        return bytes(raw)
+
+
+class CallerGone(asyncio.CancelledError):
+    """The connection was closed before the answer."""
+
+
+@asynccontextmanager
+async def cancelled_when_gone(request: Request) -> AsyncIterator[None]:
+    """Cancel the block when the caller closes the connection, as gRPC does by itself; it then raises CallerGone.
+
+    The body must have been read.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        task.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if gone:
+            raise CallerGone from None
+        raise
+    finally:
+        watcher.cancel()
