@@ -1,7 +1,7 @@
 """Rows that were computed before: scores and vectors by key, bounded by bytes, least recently used out first."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,14 @@ ENTRY_BYTES = 400
 class Row:
     """What a model made of one text: its score () or vector (dimensions,).
 
-    `truncated` says that it saw only the beginning, `tokens` how many it read.
+    `truncated` says that it saw only the beginning, `tokens` how many it read, and `best_chunk` in which window the
+    score is from.
     """
 
     values: npt.NDArray[np.float32]
     truncated: bool
     tokens: int
+    best_chunk: int = 0
 
 
 class RowCache:
@@ -57,7 +59,7 @@ class RowCache:
         old = self._rows.pop(key, None)
         self.used_bytes += _size(row) - (_size(old) if old else 0)
         # A copy, because a row is a view that would hold the whole of its batch in memory.
-        self._rows[key] = Row(np.array(row.values), row.truncated, row.tokens)
+        self._rows[key] = replace(row, values=np.array(row.values))
         while self.used_bytes > self.max_bytes:
             _, oldest = self._rows.popitem(last=False)
             self.used_bytes -= _size(oldest)

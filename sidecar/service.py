@@ -44,11 +44,12 @@ class _Work(Generic[Input]):
     field: str
     model: ModelInfo
     batches: bool
-    tokenize: Callable[[Sequence[str]], list[Input]]
+    windows: Callable[[Sequence[str]], list[list[Input]]]
     compute: Callable[[Sequence[Input]], FloatArray]
     query: str = ""
     deadline: float | None = None
     best_effort: bool = False
+    max_windows: int = 1
 
 
 class RerankService:
@@ -78,23 +79,31 @@ class RerankService:
         reranker = self.models.get(request.model).reranker
         _require_text("query", request.query)
         texts = [passage.text for passage in request.passages]
-        keys = text_keys(reranker.info, "score", request.query, texts=texts)
+        chunks = request.max_chunks_per_document
+        keys = text_keys(reranker.info, "score", str(chunks), request.query, texts=texts)
         work = _Work(
             "candidates",
             reranker.info,
             reranker.batches,
-            partial(reranker.tokenize, request.query),
+            partial(reranker.windows, request.query, max_windows=chunks),
             reranker.score,
             request.query,
             request.deadline,
             request.best_effort,
+            chunks,
         )
         rows, timings = await self._rows(work, keys, texts)
         scored = [index for index, key in enumerate(keys) if key in rows]
         raw = np.array([rows[keys[index]].values for index in scored], dtype=np.float64)
         scores = raw if request.score_type is ScoreType.RAW else sigmoid(raw)
         found = [
-            RelevanceScore(request.passages[index].passage_id, index, float(score), rows[keys[index]].truncated)
+            RelevanceScore(
+                request.passages[index].passage_id,
+                index,
+                float(score),
+                rows[keys[index]].truncated,
+                rows[keys[index]].best_chunk if chunks > 1 else None,
+            )
             for index, score in ((scored[i], scores[i]) for i in np.argsort(-raw, kind="stable").tolist())
             if request.min_score is None or score >= request.min_score
         ]
@@ -110,10 +119,10 @@ class RerankService:
                 _require_text(f"texts[{index}]", text)
         keys = text_keys(encoder.info, "embed", request.kind.value, texts=request.texts)
 
-        def tokenize(texts: Sequence[str]) -> list[TokenSequence]:
-            return encoder.tokenize_texts(texts, request.kind)
+        def windows(texts: Sequence[str]) -> list[list[TokenSequence]]:
+            return [[sequence] for sequence in encoder.tokenize_texts(texts, request.kind)]
 
-        work = _Work("texts", encoder.info, encoder.batches, tokenize, encoder.embed, deadline=request.deadline)
+        work = _Work("texts", encoder.info, encoder.batches, windows, encoder.embed, deadline=request.deadline)
         rows, timings = await self._rows(work, keys, request.texts)
         embeddings = [Embedding(tuple(rows[key].values.tolist()), rows[key].truncated) for key in keys]
         return EncodeResult(tuple(embeddings), encoder.info, timings, sum(rows[key].tokens for key in keys))
@@ -139,15 +148,21 @@ class RerankService:
     async def _compute(self, work: _Work[Input], wanted: Mapping[bytes, str]) -> tuple[dict[bytes, Row], Timings]:
         """Admit, tokenise, run."""
         texts = list(wanted.values())
-        estimate = estimate_tokens(texts, work.model.max_tokens, work.query)
+        estimate = estimate_tokens(texts, work.max_windows * work.model.max_tokens, work.query)
         admit = self.worker.admissions.admit
         started_at = time.monotonic()
         with admit(estimate, model=work.model.name, deadline=work.deadline, best_effort=work.best_effort) as admission:
-            inputs = dict(zip(wanted, await asyncio.to_thread(work.tokenize, texts), strict=True))
+            windows = dict(zip(wanted, await asyncio.to_thread(work.windows, texts), strict=True))
+            inputs = {(key, number): each for key, found in windows.items() for number, each in enumerate(found)}
             tokenize_ms = 1000 * (time.monotonic() - started_at)
             budget = self._max_batch_tokens if work.batches else ALONE
             computed = await self.worker.run(admission, inputs, work.compute, max_batch_tokens=budget)
-        rows = {key: Row(values, inputs[key].truncated, len(inputs[key])) for key, values in computed.rows.items()}
+        rows = {}
+        for key, found in windows.items():
+            values = [computed.rows[key, number] for number in range(len(found)) if (key, number) in computed.rows]
+            if len(values) == len(found):
+                best = int(np.argmax(values)) if len(found) > 1 else 0
+                rows[key] = Row(values[best], found[best].truncated, sum(map(len, found)), best)
         return rows, Timings(tokenize_ms, computed.queue_ms, computed.compute_ms)
 
 

@@ -45,7 +45,8 @@ class RerankRequest:
     """One query and the passages to score for it; `top_k` 0 returns all of them.
 
     `deadline` is a point in time of `time.monotonic()`, None for none. With `best_effort` the passages are scored in
-    their order, and what is scored when the deadline nears is the answer.
+    their order, and what is scored when the deadline nears is the answer. A passage longer than the model reads is cut,
+    or scored as up to `max_chunks_per_document` windows that overlap, of which the best counts.
     """
 
     model: str
@@ -55,6 +56,7 @@ class RerankRequest:
     score_type: ScoreType = ScoreType.RAW
     min_score: float | None = None
     best_effort: bool = False
+    max_chunks_per_document: int = 1
     deadline: float | None = None
 
 
@@ -62,13 +64,15 @@ class RerankRequest:
 class RelevanceScore:
     """How well the passage at `index` (0-based, in the request) answers the query: higher is better, always finite.
 
-    `truncated` says that the model saw only the beginning of the passage.
+    `truncated` says that the model saw only the beginning of the passage; `best_chunk` which window of it (0-based)
+    scored so, where several were allowed.
     """
 
     passage_id: str
     index: int
     relevance_score: float
     truncated: bool
+    best_chunk: int | None = None
 
 
 @dataclass(frozen=True)

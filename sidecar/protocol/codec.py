@@ -31,6 +31,7 @@ def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> 
         score_type=SCORE_TYPES[options.score_type],
         min_score=options.min_score if options.HasField("min_score") else None,
         best_effort=options.best_effort,
+        max_chunks_per_document=max(1, options.max_chunks_per_document),
         deadline=deadline,
     )
 
@@ -44,6 +45,7 @@ def rerank_response(result: RerankResult) -> pb.RerankResponse:
                 index=score.index,
                 relevance_score=score.relevance_score,
                 truncated=score.truncated,
+                best_chunk=score.best_chunk,
             )
             for score in result.scores
         ],

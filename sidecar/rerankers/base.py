@@ -48,6 +48,9 @@ class Reranker(Protocol):
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
         """One pair a passage, in order; `pair.sequence.truncated` where the end of the passage was cut."""
 
+    def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
+        """For each passage one pair, or up to `max_windows` of a long one, in its order; neighbours overlap."""
+
     def score(self, pairs: Sequence[Pair]) -> FloatArray:
         """(n,) raw relevance scores, higher is better."""
 

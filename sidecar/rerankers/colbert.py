@@ -27,8 +27,13 @@ class ColbertReranker:
 
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
         """Query and passage apart, each with the whole context to itself."""
+        return [only for (only,) in self.windows(query, passages, 1)]
+
+    def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
+        """As `tokenize`, for each window of each passage."""
         (head,) = self._encoder.tokenize_texts([query], TextKind.QUERY)
-        return [Pair(passage, head) for passage in self._encoder.tokenize_texts(passages, TextKind.DOCUMENT)]
+        found = self._encoder.windows(passages, TextKind.DOCUMENT, max_windows)
+        return [[Pair(sequence, head) for sequence in sequences] for sequences in found]
 
     def score(self, pairs: Sequence[Pair]) -> FloatArray:
         """(n,) means of cosines; pairs of several queries may stand in one batch."""

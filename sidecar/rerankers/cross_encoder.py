@@ -21,6 +21,11 @@ class CrossEncoderReranker:
         """`[CLS] query [SEP] passage [SEP]`; the passage is cut, the query only beyond half of the context."""
         return [Pair(sequence) for sequence in self._tokenizer.pairs(query, passages)]
 
+    def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
+        """As `tokenize`, for each window of each passage."""
+        found = self._tokenizer.pair_windows(query, passages, max_windows)
+        return [[Pair(sequence) for sequence in sequences] for sequences in found]
+
     def score(self, pairs: Sequence[Pair]) -> FloatArray:
         """(n,) logits."""
         return self._session.run([pair.sequence for pair in pairs])[:, 0]

@@ -24,8 +24,12 @@ class DenseEncoder:
 
     def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
         """`[CLS] prefix text [SEP]`, with the prefix that the model was trained to read before this kind of text."""
+        return [only for (only,) in self.windows(texts, kind, 1)]
+
+    def windows(self, texts: Sequence[str], kind: TextKind, max_windows: int) -> list[list[TokenSequence]]:
+        """As `tokenize_texts`, for each window of each text; the first begins with the prefix."""
         prefix = self._toml.query_prefix if kind is TextKind.QUERY else self._toml.document_prefix
-        return self._tokenizer.singles([prefix + text for text in texts])
+        return self._tokenizer.single_windows([prefix + text for text in texts], max_windows)
 
     def embed(self, sequences: Sequence[TokenSequence]) -> FloatArray:
         """(n, dimensions) unit rows: the mean over a text's tokens, special ones included, or its [CLS] row."""

@@ -11,10 +11,11 @@ from sidecar.runtime.tokenizer import TokenSequence
 from sidecar.types import ModelInfo
 
 MAX_TOKENS = 512
+OVERLAP = 64
 
 
 class TokenOverlapReranker:
-    """Relevance scores in [0, 1]: of the query's different words, the share found among the passage's first 512.
+    """Relevance scores in [0, 1]: of the query's different words, the share found among the 512 of a window.
 
     >>> reranker = TokenOverlapReranker()
     >>> reranker.score(reranker.tokenize("red apples", ["Apples are red.", "an apple", "red"])).tolist()
@@ -26,18 +27,24 @@ class TokenOverlapReranker:
 
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
         """A token is a lower-case word; its id is the CRC-32 of it."""
-        head = _words(query)
-        return [Pair(_words(passage), head) for passage in passages]
+        return [only for (only,) in self.windows(query, passages, 1)]
+
+    def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
+        """Windows of 512 words, each of which shares 64 with the next."""
+        (head,) = _windows(query, 1)
+        return [[Pair(window, head) for window in _windows(passage, max_windows)] for passage in passages]
 
     def score(self, pairs: Sequence[Pair]) -> FloatArray:
         """(n,) shares."""
         return np.array([_share(pair) for pair in pairs], dtype=np.float32)
 
 
-def _words(text: str) -> TokenSequence:
-    words = re.findall(r"\w+", text.lower())
-    kept = tuple(crc32(word.encode()) for word in words[:MAX_TOKENS])
-    return TokenSequence(kept, (0,) * len(kept), (False,) * len(kept), truncated=len(words) > MAX_TOKENS)
+def _windows(text: str, max_windows: int) -> list[TokenSequence]:
+    ids = [crc32(word.encode()) for word in re.findall(r"\w+", text.lower())]
+    starts = range(0, max(1, len(ids) - OVERLAP), MAX_TOKENS - OVERLAP)
+    windows = [tuple(ids[start : start + MAX_TOKENS]) for start in starts[:max_windows]]
+    truncated = len(starts) > max_windows
+    return [TokenSequence(each, (0,) * len(each), (False,) * len(each), truncated) for each in windows]
 
 
 def _share(pair: Pair) -> float:

@@ -1,4 +1,7 @@
-"""Turns texts into token ids, cutting what does not fit, and never more of the query than leaves room for a passage."""
+"""Turns texts into token ids, cutting what does not fit, and never more of the query than leaves room for a passage.
+
+A long text keeps its beginning, or as many windows of it as the caller allows; each shares an eighth with the next.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ from tokenizers import Encoding, Tokenizer
 
 PADDING_TOKENS = ("[PAD]", "<pad>")
 CHARACTERS_PER_TOKEN = 8  # English has four to five
+WINDOWS_SHARE = 8  # an eighth, 63 of 510 tokens: two or three sentences, so that none is only ever seen in halves
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,16 @@ class TextTokenizer:
 
     def singles(self, texts: Sequence[str]) -> list[TokenSequence]:
         """`[CLS] text [SEP]` for each text; a long one keeps its beginning."""
+        return [only for (only,) in self.single_windows(texts, 1)]
+
+    def single_windows(self, texts: Sequence[str], max_windows: int) -> list[list[TokenSequence]]:
+        """`[CLS] window [SEP]` for each window of each text, at most `max_windows` of them; at least one."""
         room = self._max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=False)
-        sequences = []
-        for text in self._beginnings(texts, room):
-            truncated = _cut(text, room)
-            sequences.append(_sequence(self._tokenizer.post_process(text), truncated=truncated))
-        return sequences
+        found = []
+        for text in self._beginnings(texts, room, max_windows):
+            windows, truncated = _windows(text, room, max_windows)
+            found.append([_sequence(self._tokenizer.post_process(each), truncated=truncated) for each in windows])
+        return found
 
     def pairs(self, query: str, passages: Sequence[str]) -> list[TokenSequence]:
         """`[CLS] query [SEP] passage [SEP]` for each passage; segment ids are the tokenizer's own.
@@ -49,24 +57,29 @@ class TextTokenizer:
         The query is tokenised once and keeps at most half of the context; what is left belongs to the passage, which
         alone decides `truncated`.
         """
+        return [only for (only,) in self.pair_windows(query, passages, 1)]
+
+    def pair_windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[TokenSequence]]:
+        """As `pairs`, for each window of each passage, at most `max_windows` of them; at least one."""
         room = self._max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=True)
-        (head,) = self._beginnings([query], self._max_tokens // 2)
-        _cut(head, self._max_tokens // 2)
-        sequences = []
-        for passage in self._beginnings(passages, room - len(head)):
-            truncated = _cut(passage, room - len(head))
-            sequences.append(_sequence(self._tokenizer.post_process(head, passage), truncated=truncated))
-        return sequences
+        (head,) = self._beginnings([query], self._max_tokens // 2, 1)
+        (head,), _ = _windows(head, self._max_tokens // 2, 1)
+        room -= len(head)
+        found = []
+        for passage in self._beginnings(passages, room, max_windows):
+            windows, truncated = _windows(passage, room, max_windows)
+            found.append([_sequence(self._tokenizer.post_process(head, each), truncated=truncated) for each in windows])
+        return found
 
-    def _beginnings(self, texts: Sequence[str], room: int) -> list[Encoding]:
-        """Each text without special tokens: whole, or so much of it that more than `room` tokens are there.
+    def _beginnings(self, texts: Sequence[str], room: int, max_windows: int) -> list[Encoding]:
+        """Each text without special tokens: whole, or so much of it that there is more than the windows show.
 
-        A long text is read only as far as `room` tokens can be expected to reach, and whole only where they do not.
+        A long text is read only as far as they can be expected to reach, and whole only where they do not.
         """
-        heads = [_head(text, CHARACTERS_PER_TOKEN * self._max_tokens) for text in texts]
+        heads = [_head(text, CHARACTERS_PER_TOKEN * self._max_tokens * max_windows) for text in texts]
         encodings = list(self._tokenizer.encode_batch_fast(heads, add_special_tokens=False))
         for index, text in enumerate(texts):
-            if len(heads[index]) < len(text) and len(encodings[index]) <= room:
+            if len(heads[index]) < len(text) and len(encodings[index]) <= room * max_windows:
                 (encodings[index],) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
         return encodings
 
@@ -79,12 +92,13 @@ def _head(text: str, characters: int) -> str:
     return head
 
 
-def _cut(text: Encoding, room: int) -> bool:
-    """Keep the first `room` tokens of `text`, in place; says whether any were lost."""
-    too_long = len(text) > room
-    if too_long:
-        text.truncate(room)
-    return too_long
+def _windows(text: Encoding, room: int, max_windows: int) -> tuple[list[Encoding], bool]:
+    """The first windows of `room` tokens, and whether they leave out the end of `text`."""
+    if len(text) <= room:
+        return [text], False
+    text.truncate(room, stride=room // WINDOWS_SHARE if max_windows > 1 else 0)
+    rest = text.overflowing
+    return [text, *rest[: max_windows - 1]], len(rest) >= max_windows
 
 
 def _sequence(encoding: Encoding, *, truncated: bool) -> TokenSequence:

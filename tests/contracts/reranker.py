@@ -63,6 +63,15 @@ class RerankerContract:
         scores = self.score(reranker, "measles " * 700, [PASSAGES[0], PASSAGES[1]])
         assert scores[0] != scores[1]
 
+    def test_windows_begin_where_the_pair_does_and_reach_the_end(self, reranker):
+        long = "trees " * 700 + PASSAGES[0]
+        (plain,) = reranker.tokenize(QUERY, [long])
+        short, found = reranker.windows(QUERY, [PASSAGES[2][:20], long], 1000)
+        assert short == reranker.tokenize(QUERY, [PASSAGES[2][:20]])
+        assert found[0].sequence.token_ids == plain.sequence.token_ids
+        assert len(found) > 1
+        assert (plain.truncated, found[0].truncated) == (True, False)
+
     def test_no_passages_no_pairs(self, reranker):
         assert list(reranker.tokenize(QUERY, [])) == []
 

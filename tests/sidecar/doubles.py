@@ -47,10 +47,10 @@ class BrokenModel(TokenOverlapReranker):
 
     info = replace(TokenOverlapReranker.info, name="broken", kind="encoder")
 
-    def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
+    def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
         if any("raise" in passage for passage in passages):
             raise RuntimeError("the cat sat on the tokenizer")
-        return super().tokenize(query, passages)
+        return super().windows(query, passages, max_windows)
 
     def score(self, pairs: Sequence[Pair]) -> np.ndarray:
         scores = super().score(pairs)

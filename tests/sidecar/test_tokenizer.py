@@ -1,6 +1,10 @@
 """What reaches the model: special tokens, segments, and what is cut from a text that is too long."""
 
+import itertools
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidecar.runtime.tokenizer import TextTokenizer
 from tests.golden.sidecar import FOLDER
@@ -73,3 +77,29 @@ def test_a_query_is_cut_once_for_all_its_passages(tokenizer):
     pairs = tokenizer.pairs("rank " * 100, ["the", "the", "query " * 50])
     assert pairs[0] == pairs[1]
     assert pairs[2].token_ids[:9] == pairs[0].token_ids[:9]
+
+
+@pytest.mark.parametrize("windows", [1, 2, 3, 5, 100])
+def test_windows_follow_one_another_overlap_and_reach_as_far_as_they_may(tokenizer, windows):
+    words = [word for number in range(100) for word in ("rank", "the", *str(number))]
+    (whole,) = tokenizer.single_windows([" ".join(words)], 10_000)
+    (found,) = tokenizer.single_windows([" ".join(words)], windows)
+    assert [window.token_ids for window in found] == [window.token_ids for window in whole[:windows]]
+    assert [window.truncated for window in found] == [len(whole) > windows] * len(found)
+    for first, second in itertools.pairwise(found):
+        assert len(first) == 16 >= len(second)
+        assert first.token_ids[-2] == second.token_ids[1]  # an eighth of 14 is one
+
+
+@given(st.integers(0, 100), st.integers(1, 8), st.integers(1, 20))
+def test_windows_of_a_pair_keep_the_query_and_together_hold_the_passage(tokenizer, words, max_windows, query_words):
+    query, passage = "rank " * query_words, " ".join(str(number % 10) for number in range(words))
+    (found,) = tokenizer.pair_windows(query, [passage], max_windows)
+    (plain,) = tokenizer.pairs(query, [passage])
+    assert 1 <= len(found) <= max_windows
+    assert found[0].token_ids == plain.token_ids
+    room = 16 - 3 - min(query_words, 8)
+    read = sum(sum(window.segment_ids) - 1 for window in found) - (len(found) - 1) * (room // 8)
+    assert all(len(window) <= 16 for window in found)
+    assert found[0].truncated == (read < words)
+    assert read == words or len(found) == max_windows

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import grpc
 import pytest
@@ -15,6 +16,7 @@ from tests.sidecar.doubles import BrokenModel, ConfidentReranker, GatedReranker,
 from tests.sidecar.serving import rerank_request, serving
 
 QUERY = "which animal barks"
+LICENCE = Path(__file__).parents[2] / "LICENSE"  # some 1,200 tokens in 6,000 letters, and no animal
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -89,6 +91,25 @@ async def test_odd_candidates_are_all_scored(client):
     assert by_index[3].relevance_score == by_index[4].relevance_score
     order = [result.index for result in response.results]
     assert order.index(3) < order.index(4)
+
+
+@pytest.mark.parametrize("model", ["cross-encoder", "colbert"])
+async def test_of_a_long_document_the_best_window_counts_and_is_reported(client, model):
+    answer, filler = "A dog barks when someone is at the door. " * 20, LICENCE.read_text()[:6000]
+    passages = (answer + filler, filler + answer, filler, answer)
+    first, back, none, short = (0, 1, 2, 3)
+    options = pb.RerankOptions(max_chunks_per_document=20)
+    cut = await client.reranker.Rerank(rerank_request(model, QUERY, *passages))
+    whole = await client.reranker.Rerank(rerank_request(model, QUERY, *passages, options=options))
+    cut_by_index, by_index = ({result.index: result for result in reply.results} for reply in (cut, whole))
+    assert not any(result.HasField("best_chunk") for result in cut.results)
+    assert [by_index[index].best_chunk for index in (first, short)] == [0, 0]
+    assert by_index[back].best_chunk >= 1
+    assert cut_by_index[back].relevance_score == pytest.approx(cut_by_index[none].relevance_score, abs=0.01)
+    assert by_index[back].relevance_score > by_index[none].relevance_score
+    assert by_index[first].relevance_score == cut_by_index[first].relevance_score
+    assert [cut_by_index[index].truncated for index in (first, back, none, short)] == [True, True, True, False]
+    assert not any(result.truncated for result in whole.results)
 
 
 async def test_a_thousand_candidates(client):
