@@ -54,13 +54,20 @@ class HttpServer:
             config.ssl = self._tls.ssl_context()
         self._server.lifespan = config.lifespan_class(config)
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        # asyncio sends small packets at once only where the protocol is named: without, each answer waits 40 ms for the
+        # acknowledgement of its own headers.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._sockets = [socket.create_server((self._host, self._port), family=family)]
+            listener.bind((self._host, self._port))
         except OSError as error:
-            raise OSError(f"cannot listen on {self._host}:{self._port} for HTTP ({error})") from error
+            listener.close()
+            address = f"{self._host}:{self._port}"
+            raise OSError(f"cannot listen on {address} for HTTP ({error}); set another http_port, or -1") from error
+        self._sockets = [listener]
         await self._server.startup(self._sockets)
         self._ticking = asyncio.create_task(self._server.main_loop())
-        port = self._sockets[0].getsockname()[1]
+        port = listener.getsockname()[1]
         host = f"[{self._host}]" if family is socket.AF_INET6 else self._host
         return f"{'https' if self._tls else 'http'}://{host}:{port}"
 

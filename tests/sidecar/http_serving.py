@@ -26,6 +26,7 @@ class BothWires:
     url: str
     calls: Calls
     grpc_server: GrpcServer
+    http_server: HttpServer
     readiness: Readiness
     http: httpx.AsyncClient
     reranker: rerank_pb2_grpc.RerankerStub
@@ -66,7 +67,9 @@ async def serving_service(
     url = await http_server.start()
     async with channel_to(address) as channel, httpx.AsyncClient(base_url=url, timeout=60) as http:
         try:
-            yield BothWires(url, calls, grpc_server, readiness, http, rerank_pb2_grpc.RerankerStub(channel))
+            yield BothWires(
+                url, calls, grpc_server, http_server, readiness, http, rerank_pb2_grpc.RerankerStub(channel)
+            )
         finally:
             await grpc_server.stop(0)
             await http_server.stop()

@@ -314,6 +314,13 @@ async def test_garbage_on_the_port_is_answered_and_the_next_call_served(wires):
     assert (await wires.http.post("/v1/rerank", json=RERANK)).status_code == 200
 
 
+async def test_answers_leave_without_waiting_for_an_acknowledgement(wires):
+    await wires.http.get("/healthz")
+    (connection,) = wires.http_server._server.server_state.connections
+    accepted = connection.transport.get_extra_info("socket")
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 async def test_a_port_that_is_taken_is_an_error(wires):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
