@@ -8,7 +8,6 @@ import pytest
 from sidecar import errors
 from sidecar.batching.worker import BatchTotals
 from sidecar.cache import RowCache
-from sidecar.cache import RowCache
 from sidecar.protocol import rerank_pb2 as pb
 from sidecar.registry import Models
 from sidecar.transport.status import STATUSES, retry_after, status
@@ -44,7 +43,6 @@ class Refusing:
 
     queued_tokens = 0
     batch_totals = BatchTotals()
-    cache = RowCache(0)
     cache = RowCache(0)
     models = Models([loaded(BrokenModel())])
 
