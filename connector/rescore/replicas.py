@@ -37,6 +37,8 @@ _OPTIONS = [
 ]
 _ERRORS = {
     grpc.StatusCode.UNAVAILABLE: SidecarUnreachable,
+    # Not by us, for whom it is asyncio's own CancelledError: a server that shuts down ends what it has just taken so.
+    grpc.StatusCode.CANCELLED: SidecarUnreachable,
     grpc.StatusCode.DEADLINE_EXCEEDED: SidecarTimeout,
     grpc.StatusCode.RESOURCE_EXHAUSTED: SidecarOverloaded,
     grpc.StatusCode.UNAUTHENTICATED: SidecarRefused,
@@ -64,8 +66,9 @@ class Replicas:
     async def call(self, method: Callable[[grpc.aio.Channel], Any], request: Any, timeout_s: float) -> Any:
         """The answer of one replica; `method` finds the RPC on its channel. Raises SidecarError.
 
-        Only UNAVAILABLE is tried again, with the next replica, as long as the deadline and the budget for retries
-        allow: each replica once, a single one twice, for its name may have other addresses.
+        Only a replica that is away (UNAVAILABLE, or CANCELLED as it leaves) makes for another try, with the next one,
+        as long as the deadline and the budget for retries allow: each once, a single one twice, for its name may have
+        other addresses.
         """
         deadline = monotonic() + timeout_s
         tried: list[str] = []

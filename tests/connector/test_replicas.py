@@ -133,9 +133,10 @@ async def test_a_name_with_several_addresses(servers):
         assert both[1].calls == before + 20
 
 
-async def test_unavailable_is_tried_once_on_each_and_nothing_else_is(servers):
+async def test_what_went_away_is_tried_once_on_each_and_nothing_else_is(servers):
     for status, error, calls in (
         (grpc.StatusCode.UNAVAILABLE, SidecarUnreachable, 3),
+        (grpc.StatusCode.CANCELLED, SidecarUnreachable, 3),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, SidecarOverloaded, 1),
     ):
         three = [Answering(status=status) for _ in range(3)]
