@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.batching.pace import Pace
+from sidecar.batching.pace import FRESH_S, Pace
 
 
 def test_an_unmeasured_model_is_not_presumed_slow():
@@ -23,3 +23,13 @@ def test_an_old_speed_is_forgotten():
     for _ in range(300):
         pace.measured("a", tokens=100, seconds=1)
     assert pace.seconds("a", 100) == pytest.approx(1, rel=0.05)
+
+
+def test_a_speed_that_nothing_confirmed_for_a_while_is_not_held_against_a_request():
+    now = [100.0]
+    pace = Pace(clock=lambda: now[0])
+    pace.measured("a", tokens=1, seconds=3600)
+    now[0] += FRESH_S
+    assert pace.seconds("a", 1) == 3600
+    now[0] += 0.1
+    assert pace.seconds("a", 1) == 0
