@@ -21,6 +21,8 @@ from hybridrank.options import cache_folder
 from hybridrank.progress import progress
 from hybridrank.session import open_sidecar
 
+_UNCACHED = {"score_cache_bytes": "0"}  # a score that is looked up would be timed as if it had been computed
+
 __all__ = ["Bench", "UnknownModel", "index_name", "judged_queries", "open_bench"]
 
 
@@ -70,7 +72,7 @@ async def open_bench(
     target = await connect_engine(engine)
     stack.push_async_callback(target.close)
     with progress("starting the sidecar" if sidecar == "auto" else "connecting to the sidecar", console):
-        client = await stack.enter_async_context(open_sidecar(sidecar))
+        client = await stack.enter_async_context(open_sidecar(sidecar, _UNCACHED))
         models = await client.models()
     known = {name for each in models for name in (each.name, f"{each.name}:{each.version}", *each.aliases)}
     for each in pipelines:

@@ -29,14 +29,14 @@ def default_engine() -> str:
 
 
 @asynccontextmanager
-async def open_sidecar(address: str) -> AsyncIterator[SidecarClient]:
+async def open_sidecar(address: str, settings: dict[str, str] | None = None) -> AsyncIterator[SidecarClient]:
     """A client of the sidecar at `address`; "auto" starts one with the shipped models and stops it at the end.
 
-    HYBRIDRANK_CLIENT_* variables say what a sidecar at an address wants of its callers (docs/connector.md).
+    `settings` are for the one that is started. HYBRIDRANK_CLIENT_* variables say what a sidecar at an address wants of its callers (docs/connector.md).
     """
     async with AsyncExitStack() as stack:
         if address == "auto":
-            process = sidecar_process()
+            process = sidecar_process(settings=settings)
             address = (await asyncio.to_thread(process.__enter__)).address
             stack.push_async_callback(asyncio.to_thread, process.__exit__, None, None, None)
             yield await stack.enter_async_context(SidecarClient(address))
