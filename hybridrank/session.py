@@ -32,7 +32,8 @@ def default_engine() -> str:
 async def open_sidecar(address: str, settings: dict[str, str] | None = None) -> AsyncIterator[SidecarClient]:
     """A client of the sidecar at `address`; "auto" starts one with the shipped models and stops it at the end.
 
-    `settings` are for the one that is started. HYBRIDRANK_CLIENT_* variables say what a sidecar at an address wants of its callers (docs/connector.md).
+    `settings` are for the one that is started. HYBRIDRANK_CLIENT_* variables say what a sidecar at an address wants of
+    its callers (docs/connector.md).
     """
     async with AsyncExitStack() as stack:
         if address == "auto":
