@@ -44,12 +44,14 @@ def main() -> None:
     threads = usable_cores()
     with ExitStack() as stack:
         address = stack.enter_context(
-            sidecar_process(settings={"threads": str(threads), "score_cache_bytes": "0"})
+            sidecar_process(
+                settings={"max_queue_tokens": "10000000", "threads": str(threads), "score_cache_bytes": "0"}
+            )
         ).address
         bare, tokens = bare_session(query, passages, threads)
         contenders: dict[str, Contender] = {"bare ONNX session, int8": bare}
         for callers in CALLERS:
-            contenders[f"sidecar over gRPC, int8, {callers} callers"] = over_grpc(
+            contenders[f"sidecar over gRPC, int8, {callers} caller{'s' if callers > 1 else ''}"] = over_grpc(
                 stack, address, query, passages, callers
             )
         if arguments.peer_python:
