@@ -1,55 +1,30 @@
-"""What the sidecar does, whatever the wire: check the request, tokenise, compute in batches, check, sort, trim."""
+"""What the sidecar does, whatever the wire: check the request, compute what is missing, sort, trim."""
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
-from typing import Generic, TypeVar
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
-from sidecar.batching.queue import estimate_tokens
 from sidecar.batching.worker import BatchTotals, Worker
-from sidecar.cache import Row, RowCache
-from sidecar.errors import BadScore, InvalidArgument
+from sidecar.cache import RowCache
+from sidecar.computing import Computer, Work
+from sidecar.errors import InvalidArgument
 from sidecar.keys import text_keys
 from sidecar.registry import Models
-from sidecar.rerankers.base import Pair
 from sidecar.runtime.tokenizer import TokenSequence
 from sidecar.types import (
+    ChunkScore,
     Embedding,
     EncodeRequest,
     EncodeResult,
-    ModelInfo,
     RelevanceScore,
     RerankRequest,
     RerankResult,
     ScoreType,
     TextKind,
-    Timings,
 )
-
-ALONE = 1  # a token budget that no two texts share
-
-FloatArray = npt.NDArray[np.float32]
-Input = TypeVar("Input", Pair, TokenSequence)
-
-
-@dataclass(frozen=True)
-class _Work(Generic[Input]):
-    """What a model is to do with the texts of a request; `field` is their name there."""
-
-    field: str
-    model: ModelInfo
-    batches: bool
-    windows: Callable[[Sequence[str]], list[list[Input]]]
-    compute: Callable[[Sequence[Input]], FloatArray]
-    query: str = ""
-    deadline: float | None = None
-    best_effort: bool = False
-    max_windows: int = 1
 
 
 class RerankService:
@@ -59,7 +34,7 @@ class RerankService:
         self.models = models
         self.worker = worker
         self.cache = RowCache(score_cache_bytes)
-        self._max_batch_tokens = max_batch_tokens
+        self._computer = Computer(worker, self.cache, max_batch_tokens=max_batch_tokens)
 
     @property
     def queued_tokens(self) -> int:
@@ -79,20 +54,22 @@ class RerankService:
         reranker = self.models.get(request.model).reranker
         _require_text("query", request.query)
         texts = [passage.text for passage in request.passages]
-        chunks = request.max_chunks_per_document
-        keys = text_keys(reranker.info, "score", str(chunks), request.query, texts=texts)
-        work = _Work(
+        chunks = 1 if request.chunk_score is ChunkScore.FIRST else request.max_chunks_per_document
+        together = np.mean if chunks > 1 and request.chunk_score is ChunkScore.MEAN else np.max
+        keys = text_keys(reranker.info, "score", str(chunks), together.__name__, request.query, texts=texts)
+        work = Work(
             "candidates",
             reranker.info,
             reranker.batches,
-            partial(reranker.windows, request.query, max_windows=chunks),
-            reranker.score,
-            request.query,
-            request.deadline,
-            request.best_effort,
-            chunks,
+            windows=partial(reranker.windows, request.query, max_windows=chunks),
+            compute=reranker.score,
+            together=together,
+            query=request.query,
+            max_windows=chunks,
+            deadline=request.deadline,
+            best_effort=request.best_effort,
         )
-        rows, timings = await self._rows(work, keys, texts)
+        rows, timings = await self._computer.rows(work, keys, texts)
         scored = [index for index, key in enumerate(keys) if key in rows]
         raw = np.array([rows[keys[index]].values for index in scored], dtype=np.float64)
         scores = raw if request.score_type is ScoreType.RAW else sigmoid(raw)
@@ -122,48 +99,18 @@ class RerankService:
         def windows(texts: Sequence[str]) -> list[list[TokenSequence]]:
             return [[sequence] for sequence in encoder.tokenize_texts(texts, request.kind)]
 
-        work = _Work("texts", encoder.info, encoder.batches, windows, encoder.embed, deadline=request.deadline)
-        rows, timings = await self._rows(work, keys, request.texts)
+        work = Work(
+            "texts",
+            encoder.info,
+            encoder.batches,
+            windows=windows,
+            compute=encoder.embed,
+            together=itemgetter(0),
+            deadline=request.deadline,
+        )
+        rows, timings = await self._computer.rows(work, keys, request.texts)
         embeddings = [Embedding(tuple(rows[key].values.tolist()), rows[key].truncated) for key in keys]
         return EncodeResult(tuple(embeddings), encoder.info, timings, sum(rows[key].tokens for key in keys))
-
-    async def _rows(
-        self, work: _Work[Input], keys: Sequence[bytes], texts: Sequence[str]
-    ) -> tuple[dict[bytes, Row], Timings]:
-        """A row for each different key, from the cache or computed; with `best_effort`, for those that are ready."""
-        wanted = dict(zip(keys, texts, strict=True))
-        rows = {key: row for key in wanted if (row := self.cache.get(key)) is not None}
-        missing = {key: text for key, text in wanted.items() if key not in rows}
-        if not missing:
-            return rows, Timings(0.0, 0.0, 0.0)
-        computed, timings = await self._compute(work, missing)
-        for key, row in computed.items():
-            if not np.isfinite(row.values).all():
-                where = f"{work.field}[{keys.index(key)}]"
-                raise BadScore(f"model {work.model.name} returned a number that is not finite for {where}")
-        for key, row in computed.items():
-            self.cache.put(key, row)
-        return rows | computed, timings
-
-    async def _compute(self, work: _Work[Input], wanted: Mapping[bytes, str]) -> tuple[dict[bytes, Row], Timings]:
-        """Admit, tokenise, run."""
-        texts = list(wanted.values())
-        estimate = estimate_tokens(texts, work.max_windows * work.model.max_tokens, work.query)
-        admit = self.worker.admissions.admit
-        started_at = time.monotonic()
-        with admit(estimate, model=work.model.name, deadline=work.deadline, best_effort=work.best_effort) as admission:
-            windows = dict(zip(wanted, await asyncio.to_thread(work.windows, texts), strict=True))
-            inputs = {(key, number): each for key, found in windows.items() for number, each in enumerate(found)}
-            tokenize_ms = 1000 * (time.monotonic() - started_at)
-            budget = self._max_batch_tokens if work.batches else ALONE
-            computed = await self.worker.run(admission, inputs, work.compute, max_batch_tokens=budget)
-        rows = {}
-        for key, found in windows.items():
-            values = [computed.rows[key, number] for number in range(len(found)) if (key, number) in computed.rows]
-            if len(values) == len(found):
-                best = int(np.argmax(values)) if len(found) > 1 else 0
-                rows[key] = Row(values[best], found[best].truncated, sum(map(len, found)), best)
-        return rows, Timings(tokenize_ms, computed.queue_ms, computed.compute_ms)
 
 
 def sigmoid(raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

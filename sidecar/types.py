@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 __all__ = [
+    "ChunkScore",
     "Embedding",
     "EncodeRequest",
     "EncodeResult",
@@ -23,6 +24,14 @@ class ScoreType(Enum):
 
     RAW = "raw"
     SIGMOID = "sigmoid"
+
+
+class ChunkScore(Enum):
+    """What the scores of a passage's windows make together: the best, the first window's, or their mean."""
+
+    MAX = "max"
+    FIRST = "first"
+    MEAN = "mean"
 
 
 class TextKind(Enum):
@@ -46,7 +55,7 @@ class RerankRequest:
 
     `deadline` is a point in time of `time.monotonic()`, None for none. With `best_effort` the passages are scored in
     their order, and what is scored when the deadline nears is the answer. A passage longer than the model reads is cut,
-    or scored as up to `max_chunks_per_document` windows that overlap, of which the best counts.
+    or scored as up to `max_chunks_per_document` windows that overlap, whose scores `chunk_score` makes one.
     """
 
     model: str
@@ -57,6 +66,7 @@ class RerankRequest:
     min_score: float | None = None
     best_effort: bool = False
     max_chunks_per_document: int = 1
+    chunk_score: ChunkScore = ChunkScore.MAX
     deadline: float | None = None
 
 

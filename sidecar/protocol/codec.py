@@ -3,6 +3,7 @@
 from sidecar.errors import InvalidArgument
 from sidecar.protocol import rerank_pb2 as pb
 from sidecar.types import (
+    ChunkScore,
     EncodeRequest,
     EncodeResult,
     ModelInfo,
@@ -15,14 +16,21 @@ from sidecar.types import (
 )
 
 SCORE_TYPES = {pb.SCORE_TYPE_RAW: ScoreType.RAW, pb.SCORE_TYPE_SIGMOID: ScoreType.SIGMOID}
+CHUNK_SCORES = {
+    pb.CHUNK_SCORE_MAX: ChunkScore.MAX,
+    pb.CHUNK_SCORE_FIRST: ChunkScore.FIRST,
+    pb.CHUNK_SCORE_MEAN: ChunkScore.MEAN,
+}
 TEXT_KINDS = {pb.TEXT_KIND_QUERY: TextKind.QUERY, pb.TEXT_KIND_DOCUMENT: TextKind.DOCUMENT}
 
 
 def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> RerankRequest:
-    """Decode a request; InvalidArgument for a score type that this version does not know."""
+    """Decode a request; InvalidArgument for a score type or chunk score that this version does not know."""
     options = message.options
     if options.score_type not in SCORE_TYPES:
         raise InvalidArgument("options.score_type", f"is {options.score_type}; known are {_known(pb.ScoreType)}")
+    if options.chunk_score not in CHUNK_SCORES:
+        raise InvalidArgument("options.chunk_score", f"is {options.chunk_score}; known are {_known(pb.ChunkScore)}")
     return RerankRequest(
         model=message.model,
         query=message.query,
@@ -32,6 +40,7 @@ def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> 
         min_score=options.min_score if options.HasField("min_score") else None,
         best_effort=options.best_effort,
         max_chunks_per_document=max(1, options.max_chunks_per_document),
+        chunk_score=CHUNK_SCORES[options.chunk_score],
         deadline=deadline,
     )
 
@@ -89,5 +98,5 @@ def _timings(timings: Timings) -> pb.Timings:
     return pb.Timings(tokenize_ms=timings.tokenize_ms, queue_ms=timings.queue_ms, compute_ms=timings.compute_ms)
 
 
-def _known(enum: type[pb.ScoreType] | type[pb.TextKind]) -> str:
+def _known(enum: type[pb.ScoreType] | type[pb.ChunkScore] | type[pb.TextKind]) -> str:
     return ", ".join(f"{name} ({number})" for name, number in enum.items())

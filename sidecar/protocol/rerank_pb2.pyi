@@ -7,6 +7,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ChunkScore(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHUNK_SCORE_MAX: _ClassVar[ChunkScore]
+    CHUNK_SCORE_FIRST: _ClassVar[ChunkScore]
+    CHUNK_SCORE_MEAN: _ClassVar[ChunkScore]
+
 class ScoreType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SCORE_TYPE_RAW: _ClassVar[ScoreType]
@@ -16,6 +22,9 @@ class TextKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     TEXT_KIND_QUERY: _ClassVar[TextKind]
     TEXT_KIND_DOCUMENT: _ClassVar[TextKind]
+CHUNK_SCORE_MAX: ChunkScore
+CHUNK_SCORE_FIRST: ChunkScore
+CHUNK_SCORE_MEAN: ChunkScore
 SCORE_TYPE_RAW: ScoreType
 SCORE_TYPE_SIGMOID: ScoreType
 TEXT_KIND_QUERY: TextKind
@@ -44,16 +53,18 @@ class Candidate(_message.Message):
     def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class RerankOptions(_message.Message):
-    __slots__ = ("score_type", "min_score", "best_effort", "max_chunks_per_document")
+    __slots__ = ("score_type", "min_score", "best_effort", "max_chunks_per_document", "chunk_score")
     SCORE_TYPE_FIELD_NUMBER: _ClassVar[int]
     MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
     BEST_EFFORT_FIELD_NUMBER: _ClassVar[int]
     MAX_CHUNKS_PER_DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_SCORE_FIELD_NUMBER: _ClassVar[int]
     score_type: ScoreType
     min_score: float
     best_effort: bool
     max_chunks_per_document: int
-    def __init__(self, score_type: _Optional[_Union[ScoreType, str]] = ..., min_score: _Optional[float] = ..., best_effort: _Optional[bool] = ..., max_chunks_per_document: _Optional[int] = ...) -> None: ...
+    chunk_score: ChunkScore
+    def __init__(self, score_type: _Optional[_Union[ScoreType, str]] = ..., min_score: _Optional[float] = ..., best_effort: _Optional[bool] = ..., max_chunks_per_document: _Optional[int] = ..., chunk_score: _Optional[_Union[ChunkScore, str]] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
     __slots__ = ("results", "model", "timings", "complete")
@@ -124,6 +135,24 @@ class GetModelRequest(_message.Message):
     MODEL_FIELD_NUMBER: _ClassVar[int]
     model: str
     def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class LoadModelRequest(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
+
+class UnloadModelRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class UnloadModelResponse(_message.Message):
+    __slots__ = ("models",)
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
     __slots__ = ("name", "version", "kind", "digest", "precision", "max_tokens", "dimensions", "aliases")

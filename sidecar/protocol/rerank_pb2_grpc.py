@@ -180,7 +180,7 @@ class Encoder:
 
 
 class ModelRegistryStub:
-    """What is loaded.
+    """What is loaded. Load and Unload are refused (PERMISSION_DENIED) unless the sidecar's setting model_control is on.
     """
 
     def __init__(self, channel):
@@ -199,10 +199,20 @@ class ModelRegistryStub:
                 request_serializer=sidecar_dot_protocol_dot_rerank__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=sidecar_dot_protocol_dot_rerank__pb2.Model.FromString,
                 _registered_method=True)
+        self.Load = channel.unary_unary(
+                '/hybridrank.v1.ModelRegistry/Load',
+                request_serializer=sidecar_dot_protocol_dot_rerank__pb2.LoadModelRequest.SerializeToString,
+                response_deserializer=sidecar_dot_protocol_dot_rerank__pb2.Model.FromString,
+                _registered_method=True)
+        self.Unload = channel.unary_unary(
+                '/hybridrank.v1.ModelRegistry/Unload',
+                request_serializer=sidecar_dot_protocol_dot_rerank__pb2.UnloadModelRequest.SerializeToString,
+                response_deserializer=sidecar_dot_protocol_dot_rerank__pb2.UnloadModelResponse.FromString,
+                _registered_method=True)
 
 
 class ModelRegistryServicer:
-    """What is loaded.
+    """What is loaded. Load and Unload are refused (PERMISSION_DENIED) unless the sidecar's setting model_control is on.
     """
 
     def List(self, request, context):
@@ -213,6 +223,21 @@ class ModelRegistryServicer:
 
     def Get(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Load(self, request, context):
+        """Loads a folder, tries the model beside those that serve, and then has its name and aliases lead to it. Calls that
+        run keep the version they began with. FAILED_PRECONDITION says why a folder is refused; what served still does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Unload(self, request, context):
+        """Takes a model out; calls that run with it end as usual.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -230,6 +255,16 @@ def add_ModelRegistryServicer_to_server(servicer, server):
                     request_deserializer=sidecar_dot_protocol_dot_rerank__pb2.GetModelRequest.FromString,
                     response_serializer=sidecar_dot_protocol_dot_rerank__pb2.Model.SerializeToString,
             ),
+            'Load': grpc.unary_unary_rpc_method_handler(
+                    servicer.Load,
+                    request_deserializer=sidecar_dot_protocol_dot_rerank__pb2.LoadModelRequest.FromString,
+                    response_serializer=sidecar_dot_protocol_dot_rerank__pb2.Model.SerializeToString,
+            ),
+            'Unload': grpc.unary_unary_rpc_method_handler(
+                    servicer.Unload,
+                    request_deserializer=sidecar_dot_protocol_dot_rerank__pb2.UnloadModelRequest.FromString,
+                    response_serializer=sidecar_dot_protocol_dot_rerank__pb2.UnloadModelResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'hybridrank.v1.ModelRegistry', rpc_method_handlers)
@@ -239,7 +274,7 @@ def add_ModelRegistryServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelRegistry:
-    """What is loaded.
+    """What is loaded. Load and Unload are refused (PERMISSION_DENIED) unless the sidecar's setting model_control is on.
     """
 
     @staticmethod
@@ -286,6 +321,60 @@ class ModelRegistry:
             '/hybridrank.v1.ModelRegistry/Get',
             sidecar_dot_protocol_dot_rerank__pb2.GetModelRequest.SerializeToString,
             sidecar_dot_protocol_dot_rerank__pb2.Model.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Load(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hybridrank.v1.ModelRegistry/Load',
+            sidecar_dot_protocol_dot_rerank__pb2.LoadModelRequest.SerializeToString,
+            sidecar_dot_protocol_dot_rerank__pb2.Model.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Unload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hybridrank.v1.ModelRegistry/Unload',
+            sidecar_dot_protocol_dot_rerank__pb2.UnloadModelRequest.SerializeToString,
+            sidecar_dot_protocol_dot_rerank__pb2.UnloadModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

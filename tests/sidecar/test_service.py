@@ -10,7 +10,7 @@ from sidecar.errors import BadScore, InvalidArgument, ModelNotFound
 from sidecar.registry import Models
 from sidecar.rerankers.token_overlap import TokenOverlapReranker
 from sidecar.service import RerankService, sigmoid
-from sidecar.types import EncodeRequest, Passage, RerankRequest, ScoreType, TextKind
+from sidecar.types import ChunkScore, EncodeRequest, Passage, RerankRequest, ScoreType, TextKind
 from tests.sidecar.doubles import BrokenModel, ConfidentReranker, loaded
 
 
@@ -107,6 +107,19 @@ async def test_vectors_come_in_the_order_of_the_texts(service, tiny):
 async def test_an_empty_query_text_is_refused_and_named_but_a_document_may_be_empty(service):
     with pytest.raises(InvalidArgument, match=r"texts\[1\]: is empty"):
         await service.encode(EncodeRequest("tiny-encoder", ("what", "")))
+
+
+@pytest.mark.parametrize(
+    ("chunk_score", "expected"),
+    [(ChunkScore.MAX, 2 / 4), (ChunkScore.FIRST, 1 / 4), (ChunkScore.MEAN, (1 + 2) / 2 / 4)],
+)
+async def test_the_scores_of_two_windows_make_one(service, chunk_score, expected):
+    long = "red " + "none " * 600 + "green blue"  # windows of 512 words: "red none …" and "none … green blue"
+    asked = request(long, "red", max_chunks_per_document=2, chunk_score=chunk_score)
+    by_index = {score.index: score for score in (await service.rerank(asked)).scores}
+    assert by_index[0].relevance_score == expected
+    assert by_index[1].relevance_score == 1 / 4
+    assert by_index[0].best_chunk == (None if chunk_score is ChunkScore.FIRST else 1)
 
 
 async def test_the_parts_of_the_time_are_reported(service):
