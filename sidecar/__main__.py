@@ -67,10 +67,10 @@ async def serve(settings: Settings) -> int:
     service = RerankService(
         models, worker, max_batch_tokens=settings.max_batch_tokens, score_cache_bytes=settings.score_cache_bytes
     )
-    calls = Calls(service)
     readiness = Readiness()
     keys = KeyRing(settings.api_keys) if settings.api_keys else None
     tls = tls_of(settings)
+    calls = Calls(service, readiness=readiness, tls=tls)
     server = GrpcServer(
         service,
         host=settings.host,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -45,18 +45,19 @@ class Computed:
 
 @dataclass
 class BatchTotals:
-    """What went to the models since the start; `padded_tokens` counts each text as the longest of its batch."""
+    """What went to the models since the start: how many batches of each size, in texts, and their tokens.
 
-    batches: int = 0
-    texts: int = 0
+    `padded_tokens` counts each text as the longest of its batch.
+    """
+
+    sizes: Counter[int] = field(default_factory=Counter)
     tokens: int = 0
     padded_tokens: int = 0
     stuck: int = 0
 
     def add(self, lengths: Sequence[int]) -> None:
         """Count one batch of texts, by their lengths in tokens."""
-        self.batches += 1
-        self.texts += len(lengths)
+        self.sizes[len(lengths)] += 1
         self.tokens += sum(lengths)
         self.padded_tokens += max(lengths) * len(lengths)
 

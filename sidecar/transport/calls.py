@@ -11,10 +11,12 @@ from typing import Literal, TypeVar
 
 import structlog
 
-from sidecar.errors import Draining, InternalError, SidecarError
+from sidecar.errors import Draining, InternalError, SidecarError, Unauthenticated
+from sidecar.readiness import Readiness
 from sidecar.service import RerankService
 from sidecar.transport.metrics import Metrics, Watched
-from sidecar.transport.status import Outcome, status
+from sidecar.transport.security_tls import Tls
+from sidecar.transport.status import STATUSES, Outcome, status
 from sidecar.types import EncodeRequest, EncodeResult, RerankRequest, RerankResult
 
 log = structlog.get_logger("sidecar")
@@ -22,6 +24,7 @@ log = structlog.get_logger("sidecar")
 REQUEST_ID = "x-request-id"
 ACCEPTED_REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
+Wire = Literal["grpc", "http"]
 Answer = TypeVar("Answer")
 
 
@@ -29,7 +32,7 @@ Answer = TypeVar("Answer")
 class Call:
     """A call as it is counted (wire, method) and logged (path, request_id)."""
 
-    wire: Literal["grpc", "http"]
+    wire: Wire
     method: str
     path: str
     request_id: str
@@ -38,14 +41,17 @@ class Call:
 class Calls:
     """The service as the wires call it. Shared by all of them, so that one drain waits for every last call."""
 
-    def __init__(self, service: RerankService) -> None:
+    def __init__(self, service: RerankService, *, readiness: Readiness | None = None, tls: Tls | None = None) -> None:
         self.service = service
+        readiness = readiness or Readiness()
         self.metrics = Metrics(
             Watched(
                 models=lambda: [model.info for model in service.models],
                 queued_tokens=lambda: service.queued_tokens,
                 batches=lambda: service.batch_totals,
                 cache=lambda: service.cache,
+                not_ready=lambda: readiness.reasons,
+                certificate_expires_at=lambda: tls.expires_at if tls else None,
             )
         )
         self.draining = False
@@ -113,6 +119,11 @@ class Calls:
                 raise InternalError(call.request_id) from error
             end("OK", "ok" if getattr(answer, "complete", True) else "partial")
             return answer
+
+    def refused_without_key(self, wire: Wire, method: str, path: str) -> None:
+        """Log and count a call that ended before it began. `method` must be a name of ours, or "other"."""
+        log.warning("call refused without a good key", method=path)
+        self.metrics.requests.labels(wire, method, STATUSES[Unauthenticated].outcome).inc()
 
     @contextmanager
     def _counted(self, call: Call) -> Iterator[None]:

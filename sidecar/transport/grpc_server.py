@@ -115,7 +115,7 @@ class GrpcServer:
     ) -> None:
         self._calls = calls or Calls(service)
         self._server = grpc.aio.server(
-            interceptors=[*([KeyInterceptor(keys)] if keys else []), CallInterceptor(self._calls)],
+            interceptors=[*([KeyInterceptor(keys, self._calls)] if keys else []), CallInterceptor(self._calls)],
             options=[*OPTIONS, *_connection_age(max_connection_age_s)],
         )
         rerank_pb2_grpc.add_RerankerServicer_to_server(RerankerServicer(self._calls), self._server)

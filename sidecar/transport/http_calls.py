@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from fastapi import Request, Response
 from pydantic import BaseModel
 
@@ -17,8 +16,6 @@ from sidecar.transport import http_bodies as bodies
 from sidecar.transport.calls import REQUEST_ID, Call, Calls, request_id
 from sidecar.transport.security_keys import KeyRing
 from sidecar.transport.status import retry_after, status
-
-log = structlog.get_logger("sidecar")
 
 JSON = "application/json"
 CLIENT_CLOSED_REQUEST = 499  # seen by nobody but a proxy's log
@@ -61,7 +58,7 @@ class Face:
                 return await endpoint.handle(self.calls, body, deadline, call.request_id)
 
         try:
-            self.authenticate(request)
+            self.authenticate(request, endpoint.method)
             answer = await self.calls.run(call, work)
         except CallerGone:
             return Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -72,10 +69,10 @@ class Face:
         # A thousand vectors take a second to print; other calls go on meanwhile.
         return Response(await asyncio.to_thread(answers.to_json, answer.content), 200, headers, JSON)
 
-    def authenticate(self, request: Request) -> None:
-        """Unauthenticated without a good key, where one is needed."""
+    def authenticate(self, request: Request, method: str = "other") -> None:
+        """Unauthenticated without a good key, where one is needed; counted as a call of this method."""
         if self.keys and not self.keys.accepts(request.headers.get("authorization")):
-            log.warning("call refused without a good key", method=f"{request.method} {request.url.path}")
+            self.calls.refused_without_key("http", method, f"{request.method} {request.url.path}")
             raise Unauthenticated
 
     async def _read(self, request: Request) -> bytes:

@@ -1,10 +1,10 @@
 """What the sidecar counts, in Prometheus' words. Labels hold names of methods and models, never words of a user."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sidecar.batching.worker import BatchTotals
@@ -26,6 +26,8 @@ class Watched:
     queued_tokens: Callable[[], int]
     batches: Callable[[], BatchTotals]
     cache: Callable[[], RowCache]
+    not_ready: Callable[[], Iterable[str]]
+    certificate_expires_at: Callable[[], float | None]
 
 
 class Metrics:
@@ -89,27 +91,42 @@ class _Watcher(Collector):
         self._watched = watched
 
     def collect(self) -> Iterator[Metric]:
-        queue = GaugeMetricFamily(f"{PREFIX}_queue_tokens", "Tokens that were let in and have not begun.")
-        queue.add_metric((), self._watched.queued_tokens())
-        yield queue
-        totals, cache = self._watched.batches(), self._watched.cache()
+        totals, cache, reasons = self._watched.batches(), self._watched.cache(), tuple(self._watched.not_ready())
         for name, meaning, value in (
-            ("batches", "Batches that went to a model.", totals.batches),
-            ("batch_texts", "Texts in those; by the number of batches, the size of one.", totals.texts),
-            ("batch_tokens", "Their tokens.", totals.tokens),
+            ("queue_tokens", "Tokens that were let in and have not begun.", self._watched.queued_tokens()),
+            ("cache_bytes", "What the cache holds.", cache.used_bytes),
+            ("ready", "Whether work should be sent here: 1 or 0.", int(not reasons)),
+        ):
+            yield GaugeMetricFamily(f"{PREFIX}_{name}", meaning, value=value)
+        for name, meaning, value in (
+            ("batch_tokens", "Tokens in the batches that went to a model.", totals.tokens),
             ("batch_padded_tokens", "Tokens computed for them, padding included.", totals.padded_tokens),
             ("stuck_batches", "Batches that were given up because they did not end.", totals.stuck),
             ("cache_hits", "Texts whose score or vector was in the cache.", cache.hits),
             ("cache_misses", "Texts whose score or vector was not; the two are 0 without a cache.", cache.misses),
         ):
-            counter = CounterMetricFamily(f"{PREFIX}_{name}", meaning)
-            counter.add_metric((), value)
-            yield counter
-        used = GaugeMetricFamily(f"{PREFIX}_cache_bytes", "What the cache holds.")
-        used.add_metric((), cache.used_bytes)
-        yield used
+            yield CounterMetricFamily(f"{PREFIX}_{name}", meaning, value=value)
+        yield _histogram("batch_texts", "Texts in a batch that went to a model.", totals.sizes)
+        why = GaugeMetricFamily(f"{PREFIX}_not_ready", "A reason why not; 1 while it holds.", labels=("reason",))
+        for reason in reasons:
+            why.add_metric((reason,), 1)
+        yield why
+        name, meaning = "certificate_expiry_timestamp_seconds", "When the certificate ends, since the epoch."
+        certificate = GaugeMetricFamily(f"{PREFIX}_{name}", meaning)
+        expires_at = self._watched.certificate_expires_at()
+        if expires_at is not None:
+            certificate.add_metric((), expires_at)
+        yield certificate
         labels = ("name", "version", "kind", "digest", "precision")
         models = GaugeMetricFamily(f"{PREFIX}_model_info", "A loaded model; always 1.", labels=labels)
         for info in self._watched.models():
             models.add_metric([str(getattr(info, label)) for label in labels], 1)
         yield models
+
+
+def _histogram(name: str, meaning: str, counts: Mapping[int, int]) -> HistogramMetricFamily:
+    """Of how often each value was seen."""
+    below = [(str(float(bound)), sum(n for value, n in counts.items() if value <= bound)) for bound in TEXTS]
+    buckets = [*below, ("+Inf", sum(counts.values()))]
+    total = sum(value * n for value, n in counts.items())
+    return HistogramMetricFamily(f"{PREFIX}_{name}", meaning, buckets=buckets, sum_value=total)

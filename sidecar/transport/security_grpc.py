@@ -3,28 +3,33 @@
 from typing import Any
 
 import grpc
-import structlog
 
+from sidecar.protocol import rerank_pb2 as pb
+from sidecar.transport.calls import Calls
 from sidecar.transport.security_keys import KeyRing
 
-log = structlog.get_logger("sidecar")
-
+METHODS = {
+    f"/{service.full_name}/{method.name}": method.name
+    for service in pb.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
 OPEN_TO_ALL = "/grpc.health.v1.Health/"  # probes have no keys
 
 
 class KeyInterceptor(grpc.aio.ServerInterceptor):
     """Ends every call without a good key as UNAUTHENTICATED, in the same words whatever was wrong; health is open."""
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, calls: Calls) -> None:
         self._keys = keys
+        self._calls = calls
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         """The call's own handler, or one that refuses."""
-        method = handler_call_details.method
+        path = handler_call_details.method
         metadata = dict(handler_call_details.invocation_metadata or ())
-        if method.startswith(OPEN_TO_ALL) or self._keys.accepts(metadata.get("authorization")):
+        if path.startswith(OPEN_TO_ALL) or self._keys.accepts(metadata.get("authorization")):
             return await continuation(handler_call_details)
-        log.warning("call refused without a good key", method=method)
+        self._calls.refused_without_key("grpc", METHODS.get(path, "other"), path)
         # A handler for streams is started at once; one for a single message would first receive up to 64 MiB of it.
         return grpc.stream_stream_rpc_method_handler(_refuse)
 

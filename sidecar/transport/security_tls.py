@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 
+from sidecar.transport.security_expiry import expires_at
 from sidecar.transport.security_files import Reloaded
 
 
@@ -19,6 +20,7 @@ class _Certificate:
 
     for_grpc: grpc.ServerCertificateConfiguration
     context: ssl.SSLContext
+    expires_at: float | None
 
 
 class Tls:
@@ -32,6 +34,11 @@ class Tls:
         self._key = key
         self._client_ca = client_ca
         self._certificate = Reloaded([path for path in (cert, key, client_ca) if path], self._read)
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the chain that is in use ends, in seconds since the epoch; None where its files do not tell."""
+        return self._certificate.current().expires_at
 
     def grpc_credentials(self) -> grpc.ServerCredentials:
         """For `add_secure_port`."""
@@ -64,4 +71,4 @@ class Tls:
         except ssl.SSLError as error:
             files = f"{self._cert} with {self._key}" + (f" and {self._client_ca}" if self._client_ca else "")
             raise ValueError(f"{files}: not a certificate, its key and a CA, in PEM: {error}") from error
-        return _Certificate(grpc.ssl_server_certificate_configuration([pair], roots), context)
+        return _Certificate(grpc.ssl_server_certificate_configuration([pair], roots), context, expires_at(pair[1]))

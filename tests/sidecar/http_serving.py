@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import grpc
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -16,6 +17,7 @@ from sidecar.service import RerankService
 from sidecar.transport.calls import Calls
 from sidecar.transport.grpc_server import GrpcServer
 from sidecar.transport.http_server import HttpServer
+from sidecar.transport.security_keys import KeyRing
 from tests.sidecar.serving import channel_to
 
 
@@ -29,7 +31,11 @@ class BothWires:
     http_server: HttpServer
     readiness: Readiness
     http: httpx.AsyncClient
-    reranker: rerank_pb2_grpc.RerankerStub
+    channel: grpc.aio.Channel
+
+    @property
+    def reranker(self) -> rerank_pb2_grpc.RerankerStub:
+        return rerank_pb2_grpc.RerankerStub(self.channel)
 
     async def metric(self, metric: str, /, **labels: str) -> float:
         """The sum of the samples of a metric that have these labels; 0 where there is none."""
@@ -43,7 +49,7 @@ class BothWires:
 async def serving_both(
     models: Models, *, threads: int = 2, max_queue_tokens: int = 1_000_000, score_cache_bytes: int = 0, **options
 ) -> AsyncIterator[BothWires]:
-    """Serve `models` until the block ends; `options` are those of HttpServer."""
+    """Serve `models` until the block ends; `options` are those of `serving_service`."""
     worker = Worker(threads=threads, max_queue_tokens=max_queue_tokens)
     async with serving_service(
         RerankService(models, worker, max_batch_tokens=512, score_cache_bytes=score_cache_bytes), **options
@@ -54,22 +60,20 @@ async def serving_both(
 
 @asynccontextmanager
 async def serving_service(
-    service: RerankService, *, max_body_bytes: int = 64 * 1024 * 1024, **options
+    service: RerankService, *, max_body_bytes: int = 64 * 1024 * 1024, keys: KeyRing | None = None
 ) -> AsyncIterator[BothWires]:
     """Put both wires around a service until the block ends."""
     logs.configure("json")
-    calls = Calls(service)
     readiness = Readiness()
-    listen = {"host": "127.0.0.1", "port": 0, "readiness": readiness}
+    calls = Calls(service, readiness=readiness)
+    listen = {"host": "127.0.0.1", "port": 0, "readiness": readiness, "keys": keys}
     grpc_server = GrpcServer(service, calls=calls, **listen)
-    http_server = HttpServer(calls, max_body_bytes=max_body_bytes, **listen, **options)
+    http_server = HttpServer(calls, max_body_bytes=max_body_bytes, **listen)
     address = await grpc_server.start()
     url = await http_server.start()
     async with channel_to(address) as channel, httpx.AsyncClient(base_url=url, timeout=60) as http:
         try:
-            yield BothWires(
-                url, calls, grpc_server, http_server, readiness, http, rerank_pb2_grpc.RerankerStub(channel)
-            )
+            yield BothWires(url, calls, grpc_server, http_server, readiness, http, channel)
         finally:
             await grpc_server.stop(0)
             await http_server.stop()

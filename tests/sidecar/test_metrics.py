@@ -1,15 +1,25 @@
 """What is counted: the same for both wires, documented, and without a word of a user."""
 
 import re
+import time
 from pathlib import Path
 
+import grpc
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from sidecar.batching.worker import Worker
+from sidecar.service import RerankService
+from sidecar.transport.calls import Calls
+from sidecar.transport.security_keys import KeyRing
+from sidecar.transport.security_tls import Tls
+from tests.sidecar.certificates import DAY, Authority
 from tests.sidecar.http_serving import serving_both
 from tests.sidecar.serving import rerank_request
 
 DOCS = Path(__file__).parents[2] / "docs" / "sidecar.md"
 LONG = "word " * 20_000
+KEY = "a-key-0123456789"
 
 
 async def test_both_wires_count_the_same(tiny):
@@ -26,11 +36,11 @@ async def test_both_wires_count_the_same(tiny):
             assert await wires.metric("truncated_texts_total", model="tiny-cross-encoder") == 1
             for stage in ("tokenize", "queue", "compute"):
                 assert await wires.metric("stage_seconds_count", method="Rerank", stage=stage) == 1
-            assert await wires.metric("batch_texts_total") == 2
-            assert await wires.metric("batches_total") >= 1
+            assert await wires.metric("batch_texts_sum") == 2
             tokens, padded = await wires.metric("batch_tokens_total"), await wires.metric("batch_padded_tokens_total")
             assert 4 < tokens <= padded
             assert await wires.metric("queue_tokens") == 0
+            assert await wires.metric("ready") == 1
             assert await wires.metric("running_requests") == 0
 
 
@@ -41,6 +51,67 @@ async def test_the_cache_counts_its_hits_and_misses(tiny):
             await wires.http.post("/v1/rerank", json=body)
         assert (await wires.metric("cache_hits_total"), await wires.metric("cache_misses_total")) == (2, 3)
         assert 0 < await wires.metric("cache_bytes") <= 100_000
+
+
+async def test_the_histogram_of_batches_has_the_size_of_each(tiny):
+    async with serving_both(tiny, threads=1) as wires:
+        for size in (1, 3, 3, 9):
+            texts = [f"{letter} of {size}" for letter in "abcdefghi"[:size]]
+            await wires.http.post("/v1/embeddings", json={"model": "tiny-encoder", "input": texts})
+        below = {
+            le: await wires.metric("batch_texts_bucket", le=le) for le in ("1.0", "2.0", "4.0", "8.0", "16.0", "+Inf")
+        }
+        assert below == {"1.0": 1, "2.0": 1, "4.0": 3, "8.0": 3, "16.0": 4, "+Inf": 4}
+        assert (await wires.metric("batch_texts_count"), await wires.metric("batch_texts_sum")) == (4, 16)
+
+
+async def test_not_ready_names_its_reasons_while_they_hold(tiny):
+    async with serving_both(tiny) as wires:
+        await wires.readiness.block("draining")
+        assert (await wires.metric("ready"), await wires.metric("not_ready", reason="draining")) == (0, 1)
+        await wires.readiness.clear("draining")
+        assert (await wires.metric("ready"), await wires.metric("not_ready")) == (1, 0)
+
+
+async def test_calls_without_a_good_key_count_and_paths_of_the_caller_do_not(tiny, tmp_path):
+    (tmp_path / "keys").write_text(KEY)
+    async with serving_both(tiny, keys=KeyRing(tmp_path / "keys")) as wires:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await wires.reranker.Rerank(rerank_request("tiny-cross-encoder", "a", "b"))
+        with pytest.raises(grpc.aio.AioRpcError):
+            await wires.channel.unary_unary("/secret.Service/Secret")(b"")
+        for path in ("/v1/rerank", "/v1/embeddings", "/secret"):
+            await wires.http.post(path, json={})
+        wires.http.headers["authorization"] = f"Bearer {KEY}"
+        page = (await wires.http.get("/metrics")).text
+        assert "secret" not in page.lower()
+        counted = {
+            (sample.labels["wire"], sample.labels["method"], sample.labels["outcome"]): sample.value
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+            if sample.name == "hybridrank_sidecar_requests_total"
+        }
+    refused = [("grpc", "Rerank"), ("grpc", "other"), ("http", "Rerank"), ("http", "Encode")]
+    assert counted == {(wire, method, "invalid"): 1 for wire, method in refused}
+
+
+def expiry(calls: Calls) -> float | None:
+    return calls.metrics.registry.get_sample_value("hybridrank_sidecar_certificate_expiry_timestamp_seconds")
+
+
+async def test_the_end_of_the_certificate_is_told_and_follows_its_files(tiny, tmp_path):
+    authority = Authority("ours")
+    files = authority.sign("server").write(tmp_path)
+    worker = Worker(threads=1, max_queue_tokens=1)
+    service = RerankService(tiny, worker, max_batch_tokens=1)
+    assert expiry(Calls(service)) is None
+    calls = Calls(service, tls=Tls(*files))
+    assert expiry(calls) == pytest.approx(time.time() + DAY.total_seconds(), abs=100)
+    authority.sign("server", valid_for=-DAY).write(tmp_path)
+    assert expiry(calls) == pytest.approx(time.time() - DAY.total_seconds(), abs=100)
+    (tmp_path / "cert.pem").write_bytes(authority.certificate)  # of another key: what was read before stays in use
+    assert expiry(calls) == pytest.approx(time.time() - DAY.total_seconds(), abs=100)
+    worker.close()
 
 
 async def test_each_loaded_model_is_listed_once(tiny):
