@@ -63,8 +63,7 @@ class Computer:
         computed, timings = await self._compute(work, missing)
         for key, row in computed.items():
             if not np.isfinite(row.values).all():
-                where = f"{work.field}[{keys.index(key)}]"
-                raise BadScore(f"model {work.model.name} returned a number that is not finite for {where}")
+                raise BadScore(work.model.name, f"{work.field}[{keys.index(key)}]")
         for key, row in computed.items():
             self._cache.put(key, row)
         return rows | computed, timings

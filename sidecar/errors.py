@@ -45,6 +45,7 @@ class InvalidArgument(SidecarError):
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
         self.field = field
+        self.problem = problem
 
 
 class ModelNotFound(SidecarError):
@@ -106,7 +107,12 @@ class Draining(SidecarError):
 
 
 class BadScore(SidecarError):
-    """A model returned a number that is not finite; a ranking must not be built on it."""
+    """A model returned a number that is not finite for a text, `field`; a ranking must not be built on it."""
+
+    def __init__(self, model: str, field: str) -> None:
+        super().__init__(f"model {model} returned a number that is not finite for {field}")
+        self.model = model
+        self.field = field
 
 
 class InternalError(SidecarError):

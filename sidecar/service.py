@@ -1,7 +1,6 @@
 """What the sidecar does, whatever the wire: check the request, compute what is missing, sort, trim."""
 
 from collections.abc import Sequence
-from functools import partial
 from operator import itemgetter
 
 import numpy as np
@@ -13,6 +12,7 @@ from sidecar.computing import Computer, Work
 from sidecar.errors import InvalidArgument
 from sidecar.keys import text_keys
 from sidecar.registry import Models
+from sidecar.rerankers.base import Pair
 from sidecar.runtime.tokenizer import TokenSequence
 from sidecar.types import (
     ChunkScore,
@@ -56,12 +56,22 @@ class RerankService:
         texts = [passage.text for passage in request.passages]
         chunks = 1 if request.chunk_score is ChunkScore.FIRST else request.max_chunks_per_document
         together = np.mean if chunks > 1 and request.chunk_score is ChunkScore.MEAN else np.max
-        keys = text_keys(reranker.info, "score", str(chunks), together.__name__, request.query, texts=texts)
+        kind = "score" if request.truncate else "score of the whole"
+        keys = text_keys(reranker.info, kind, str(chunks), together.__name__, request.query, texts=texts)
+
+        def windows(wanted: Sequence[str]) -> list[list[Pair]]:
+            found = reranker.windows(request.query, wanted, chunks)
+            if not request.truncate:
+                _require_whole("query", cut=any(pair.query_truncated for pairs in found for pair in pairs))
+                for text, pairs in zip(wanted, found, strict=True):
+                    _require_whole(f"candidates[{texts.index(text)}]", cut=pairs[0].truncated)
+            return found
+
         work = Work(
             "candidates",
             reranker.info,
             reranker.batches,
-            windows=partial(reranker.windows, request.query, max_windows=chunks),
+            windows=windows,
             compute=reranker.score,
             together=together,
             query=request.query,
@@ -94,10 +104,15 @@ class RerankService:
         if request.kind is TextKind.QUERY:
             for index, text in enumerate(request.texts):
                 _require_text(f"texts[{index}]", text)
-        keys = text_keys(encoder.info, "embed", request.kind.value, texts=request.texts)
+        kind = "embed" if request.truncate else "embed the whole"
+        keys = text_keys(encoder.info, kind, request.kind.value, texts=request.texts)
 
-        def windows(texts: Sequence[str]) -> list[list[TokenSequence]]:
-            return [[sequence] for sequence in encoder.tokenize_texts(texts, request.kind)]
+        def windows(wanted: Sequence[str]) -> list[list[TokenSequence]]:
+            found = encoder.tokenize_texts(wanted, request.kind)
+            if not request.truncate:
+                for text, sequence in zip(wanted, found, strict=True):
+                    _require_whole(f"texts[{request.texts.index(text)}]", cut=sequence.truncated)
+            return [[sequence] for sequence in found]
 
         work = Work(
             "texts",
@@ -116,6 +131,11 @@ class RerankService:
 def sigmoid(raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """1 / (1 + exp(-raw)), written so that no exponential overflows."""
     return np.asarray(0.5 * (1 + np.tanh(raw / 2)))
+
+
+def _require_whole(field: str, *, cut: bool) -> None:
+    if cut:
+        raise InvalidArgument(field, "is longer than the model reads; shorten it, or allow it to be cut")
 
 
 def _require_text(field: str, text: str) -> None:

@@ -55,7 +55,8 @@ class RerankRequest:
 
     `deadline` is a point in time of `time.monotonic()`, None for none. With `best_effort` the passages are scored in
     their order, and what is scored when the deadline nears is the answer. A passage longer than the model reads is cut,
-    or scored as up to `max_chunks_per_document` windows that overlap, whose scores `chunk_score` makes one.
+    or scored as up to `max_chunks_per_document` windows that overlap, whose scores `chunk_score` makes one. Without
+    `truncate` the request is refused where either would leave out the end of a passage or of the query.
     """
 
     model: str
@@ -67,6 +68,7 @@ class RerankRequest:
     best_effort: bool = False
     max_chunks_per_document: int = 1
     chunk_score: ChunkScore = ChunkScore.MAX
+    truncate: bool = True
     deadline: float | None = None
 
 
@@ -124,12 +126,13 @@ class RerankResult:
 
 @dataclass(frozen=True)
 class EncodeRequest:
-    """Texts to turn into vectors; `deadline` as for `RerankRequest`."""
+    """Texts to turn into vectors; `truncate` and `deadline` as for `RerankRequest`."""
 
     model: str
     texts: tuple[str, ...]
     kind: TextKind = TextKind.QUERY
     deadline: float | None = None
+    truncate: bool = True
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,11 @@ class Pair:
         """The model sees only the beginning of the passage."""
         return self.sequence.truncated
 
+    @property
+    def query_truncated(self) -> bool:
+        """The model sees only the beginning of the query."""
+        return self.sequence.query_truncated or (self.query is not None and self.query.truncated)
+
 
 class Reranker(Protocol):
     """Scores how well passages answer a query.

@@ -16,12 +16,16 @@ WINDOWS_SHARE = 8  # an eighth, 63 of 510 tokens: two or three sentences, so tha
 
 @dataclass(frozen=True)
 class TokenSequence:
-    """One input of a model: its token ids, the segment each belongs to, and which are special ([CLS], [SEP])."""
+    """One input of a model: its token ids, the segment each belongs to, and which are special ([CLS], [SEP]).
+
+    `truncated` where the end of the text is not among them, or of a pair that of its passage.
+    """
 
     token_ids: tuple[int, ...]
     segment_ids: tuple[int, ...]
     special: tuple[bool, ...]
     truncated: bool
+    query_truncated: bool = False
 
     def __len__(self) -> int:
         return len(self.token_ids)
@@ -54,8 +58,7 @@ class TextTokenizer:
     def pairs(self, query: str, passages: Sequence[str]) -> list[TokenSequence]:
         """`[CLS] query [SEP] passage [SEP]` for each passage; segment ids are the tokenizer's own.
 
-        The query is tokenised once and keeps at most half of the context; what is left belongs to the passage, which
-        alone decides `truncated`.
+        The query is tokenised once and keeps at most half of the context; what is left belongs to the passage.
         """
         return [only for (only,) in self.pair_windows(query, passages, 1)]
 
@@ -63,12 +66,13 @@ class TextTokenizer:
         """As `pairs`, for each window of each passage, at most `max_windows` of them; at least one."""
         room = self._max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=True)
         (head,) = self._beginnings([query], self._max_tokens // 2, 1)
-        (head,), _ = _windows(head, self._max_tokens // 2, 1)
+        (head,), query_truncated = _windows(head, self._max_tokens // 2, 1)
         room -= len(head)
         found = []
         for passage in self._beginnings(passages, room, max_windows):
             windows, truncated = _windows(passage, room, max_windows)
-            found.append([_sequence(self._tokenizer.post_process(head, each), truncated=truncated) for each in windows])
+            pairs = [self._tokenizer.post_process(head, each) for each in windows]
+            found.append([_sequence(each, truncated=truncated, query_truncated=query_truncated) for each in pairs])
         return found
 
     def _beginnings(self, texts: Sequence[str], room: int, max_windows: int) -> list[Encoding]:
@@ -101,6 +105,6 @@ def _windows(text: Encoding, room: int, max_windows: int) -> tuple[list[Encoding
     return [text, *rest[: max_windows - 1]], len(rest) >= max_windows
 
 
-def _sequence(encoding: Encoding, *, truncated: bool) -> TokenSequence:
+def _sequence(encoding: Encoding, *, truncated: bool, query_truncated: bool = False) -> TokenSequence:
     special = tuple(flag == 1 for flag in encoding.special_tokens_mask)
-    return TokenSequence(tuple(encoding.ids), tuple(encoding.type_ids), special, truncated)
+    return TokenSequence(tuple(encoding.ids), tuple(encoding.type_ids), special, truncated, query_truncated)

@@ -46,6 +46,14 @@ class Usage(BaseModel):
     prompt_tokens: int
 
 
+class Detail(BaseModel):
+    """What else there is to say of a result. Apart from it, since Elasticsearch refuses results with more fields."""
+
+    index: int = Field(description="0-based place in the request.")
+    truncated: bool = Field(description="Whether the model saw only the beginning of the text.")
+    best_chunk: int | None = Field(None, description="The window that scored best, 0-based; with max_chunks_per_doc.")
+
+
 class RerankAnswer(BaseModel):
     """Cohere's and Jina's answer in one; best first."""
 
@@ -54,6 +62,7 @@ class RerankAnswer(BaseModel):
     results: list[Result]
     usage: Usage
     meta: dict[str, Any]
+    details: list[Detail] = Field(description="One a result, in the same order.")
     complete: bool = Field(description="Whether every document was scored; false only with best_effort.")
 
 
@@ -72,6 +81,7 @@ class VoyageAnswer(BaseModel):
     data: list[VoyageResult]
     model: str
     usage: Usage
+    details: list[Detail]
     complete: bool
 
 
@@ -98,6 +108,7 @@ class EmbeddingsAnswer(BaseModel):
     data: list[Vector]
     model: str
     usage: Usage
+    details: list[Detail]
 
 
 def rerank_answer(
@@ -112,7 +123,8 @@ def rerank_answer(
         found = [_scored(s) | ({"document": {"text": texts[s.index]}} if texts else {}) for s in result.scores]
         meta = {"api_version": {"version": api_version}, "billed_units": {"search_units": 1}}
         content = {"id": request_id, "results": found, "meta": meta}
-    rest = {"model": result.model.name, "usage": _usage(result.tokens), "complete": result.complete}
+    details = [_detail(score.index, score.truncated, score.best_chunk) for score in result.scores]
+    rest = {"model": result.model.name, "usage": _usage(result.tokens), "details": details, "complete": result.complete}
     return Answer(content | rest, result.complete)
 
 
@@ -136,7 +148,9 @@ def embeddings_answer(body: EmbeddingsBody, result: EncodeResult) -> Answer:
         {"object": "embedding", "index": index, "embedding": encode(embedding.vector)}
         for index, embedding in enumerate(result.embeddings)
     ]
-    return Answer({"object": "list", "data": data, "model": result.model.name, "usage": _usage(result.tokens)})
+    details = [_detail(index, embedding.truncated) for index, embedding in enumerate(result.embeddings)]
+    rest = {"model": result.model.name, "usage": _usage(result.tokens), "details": details}
+    return Answer({"object": "list", "data": data} | rest)
 
 
 def to_json(content: Any) -> bytes:
@@ -155,6 +169,10 @@ def decimal(score: float) -> float:
 
 def _scored(score: RelevanceScore) -> dict[str, Any]:
     return {"index": score.index, "relevance_score": decimal(score.relevance_score)}
+
+
+def _detail(index: int, truncated: bool, best_chunk: int | None = None) -> dict[str, Any]:  # noqa: FBT001
+    return {"index": index, "truncated": truncated} | ({} if best_chunk is None else {"best_chunk": best_chunk})
 
 
 def _usage(tokens: int) -> dict[str, int]:

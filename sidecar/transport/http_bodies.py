@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from sidecar.errors import InvalidArgument
 from sidecar.registry import Models
-from sidecar.types import EncodeRequest, Passage, RerankRequest, ScoreType, TextKind
+from sidecar.types import ChunkScore, EncodeRequest, Passage, RerankRequest, ScoreType, TextKind
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -19,19 +19,25 @@ ModelName = Annotated[
 ]
 Top = Annotated[int | None, Field(ge=0, description="How many results to return, best first; by default all.")]
 BestEffort = Annotated[bool, Field(description="Return what is scored when the time of x-timeout-ms is nearly over.")]
+Truncate = Annotated[
+    bool | None, Field(description="false refuses a text longer than the model reads, which is cut otherwise.")
+]
 
 UNION_MEMBER = re.compile(r"str|dict\[.*|list\[.*")  # what pydantic puts into the place of an error in a union
 
 
 class RerankBody(BaseModel):
-    """Cohere's, Jina's and Voyage's request; fields that are not listed here are accepted and have no effect."""
+    """Cohere's, Jina's and Voyage's request."""
 
     model: ModelName = ""
     query: str
     documents: list[str | dict[str, Any]] = Field(description="Texts, or objects with a text or with rank_fields.")
     top_n: Top = None
     top_k: Annotated[Top, Field(description="Voyage's name of top_n; the answer then has Voyage's shape.")] = None
-    truncation: bool | None = Field(None, description="Voyage's; documents are always cut to what the model reads.")
+    truncation: Truncate = None
+    max_chunks_per_doc: int | None = Field(None, ge=1, description="Windows a long document is scored as; 1 cuts it.")
+    chunk_score: Literal["max", "first", "mean"] = Field("max", description="What the scores of windows make together.")
+    max_tokens_per_doc: int | None = Field(None, ge=1, description="No less than the model reads, which is the limit.")
     return_documents: bool | None = Field(None, description="Return each document's text beside its score.")
     rank_fields: list[str] | None = Field(None, description="Fields of the objects that are scored, one a line.")
     raw_scores: bool = Field(default=False, description="Logits or cosines, rather than numbers between 0 and 1.")
@@ -50,6 +56,8 @@ class TeiBody(BaseModel):
     texts: list[str]
     raw_scores: bool = Field(default=False, description="Logits or cosines, rather than numbers between 0 and 1.")
     return_text: bool = Field(default=False, description="Return each text beside its score.")
+    truncate: Truncate = None
+    truncation_direction: Literal["right", "Right"] = Field("right", description="Only the end of a text is cut.")
     best_effort: BestEffort = False
 
 
@@ -61,6 +69,8 @@ class EmbeddingsBody(BaseModel):
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(None, description="Only the model's own number is served.")
     input_type: Literal["query", "document"] = Field("document", description="What the texts are to a search.")
+    truncate: Truncate = None
+    truncation: Truncate = None
 
 
 def parse(body: type[Body], raw: bytes) -> Body:
@@ -76,15 +86,41 @@ def parse(body: type[Body], raw: bytes) -> Body:
 
 
 def rerank_request(body: RerankBody, models: Models, deadline: float | None) -> RerankRequest:
-    """Decode; InvalidArgument for a document without text."""
+    """Decode; InvalidArgument for a document without text, and for a limit on its tokens that would not be kept."""
     texts = [_text(document, index, body.rank_fields) for index, document in enumerate(body.documents)]
     top = body.top_k if body.top_k is not None else body.top_n
-    return _rerank(models, body.model, body.query, texts, top or 0, body.raw_scores, body.best_effort, deadline)
+    model = body.model or _first_reranker(models)
+    chunks = body.max_chunks_per_doc or 1
+    if body.max_tokens_per_doc is not None:
+        most = chunks * models.get(model).info.max_tokens
+        if body.max_tokens_per_doc < most:
+            problem = f"up to {most} are read and fewer cannot be asked for; leave it out, or shorten the documents"
+            raise InvalidArgument("max_tokens_per_doc", problem)
+    return RerankRequest(
+        model=model,
+        query=body.query,
+        passages=_passages(texts),
+        top_k=top or 0,
+        score_type=_score_type(body),
+        best_effort=body.best_effort,
+        max_chunks_per_document=chunks,
+        chunk_score=ChunkScore(body.chunk_score),
+        truncate=body.truncation is not False,
+        deadline=deadline,
+    )
 
 
 def tei_request(body: TeiBody, models: Models, deadline: float | None) -> RerankRequest:
     """Decode."""
-    return _rerank(models, "", body.query, body.texts, 0, body.raw_scores, body.best_effort, deadline)
+    return RerankRequest(
+        model=_first_reranker(models),
+        query=body.query,
+        passages=_passages(body.texts),
+        score_type=_score_type(body),
+        best_effort=body.best_effort,
+        truncate=body.truncate is not False,
+        deadline=deadline,
+    )
 
 
 def encode_request(body: EmbeddingsBody, models: Models, deadline: float | None) -> EncodeRequest:
@@ -94,7 +130,8 @@ def encode_request(body: EmbeddingsBody, models: Models, deadline: float | None)
     dimensions = models.encoder(model).info.dimensions
     if body.dimensions not in {None, dimensions}:
         raise InvalidArgument("dimensions", f"{model} has {dimensions}; leave the field out")
-    return EncodeRequest(model, texts, TextKind(body.input_type), deadline)
+    truncate = body.truncate is not False and body.truncation is not False
+    return EncodeRequest(model, texts, TextKind(body.input_type), deadline, truncate)
 
 
 def deadline_of(timeout_ms: str | None) -> float | None:
@@ -106,25 +143,12 @@ def deadline_of(timeout_ms: str | None) -> float | None:
     return time.monotonic() + int(timeout_ms) / 1000
 
 
-def _rerank(
-    models: Models,
-    model: str,
-    query: str,
-    texts: Sequence[str],
-    top_k: int,
-    raw_scores: bool,  # noqa: FBT001
-    best_effort: bool,  # noqa: FBT001
-    deadline: float | None,
-) -> RerankRequest:
-    return RerankRequest(
-        model=model or _first_reranker(models),
-        query=query,
-        passages=tuple(Passage(str(index), text) for index, text in enumerate(texts)),
-        top_k=top_k,
-        score_type=ScoreType.RAW if raw_scores else ScoreType.SIGMOID,
-        best_effort=best_effort,
-        deadline=deadline,
-    )
+def _passages(texts: Sequence[str]) -> tuple[Passage, ...]:
+    return tuple(Passage(str(index), text) for index, text in enumerate(texts))
+
+
+def _score_type(body: RerankBody | TeiBody) -> ScoreType:
+    return ScoreType.RAW if body.raw_scores else ScoreType.SIGMOID
 
 
 def _first_reranker(models: Models) -> str:

@@ -8,6 +8,11 @@ from sidecar.transport import http_errors as errors
 from sidecar.transport.calls import Calls
 from sidecar.transport.http_calls import Endpoint
 
+# What each API calls the texts of the service, in errors.
+RERANK_FIELDS = {"candidates": "documents"}
+TEI_FIELDS = {"candidates": "texts"}
+EMBEDDINGS_FIELDS = {"texts": "input"}
+
 
 async def cohere_v1(calls: Calls, body: bodies.RerankBody, deadline: float | None, request_id: str) -> answers.Answer:
     """Cohere's version 1, Jina's and Voyage's."""
@@ -23,21 +28,25 @@ async def _rerank(
     calls: Calls, body: bodies.RerankBody, deadline: float | None, request_id: str, api_version: str
 ) -> answers.Answer:
     request = bodies.rerank_request(body, calls.service.models, deadline)
-    result = await calls.rerank(request)
+    with errors.fields_named(RERANK_FIELDS):
+        result = await calls.rerank(request)
     return answers.rerank_answer(body, request, result, request_id=request_id, api_version=api_version)
 
 
 async def tei(calls: Calls, body: bodies.TeiBody, deadline: float | None, _request_id: str) -> answers.Answer:
     """text-embeddings-inference's."""
     request = bodies.tei_request(body, calls.service.models, deadline)
-    return answers.tei_answer(body, request, await calls.rerank(request))
+    with errors.fields_named(TEI_FIELDS):
+        return answers.tei_answer(body, request, await calls.rerank(request))
 
 
 async def embeddings(
     calls: Calls, body: bodies.EmbeddingsBody, deadline: float | None, _request_id: str
 ) -> answers.Answer:
     """OpenAI's."""
-    result = await calls.encode(bodies.encode_request(body, calls.service.models, deadline))
+    request = bodies.encode_request(body, calls.service.models, deadline)
+    with errors.fields_named(EMBEDDINGS_FIELDS):
+        result = await calls.encode(request)
     return await asyncio.to_thread(answers.embeddings_answer, body, result)
 
 

@@ -1,9 +1,27 @@
 """What HTTP callers get instead of an answer: each API's own shape, around the same words and statuses."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sidecar.errors import InvalidArgument, ModelNotFound, SidecarError
+from sidecar.errors import BadScore, InvalidArgument, ModelNotFound, SidecarError
 from sidecar.transport.status import status
+
+
+@contextmanager
+def fields_named(names: dict[str, str]) -> Iterator[None]:
+    """Name the service's fields as an API does: `documents[1]` for `candidates[1]`."""
+
+    def named(field: str) -> str:
+        name, bracket, index = field.partition("[")
+        return names.get(name, name) + bracket + index
+
+    try:
+        yield
+    except InvalidArgument as error:
+        raise InvalidArgument(named(error.field), error.problem) from None
+    except BadScore as error:
+        raise BadScore(error.model, named(error.field)) from None
 
 
 def rerank_error(error: SidecarError) -> dict[str, Any]:

@@ -52,6 +52,13 @@ async def test_cohere_version_2(wires, transport):
     assert len(answer.results) == 3
 
 
+async def test_cohere_scores_a_long_document_by_its_windows(wires, transport):
+    client = cohere.Client("unused", base_url=wires.url, httpx_client=transport)
+    ask = {"model": "cross-encoder", "query": QUERY, "documents": [DOCUMENTS[0] * 200 + DOCUMENTS[1] * 20]}
+    (cut,), (whole,) = [(await call(client.rerank, **ask, **more)).results for more in ({}, {"max_chunks_per_doc": 10})]
+    assert whole.relevance_score > cut.relevance_score
+
+
 async def test_cohere_errors_are_those_the_library_knows(wires, transport):
     client = cohere.ClientV2("unused", base_url=wires.url, httpx_client=transport)
     with pytest.raises(cohere.NotFoundError) as missing:
