@@ -1,11 +1,16 @@
-"""`hybridrank model`: makes model folders for the sidecar."""
+"""`hybridrank model`: makes model folders for the sidecar, and changes what one that runs has loaded."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hybridrank import model_control
+
 app = typer.Typer(help="Model folders for the sidecar.", no_args_is_help=True)
+app.command("list")(model_control.list_models)
+app.command()(model_control.load)
+app.command()(model_control.unload)
 
 
 @app.callback()

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 
 import structlog
 
-from sidecar import logs, registry
+from sidecar import loading, logs
 from sidecar.batching.worker import Worker
 from sidecar.errors import SidecarError
+from sidecar.model_control import ModelControl
+from sidecar.model_watch import ModelWatch
 from sidecar.readiness import Readiness
 from sidecar.service import RerankService
 from sidecar.settings import Settings, load_settings
@@ -62,7 +64,8 @@ async def serve(settings: Settings) -> int:
         loop.add_signal_handler(number, stop.set)
     if settings.exit_with_parent:
         threading.Thread(target=_wait_for_end_of_stdin, args=(loop, stop), daemon=True).start()
-    models = await asyncio.to_thread(registry.load, settings.models)
+    models = await asyncio.to_thread(loading.load, settings.models, keep_versions=settings.keep_versions)
+    control = ModelControl(models, settings.models)
     worker = Worker(threads=settings.worker_threads, max_queue_tokens=settings.max_queue_tokens)
     service = RerankService(
         models, worker, max_batch_tokens=settings.max_batch_tokens, score_cache_bytes=settings.score_cache_bytes
@@ -81,6 +84,8 @@ async def serve(settings: Settings) -> int:
         tls=tls,
         health_port=settings.health_port,
         max_connection_age_s=settings.max_connection_age_s,
+        control=control,
+        allow_control=settings.model_control,
     )
     http = HttpServer(
         calls,
@@ -100,9 +105,15 @@ async def serve(settings: Settings) -> int:
     if url:
         print(f"hybridrank sidecar speaks HTTP on {url}", flush=True)
     watchdog = Watchdog(worker, readiness, max_batch_s=settings.max_batch_s, threads=settings.worker_threads, stop=stop)
-    watching = asyncio.create_task(watchdog.run())
+    watching = [asyncio.create_task(watchdog.run())]
+    if settings.watch_models_s:
+        watch = ModelWatch(
+            control, settings.models, every_s=settings.watch_models_s, keep_versions=settings.keep_versions
+        )
+        watching.append(asyncio.create_task(watch.run()))
     await stop.wait()
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     log.info("draining", wait_s=settings.drain_wait_s, seconds=settings.drain_s)
     await readiness.block("draining")
     await asyncio.sleep(settings.drain_wait_s)

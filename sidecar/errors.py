@@ -8,10 +8,11 @@ SidecarError
 ├── Overloaded           the queue is full (.retry_after_s)
 ├── DeadlineUnreachable  the deadline would pass first; refused at once
 ├── DeadlinePassed       the deadline passed first
+├── NotAllowed           the settings forbid it
 ├── Draining             the server is on its way out
 ├── BadScore             a model returned a number that is not finite
 ├── InternalError        a bug; the log has it
-└── BadModelFolder       a model cannot be loaded (.folder); raised at start, never by a request
+└── BadModelFolder       a model cannot be loaded (.folder)
 
 `transport/status.py` says what each becomes on the wire. No message repeats the text of a query or a passage.
 """
@@ -28,6 +29,7 @@ __all__ = [
     "InternalError",
     "InvalidArgument",
     "ModelNotFound",
+    "NotAllowed",
     "Overloaded",
     "SidecarError",
     "TooLarge",
@@ -97,6 +99,13 @@ class DeadlinePassed(SidecarError):
 
     def __init__(self, ready: int, asked: int) -> None:
         super().__init__(f"the deadline passed when {ready} of {asked} were ready; ask for best_effort to get those")
+
+
+class NotAllowed(SidecarError):
+    """The sidecar's settings forbid this call, whoever makes it."""
+
+    def __init__(self, setting: str) -> None:
+        super().__init__(f"not allowed here; start the sidecar with {setting} on")
 
 
 class Draining(SidecarError):

@@ -1,23 +1,14 @@
-"""The models of this process: loads folders, checks that they work, and finds a model by name or alias."""
+"""The models of this process, found by name, name:version or alias."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-
-from sidecar.errors import BadModelFolder, InvalidArgument, ModelNotFound
+from sidecar.errors import InvalidArgument, ModelNotFound
 from sidecar.rerankers.base import Encoder, Reranker
-from sidecar.rerankers.colbert import ColbertReranker
-from sidecar.rerankers.cross_encoder import CrossEncoderReranker
-from sidecar.rerankers.dense import DenseEncoder
-from sidecar.runtime import model_folder
-from sidecar.types import ModelInfo, TextKind
-
-SELF_CHECK = ("what does a sidecar do", ("A sidecar scores passages beside the search engine.", ""))
+from sidecar.types import ModelInfo
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedModel:
     """A model in memory: every model reranks, an encoder also encodes."""
 
@@ -27,20 +18,22 @@ class LoadedModel:
 
 
 class Models:
-    """Loaded models by name, name:version and alias. Two models must not answer to one word."""
+    """Loaded models; a name and the aliases lead to the version that was put there last.
 
-    def __init__(self, models: Iterable[LoadedModel]) -> None:
-        self._models = tuple(models)
+    Two names must not answer to one word. `put` and `remove` take effect in one step: a call finds the models of before
+    or those of after, and one that runs keeps the model that it found. To be used from one thread.
+    """
+
+    def __init__(self, models: Iterable[LoadedModel] = (), *, keep_versions: int = 1) -> None:
+        self._keep_versions = keep_versions
+        self._versions: dict[str, tuple[LoadedModel, ...]] = {}  # by name, the one that serves first
         self._by_word: dict[str, LoadedModel] = {}
-        for model in self._models:
-            info = model.info
-            for word in (info.name, f"{info.name}:{info.version}", *info.aliases):
-                if word in self._by_word:
-                    raise ValueError(f"two models answer to {word!r}: {self._by_word[word].info.name} and {info.name}")
-                self._by_word[word] = model
+        for model in models:
+            self.put(model)
 
     def __iter__(self) -> Iterator[LoadedModel]:
-        return iter(self._models)
+        """All of them, by the order of their names' arrival, the version that serves before older ones."""
+        return (model for versions in self._versions.values() for model in versions)
 
     def get(self, word: str) -> LoadedModel:
         """The model that answers to `word`; ModelNotFound lists what does."""
@@ -54,37 +47,46 @@ class Models:
         """The encoder that answers to `word`; InvalidArgument when that model only scores pairs."""
         model = self.get(word)
         if model.encoder is None:
-            encoders = [other.info.name for other in self._models if other.encoder]
+            encoders = [other.info.name for other in self if other.encoder]
             raise InvalidArgument("model", f"{word} is a {model.info.kind}; encoders are {', '.join(encoders)}")
         return model.encoder
 
+    def put(self, model: LoadedModel) -> None:
+        """Have its name and aliases lead to `model`, and let go of the name's versions beyond `keep_versions`.
 
-def load(paths: Sequence[Path]) -> Models:
-    """Load every model folder at or below `paths`, and try each; takes a second a model or so."""
-    folders = [folder for path in paths for folder in model_folder.find_model_folders(path)]
-    return Models(_load_one(model_folder.read(folder)) for folder in folders)
+        ValueError, and nothing changes, when another name answers to one of its words.
+        """
+        name = model.info.name
+        others = [other for other in self._versions.get(name, ()) if other.info.version != model.info.version]
+        self._replace({**self._versions, name: (model, *others[: self._keep_versions - 1])})
+
+    def remove(self, word: str) -> tuple[LoadedModel, ...]:
+        """Let go of a name, with all its versions, or of a name:version; returns what went, newest first."""
+        name, _, version = word.partition(":")
+        gone = tuple(each for each in self._versions.get(name, ()) if version in {"", each.info.version})
+        if not gone:
+            raise ModelNotFound(word, tuple(self._by_word))
+        kept = tuple(each for each in self._versions[name] if each not in gone)
+        self._replace({key: kept if key == name else value for key, value in self._versions.items()})
+        return gone
+
+    def _replace(self, versions: dict[str, tuple[LoadedModel, ...]]) -> None:
+        versions = {name: found for name, found in versions.items() if found}
+        by_word: dict[str, LoadedModel] = {}
+        for found in versions.values():
+            for word, model in _words(found):
+                if word in by_word:
+                    names = f"{by_word[word].info.name} and {model.info.name}"
+                    raise ValueError(f"two models answer to {word!r}: {names}")
+                by_word[word] = model
+        self._versions, self._by_word = versions, by_word
 
 
-def _load_one(folder: model_folder.ModelFolder) -> LoadedModel:
-    if isinstance(folder.toml, model_folder.EncoderToml):
-        encoder = DenseEncoder(folder, folder.toml)
-        model = LoadedModel(folder.info, ColbertReranker(encoder), encoder)
-    else:
-        model = LoadedModel(folder.info, CrossEncoderReranker(folder))
-    if problem := self_check(model):
-        raise BadModelFolder(folder.path, f"the model loads but does not work here: {problem}")
-    return model
-
-
-def self_check(model: LoadedModel) -> str | None:
-    """Compute a few scores and a vector; what is wrong with them, None for nothing."""
-    query, passages = SELF_CHECK
-    scores = model.reranker.score(model.reranker.tokenize(query, passages))
-    if scores.shape != (len(passages),) or not np.isfinite(scores).all():
-        return f"{len(passages)} passages got the scores {scores.tolist()}"
-    if model.encoder:
-        vectors = model.encoder.embed(model.encoder.tokenize_texts(passages, TextKind.DOCUMENT))
-        wanted = (len(passages), model.info.dimensions)
-        if vectors.shape != wanted or not np.isfinite(vectors).all():
-            return f"vectors of shape {vectors.shape} came back, or some not finite; model.toml says {wanted}"
-    return None
+def _words(versions: Sequence[LoadedModel]) -> Iterator[tuple[str, LoadedModel]]:
+    """What the versions of a name answer to: the serving one to the name and its aliases, each to name:version."""
+    serving = versions[0].info
+    yield serving.name, versions[0]
+    for model in versions:
+        yield f"{serving.name}:{model.info.version}", model
+    for alias in serving.aliases:
+        yield alias, versions[0]

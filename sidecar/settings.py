@@ -68,6 +68,15 @@ class Settings(BaseSettings):
         (SHIPPED_MODELS,),
         description=f"Model folders, or folders of them, separated by '{os.pathsep}'. Default: those that ship.",
     )
+    keep_versions: int = Field(
+        1, ge=1, description="Versions of a model to keep loaded, by name:version; the name is the newest."
+    )
+    watch_models_s: float = Field(
+        0.0, ge=0, description="Seconds between looks for new, changed and removed model folders; 0 is never."
+    )
+    model_control: bool = Field(
+        default=False, description="Take Load and Unload; whoever may call can then change the models."
+    )
     threads: int = Field(0, ge=0, description="Batches computed at once, a core each; 0 takes every core we may use.")
     # For fp32 models; int8 ones compute every text alone. No budget from 1 to 1024 was faster than another on ordinary
     # passages, larger ones were slower, and a batch is what a one-text request may have to wait for: so a small one,

@@ -116,23 +116,42 @@ class SidecarClient:
         response = await self._replicas.call(
             lambda channel: stubs.ModelRegistryStub(channel).List, wire.ListModelsRequest(), timeout_s
         )
-        return tuple(
-            ModelInfo(
-                each.name,
-                each.version,
-                each.kind,
-                each.digest,
-                each.precision,
-                each.max_tokens,
-                each.dimensions,
-                tuple(each.aliases),
-            )
-            for each in response.models
+        return tuple(map(_model, response.models))
+
+    async def load_model(self, path: str, *, timeout_s: float = 120.0) -> ModelInfo:
+        """Have the sidecar load a model folder on its own disk, and the model's name lead to it.
+
+        For one sidecar: with several, say it to each by its address. Raises SidecarError, with the reason of a refusal.
+        """
+        request = wire.LoadModelRequest(path=path)
+        return _model(
+            await self._replicas.call(lambda channel: stubs.ModelRegistryStub(channel).Load, request, timeout_s)
         )
+
+    async def unload_model(self, model: str, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
+        """Have the sidecar let go of a name or name:version; returns what went. For one sidecar, as `load_model`."""
+        request = wire.UnloadModelRequest(model=model)
+        response = await self._replicas.call(
+            lambda channel: stubs.ModelRegistryStub(channel).Unload, request, timeout_s
+        )
+        return tuple(map(_model, response.models))
 
     async def close(self) -> None:
         """Close the connections; a later call opens others."""
         await self._replicas.close()
+
+
+def _model(each: wire.Model) -> ModelInfo:
+    return ModelInfo(
+        each.name,
+        each.version,
+        each.kind,
+        each.digest,
+        each.precision,
+        each.max_tokens,
+        each.dimensions,
+        tuple(each.aliases),
+    )
 
 
 def aligned(results: Sequence[Any], count: int, *, partial: bool = False) -> tuple[RelevanceScore | None, ...]:

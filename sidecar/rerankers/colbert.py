@@ -1,7 +1,7 @@
 """Late interaction: query and passage are encoded apart, and each query token looks for its best passage token."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -23,7 +23,8 @@ class ColbertReranker:
         self.info = encoder.info
         self.batches = encoder.batches
         self._encoder = encoder
-        self._query_rows = lru_cache(maxsize=QUERIES_AT_HAND)(self._encode_query)
+        # Of a function, not of a method of this object: as a cycle, an unloaded model would stay in memory for a while.
+        self._query_rows = lru_cache(maxsize=QUERIES_AT_HAND)(partial(_encode_query, encoder))
 
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
         """Query and passage apart, each with the whole context to itself."""
@@ -41,5 +42,6 @@ class ColbertReranker:
         scores = [maxsim(self._query_rows(pair.query), [rows])[0] for pair, rows in zip(pairs, passages, strict=True)]
         return np.maximum(np.array(scores, dtype=np.float32), NOTHING_TO_MATCH)
 
-    def _encode_query(self, query: TokenSequence) -> FloatArray:
-        return self._encoder.token_rows([query])[0]
+
+def _encode_query(encoder: DenseEncoder, query: TokenSequence) -> FloatArray:
+    return encoder.token_rows([query])[0]

@@ -17,7 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["CrossEncoderToml", "EncoderToml", "ModelFolder", "digest_of", "find_model_folders", "read", "write"]
+__all__ = ["CrossEncoderToml", "EncoderToml", "ModelFolder", "digest_of", "read", "write"]
 
 FILES = ("model.onnx", "tokenizer.json")
 Text = Annotated[str, Field(min_length=1)]
@@ -83,16 +83,6 @@ class ModelFolder:
             dimensions=toml.dimensions if isinstance(toml, EncoderToml) else 0,
             aliases=toml.aliases,
         )
-
-
-def find_model_folders(path: Path) -> list[Path]:
-    """`path` itself when it holds a model.toml, otherwise the folders in it that do, by name."""
-    if (path / "model.toml").is_file():
-        return [path]
-    found = sorted(toml.parent for toml in path.glob("*/model.toml"))
-    if not found:
-        raise BadModelFolder(path, "no model.toml here, nor in a folder below; `hybridrank model export` makes one")
-    return found
 
 
 def read(folder: Path) -> ModelFolder:

@@ -8,6 +8,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from sidecar.errors import NotAllowed
+from sidecar.model_control import ModelControl
 from sidecar.protocol import codec, rerank_pb2_grpc
 from sidecar.protocol import rerank_pb2 as pb
 from sidecar.readiness import Readiness
@@ -41,6 +43,7 @@ GOODBYE_S = 1.0
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICES = tuple(service.full_name for service in pb.DESCRIPTOR.services_by_name.values())
 
 
@@ -75,10 +78,11 @@ class EncoderServicer(rerank_pb2_grpc.EncoderServicer):
 
 
 class ModelRegistryServicer(rerank_pb2_grpc.ModelRegistryServicer):
-    """hybridrank.v1.ModelRegistry."""
+    """hybridrank.v1.ModelRegistry; changes need a `control`."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, control: ModelControl | None) -> None:
         self._calls = calls
+        self._control = control
 
     async def List(  # noqa: N802
         self,
@@ -92,12 +96,30 @@ class ModelRegistryServicer(rerank_pb2_grpc.ModelRegistryServicer):
         """The model that answers to a name."""
         return codec.model(self._calls.service.models.get(request.model).info)
 
+    async def Load(self, request: pb.LoadModelRequest, context: Context) -> pb.Model:  # noqa: N802, ARG002
+        """Load a folder and have its name lead to it."""
+        return codec.model(await self._allowed().load(request.path))
+
+    async def Unload(  # noqa: N802
+        self,
+        request: pb.UnloadModelRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.UnloadModelResponse:
+        """Take out a name or a name:version."""
+        return pb.UnloadModelResponse(models=map(codec.model, await self._allowed().unload(request.model)))
+
+    def _allowed(self) -> ModelControl:
+        if self._control is None:
+            raise NotAllowed("model_control")
+        return self._control
+
 
 class GrpcServer:
     """Listens from `start` to `stop`. Health answers for the whole ("" as a name), each service and each model.
 
     With `keys`, every call but health needs one. With `health_port`, a second listener answers health and nothing else,
     without TLS: for probes that know none. Connections are asked to leave after `max_connection_age_s`; 0 keeps them.
+    `control` changes the models, whose health follows; with `allow_control`, callers may too.
     """
 
     def __init__(
@@ -112,6 +134,8 @@ class GrpcServer:
         tls: Tls | None = None,
         health_port: int | None = None,
         max_connection_age_s: float = 0,
+        control: ModelControl | None = None,
+        allow_control: bool = False,
     ) -> None:
         self._calls = calls or Calls(service)
         self._server = grpc.aio.server(
@@ -120,9 +144,10 @@ class GrpcServer:
         )
         rerank_pb2_grpc.add_RerankerServicer_to_server(RerankerServicer(self._calls), self._server)
         rerank_pb2_grpc.add_EncoderServicer_to_server(EncoderServicer(self._calls), self._server)
-        rerank_pb2_grpc.add_ModelRegistryServicer_to_server(ModelRegistryServicer(self._calls), self._server)
+        registry = ModelRegistryServicer(self._calls, control if allow_control else None)
+        rerank_pb2_grpc.add_ModelRegistryServicer_to_server(registry, self._server)
         self._health = health.aio.HealthServicer()
-        self._healthy_names = ("", *SERVICES, *(model.info.name for model in service.models))
+        self._models_with_health: set[str] = set()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         self._host = host
@@ -132,6 +157,8 @@ class GrpcServer:
         self._servers = [self._server]
         self._readiness = readiness or Readiness()
         self._readiness.listen(self._set_health)
+        if control:
+            control.listen(lambda: self._set_health(not self._readiness.reasons))
 
     async def start(self) -> str:
         """Listen; returns host:port with the port that was taken. OSError when it cannot be had."""
@@ -154,9 +181,11 @@ class GrpcServer:
         return drained
 
     async def _set_health(self, ready: bool) -> None:  # noqa: FBT001
-        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in self._healthy_names:
-            await self._health.set(name, status)
+        loaded = {model.info.name for model in self._calls.service.models}
+        self._models_with_health |= loaded
+        for name in ("", *SERVICES, *self._models_with_health):
+            serves = ready and name in {"", *SERVICES, *loaded}
+            await self._health.set(name, SERVING if serves else NOT_SERVING)
 
 
 def _listen(server: grpc.aio.Server, address: str, tls: Tls | None) -> int:

@@ -14,6 +14,7 @@ from sidecar.errors import (
     InternalError,
     InvalidArgument,
     ModelNotFound,
+    NotAllowed,
     Overloaded,
     SidecarError,
     TooLarge,
@@ -36,6 +37,7 @@ class Status:
 STATUSES: dict[type[SidecarError], Status] = {
     InvalidArgument: Status(Code.INVALID_ARGUMENT, 400, "invalid"),
     ModelNotFound: Status(Code.NOT_FOUND, 404, "invalid"),
+    NotAllowed: Status(Code.PERMISSION_DENIED, 403, "invalid"),
     TooLarge: Status(Code.RESOURCE_EXHAUSTED, 413, "invalid"),
     Unauthenticated: Status(Code.UNAUTHENTICATED, 401, "invalid"),
     Overloaded: Status(Code.RESOURCE_EXHAUSTED, 429, "refused"),
@@ -44,7 +46,7 @@ STATUSES: dict[type[SidecarError], Status] = {
     DeadlinePassed: Status(Code.DEADLINE_EXCEEDED, 504, "expired"),
     Draining: Status(Code.UNAVAILABLE, 503, "refused"),
     BadScore: Status(Code.INTERNAL, 500, "failed"),
-    BadModelFolder: Status(Code.INTERNAL, 500, "failed"),
+    BadModelFolder: Status(Code.FAILED_PRECONDITION, 409, "invalid"),
     InternalError: Status(Code.INTERNAL, 500, "failed"),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from models import SHIPPED_MODELS
-from sidecar import registry
+from sidecar import loading
 from sidecar.registry import Models
 from sidecar.types import TextKind
 from tests.golden.texts import PAIRS, PASSAGES
@@ -39,7 +39,7 @@ def rewrite() -> None:
                 "late-interaction": tiny_models.late_interaction(Path(temporary, "tiny-encoder"), PAIRS),
             },
         )
-    _dump(SHIPPED, shipped_scores(registry.load([SHIPPED_MODELS])))
+    _dump(SHIPPED, shipped_scores(loading.load([SHIPPED_MODELS])))
 
 
 def shipped_scores(models: Models) -> dict[str, Any]:

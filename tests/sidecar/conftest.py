@@ -3,15 +3,15 @@
 import pytest
 
 from models import SHIPPED_MODELS
-from sidecar import registry
+from sidecar import loading
 from tests.golden.sidecar import FOLDER, TINY_KINDS
 
 
 @pytest.fixture(scope="session")
 def shipped():
-    return registry.load([SHIPPED_MODELS])
+    return loading.load([SHIPPED_MODELS])
 
 
 @pytest.fixture(scope="session")
 def tiny():
-    return registry.load([FOLDER / name for name in TINY_KINDS])
+    return loading.load([FOLDER / name for name in TINY_KINDS])

@@ -67,3 +67,10 @@ class BrokenModel(TokenOverlapReranker):
 def loaded(reranker: TokenOverlapReranker) -> LoadedModel:
     """The model as the registry would hold it."""
     return LoadedModel(reranker.info, reranker, reranker if isinstance(reranker, BrokenModel) else None)
+
+
+def versioned(name: str, version: str, *aliases: str) -> LoadedModel:
+    """A model of this name, version and aliases."""
+    return LoadedModel(
+        replace(TokenOverlapReranker.info, name=name, version=version, aliases=aliases), TokenOverlapReranker()
+    )

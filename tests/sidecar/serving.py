@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2_grpc
 
 from sidecar import logs
 from sidecar.batching.worker import Worker
+from sidecar.model_control import ModelControl
 from sidecar.protocol import rerank_pb2 as pb
 from sidecar.protocol import rerank_pb2_grpc
 from sidecar.registry import Models
@@ -44,13 +45,18 @@ class Client:
 
 @asynccontextmanager
 async def serving(
-    models: Models, *, threads: int = 2, max_queue_tokens: int = 1_000_000, score_cache_bytes: int = 0
+    models: Models,
+    *,
+    threads: int = 2,
+    max_queue_tokens: int = 1_000_000,
+    score_cache_bytes: int = 0,
+    control: ModelControl | None = None,
 ) -> AsyncIterator[Client]:
     """Serve `models` until the block ends."""
     logs.configure("json")
     worker = Worker(threads=threads, max_queue_tokens=max_queue_tokens)
     service = RerankService(models, worker, max_batch_tokens=512, score_cache_bytes=score_cache_bytes)
-    server = GrpcServer(service, host="127.0.0.1", port=0)
+    server = GrpcServer(service, host="127.0.0.1", port=0, control=control, allow_control=control is not None)
     address = await server.start()
     async with channel_to(address) as channel:
         yield Client(service, server, address, channel)

@@ -7,6 +7,7 @@ import pytest
 from models import SHIPPED_MODELS
 from sidecar.errors import BadModelFolder
 from sidecar.runtime import model_folder
+from sidecar.runtime.model_scan import scan
 from tests.golden.sidecar import FOLDER
 
 
@@ -80,18 +81,8 @@ def test_a_wrong_field_is_named(folder, old, new, problem):
     assert str(folder) in str(refused.value)
 
 
-def test_finds_a_folder_itself_or_those_below_it(folder):
-    assert model_folder.find_model_folders(folder) == [folder]
-    assert model_folder.find_model_folders(folder.parent) == [folder]
-
-
-def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(BadModelFolder, match=r"no model\.toml here"):
-        model_folder.find_model_folders(tmp_path)
-
-
 def test_every_shipped_model_has_a_card_that_names_it_and_its_licence():
-    folders = model_folder.find_model_folders(SHIPPED_MODELS)
+    folders = [found.path for found in scan([SHIPPED_MODELS])]
     assert len(folders) == 2
     for folder in folders:
         toml = model_folder.read(folder).toml

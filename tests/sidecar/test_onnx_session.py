@@ -26,7 +26,7 @@ def test_loading_a_model_leaves_no_trace_of_telemetry(tmp_path):
     """ONNX Runtime writes a device id below the cache folder as soon as it may report; some variables forbid it too."""
     forbidding = {"CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "TF_BUILD", "GITHUB_ACTIONS", "BUILD_ID"}
     variables = {name: value for name, value in os.environ.items() if name not in forbidding}
-    code = f"from pathlib import Path; from sidecar import registry; registry.load([Path({str(FOLDER)!r})])"
+    code = f"from pathlib import Path; from sidecar import loading; loading.load([Path({str(FOLDER)!r})])"
     subprocess.run(
         [sys.executable, "-c", code],
         env={**variables, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")},

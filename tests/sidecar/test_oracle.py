@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sidecar import registry
+from sidecar import loading
 from sidecar.types import TextKind
 from tests.golden.texts import PAIRS, PASSAGES
 
@@ -21,7 +21,7 @@ def exported(request, tmp_path_factory):
     for kind in ("cross-encoder", "encoder"):
         tiny_models.save(folder / kind, kind, request.param)
         export_model(str(folder / kind), folder / "exported" / kind)
-    return folder, registry.load([folder / "exported"])
+    return folder, loading.load([folder / "exported"])
 
 
 def test_cross_encoder_logits(exported):

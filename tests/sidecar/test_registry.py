@@ -1,15 +1,10 @@
-"""Models answer to their name, name:version and aliases, and are tried before they serve."""
-
-import shutil
+"""Models answer to their name, name:version and aliases; a new version takes the name over in one step."""
 
 import pytest
 
-from sidecar import registry
-from sidecar.errors import BadModelFolder, InvalidArgument, ModelNotFound
-from sidecar.rerankers.token_overlap import TokenOverlapReranker
-from sidecar.runtime import model_folder
-from tests.golden.sidecar import FOLDER
-from tests.sidecar.doubles import BrokenModel, loaded
+from sidecar.errors import InvalidArgument, ModelNotFound
+from sidecar.registry import Models
+from tests.sidecar.doubles import versioned
 
 
 def test_a_model_answers_to_name_version_and_aliases(shipped):
@@ -32,35 +27,46 @@ def test_a_cross_encoder_does_not_encode(shipped):
         shipped.encoder("cross-encoder")
 
 
-def test_two_models_must_not_answer_to_one_word():
-    with pytest.raises(ValueError, match="two models answer to 'token-overlap'"):
-        registry.Models([loaded(TokenOverlapReranker()), loaded(TokenOverlapReranker())])
+def words(models):
+    """What every word of a set of models leads to."""
+    return {word: model.info.version for word, model in models._by_word.items()}
 
 
-def copy(tmp_path, **fields):
-    folder = shutil.copytree(FOLDER / "tiny-encoder", tmp_path / "copy")
-    model_folder.write(folder, model_folder.read(folder).toml.model_copy(update=fields))
-    return folder
+def test_a_new_version_takes_over_the_name_and_its_aliases():
+    models = Models([versioned("m", "1", "old", "both"), versioned("other", "7")])
+    models.put(versioned("m", "2", "both", "new"))
+    assert words(models) == {"m": "2", "m:2": "2", "both": "2", "new": "2", "other": "7", "other:7": "7"}
+    assert [model.info.name for model in models] == ["m", "other"]
 
 
-def test_an_encoder_of_other_dimensions_than_it_says_is_refused(tmp_path):
-    with pytest.raises(BadModelFolder, match=r"vectors of shape \(2, 32\) came back.*model\.toml says \(2, 64\)"):
-        registry.load([copy(tmp_path, dimensions=64)])
+def test_older_versions_stay_by_their_version_as_many_as_are_to_be_kept():
+    models = Models([versioned("m", version, "alias") for version in "1234"], keep_versions=3)
+    assert words(models) == {"m": "4", "alias": "4", "m:4": "4", "m:3": "3", "m:2": "2"}
+    models.put(models.get("m:3"))  # back to an older one
+    assert words(models) == {"m": "3", "alias": "3", "m:3": "3", "m:4": "4", "m:2": "2"}
 
 
-def test_a_graph_of_the_wrong_kind_is_refused(tmp_path):
-    folder = shutil.copytree(FOLDER / "tiny-encoder", tmp_path / "copy")
-    fields = model_folder.read(folder).toml.model_dump(
-        include={"name", "version", "precision", "max_tokens", "licence"}
-    )
-    model_folder.write(folder, model_folder.CrossEncoderToml(**fields))
-    with pytest.raises(BadModelFolder, match=r"model\.onnx has no output logits; it has last_hidden_state"):
-        registry.load([folder])
+def test_a_version_that_is_put_again_takes_the_place_of_the_old_one():
+    models = Models([versioned("m", "1", "old")], keep_versions=2)
+    models.put(versioned("m", "1", "new"))
+    assert words(models) == {"m": "1", "m:1": "1", "new": "1"}
 
 
-def test_a_model_that_returns_nan_fails_the_self_check():
-    assert "scores [" in str(registry.self_check(loaded(BrokenModel())))
+def test_two_names_must_not_answer_to_one_word_and_nothing_changes_then():
+    models = Models([versioned("m", "1"), versioned("n", "1", "alias")])
+    for other in (versioned("o", "1", "alias"), versioned("o", "1", "m"), versioned("alias", "1")):
+        with pytest.raises(ValueError, match="two models answer to"):
+            models.put(other)
+    assert words(models) == {"m": "1", "m:1": "1", "n": "1", "n:1": "1", "alias": "1"}
 
 
-def test_a_model_that_works_passes_the_self_check(shipped):
-    assert [registry.self_check(model) for model in shipped] == [None, None]
+def test_a_name_goes_with_all_versions_and_a_version_alone():
+    models = Models([versioned("m", "1"), versioned("m", "2"), versioned("n", "1")], keep_versions=2)
+    assert [model.info.version for model in models.remove("m:2")] == ["2"]
+    assert words(models) == {"m": "1", "m:1": "1", "n": "1", "n:1": "1"}
+    models.put(versioned("m", "3"))
+    assert [model.info.version for model in models.remove("m")] == ["3", "1"]
+    assert words(models) == {"n": "1", "n:1": "1"}
+    for unknown in ("m", "n:2", ""):
+        with pytest.raises(ModelNotFound, match="loaded are n, n:1"):
+            models.remove(unknown)

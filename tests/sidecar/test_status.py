@@ -22,6 +22,7 @@ EXAMPLES = (
     errors.Overloaded(tokens=10, queued_tokens=95, max_queue_tokens=100, retry_after_s=3),
     errors.DeadlineUnreachable(2.0, 0.3),
     errors.DeadlinePassed(3, 10),
+    errors.NotAllowed("model_control"),
     errors.Draining(),
     errors.BadScore("model m returned a number that is not finite for candidates[1]"),
     errors.BadModelFolder(Path("folder"), "no model.toml here"),

@@ -123,12 +123,12 @@ async def test_when_as_many_threads_are_lost_as_there_are_it_is_hopeless(worker)
 
 STUCK_SIDECAR = """
 import sys, threading
-from sidecar import registry
+from sidecar import loading
 from sidecar.__main__ import main
 from sidecar.registry import Models
 from tests.sidecar.doubles import GatedReranker, loaded
 
-registry.load = lambda _paths: Models([loaded(GatedReranker())])
+loading.load = lambda _roots, **_options: Models([loaded(GatedReranker())])
 sys.exit(main(["--port", "0", "--http-port", "-1", *sys.argv[1:]]))
 """
 

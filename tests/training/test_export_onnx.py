@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from sidecar import registry
+from sidecar import loading
 from sidecar.types import TextKind
 
 
@@ -52,7 +52,7 @@ def test_pooling_prefixes_and_length_come_from_the_files_beside_the_model(encode
     assert (toml.name, toml.licence, toml.pooling, toml.max_tokens) == ("mine", "MIT", "cls", 24)
     assert (toml.query_prefix, toml.document_prefix) == ("query: ", "passage: ")
 
-    served = registry.load([tmp_path / "out"]).encoder("mine")
+    served = loading.load([tmp_path / "out"]).encoder("mine")
     for kind, prefix in ((TextKind.QUERY, "query: "), (TextKind.DOCUMENT, "passage: ")):
         (vector,) = served.embed(served.tokenize_texts(["what"], kind))
         ((rows, _),) = tiny_models.token_rows(encoder, [prefix + "what"])
@@ -74,7 +74,7 @@ def test_a_model_that_reads_no_segments(tmp_path):
     DistilBertModel(config).save_pretrained(tmp_path / "distil")
     tokenizer.save_pretrained(tmp_path / "distil")
     assert export_model(str(tmp_path / "distil"), tmp_path / "out").toml.dimensions == 32
-    (model,) = registry.load([tmp_path / "out"])
+    (model,) = loading.load([tmp_path / "out"])
     assert model.info.name == "distil"
 
 
@@ -123,7 +123,7 @@ def test_the_command_writes_a_folder_that_serves_and_never_over_another(encoder,
     written = CliRunner().invoke(app, command)
     assert written.exit_code == 0, written.output
     assert "encoder source, fp32, 48 tokens, digest" in written.output
-    assert registry.load([tmp_path / "out"]).get("source").info.dimensions == 32
+    assert loading.load([tmp_path / "out"]).get("source").info.dimensions == 32
     again = CliRunner().invoke(app, command)
     assert again.exit_code == 1
     assert "holds a model already" in again.output

@@ -1,0 +1,71 @@
+"""Finds model folders on disk and what they are called, without reading the models."""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["Found", "newest_first", "scan"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A folder that holds a model.toml, and the name and version which that gives.
+
+    Where it cannot be read, the name is the folder's: loading will say what is wrong. `stamp` is another whenever a
+    file was written.
+    """
+
+    path: Path
+    name: str
+    version: str
+    stamp: tuple[tuple[str, int, int], ...]
+
+
+def scan(roots: Iterable[Path]) -> tuple[Found, ...]:
+    """The model folders that are a root, in a root, or one deeper: `root/NAME/VERSION`; by root, then by path.
+
+    Hidden folders are passed over, so `root/.incoming` is the place to copy to before renaming. OSError for a root that
+    cannot be read, which is not the same as an empty one.
+    """
+    return tuple(_found(folder) for root in roots for folder in _folders(root, depth=2))
+
+
+def newest_first(found: Iterable[Found]) -> list[Found]:
+    """By version, numbers in it as numbers.
+
+    >>> [each.version for each in newest_first(Found(Path(), "a", v, ()) for v in ["9", "1.10-rc1", "1.10", "1.9"])]
+    ['9', '1.10', '1.10-rc1', '1.9']
+    """
+    return sorted(found, key=lambda each: _version_key(each.version), reverse=True)
+
+
+def _folders(folder: Path, depth: int) -> Iterator[Path]:
+    if (folder / "model.toml").is_file():
+        yield folder
+    elif depth:
+        for below in sorted(folder.iterdir()):
+            if below.is_dir() and not below.name.startswith("."):
+                yield from _folders(below, depth - 1)
+
+
+def _found(folder: Path) -> Found:
+    stats = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
+    stamp = tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+    try:
+        toml = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
+    except ValueError:
+        toml = {}
+    return Found(folder, str(toml.get("name", folder.name)), str(toml.get("version", "")), stamp)
+
+
+def _version_key(version: str) -> list[tuple[int, int, str]]:
+    parts = re.findall(r"\d+|[^\d.]+", version)
+    # A number goes on with a version, a word comes before its end: 1.10-rc1, 1.10, 1.10.1.
+    return [*((2, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts), (1, 0, "")]

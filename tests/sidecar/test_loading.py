@@ -1,0 +1,85 @@
+"""A model folder is tried before it serves; of several versions the newest that works is taken."""
+
+import shutil
+
+import pytest
+
+from sidecar.errors import BadModelFolder
+from sidecar.loading import load, self_check
+from sidecar.runtime import model_folder
+from tests.golden.sidecar import FOLDER
+from tests.sidecar.doubles import BrokenModel, loaded
+
+
+def copy(tmp_path, name="copy", **fields):
+    folder = shutil.copytree(FOLDER / "tiny-encoder", tmp_path / name)
+    model_folder.write(folder, model_folder.read(folder).toml.model_copy(update=fields))
+    return folder
+
+
+def test_an_encoder_of_other_dimensions_than_it_says_is_refused(tmp_path):
+    with pytest.raises(BadModelFolder, match=r"vectors of shape \(2, 32\) came back.*model\.toml says \(2, 64\)"):
+        load([copy(tmp_path, dimensions=64)])
+
+
+def test_a_graph_of_the_wrong_kind_is_refused(tmp_path):
+    folder = shutil.copytree(FOLDER / "tiny-encoder", tmp_path / "copy")
+    fields = model_folder.read(folder).toml.model_dump(
+        include={"name", "version", "precision", "max_tokens", "licence"}
+    )
+    model_folder.write(folder, model_folder.CrossEncoderToml(**fields))
+    with pytest.raises(BadModelFolder, match=r"model\.onnx has no output logits; it has last_hidden_state"):
+        load([folder])
+
+
+def test_a_model_that_returns_nan_fails_the_self_check():
+    assert "scores [" in str(self_check(loaded(BrokenModel())))
+
+
+def test_a_model_that_works_passes_the_self_check(shipped):
+    assert [self_check(model) for model in shipped] == [None, None]
+
+
+def test_of_several_versions_the_newest_serves_and_no_more_are_kept_than_asked_for(tmp_path):
+    for version in ("9", "10", "8"):
+        copy(tmp_path, f"tiny/{version}", version=version)
+    assert [model.info.version for model in load([tmp_path])] == ["10"]
+    kept = load([tmp_path], keep_versions=2)
+    assert [model.info.version for model in kept] == ["10", "9"]
+    assert kept.get("tiny-encoder").info.version == "10"
+
+
+def test_a_newest_version_that_is_bad_is_passed_over_for_one_that_works(tmp_path, caplog):
+    copy(tmp_path, "tiny/1", version="1")
+    (copy(tmp_path, "tiny/2", version="2") / "model.onnx").write_bytes(b"")
+    assert load([tmp_path]).get("tiny-encoder").info.version == "1"
+
+
+def test_a_bad_folder_that_nothing_can_stand_in_for_is_refused(tmp_path):
+    copy(tmp_path, "good")
+    (copy(tmp_path, "bad") / "model.onnx").write_bytes(b"")
+    with pytest.raises(BadModelFolder, match="files have digest"):
+        load([tmp_path / "bad"])
+
+
+def test_two_folders_with_one_name_and_version_and_two_names_with_one_alias(tmp_path):
+    copy(tmp_path, "a", aliases=("alias",))
+    copy(tmp_path, "b")
+    assert len(list(load([tmp_path], keep_versions=2))) == 1  # one of them; the log says that the other was refused
+    shutil.rmtree(tmp_path / "b")
+    edited = copy(tmp_path, "c")
+    toml = edited / "model.toml"
+    toml.write_text(
+        toml.read_text()
+        .replace('name = "tiny-encoder"', 'name = "mine"')
+        .replace("aliases = []", 'aliases = ["alias"]')
+    )
+    with pytest.raises(BadModelFolder, match="two models answer to 'alias'"):
+        load([tmp_path])
+
+
+def test_a_folder_without_models_or_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(BadModelFolder, match=r"no model\.toml here"):
+        load([tmp_path])
+    with pytest.raises(BadModelFolder, match="nowhere: cannot be read"):
+        load([tmp_path / "nowhere"])
