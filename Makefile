@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-torch check fmt proto golden bench-sidecar bench-search lock clean
+.PHONY: help demo dev test test-torch check check-chart fmt proto golden bench-sidecar bench-search lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -19,17 +19,22 @@ demo: $(VENV)/.runtime  ## hybrid search with reranking over Python's own docume
 dev: $(VENV)/.dev  ## the virtual environment with everything the tests need
 
 test: $(VENV)/.dev  ## all tests, live engines included (torch not needed)
-	@$(BIN)/python -m pytest -m "not torch"
+	@$(BIN)/python -m pytest -m "not torch and not chart"
 
 test-torch: $(VENV)/.train  ## the tests that compare with torch and transformers
 	@$(BIN)/python -m pytest -m torch
 
-check: $(VENV)/.dev  ## ruff, mypy, import-linter, generated stubs
+check: $(VENV)/.dev  ## ruff, mypy, import-linter, hadolint, generated stubs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/hadolint docker/*.Dockerfile
 	@$(BIN)/python -m tests.stubs --check
+
+check-chart: $(VENV)/.dev  ## the Helm chart under helm and kubeconform (needs Go; minutes the first time)
+	@$(BIN)/python -m tests.docker.tools
+	@$(BIN)/python -m pytest -m chart tests/docker
 
 fmt: $(VENV)/.dev  ## format the code
 	@$(BIN)/ruff format .

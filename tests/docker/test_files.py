@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from sidecar.registry import Models
 from sidecar.rerankers.token_overlap import TokenOverlapReranker
@@ -17,14 +18,13 @@ from tests.sidecar.doubles import loaded
 from tests.sidecar.serving import serving
 
 DOCKER = Path(__file__).parents[2] / "docker"
-CHART = DOCKER / "helm" / "hybridrank-sidecar"
-TEMPLATES = "".join(path.read_text() for path in sorted((CHART / "templates").iterdir()))
+REQUIREMENTS = DOCKER.parent / "requirements"
+PYTHON = "3.12"  # of the image
+TEMPLATES = DOCKER / "helm" / "hybridrank-sidecar" / "templates"
 DASHBOARD = DOCKER / "grafana" / "sidecar.json"
 ALERTS = DOCKER / "prometheus" / "alerts.yaml"
 PLAIN = [
-    path
-    for path in sorted(DOCKER.rglob("*"))
-    if path.suffix in {".yaml", ".json"} and CHART / "templates" not in path.parents
+    path for path in sorted(DOCKER.rglob("*")) if path.suffix in {".yaml", ".json"} and TEMPLATES not in path.parents
 ]
 
 
@@ -49,7 +49,8 @@ async def test_every_metric_that_is_asked_for_is_one_of_ours():
     for family in families:
         endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
         ours |= {family.name + ending for ending in endings}
-    for expression in dashboard_expressions() + [rule["expr"] for rule in alert_rules()]:
+    scaling = (TEMPLATES / "horizontalpodautoscaler.yaml").read_text()
+    for expression in [scaling, *dashboard_expressions(), *(rule["expr"] for rule in alert_rules())]:
         asked = set(re.findall(r"\b(?:hybridrank_sidecar_\w+|process_\w+|up\b)", expression))
         assert asked, expression
         assert asked <= ours
@@ -102,35 +103,28 @@ def test_the_image_sets_what_exists():
     assert {name.lower() for name in variables} <= set(Settings.model_fields)
 
 
-def test_the_chart_uses_values_that_it_has():
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    used = re.findall(r"\.Values((?:\.\w+)+)", TEMPLATES)
-    assert used
-    for path in used:
-        value = values
-        for name in path.strip(".").split("."):
-            assert name in value, path
-            value = value[name]
+def pinned(lock):
+    """Version by package of what a lock file installs in the image."""
+    image = {"python_full_version": f"{PYTHON}.0", "sys_platform": "linux", "platform_machine": "x86_64"}
+    lines = re.findall(r"^(\w\S+==[^\\\n]+)", (REQUIREMENTS / f"{lock}.lock").read_text(), flags=re.MULTILINE)
+    found = [Requirement(line) for line in lines]
+    return {one.name: str(one.specifier) for one in found if not one.marker or one.marker.evaluate(image)}
 
 
-def test_the_example_sets_values_that_the_chart_has():
-    def paths(value, prefix=()):
-        if not isinstance(value, dict) or not value:
-            return {prefix}
-        return {prefix, *(path for name, inner in value.items() for path in paths(inner, (*prefix, name)))}
-
-    free = {("settings",), ("models", "source"), ("podMonitor", "labels"), ("podMonitor", "endpoint")}
-    free |= {(name,) for name in ("podAnnotations", "podLabels", "nodeSelector", "affinity")}
-    known = paths(yaml.safe_load((CHART / "values.yaml").read_text()))
-    given = paths(yaml.safe_load((CHART.parent / "example-values.yaml").read_text()))
-    assert {path for path in given if not any(path[: len(one)] == one for one in free)} <= known
+def test_the_image_for_gpus_differs_from_the_other_in_onnx_runtime_alone():
+    """Where this fails after a change to the other lock files, `make lock` makes all of them anew."""
+    runtime, gpu = pinned("runtime"), pinned("gpu")
+    cuda = {name for name in gpu if name.startswith("nvidia-")}
+    assert {"nvidia-cudnn-cu13", "nvidia-cublas"} <= cuda
+    gpu["onnxruntime"] = gpu.pop("onnxruntime-gpu")
+    assert {name: version for name, version in gpu.items() if name not in cuda} == runtime
 
 
-def test_the_settings_and_ports_of_the_chart_are_those_of_the_sidecar():
-    toml = (CHART / "templates" / "_helpers.tpl").read_text()
-    settings = dict(re.findall(r"^(\w+) = (.+)$", toml, flags=re.MULTILINE))
-    assert settings.keys() <= Settings.model_fields.keys()
-    ports = dict(re.findall(r"name: (\w+), containerPort: (\d+)", TEMPLATES))
-    assert ports == {"grpc": settings["port"], "health": settings["health_port"], "http": settings["http_port"]}
-    assert set(re.findall(r"grpc: \{port: (\d+)\}", TEMPLATES)) == {settings["health_port"]}
-    assert "metric: {name: hybridrank_sidecar_queue_tokens}" in TEMPLATES
+def test_the_image_gets_every_lock_file_that_it_may_be_built_from():
+    dockerfile = (DOCKER / "sidecar.Dockerfile").read_text()
+    built_from = {"runtime", *re.findall(r"LOCK=(\w+)", dockerfile)}
+    assert built_from == {"runtime", "gpu"}
+    assert f"FROM python:{PYTHON}-slim" in dockerfile
+    assert f"lib/python{PYTHON}/" in dockerfile
+    sent = (DOCKER / "sidecar.Dockerfile.dockerignore").read_text().split()
+    assert {f"!requirements/{lock}.lock" for lock in built_from} <= set(sent)

@@ -18,6 +18,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* What Kubernetes' restricted policy asks of a container, and a file system that nobody writes. */}}
+{{- define "sidecar.confined" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* The pods among which pods are spread: those of this release that run the same version. */}}
+{{- define "sidecar.spread" -}}
+labelSelector:
+  matchLabels: {{- include "sidecar.selector" . | nindent 4 }}
+matchLabelKeys: [pod-template-hash]
+{{- end -}}
+
 {{/* The settings as TOML: numbers and booleans bare, texts and lists in JSON, which TOML reads. */}}
 {{- define "sidecar.toml" -}}
 {{- range $name, $value := .Values.settings }}
