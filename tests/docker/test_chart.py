@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from tests.docker.tools import KUBERNETES, schemas, tool
 pytestmark = pytest.mark.chart
 HELM = Path(__file__).parents[2] / "docker" / "helm"
 CHART = HELM / "hybridrank-sidecar"
-EXAMPLES = sorted((HELM / "examples").glob("*.yaml"))
-COMBINATIONS = [[], *([path] for path in EXAMPLES), EXAMPLES]
+EXAMPLES = tuple(sorted((HELM / "examples").glob("*.yaml")))
+COMBINATIONS = [(), *((path,) for path in EXAMPLES), EXAMPLES]
 NAMES = ["defaults", *(path.stem for path in EXAMPLES), "all"]
 combinations = pytest.mark.parametrize("files", COMBINATIONS, ids=NAMES)
 
@@ -29,6 +30,7 @@ def flags(files, values=()):
     return [*(f"--values={path}" for path in files), *(f"--set={value}" for value in values)]
 
 
+@cache
 def manifests(files=(), *values, kubernetes=KUBERNETES[-1]):
     done = run("helm", "template", "search", CHART, f"--kube-version={kubernetes}", *flags(files, values))
     assert done.returncode == 0, done.stderr
@@ -93,7 +95,7 @@ def test_kubeconform_would_have_found_a_fault(right, wrong, fault):
     ],
 )
 def test_values_that_cannot_work_are_refused_by_name(values, fault):
-    done = run("helm", "template", "search", CHART, *flags([], values))
+    done = run("helm", "template", "search", CHART, *flags((), values))
     assert done.returncode != 0
     assert fault in done.stderr
 

@@ -40,6 +40,7 @@ def schemas(version: str) -> Path:
 
 def get() -> None:
     """Build and convert what is not there yet; SystemExit that says what to install, or what failed."""
+    os.environ["PATH"] += f"{os.pathsep}/usr/local/go/bin"  # where Go's own archive is unpacked, often on no path
     missing_tools = [name for name in TOOLS if not tool(name).exists()]
     missing_schemas = [version for version in KUBERNETES if not schemas(version).exists()]
     if (missing_tools or missing_schemas) and not shutil.which("go"):
