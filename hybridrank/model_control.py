@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from connector import ConnectorError, SidecarClient
 from connector.rescore.client import ModelInfo
@@ -67,7 +68,8 @@ def _each(sidecars: str, do: Do, what: str, *, as_json: bool) -> None:
         async with open_sidecar(address) as client:
             return await do(client)
 
-    table = Table("sidecar", "model", "version", "kind", "precision", "tokens", "aliases", "digest", title=what)
+    model = Column("model", no_wrap=True)
+    table = Table("sidecar", model, "kind", "precision", "tokens", "aliases", "digest", title=what, box=SIMPLE)
     found, problems = [], []
     for address in filter(None, map(str.strip, sidecars.split(","))):
         try:
@@ -77,8 +79,8 @@ def _each(sidecars: str, do: Do, what: str, *, as_json: bool) -> None:
             continue
         found += [{"sidecar": address, **asdict(each)} for each in models]
         for each in models:
-            words = (each.name, each.version, each.kind, each.precision, str(each.max_tokens), ", ".join(each.aliases))
-            table.add_row(address, *words, each.digest[:12])
+            name, tokens = f"{each.name}:{each.version}", str(each.max_tokens)
+            table.add_row(address, name, each.kind, each.precision, tokens, ", ".join(each.aliases), each.digest[:8])
     if as_json:
         typer.echo(json.dumps({what: found, "problems": problems}, indent=1))
     elif found:

@@ -47,15 +47,15 @@ def sidecar_process(
         **(settings or {}),
         **({"models": str(models)} if models else {}),
     }
-    flags = [part for name, value in named.items() for part in (f"--{name.replace('_', '-')}", value)]
+    variables = {f"HYBRIDRANK_SIDECAR_{name}".upper(): value for name, value in named.items()}
     with tempfile.TemporaryFile() as log:
-        child = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "sidecar", "--exit-with-parent", *flags],
+        child = subprocess.Popen(
+            [sys.executable, "-m", "sidecar", "--exit-with-parent"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **variables, "PYTHONUNBUFFERED": "1"},
         )
         try:
             yield SidecarProcess(_ready_address(child, log, timeout_s), child.pid)

@@ -24,7 +24,7 @@ EXAMPLES = (
     errors.DeadlinePassed(3, 10),
     errors.NotAllowed("model_control"),
     errors.Draining(),
-    errors.BadScore("m", "candidates[1]"),
+    errors.BadScore("m", "query"),
     errors.BadModelFolder(Path("folder"), "no model.toml here"),
     errors.InternalError("request-7"),
 )
