@@ -4,7 +4,7 @@
 #   docker build -f docker/sidecar.Dockerfile --build-arg LOCK=gpu -t hybridrank-sidecar:gpu .
 ARG LOCK=runtime
 
-FROM python:3.12-slim AS build
+FROM python:3.12-slim-trixie AS build
 ARG LOCK
 WORKDIR /src
 RUN python -m venv /opt/hybridrank
@@ -14,7 +14,7 @@ RUN pip install --no-cache-dir --require-hashes --no-deps -r requirements/$LOCK.
 COPY . .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 
-FROM python:3.12-slim
+FROM python:3.12-slim-trixie
 RUN useradd --system --uid 10001 --no-create-home sidecar
 COPY --from=build /opt/hybridrank /opt/hybridrank
 # The libraries of the GPU lock are in packages, where ONNX Runtime's CUDA provider would not look.
