@@ -32,7 +32,7 @@ check: $(VENV)/.dev  ## ruff, mypy, import-linter, hadolint, generated stubs
 	@$(BIN)/hadolint docker/*.Dockerfile
 	@$(BIN)/python -m tests.stubs --check
 
-check-chart: $(VENV)/.dev  ## the Helm chart under helm and kubeconform (needs Go; minutes the first time)
+check-chart: $(VENV)/.dev  ## the Helm chart under helm and kubeconform, compose files by their schema (needs Go; minutes the first time)
 	@$(BIN)/python -m tests.docker.tools
 	@$(BIN)/python -m pytest -m chart tests/docker
 

@@ -1,4 +1,4 @@
-"""helm, kubeconform and Kubernetes' schemas, built and converted once from the Go module proxy, at pinned versions.
+"""helm, kubeconform, and the schemas of Kubernetes and Compose: pinned, made once from the Go module proxy.
 
 Run as `python -m tests.docker.tools` from the root of the repository. Go's checksum database vouches for what comes.
 """
@@ -22,10 +22,11 @@ TOOLS = {
 # The oldest version that Chart.yaml allows, and the newest.
 KUBERNETES = ("1.29.6", "1.36.3")
 OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
+COMPOSE = "github.com/compose-spec/compose-go/v2@v2.16.2"
 MONITORS = "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml"
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hybridrank" / "tools"
-GO_MISSING = "the chart's checks need Go, 1.21 or newer, to build helm and kubeconform: install it from go.dev/dl"
+GO_MISSING = "the checks of docker/ need Go, 1.21 or newer, to build helm and kubeconform: install it from go.dev/dl"
 
 
 def tool(name: str) -> Path:
@@ -38,12 +39,17 @@ def schemas(version: str) -> Path:
     return CACHE / f"schemas-{OPERATOR.rpartition('@')[2]}" / f"v{version}"
 
 
+def compose_schema() -> Path:
+    """The JSON schema of a compose file."""
+    return CACHE / COMPOSE.rpartition("@")[2] / "compose-spec.json"
+
+
 def get() -> None:
     """Build and convert what is not there yet; SystemExit that says what to install, or what failed."""
     os.environ["PATH"] += f"{os.pathsep}/usr/local/go/bin"  # where Go's own archive is unpacked, often on no path
     missing_tools = [name for name in TOOLS if not tool(name).exists()]
     missing_schemas = [version for version in KUBERNETES if not schemas(version).exists()]
-    if (missing_tools or missing_schemas) and not shutil.which("go"):
+    if (missing_tools or missing_schemas or not compose_schema().exists()) and not shutil.which("go"):
         sys.exit(GO_MISSING)
     for name in missing_tools:
         os.environ.update(GOBIN=str(tool(name).parent), CGO_ENABLED="0")
@@ -52,6 +58,10 @@ def get() -> None:
         kubernetes = _module(f"k8s.io/kubernetes@v{version}") / "api" / "openapi-spec" / "swagger.json"
         custom = yaml.safe_load((_module(OPERATOR) / MONITORS).read_text())
         _write(schemas(version), json.loads(kubernetes.read_text())["definitions"], custom)
+
+    if not compose_schema().exists():
+        compose_schema().parent.mkdir(parents=True, exist_ok=True)
+        compose_schema().write_bytes((_module(COMPOSE) / "schema" / "compose-spec.json").read_bytes())
 
 
 def _module(name: str) -> Path:
