@@ -14,14 +14,14 @@ ENTRY_BYTES = 400
 class Row:
     """What a model made of one text: its score () or vector (dimensions,).
 
-    `truncated` says that it saw only the beginning, `tokens` how many it read, and `best_chunk` in which window the
-    score is from.
+    `truncated` says that it saw only the beginning, `tokens` how many it read, and `best_chunk` which window scored
+    best, where there may be several.
     """
 
     values: npt.NDArray[np.float32]
     truncated: bool
     tokens: int
-    best_chunk: int = 0
+    best_chunk: int | None = None
 
 
 class RowCache:

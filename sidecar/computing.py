@@ -2,45 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from sidecar.batching.queue import estimate_tokens
 from sidecar.batching.worker import Worker
 from sidecar.cache import Row, RowCache
 from sidecar.errors import BadScore
-from sidecar.rerankers.base import Pair
-from sidecar.runtime.tokenizer import TokenSequence
-from sidecar.types import ModelInfo, Timings
+from sidecar.types import Timings
+from sidecar.work import FloatArray, Input, Work
 
 ALONE = 1  # a token budget that no two texts share
-
-FloatArray = npt.NDArray[np.float32]
-Input = TypeVar("Input", Pair, TokenSequence)
-
-
-@dataclass(frozen=True)
-class Work(Generic[Input]):
-    """What a model is to do with the texts of a request; `field` is their name there.
-
-    `windows` cuts each text into the inputs that show it to the model, `compute` turns inputs into a row each, and
-    `together` makes the rows of a text's windows one.
-    """
-
-    field: str
-    model: ModelInfo
-    batches: bool
-    windows: Callable[[Sequence[str]], list[list[Input]]]
-    compute: Callable[[Sequence[Input]], FloatArray]
-    together: Callable[[FloatArray], Any]
-    query: str = ""
-    max_windows: int = 1
-    deadline: float | None = None
-    best_effort: bool = False
 
 
 class Computer:
@@ -51,11 +24,9 @@ class Computer:
         self._cache = cache
         self._max_batch_tokens = max_batch_tokens
 
-    async def rows(
-        self, work: Work[Input], keys: Sequence[bytes], texts: Sequence[str]
-    ) -> tuple[dict[bytes, Row], Timings]:
+    async def rows(self, work: Work[Input]) -> tuple[dict[bytes, Row], Timings]:
         """A row for each different key; with `best_effort`, for those that are ready when the deadline nears."""
-        wanted = dict(zip(keys, texts, strict=True))
+        wanted = dict(zip(work.keys, work.texts, strict=True))
         rows = {key: row for key in wanted if (row := self._cache.get(key)) is not None}
         missing = {key: text for key, text in wanted.items() if key not in rows}
         if not missing:
@@ -63,7 +34,7 @@ class Computer:
         computed, timings = await self._compute(work, missing)
         for key, row in computed.items():
             if not np.isfinite(row.values).all():
-                raise BadScore(work.model.name, f"{work.field}[{keys.index(key)}]")
+                raise BadScore(work.model.name, f"{work.field}[{work.keys.index(key)}]")
         for key, row in computed.items():
             self._cache.put(key, row)
         return rows | computed, timings
@@ -90,4 +61,6 @@ class Computer:
 def _row(work: Work[Input], windows: Sequence[Input], values: FloatArray) -> Row:
     """One row of those of a text's windows, (windows,) scores or (1, dimensions)."""
     best = int(np.argmax(values)) if len(windows) > 1 else 0
-    return Row(np.asarray(work.together(values)), windows[best].truncated, sum(map(len, windows)), best)
+    tokens = sum(map(len, windows))
+    best_chunk = best if work.max_windows > 1 else None
+    return Row(np.asarray(work.together(values)), windows[best].truncated, tokens, best_chunk)

@@ -1,0 +1,111 @@
+"""What a request asks of a model: its texts, the keys that tell equal ones, and how to make a row of each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from sidecar.errors import InvalidArgument
+from sidecar.keys import text_keys
+from sidecar.rerankers.base import Encoder, Pair, Reranker
+from sidecar.runtime.tokenizer import TokenSequence
+from sidecar.types import ChunkScore, EncodeRequest, ModelInfo, RerankRequest, TextKind
+
+__all__ = ["FloatArray", "Input", "Work", "encode_work", "rerank_work"]
+
+FloatArray = npt.NDArray[np.float32]
+Input = TypeVar("Input", Pair, TokenSequence)
+
+
+@dataclass(frozen=True)
+class Work(Generic[Input]):
+    """`texts` are called `field` in the request; texts with equal `keys` have equal rows.
+
+    `windows` cuts each text into the inputs that show it to the model, `compute` turns inputs into a row each, and
+    `together` makes the rows of a text's windows one.
+    """
+
+    field: str
+    model: ModelInfo
+    batches: bool
+    texts: Sequence[str]
+    keys: Sequence[bytes]
+    windows: Callable[[Sequence[str]], list[list[Input]]]
+    compute: Callable[[Sequence[Input]], FloatArray]
+    together: Callable[[FloatArray], Any]
+    query: str = ""
+    max_windows: int = 1
+    deadline: float | None = None
+    best_effort: bool = False
+
+
+def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
+    """A score for each passage; InvalidArgument for a query without a word."""
+    _require_text("query", request.query)
+    texts = [passage.text for passage in request.passages]
+    chunks = 1 if request.chunk_score is ChunkScore.FIRST else request.max_chunks_per_document
+    together = np.mean if chunks > 1 and request.chunk_score is ChunkScore.MEAN else np.max
+    kind = "score" if request.truncate else "score of the whole"
+
+    def windows(wanted: Sequence[str]) -> list[list[Pair]]:
+        found = reranker.windows(request.query, wanted, chunks)
+        if not request.truncate:
+            _require_whole("query", cut=any(pair.query_truncated for pairs in found for pair in pairs))
+            for text, pairs in zip(wanted, found, strict=True):
+                _require_whole(f"candidates[{texts.index(text)}]", cut=pairs[0].truncated)
+        return found
+
+    return Work(
+        "candidates",
+        reranker.info,
+        reranker.batches,
+        texts,
+        text_keys(reranker.info, kind, str(chunks), together.__name__, request.query, texts=texts),
+        windows,
+        reranker.score,
+        together,
+        query=request.query,
+        max_windows=chunks,
+        deadline=request.deadline,
+        best_effort=request.best_effort,
+    )
+
+
+def encode_work(request: EncodeRequest, encoder: Encoder) -> Work[TokenSequence]:
+    """A vector for each text; InvalidArgument for a query without a word."""
+    if request.kind is TextKind.QUERY:
+        for index, text in enumerate(request.texts):
+            _require_text(f"texts[{index}]", text)
+    kind = "embed" if request.truncate else "embed the whole"
+
+    def windows(wanted: Sequence[str]) -> list[list[TokenSequence]]:
+        found = encoder.tokenize_texts(wanted, request.kind)
+        if not request.truncate:
+            for text, sequence in zip(wanted, found, strict=True):
+                _require_whole(f"texts[{request.texts.index(text)}]", cut=sequence.truncated)
+        return [[sequence] for sequence in found]
+
+    return Work(
+        "texts",
+        encoder.info,
+        encoder.batches,
+        request.texts,
+        text_keys(encoder.info, kind, request.kind.value, texts=request.texts),
+        windows,
+        encoder.embed,
+        itemgetter(0),
+        deadline=request.deadline,
+    )
+
+
+def _require_whole(field: str, *, cut: bool) -> None:
+    if cut:
+        raise InvalidArgument(field, "is longer than the model reads; shorten it, or allow it to be cut")
+
+
+def _require_text(field: str, text: str) -> None:
+    if not text.strip():
+        raise InvalidArgument(field, "is empty; send at least one word")
