@@ -23,6 +23,7 @@ from sidecar.transport.grpc_server import GrpcServer
 from sidecar.transport.http_server import HttpServer
 from sidecar.transport.security_keys import KeyRing
 from sidecar.transport.security_tls import Tls
+from sidecar.transport.tracing import tracing_to
 from sidecar.watchdog import Watchdog
 
 log = structlog.get_logger("sidecar")
@@ -58,6 +59,7 @@ def run(settings: Settings) -> int:
 
 async def serve(settings: Settings) -> int:
     """Load, listen, wait for the signal or the watchdog, drain."""
+    tracing = tracing_to(settings.otlp_endpoint)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -73,7 +75,7 @@ async def serve(settings: Settings) -> int:
     readiness = Readiness()
     keys = KeyRing(settings.api_keys) if settings.api_keys else None
     tls = tls_of(settings)
-    calls = Calls(service, readiness=readiness, tls=tls)
+    calls = Calls(service, readiness=readiness, tls=tls, control=control, tracing=tracing)
     server = GrpcServer(
         service,
         host=settings.host,
@@ -117,9 +119,11 @@ async def serve(settings: Settings) -> int:
     log.info("draining", wait_s=settings.drain_wait_s, seconds=settings.drain_s)
     await readiness.block("draining")
     await asyncio.sleep(settings.drain_wait_s)
+    ends_at = loop.time() + settings.drain_s
     drained = await server.stop(settings.drain_s)
     if url:
         await http.stop()
+    await tracing.close(within_s=ends_at - loop.time())
     code = 1 if watchdog.hopeless else 0
     if not drained:
         worker.give_up(older_than_s=0)

@@ -1,12 +1,13 @@
 """Every setting of the sidecar, read in one place: flags, HYBRIDRANK_SIDECAR_* variables, a TOML file, defaults."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -100,9 +101,22 @@ class Settings(BaseSettings):
     )
     drain_s: float = Field(30.0, ge=0, description="Seconds that running calls then get to finish.")
     log_format: Literal["json", "console"] = Field("json", description="One line a call on stderr: json or console.")
+    otlp_endpoint: str | None = Field(
+        None, description="Where to send traces: http://HOST:4317, or https, for OTLP over gRPC. None are sent without."
+    )
     exit_with_parent: bool = Field(
         default=False, description="Shut down when stdin closes, so that a child process never outlives its parent."
     )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _bare_url(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^\s/@?#]+/?", url):
+            raise ValueError(
+                "write http://HOST:PORT or https://HOST:PORT, where OTLP is taken over gRPC, mostly port 4317;"
+                " headers, and secrets in them, are for the variable OTEL_EXPORTER_OTLP_HEADERS"
+            )
+        return url
 
     @model_validator(mode="after")
     def _complete_tls(self) -> "Settings":

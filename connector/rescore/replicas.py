@@ -19,6 +19,7 @@ from connector.rescore.access import Access
 from connector.rescore.breaker import Breaker
 from connector.rescore.circuit import cost_a_search
 from connector.rescore.retry_budget import RetryBudget
+from connector.rescore.trace_context import trace_context
 
 __all__ = ["Replicas"]
 
@@ -94,7 +95,8 @@ class Replicas:
         started_at = monotonic()
         self._breakers[target] = self._breakers[target].calling(started_at)
         try:
-            response = await method(self._channels[target])(request, timeout=timeout_s, metadata=self._metadata)
+            metadata = (*self._metadata, *trace_context())
+            response = await method(self._channels[target])(request, timeout=timeout_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             message = f"sidecar at {target}: {error.code().name}: {error.details()}"
             ours = _ERRORS.get(error.code(), SidecarError)(message)

@@ -1,48 +1,48 @@
-"""What happens around every call, whatever the wire: one log line without user text, counters, draining."""
+"""What happens around every call, whatever the wire: one log line without user text, counters, a span, draining."""
 
 import asyncio
-import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
+import grpc
 import structlog
 
-from sidecar.errors import Draining, InternalError, SidecarError, Unauthenticated
+from sidecar.errors import DeadlinePassed, Draining, InternalError, SidecarError, Unauthenticated
+from sidecar.model_control import ModelControl
 from sidecar.readiness import Readiness
 from sidecar.service import RerankService
+from sidecar.transport.call import Call, Wire
 from sidecar.transport.metrics import Metrics, Watched
 from sidecar.transport.security_tls import Tls
-from sidecar.transport.status import STATUSES, Outcome, status
+from sidecar.transport.status import STATUSES, Status, status
+from sidecar.transport.tracing import Tracing
 from sidecar.types import EncodeRequest, EncodeResult, RerankRequest, RerankResult
 
 log = structlog.get_logger("sidecar")
 
-REQUEST_ID = "x-request-id"
-ACCEPTED_REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
-
-Wire = Literal["grpc", "http"]
 Answer = TypeVar("Answer")
 
-
-@dataclass(frozen=True)
-class Call:
-    """A call as it is counted (wire, method) and logged (path, request_id)."""
-
-    wire: Wire
-    method: str
-    path: str
-    request_id: str
+ANSWERED = Status(grpc.StatusCode.OK, 200, "ok")
+PARTLY_ANSWERED = Status(grpc.StatusCode.OK, 200, "partial")
+CALLER_GONE = Status(grpc.StatusCode.CANCELLED, 499, "cancelled")
 
 
 class Calls:
     """The service as the wires call it. Shared by all of them, so that one drain waits for every last call."""
 
-    def __init__(self, service: RerankService, *, readiness: Readiness | None = None, tls: Tls | None = None) -> None:
+    def __init__(
+        self,
+        service: RerankService,
+        *,
+        readiness: Readiness | None = None,
+        tls: Tls | None = None,
+        control: ModelControl | None = None,
+        tracing: Tracing | None = None,
+    ) -> None:
         self.service = service
+        self._tracing = tracing or Tracing()
         readiness = readiness or Readiness()
         self.metrics = Metrics(
             Watched(
@@ -52,6 +52,7 @@ class Calls:
                 cache=lambda: service.cache,
                 not_ready=lambda: readiness.reasons,
                 certificate_expires_at=lambda: tls.expires_at if tls else None,
+                model_loads=lambda: control.outcomes if control else {},
             )
         )
         self.draining = False
@@ -69,17 +70,21 @@ class Calls:
         return True
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
-        """Score passages; notes what the log line and the counters say of it."""
+        """Score passages; notes what the log line, the counters and the span say of it."""
         structlog.contextvars.bind_contextvars(candidates=len(request.passages))
+        began_ns = time.time_ns()
         result = await self.service.rerank(request)
+        self._tracing.answered(began_ns, len(request.passages), result)
         structlog.contextvars.bind_contextvars(model=result.model.name)
         self.metrics.reranked(len(request.passages), result)
         return result
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
-        """Encode texts; notes what the log line and the counters say of it."""
+        """Encode texts; notes what the log line, the counters and the span say of it."""
         structlog.contextvars.bind_contextvars(texts=len(request.texts))
+        began_ns = time.time_ns()
         result = await self.service.encode(request)
+        self._tracing.answered(began_ns, len(request.texts), result)
         structlog.contextvars.bind_contextvars(model=result.model.name)
         self.metrics.encoded(result)
         return result
@@ -87,7 +92,7 @@ class Calls:
     async def run(
         self, call: Call, work: Callable[[], Awaitable[Answer]], *, expired: Callable[[], bool] = lambda: False
     ) -> Answer:
-        """Do the work of one call; every way it ends is logged and counted once.
+        """Do the work of one call; every way it ends is logged, counted and traced once.
 
         An answer whose `complete` is False counts as partial. `expired` tells a cancellation by the deadline from one
         by the caller. Raises SidecarError and nothing else, but for the cancellation.
@@ -95,29 +100,28 @@ class Calls:
         structlog.contextvars.bind_contextvars(method=call.path, request_id=call.request_id)
         started_at = time.perf_counter()
 
-        def end(code: str, outcome: Outcome, **fields: str) -> None:
-            log.info("call", code=code, ms=round(1000 * (time.perf_counter() - started_at), 1), **fields)
-            self.metrics.requests.labels(call.wire, call.method, outcome).inc()
+        def end(how: Status, error: str | None = None) -> None:
+            ms = round(1000 * (time.perf_counter() - started_at), 1)
+            log.info("call", code=how.grpc.name, ms=ms, **({"error": error} if error else {}))
+            self.metrics.requests.labels(call.wire, call.method, how.outcome).inc()
+            self._tracing.ended(call, how, error)
 
-        with self._counted(call):
+        with self._counted(call), self._tracing.follow(call):
             try:
                 if self.draining:
                     raise Draining
                 answer = await work()
             except SidecarError as error:
-                end(status(error).grpc.name, status(error).outcome, error=type(error).__name__)
+                end(status(error), type(error).__name__)
                 raise
             except asyncio.CancelledError:
-                if expired():
-                    end("DEADLINE_EXCEEDED", "expired")
-                else:
-                    end("CANCELLED", "cancelled")
+                end(STATUSES[DeadlinePassed] if expired() else CALLER_GONE)
                 raise
             except Exception as error:
                 log.exception("call failed")
-                end("INTERNAL", "failed", error=type(error).__name__)
+                end(STATUSES[InternalError], type(error).__name__)
                 raise InternalError(call.request_id) from error
-            end("OK", "ok" if getattr(answer, "complete", True) else "partial")
+            end(ANSWERED if getattr(answer, "complete", True) else PARTLY_ANSWERED)
             return answer
 
     def refused_without_key(self, wire: Wire, method: str, path: str) -> None:
@@ -136,10 +140,3 @@ class Calls:
                 self._running -= 1
                 if self._running == 0:
                     self._idle.set()
-
-
-def request_id(wanted: str | bytes | None) -> str:
-    """The caller's own id where it is fit for a log line, otherwise a new one."""
-    if isinstance(wanted, str) and ACCEPTED_REQUEST_ID.fullmatch(wanted):
-        return wanted
-    return uuid.uuid4().hex

@@ -29,7 +29,13 @@ ERRORS = {
 
 def make_app(face: Face) -> FastAPI:
     """The application that a server runs."""
-    app = FastAPI(title="hybridrank sidecar", version="1", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="hybridrank sidecar",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # its spans have paths and queries in them
+    )
     # Handlers find it there: FastAPI keeps every handler for ever, and with it whatever a closure would hold.
     app.state.face = face
     for endpoint in ENDPOINTS:

@@ -13,12 +13,12 @@ from sidecar.errors import SidecarError, TooLarge, Unauthenticated
 from sidecar.readiness import Readiness
 from sidecar.transport import http_answers as answers
 from sidecar.transport import http_bodies as bodies
-from sidecar.transport.calls import REQUEST_ID, Call, Calls, request_id
+from sidecar.transport.call import REQUEST_ID, Call
+from sidecar.transport.calls import CALLER_GONE, Calls
 from sidecar.transport.security_keys import KeyRing
 from sidecar.transport.status import retry_after, status
 
 JSON = "application/json"
-CLIENT_CLOSED_REQUEST = 499  # seen by nobody but a proxy's log
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Face:
 
     async def respond(self, endpoint: Endpoint, request: Request) -> Response:
         """One call, from the body to the body; errors in the shape of the endpoint."""
-        call = Call("http", endpoint.method, f"POST {endpoint.path}", request_id(request.headers.get(REQUEST_ID)))
+        call = Call.of("http", endpoint.method, f"POST {endpoint.path}", request.headers)
         headers = {REQUEST_ID: call.request_id}
 
         async def work() -> answers.Answer:
@@ -61,7 +61,7 @@ class Face:
             self.authenticate(request, endpoint.method)
             answer = await self.calls.run(call, work)
         except CallerGone:
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
+            return Response(status_code=CALLER_GONE.http)  # seen by nobody but a proxy's log
         except SidecarError as error:
             headers.update(retry_after(error))
             content = answers.to_json(endpoint.error(error))

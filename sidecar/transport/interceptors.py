@@ -6,7 +6,8 @@ from typing import Any
 import grpc
 
 from sidecar.errors import SidecarError
-from sidecar.transport.calls import REQUEST_ID, Call, Calls, request_id
+from sidecar.transport.call import REQUEST_ID, Call
+from sidecar.transport.calls import Calls
 from sidecar.transport.status import retry_after, status
 
 OUR_SERVICES = "/hybridrank."  # health and reflection are neither logged nor refused while draining
@@ -38,8 +39,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
 
     async def _call(self, path: str, handler: Handler, request: Any, context: Context) -> Any:
-        metadata = dict(context.invocation_metadata() or ())
-        call = Call("grpc", path.rsplit("/", 1)[1], path, request_id(metadata.get(REQUEST_ID)))
+        call = Call.of("grpc", path.rsplit("/", 1)[1], path, dict(context.invocation_metadata() or ()))
         context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
 
         def expired() -> bool:

@@ -28,6 +28,7 @@ class Watched:
     cache: Callable[[], RowCache]
     not_ready: Callable[[], Iterable[str]]
     certificate_expires_at: Callable[[], float | None]
+    model_loads: Callable[[], Mapping[str, int]]
 
 
 class Metrics:
@@ -91,35 +92,45 @@ class _Watcher(Collector):
         self._watched = watched
 
     def collect(self) -> Iterator[Metric]:
-        totals, cache, reasons = self._watched.batches(), self._watched.cache(), tuple(self._watched.not_ready())
+        watched = self._watched
+        totals, cache, reasons, loads = (
+            watched.batches(),
+            watched.cache(),
+            tuple(watched.not_ready()),
+            watched.model_loads(),
+        )
         for name, meaning, value in (
-            ("queue_tokens", "Tokens that were let in and have not begun.", self._watched.queued_tokens()),
+            ("queue_tokens", "Tokens that were let in and have not begun.", watched.queued_tokens()),
             ("cache_bytes", "What the cache holds.", cache.used_bytes),
             ("ready", "Whether work should be sent here: 1 or 0.", int(not reasons)),
+            (
+                "certificate_expiry_timestamp_seconds",
+                "When the certificate ends, since the epoch; not there without one.",
+                watched.certificate_expires_at(),
+            ),
         ):
             yield GaugeMetricFamily(f"{PREFIX}_{name}", meaning, value=value)
-        for name, meaning, value in (
+        for name, meaning, count in (
             ("batch_tokens", "Tokens in the batches that went to a model.", totals.tokens),
             ("batch_padded_tokens", "Tokens computed for them, padding included.", totals.padded_tokens),
             ("stuck_batches", "Batches that were given up because they did not end.", totals.stuck),
             ("cache_hits", "Texts whose score or vector was in the cache.", cache.hits),
             ("cache_misses", "Texts whose score or vector was not; the two are 0 without a cache.", cache.misses),
         ):
-            yield CounterMetricFamily(f"{PREFIX}_{name}", meaning, value=value)
+            yield CounterMetricFamily(f"{PREFIX}_{name}", meaning, value=count)
         yield _histogram("batch_texts", "Texts in a batch that went to a model.", totals.sizes)
         why = GaugeMetricFamily(f"{PREFIX}_not_ready", "A reason why not; 1 while it holds.", labels=("reason",))
         for reason in reasons:
             why.add_metric((reason,), 1)
         yield why
-        name, meaning = "certificate_expiry_timestamp_seconds", "When the certificate ends, since the epoch."
-        certificate = GaugeMetricFamily(f"{PREFIX}_{name}", meaning)
-        expires_at = self._watched.certificate_expires_at()
-        if expires_at is not None:
-            certificate.add_metric((), expires_at)
-        yield certificate
+        meaning = "Models loaded, refused and unloaded since the start was over."
+        changes = CounterMetricFamily(f"{PREFIX}_model_loads", meaning, labels=("outcome",))
+        for outcome in ("loaded", "refused", "unloaded"):
+            changes.add_metric((outcome,), loads.get(outcome, 0))
+        yield changes
         labels = ("name", "version", "kind", "digest", "precision")
         models = GaugeMetricFamily(f"{PREFIX}_model_info", "A loaded model; always 1.", labels=labels)
-        for info in self._watched.models():
+        for info in watched.models():
             models.add_metric([str(getattr(info, label)) for label in labels], 1)
         yield models
 

@@ -1,6 +1,7 @@
 """What is counted: the same for both wires, documented, and without a word of a user."""
 
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sidecar.batching.worker import Worker
+from sidecar.errors import BadModelFolder
+from sidecar.loading import load
+from sidecar.model_control import ModelControl
 from sidecar.service import RerankService
 from sidecar.transport.calls import Calls
 from sidecar.transport.security_keys import KeyRing
 from sidecar.transport.security_tls import Tls
+from tests.golden.sidecar import FOLDER
 from tests.sidecar.certificates import DAY, Authority
 from tests.sidecar.http_serving import serving_both
 from tests.sidecar.serving import rerank_request
@@ -111,6 +116,27 @@ async def test_the_end_of_the_certificate_is_told_and_follows_its_files(tiny, tm
     assert expiry(calls) == pytest.approx(time.time() - DAY.total_seconds(), abs=100)
     (tmp_path / "cert.pem").write_bytes(authority.certificate)  # of another key: what was read before stays in use
     assert expiry(calls) == pytest.approx(time.time() - DAY.total_seconds(), abs=100)
+    worker.close()
+
+
+async def test_changes_of_models_count_by_how_they_ended(tmp_path):
+    kinds = {"tiny-encoder", "tiny-cross-encoder"}
+    for kind in kinds:
+        shutil.copytree(FOLDER / kind, tmp_path / kind)
+    control = ModelControl(load([tmp_path]), [tmp_path])
+    worker = Worker(threads=1, max_queue_tokens=1)
+    calls = Calls(RerankService(control.models, worker, max_batch_tokens=1), control=control)
+
+    def loads(outcome):
+        return calls.metrics.registry.get_sample_value("hybridrank_sidecar_model_loads_total", {"outcome": outcome})
+
+    assert [loads(outcome) for outcome in ("loaded", "refused", "unloaded")] == [0, 0, 0]
+    await control.unload("tiny-encoder")
+    await control.load("tiny-encoder")
+    (tmp_path / "tiny-encoder" / "model.toml").write_text("broken")
+    with pytest.raises(BadModelFolder):
+        await control.load("tiny-encoder")
+    assert [loads(outcome) for outcome in ("loaded", "refused", "unloaded")] == [1, 1, 1]
     worker.close()
 
 
