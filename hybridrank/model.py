@@ -1,7 +1,7 @@
 """`hybridrank model`: makes model folders for the sidecar, and changes what one that runs has loaded."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,8 +24,11 @@ def export(
     out: Annotated[Path, typer.Option(help="The model folder to write.")],
     name: Annotated[str | None, typer.Option(help="The model's name for callers. Default: that of the source.")] = None,
     licence: Annotated[str, typer.Option(help="Licence of the weights, for model.toml.")] = "unknown",
+    precision: Annotated[
+        Literal["both", "int8", "fp32"], typer.Option(help="What to write: int8, fp32, or both beside each other.")
+    ] = "both",
 ) -> None:
-    """Export an encoder or a cross-encoder to ONNX at fp32, with its tokenizer and a model.toml.
+    """Export an encoder or a cross-encoder to ONNX, with its tokenizer, a model.toml, and golden pairs for a self-test.
 
     Needs the train extra. The exported model is compared with the original before anything is written.
 
@@ -37,7 +40,7 @@ def export(
     from training.export_onnx import ExportFailed, export_model  # torch comes with it
 
     try:
-        folder = export_model(source, out, name=name, licence=licence)
+        folder = export_model(source, out, name=name, licence=licence, precision=precision)
     except ExportFailed as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

@@ -6,10 +6,11 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
-from sidecar import loading, logs
+from sidecar import loading, logs, trial
 from sidecar.batching.worker import Worker
 from sidecar.errors import SidecarError
 from sidecar.model_control import ModelControl
@@ -66,8 +67,11 @@ async def serve(settings: Settings) -> int:
         loop.add_signal_handler(number, stop.set)
     if settings.exit_with_parent:
         threading.Thread(target=_wait_for_end_of_stdin, args=(loop, stop), daemon=True).start()
-    models = await asyncio.to_thread(loading.load, settings.models, keep_versions=settings.keep_versions)
-    control = ModelControl(models, settings.models)
+    load_folder = partial(trial.load_model, precision=settings.precision, device=settings.device)
+    models = await asyncio.to_thread(
+        loading.load, settings.models, keep_versions=settings.keep_versions, load_folder=load_folder
+    )
+    control = ModelControl(models, settings.models, load_folder)
     worker = Worker(threads=settings.worker_threads, max_queue_tokens=settings.max_queue_tokens)
     service = RerankService(
         models, worker, max_batch_tokens=settings.max_batch_tokens, score_cache_bytes=settings.score_cache_bytes

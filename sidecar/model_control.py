@@ -9,8 +9,9 @@ from pathlib import Path
 import structlog
 
 from sidecar.errors import BadModelFolder, InvalidArgument
-from sidecar.loading import load_folder
+from sidecar.loading import LoadFolder
 from sidecar.registry import LoadedModel, Models
+from sidecar.trial import load_model
 from sidecar.types import ModelInfo
 
 __all__ = ["ModelControl"]
@@ -25,10 +26,11 @@ class ModelControl:
     `outcomes` counts what was `loaded`, `refused` and `unloaded`. To be used from one event loop.
     """
 
-    def __init__(self, models: Models, roots: Sequence[Path]) -> None:
+    def __init__(self, models: Models, roots: Sequence[Path], load_folder: LoadFolder = load_model) -> None:
         self.models = models
         self.outcomes: Counter[str] = Counter()
         self._roots = roots
+        self._load_folder = load_folder
         self._lock = asyncio.Lock()
         self._listeners: list[Callable[[], Awaitable[None]]] = []
 
@@ -44,7 +46,7 @@ class ModelControl:
         folder = self._folder(path)
         async with self._lock:
             try:
-                model = await asyncio.to_thread(load_folder, folder)
+                model = await asyncio.to_thread(self._load_folder, folder)
                 before = set(self.models)
                 try:
                     self.models.put(model)

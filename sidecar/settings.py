@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from models import SHIPPED_MODELS
 from sidecar.runtime.cpu import usable_cores
+from sidecar.runtime.precision import Device, Precision
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -78,6 +79,10 @@ class Settings(BaseSettings):
     model_control: bool = Field(
         default=False, description="Take Load and Unload; whoever may call can then change the models."
     )
+    precision: Precision = Field(
+        "auto", description="auto, int8 or fp32. auto is int8 where this CPU computes it well, else fp32 if there."
+    )
+    device: Device = Field("cpu", description="cpu, cuda or auto: compute on a GPU; needs onnxruntime-gpu.")
     threads: int = Field(0, ge=0, description="Batches computed at once, a core each; 0 takes every core we may use.")
     # For fp32 models; int8 ones compute every text alone. No budget from 1 to 1024 was faster than another on ordinary
     # passages, larger ones were slower, and a batch is what a one-text request may have to wait for: so a small one,

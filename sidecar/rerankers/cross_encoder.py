@@ -1,21 +1,22 @@
 """A cross-encoder: query and passage go through the model together, and its head returns one logit."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from sidecar.rerankers.base import FloatArray, Pair
 from sidecar.runtime.model_folder import ModelFolder
-from sidecar.runtime.onnx_session import OnnxSession
+from sidecar.runtime.session import open_session
 from sidecar.runtime.tokenizer import TextTokenizer
 
 
 class CrossEncoderReranker:
     """Relevance scores are logits: unbounded, comparable within one query."""
 
-    def __init__(self, folder: ModelFolder) -> None:
+    def __init__(self, folder: ModelFolder, device: Literal["cpu", "cuda"] = "cpu") -> None:
         self.info = folder.info
         self.batches = folder.toml.precision == "fp32"
         self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", folder.toml.max_tokens)
-        self._session = OnnxSession(folder.path / "model.onnx", "logits", self._tokenizer.padding_id)
+        self._session = open_session(folder, "logits", self._tokenizer.padding_id, device)
 
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
         """`[CLS] query [SEP] passage [SEP]`; the passage is cut, the query only beyond half of the context."""

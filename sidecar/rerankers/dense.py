@@ -1,13 +1,14 @@
 """A dense encoder: one unit vector a text; its token rows also serve late interaction."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from sidecar.rerankers.base import FloatArray
 from sidecar.runtime.maxsim import unit_rows
 from sidecar.runtime.model_folder import EncoderToml, ModelFolder
-from sidecar.runtime.onnx_session import OnnxSession
+from sidecar.runtime.session import open_session
 from sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
 from sidecar.types import TextKind
 
@@ -15,12 +16,12 @@ from sidecar.types import TextKind
 class DenseEncoder:
     """Vectors are compared by cosine; being of unit length, by their dot product."""
 
-    def __init__(self, folder: ModelFolder, toml: EncoderToml) -> None:
+    def __init__(self, folder: ModelFolder, toml: EncoderToml, device: Literal["cpu", "cuda"] = "cpu") -> None:
         self.info = folder.info
         self.batches = toml.precision == "fp32"
         self._toml = toml
         self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", toml.max_tokens)
-        self._session = OnnxSession(folder.path / "model.onnx", "last_hidden_state", self._tokenizer.padding_id)
+        self._session = open_session(folder, "last_hidden_state", self._tokenizer.padding_id, device)
 
     def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
         """`[CLS] prefix text [SEP]`, with the prefix that the model was trained to read before this kind of text."""

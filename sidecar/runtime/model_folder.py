@@ -1,4 +1,7 @@
-"""Reads, verifies and writes a model folder: model.onnx, tokenizer.json, and model.toml which says what they are."""
+"""Reads, verifies and writes a model folder: model.onnx, tokenizer.json, and model.toml which says what they are.
+
+A folder whose model.onnx is int8 may hold the same model at fp32 too, in model.fp32.onnx.
+"""
 
 import hashlib
 import json
@@ -20,6 +23,8 @@ else:
 __all__ = ["CrossEncoderToml", "EncoderToml", "ModelFolder", "digest_of", "read", "write"]
 
 FILES = ("model.onnx", "tokenizer.json")
+FP32_ONNX = "model.fp32.onnx"
+CHUNK_BYTES = 1 << 20
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -35,6 +40,8 @@ class _ModelToml(BaseModel):
     max_tokens: Annotated[int, Field(ge=8)]  # special tokens included
     licence: Text
     digest: str = ""
+    fp32_digest: str = ""  # of model.fp32.onnx, in the place of model.onnx
+    reduced_range: bool = False  # int8 weights within 7 bits: sums of products saturate on no CPU
 
 
 class EncoderToml(_ModelToml):
@@ -64,10 +71,23 @@ IN_DIGEST = frozenset({"kind", "precision", "max_tokens", "pooling", "head", "qu
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder that was read and verified."""
+    """A folder that was read and verified, at one of the precisions that it holds; `toml` describes that one."""
 
     path: Path
     toml: ModelToml
+    file: str = "model.onnx"
+
+    @property
+    def onnx(self) -> Path:
+        """The graph."""
+        return self.path / self.file
+
+    @property
+    def fp32(self) -> "ModelFolder | None":
+        """The same model at fp32, where the folder holds it beside int8."""
+        if not self.toml.fp32_digest:
+            return None
+        return ModelFolder(self.path, _at_fp32(self.toml, self.toml.fp32_digest), FP32_ONNX)
 
     @property
     def info(self) -> ModelInfo:
@@ -102,29 +122,59 @@ def read(folder: Path) -> ModelFolder:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise BadModelFolder(folder, f"model.toml: {problems}") from error
-    digest = digest_of(folder, toml)
-    if digest != toml.digest:
-        raise BadModelFolder(
-            folder,
-            f"the files have digest {digest} but model.toml says {toml.digest or 'nothing'}; fetch the model again, "
-            "or write the new digest and a new version there if the change was meant",
-        )
+    _compare(folder, "model.onnx", toml, toml.digest)
+    if toml.fp32_digest or (folder / FP32_ONNX).is_file():
+        if toml.precision == "fp32":
+            raise BadModelFolder(folder, f"{FP32_ONNX} belongs beside an int8 model.onnx, and this one is fp32")
+        if not (folder / FP32_ONNX).is_file():
+            raise BadModelFolder(folder, f"{FP32_ONNX} is missing; fetch it, or take fp32_digest out of model.toml")
+        _compare(folder, FP32_ONNX, _at_fp32(toml), toml.fp32_digest)
     return ModelFolder(folder, toml)
 
 
+def _compare(folder: Path, file: str, toml: ModelToml, expected: str) -> None:
+    digest = digest_of(folder, toml, file)
+    if digest != expected:
+        raise BadModelFolder(
+            folder,
+            f"the files have digest {digest} but model.toml says {expected or 'nothing'} of {file}; fetch the model "
+            "again, or write the new digest and a new version there if the change was meant",
+        )
+
+
 def write(folder: Path, toml: ModelToml) -> ModelFolder:
-    """Write model.toml, with the digest of the files that are already in `folder`."""
-    complete = toml.model_copy(update={"digest": digest_of(folder, toml)})
-    # JSON strings, numbers and arrays of strings are TOML as well.
+    """Write model.toml, with the digests of the files that are already in `folder`."""
+    both = (folder / FP32_ONNX).is_file()
+    digests = {
+        "digest": digest_of(folder, toml),
+        "fp32_digest": digest_of(folder, _at_fp32(toml), FP32_ONNX) if both else "",
+    }
+    complete = toml.model_copy(update=digests)
+    # JSON strings, numbers, booleans and arrays of strings are TOML as well.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in complete.model_dump().items()]
     (folder / "model.toml").write_text("\n".join(sorted(lines)) + "\n", encoding="utf-8")
     return ModelFolder(folder, complete)
 
 
-def digest_of(folder: Path, toml: ModelToml) -> str:
-    """SHA-256 over the digests of model.onnx and tokenizer.json and over the fields that decide the output."""
+def digest_of(folder: Path, toml: ModelToml, file: str = "model.onnx") -> str:
+    """SHA-256 over the digests of a graph and tokenizer.json and over the fields that decide the output.
+
+    So a precision has the same digest whether or not another one lies beside it.
+    """
     whole = hashlib.sha256()
-    for name in FILES:
-        whole.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    for name in (file, "tokenizer.json"):
+        whole.update(_sha256(folder / name))
     whole.update(json.dumps(toml.model_dump(include=set(IN_DIGEST)), sort_keys=True).encode())
     return whole.hexdigest()
+
+
+def _at_fp32(toml: ModelToml, digest: str = "") -> ModelToml:
+    return toml.model_copy(update={"precision": "fp32", "digest": digest, "fp32_digest": "", "reduced_range": False})
+
+
+def _sha256(path: Path) -> bytes:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            found.update(chunk)
+    return found.digest()

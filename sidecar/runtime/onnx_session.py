@@ -1,14 +1,15 @@
-"""Runs one ONNX model on one core at a time; several threads may run it at once."""
+"""Runs one ONNX model on one core at a time, or on a GPU; several threads may run it at once."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sidecar.errors import BadModelFolder
+from sidecar.runtime.precision import CUDA
 from sidecar.runtime.tokenizer import TokenSequence
 
 # Since 1.29 ONNX Runtime's wheels report to their maker unless this is set before they are imported.
@@ -27,12 +28,17 @@ class OnnxSession:
     gives memory back after a long batch, and without it a run was measured to be as fast.
     """
 
-    def __init__(self, path: Path, output: str, padding_id: int) -> None:
+    def __init__(self, path: Path, output: str, padding_id: int, device: Literal["cpu", "cuda"] = "cpu") -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        providers = [*([CUDA] if device == "cuda" else []), "CPUExecutionProvider"]
+        self._session = _open(path, options, providers)
+        if device == "cuda" and CUDA not in self._session.get_providers():  # it says so in its own log and goes on
+            raise BadModelFolder(
+                path.parent, "device cuda: ONNX Runtime can use no GPU here; its own lines above say why"
+            )
         self._output = output
         self._padding_id = padding_id
         self._integers = {}
@@ -40,13 +46,13 @@ class OnnxSession:
             if declared.name not in INPUTS or declared.type not in NUMPY_INTEGERS:
                 raise BadModelFolder(
                     path.parent,
-                    f"model.onnx has an input {declared.name} of {declared.type}; "
+                    f"{path.name} has an input {declared.name} of {declared.type}; "
                     f"expected are {', '.join(INPUTS)} of int32 or int64",
                 )
             self._integers[declared.name] = NUMPY_INTEGERS[declared.type]
         outputs = [declared.name for declared in self._session.get_outputs()]
         if output not in outputs:
-            raise BadModelFolder(path.parent, f"model.onnx has no output {output}; it has {', '.join(outputs)}")
+            raise BadModelFolder(path.parent, f"{path.name} has no output {output}; it has {', '.join(outputs)}")
 
     def run(self, sequences: Sequence[TokenSequence]) -> npt.NDArray[np.float32]:
         """The output for a batch: one row a sequence; rows of padding are to be left out with their lengths."""
@@ -54,6 +60,18 @@ class OnnxSession:
         feed = {name: rows[name].astype(integer, copy=False) for name, integer in self._integers.items()}
         (output,) = self._session.run([self._output], feed)
         return np.asarray(output, dtype=np.float32)
+
+
+def available_providers() -> list[str]:
+    """What this ONNX Runtime was built with, best first; whether there is a GPU is another matter."""
+    return list(onnxruntime.get_available_providers())
+
+
+def _open(path: Path, options: Any, providers: list[str]) -> Any:
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # its classes share no other parent
+        raise BadModelFolder(path.parent, f"{path.name} cannot be read by ONNX Runtime: {error}") from error
 
 
 def padded(sequences: Sequence[TokenSequence], padding_id: int) -> dict[str, npt.NDArray[np.int64]]:

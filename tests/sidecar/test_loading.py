@@ -5,10 +5,9 @@ import shutil
 import pytest
 
 from sidecar.errors import BadModelFolder
-from sidecar.loading import load, self_check
+from sidecar.loading import load
 from sidecar.runtime import model_folder
 from tests.golden.sidecar import FOLDER
-from tests.sidecar.doubles import BrokenModel, loaded
 
 
 def copy(tmp_path, name="copy", **fields):
@@ -30,14 +29,6 @@ def test_a_graph_of_the_wrong_kind_is_refused(tmp_path):
     model_folder.write(folder, model_folder.CrossEncoderToml(**fields))
     with pytest.raises(BadModelFolder, match=r"model\.onnx has no output logits; it has last_hidden_state"):
         load([folder])
-
-
-def test_a_model_that_returns_nan_fails_the_self_check():
-    assert "scores [" in str(self_check(loaded(BrokenModel())))
-
-
-def test_a_model_that_works_passes_the_self_check(shipped):
-    assert [self_check(model) for model in shipped] == [None, None]
 
 
 def test_of_several_versions_the_newest_serves_and_no_more_are_kept_than_asked_for(tmp_path):

@@ -90,3 +90,48 @@ def test_every_shipped_model_has_a_card_that_names_it_and_its_licence():
         assert toml.name in card
         assert toml.licence in card
         assert str(toml.max_tokens) in card
+
+
+@pytest.fixture
+def both(folder):
+    """int8, as far as model.toml goes, and the fp32 that it came from."""
+    toml = model_folder.read(folder).toml
+    shutil.copyfile(folder / "model.onnx", folder / "model.fp32.onnx")
+    model_folder.write(folder, toml.model_copy(update={"precision": "int8", "reduced_range": True}))
+    return folder
+
+
+def test_a_precision_has_the_digest_that_it_has_in_a_folder_of_its_own(both):
+    alone = model_folder.read(FOLDER / "tiny-encoder").info
+    int8 = model_folder.read(both)
+    assert int8.fp32.info == alone
+    assert (int8.info.precision, int8.onnx.name, int8.fp32.onnx.name) == ("int8", "model.onnx", "model.fp32.onnx")
+    (both / "model.fp32.onnx").unlink()
+    assert model_folder.write(both, int8.toml).info == int8.info
+    assert model_folder.read(both).fp32 is None
+
+
+def test_each_graph_is_verified(both):
+    with (both / "model.fp32.onnx").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(BadModelFolder, match=r"model\.toml says \w{64} of model\.fp32\.onnx"):
+        model_folder.read(both)
+
+
+def test_fp32_that_model_toml_does_not_know_is_refused(both):
+    fp32_digest = model_folder.read(both).toml.fp32_digest
+    edit(both, fp32_digest, "")
+    with pytest.raises(BadModelFolder, match=r"model\.toml says nothing of model\.fp32\.onnx"):
+        model_folder.read(both)
+
+
+def test_fp32_that_is_missing_is_named(both):
+    (both / "model.fp32.onnx").unlink()
+    with pytest.raises(BadModelFolder, match=r"model\.fp32\.onnx is missing; fetch it, or take fp32_digest out"):
+        model_folder.read(both)
+
+
+def test_fp32_beside_fp32_is_refused(folder):
+    shutil.copyfile(folder / "model.onnx", folder / "model.fp32.onnx")
+    with pytest.raises(BadModelFolder, match="belongs beside an int8"):
+        model_folder.read(folder)

@@ -20,7 +20,7 @@ def exported(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("oracle")
     for kind in ("cross-encoder", "encoder"):
         tiny_models.save(folder / kind, kind, request.param)
-        export_model(str(folder / kind), folder / "exported" / kind)
+        export_model(str(folder / kind), folder / "exported" / kind, precision="fp32")
     return folder, loading.load([folder / "exported"])
 
 

@@ -181,6 +181,19 @@ def test_a_folder_without_models_is_named_and_exits_1(start, tmp_path):
     assert f"the sidecar cannot start: {tmp_path}: no model.toml here" in child.stderr.read()
 
 
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (("--precision", "int8"), "precision int8: this model is here at fp32 only"),
+        (("--device", "cuda"), "device cuda: this ONNX Runtime offers"),
+    ],
+)
+def test_a_precision_or_device_that_is_not_there_exits_1(start, flags, problem):
+    child = start("--models", str(TINY), *flags)
+    assert child.wait(timeout=60) == 1
+    assert f"the sidecar cannot start: {TINY}: {problem}" in child.stderr.read()
+
+
 def test_a_misspelt_variable_exits_2(start):
     child = start(HYBRIDRANK_SIDECAR_THREAD="1")
     assert child.wait(timeout=60) == 2

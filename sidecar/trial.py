@@ -1,0 +1,122 @@
+"""Loads one model folder: chooses its precision, builds the model, and tries it before anybody may call it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import structlog
+
+from sidecar.errors import BadModelFolder
+from sidecar.registry import LoadedModel
+from sidecar.rerankers.base import Encoder, Reranker
+from sidecar.rerankers.colbert import ColbertReranker
+from sidecar.rerankers.cross_encoder import CrossEncoderReranker
+from sidecar.rerankers.dense import DenseEncoder
+from sidecar.runtime import cpu, model_folder, onnx_session, self_test
+from sidecar.runtime.model_folder import EncoderToml
+from sidecar.runtime.precision import Device, Placed, Precision, place
+from sidecar.runtime.self_test import GoldenPairs, Verdict
+from sidecar.types import TextKind
+
+log = structlog.get_logger("sidecar")
+
+SELF_CHECK = ("what does a sidecar do", ("A sidecar scores passages beside the search engine.", ""))
+NOT_FINITE = "its weights hold NaN or are too large; export it again"
+
+
+def load_model(path: Path, *, precision: Precision = "auto", device: Device = "cpu") -> LoadedModel:
+    """Load a model folder and try it; about half a second, for a thread of its own.
+
+    What fails its trial gives way to the next precision or device that may serve, and the log says so; the last one
+    must be usable. Raises BadModelFolder.
+    """
+    folder = model_folder.read(path)
+    golden = self_test.read(path)
+    placements = place(
+        folder,
+        precision=precision,
+        device=device,
+        providers=onnx_session.available_providers(),
+        multiplies_int8=cpu.multiplies_int8(cpu.read_cpuinfo()),
+    )
+    for index, placed in enumerate(placements):
+        way_out = index + 1 < len(placements)
+        facts = {"model": folder.toml.name, "precision": placed.folder.toml.precision, "device": placed.device}
+        try:
+            model = build(placed)
+            verdict = score_golden_pairs(model, golden)
+        except BadModelFolder as error:
+            if not way_out:
+                raise
+            log.warning("another precision or device serves in its place", **facts, problem=str(error))
+            continue
+        if verdict.within:
+            return model
+        if not way_out and not verdict.usable:
+            raise BadModelFolder(path, f"its self-test failed at {facts['precision']} on {placed.device}: {verdict}")
+        said = "another precision or device serves in its place" if way_out else "serves, though its scores are off"
+        log.warning(said, **facts, problem=str(verdict))
+        if not way_out:
+            return model
+    raise AssertionError("there is at least one placement")
+
+
+def build(placed: Placed) -> LoadedModel:
+    """The model, after it returned numbers of the right shape; BadModelFolder where it did not."""
+    folder, toml = placed.folder, placed.folder.toml
+    if isinstance(toml, EncoderToml):
+        encoder = DenseEncoder(folder, toml, placed.device)
+        model = LoadedModel(folder.info, ColbertReranker(encoder), encoder)
+    else:
+        model = LoadedModel(folder.info, CrossEncoderReranker(folder, placed.device))
+    if problem := self_check(model):
+        raise BadModelFolder(folder.path, f"the model loads but does not work here: {problem}")
+    return model
+
+
+def self_check(model: LoadedModel) -> str | None:
+    """Compute a few scores and a vector; what is wrong with them, None for nothing."""
+    query, passages = SELF_CHECK
+    scores = model.reranker.score(model.reranker.tokenize(query, passages))
+    if scores.shape != (len(passages),):
+        return f"scores of shape {scores.shape} came back for {len(passages)} passages"
+    if not np.isfinite(scores).all():
+        return f"{len(passages)} passages got the scores {scores.tolist()}; {NOT_FINITE}"
+    if model.encoder:
+        vectors = model.encoder.embed(model.encoder.tokenize_texts(passages, TextKind.DOCUMENT))
+        wanted = (len(passages), model.info.dimensions)
+        if vectors.shape != wanted:
+            return f"vectors of shape {vectors.shape} came back; model.toml says {wanted}"
+        if not np.isfinite(vectors).all():
+            return f"a vector is not finite; {NOT_FINITE}"
+    return None
+
+
+def score_golden_pairs(model: LoadedModel, golden: Sequence[GoldenPairs]) -> Verdict:
+    """Compute the pairs as calls are computed, and compare; without any, nothing is amiss."""
+    if not golden:
+        return Verdict(0, 0, 0.0)
+    wanted = [each.relevance_scores for each in golden]
+    verdict = self_test.compare(
+        wanted, [relevance_scores(model.reranker, each.query, each.passages) for each in golden]
+    )
+    vectors = [each for each in golden if each.cosines is not None]
+    if model.encoder and vectors:
+        found = [cosines(model.encoder, each.query, each.passages) for each in vectors]
+        verdict += self_test.compare([each.cosines or () for each in vectors], found)
+    return verdict
+
+
+def relevance_scores(reranker: Reranker, query: str, passages: Sequence[str]) -> list[float]:
+    """A score a passage; all in one batch, or alone where a batch-mate changes a score."""
+    pairs = reranker.tokenize(query, passages)
+    batches = [pairs] if reranker.batches else [[pair] for pair in pairs]
+    return [float(score) for batch in batches for score in reranker.score(batch)]
+
+
+def cosines(encoder: Encoder, query: str, passages: Sequence[str]) -> list[float]:
+    """The cosine of each passage's vector with the query's."""
+    (asked,) = encoder.embed(encoder.tokenize_texts([query], TextKind.QUERY))
+    sequences = encoder.tokenize_texts(passages, TextKind.DOCUMENT)
+    batches = [sequences] if encoder.batches else [[sequence] for sequence in sequences]
+    return [float(vector @ asked) for batch in batches for vector in encoder.embed(batch)]
