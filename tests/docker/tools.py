@@ -53,7 +53,7 @@ def get() -> None:
         sys.exit(GO_MISSING)
     for name in missing_tools:
         os.environ.update(GOBIN=str(tool(name).parent), CGO_ENABLED="0")
-        run(f"building {TOOLS[name]}, which takes minutes the first time", ["go", "install", TOOLS[name]])
+        run(f"building {TOOLS[name]}", ["go", "install", TOOLS[name]])
     for version in missing_schemas:
         kubernetes = _module(f"k8s.io/kubernetes@v{version}") / "api" / "openapi-spec" / "swagger.json"
         custom = yaml.safe_load((_module(OPERATOR) / MONITORS).read_text())
