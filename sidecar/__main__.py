@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from functools import partial
+from typing import NoReturn
 
 import structlog
 
@@ -45,21 +46,21 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "python -m si
 
 
 def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit code.
+    """Serve until SIGTERM or SIGINT, which end the process; returns the exit code when it cannot start.
 
     The first line on stdout is `hybridrank sidecar ready on HOST:PORT`, printed when every model has been loaded and
     tried and calls are taken, so that a parent process can wait for it.
     """
     logs.configure(settings.log_format)
     try:
-        return asyncio.run(serve(settings))
+        asyncio.run(serve(settings))
     except (SidecarError, ValueError, OSError) as error:
         print(f"the sidecar cannot start: {error}", file=sys.stderr)
         return 1
 
 
-async def serve(settings: Settings) -> int:
-    """Load, listen, wait for the signal or the watchdog, drain."""
+async def serve(settings: Settings) -> NoReturn:
+    """Load, listen, wait for the signal or the watchdog, drain, and end the process with its exit code."""
     tracing = tracing_to(settings.otlp_endpoint)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -124,7 +125,7 @@ async def serve(settings: Settings) -> int:
     await readiness.block("draining")
     await asyncio.sleep(settings.drain_wait_s)
     ends_at = loop.time() + settings.drain_s
-    drained = await server.stop(settings.drain_s)
+    drained = await server.drain(settings.drain_s)
     if url:
         await http.stop()
     await tracing.close(within_s=ends_at - loop.time())
@@ -133,9 +134,10 @@ async def serve(settings: Settings) -> int:
         worker.give_up(older_than_s=0)
     worker.close()
     log.info("stopped", drained=drained, stuck=worker.totals.stuck)
-    if worker.totals.stuck:
-        os._exit(code)  # the interpreter would wait for the threads that were given up
-    return code
+    # To close gRPC would cancel what arrives meanwhile. When the process ends instead, callers see UNAVAILABLE and try
+    # another sidecar. And the interpreter would wait for the threads that were given up.
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def tls_of(settings: Settings) -> Tls | None:

@@ -138,8 +138,9 @@ class GrpcServer:
         allow_control: bool = False,
     ) -> None:
         self._calls = calls or Calls(service)
+        self._interceptor = CallInterceptor(self._calls)
         self._server = grpc.aio.server(
-            interceptors=[*([KeyInterceptor(keys, self._calls)] if keys else []), CallInterceptor(self._calls)],
+            interceptors=[*([KeyInterceptor(keys, self._calls)] if keys else []), self._interceptor],
             options=[*OPTIONS, *_connection_age(max_connection_age_s)],
         )
         rerank_pb2_grpc.add_RerankerServicer_to_server(RerankerServicer(self._calls), self._server)
@@ -173,10 +174,19 @@ class GrpcServer:
             self._servers.append(health_server)
         return f"{self._host}:{port}"
 
-    async def stop(self, drain_s: float) -> bool:
-        """Turn unhealthy, let running calls finish, close; False when some had to be cut off after `drain_s`."""
+    async def drain(self, drain_s: float) -> bool:
+        """Turn unhealthy, let running calls finish, refuse all others; False when some still run after `drain_s`.
+
+        What ends with the process after that is UNAVAILABLE to its caller.
+        """
         await self._health.enter_graceful_shutdown()
         drained = await self._calls.drain(drain_s)
+        await self._interceptor.replies_left()
+        return drained
+
+    async def stop(self, drain_s: float) -> bool:
+        """Drain and close; a call that arrives while gRPC closes is CANCELLED."""
+        drained = await self.drain(drain_s)
         await asyncio.gather(*(server.stop(GOODBYE_S) for server in self._servers))
         return drained
 

@@ -1,5 +1,7 @@
 """Takes gRPC calls through what happens around every call (`calls.py`), and turns errors into a status."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +14,10 @@ from sidecar.transport.status import retry_after, status
 
 OUR_SERVICES = "/hybridrank."  # health and reflection are neither logged nor refused while draining
 
+# gRPC does not tell when a reply has reached the network: a moment, and time for large ones, is what it gets.
+LEAVES_IN_S = 0.05
+BYTES_PER_S = 20e6
+
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[[Any, Context], Awaitable[Any]]
 
@@ -21,6 +27,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+        self._last_leaves_at = 0.0
+
+    async def replies_left(self) -> None:
+        """Wait until the replies so far have reached the network; 3 s or so after the largest."""
+        await asyncio.sleep(self._last_leaves_at - time.monotonic())
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         """Replace the handler of a unary call by one that is counted, logged and answered with our statuses."""
@@ -47,6 +58,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return remaining_s is not None and remaining_s <= 0
 
         try:
-            return await self._calls.run(call, lambda: handler(request, context), expired=expired)
+            reply = await self._calls.run(call, lambda: handler(request, context), expired=expired)
         except SidecarError as error:
             await context.abort(status(error).grpc, str(error), ((REQUEST_ID, call.request_id), *retry_after(error)))
+        else:
+            leaves_at = time.monotonic() + LEAVES_IN_S + reply.ByteSize() / BYTES_PER_S
+            self._last_leaves_at = max(self._last_leaves_at, leaves_at)
+            return reply

@@ -6,9 +6,11 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import grpc
+import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -87,6 +89,51 @@ def test_sigterm_turns_unhealthy_finishes_what_runs_and_exits_0(start):
         assert next(statuses).status == health_pb2.HealthCheckResponse.NOT_SERVING
         assert len(running.result().results) == 60
     assert child.wait(timeout=60) == 0
+
+
+def test_a_large_reply_that_is_on_its_way_at_sigterm_arrives_whole(start):
+    child = start("--models", str(TINY), "--http-port", "0", "--threads", "1")
+    address = address_of(child)
+    url = child.stdout.readline().split()[-1]
+    request = rerank_request("tiny-encoder", "length", *[f"passage {index} of some length" for index in range(3000)])
+    for candidate in request.candidates:
+        candidate.id = "i" * 10_000
+    with grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)]) as channel:
+        running = rerank_pb2_grpc.RerankerStub(channel).Rerank.future(request)
+        while 'running_requests{wire="grpc"} 1.0' not in httpx.get(f"{url}/metrics").text:
+            assert not running.done()
+        child.send_signal(signal.SIGTERM)
+        assert sum(len(result.id) for result in running.result().results) == 30_000_000
+    assert child.wait(timeout=60) == 0
+
+
+def test_callers_that_never_pause_see_answers_and_unavailable_and_nothing_else(start):
+    child = start("--models", str(TINY))
+    address = address_of(child)
+    calling = threading.Barrier(9)
+
+    def call_until_nobody_listens() -> set[grpc.StatusCode]:
+        seen = set()
+        with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+            registry = rerank_pb2_grpc.ModelRegistryStub(channel)
+            while True:
+                try:
+                    registry.List(pb.ListModelsRequest(), timeout=60)
+                    if grpc.StatusCode.OK not in seen:
+                        calling.wait()
+                    seen.add(grpc.StatusCode.OK)
+                except grpc.RpcError as error:
+                    seen.add(error.code())
+                    if child.poll() is not None:
+                        return seen
+
+    with ThreadPoolExecutor(8) as pool:
+        callers = [pool.submit(call_until_nobody_listens) for _ in range(8)]
+        calling.wait()
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(timeout=60) == 0
+        for caller in callers:
+            assert caller.result() == {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
 
 
 def health_of(*flags, **variables):

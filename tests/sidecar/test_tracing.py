@@ -205,13 +205,17 @@ def test_an_endpoint_that_is_away_holds_up_no_call_and_no_exit(start, listens):
 
 
 RUN = """
-import sys
+import os, sys
 for name in {missing}:
     sys.modules[name] = None
 from sidecar.__main__ import main
-code = main(sys.argv[1:])
-print(sorted(name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))))
-sys.exit(code)
+exit = os._exit
+def show_and_exit(code):
+    print(sorted(name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))))
+    sys.stdout.flush()
+    exit(code)
+os._exit = show_and_exit
+sys.exit(main(sys.argv[1:]))
 """
 
 
