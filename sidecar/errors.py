@@ -74,23 +74,20 @@ class Unauthenticated(SidecarError):
 
 
 class Overloaded(SidecarError):
-    """The queue has no room for the request; it was refused at once and nothing of it was computed."""
+    """There is no room for the request; it was refused at once and nothing of it was computed."""
 
-    def __init__(self, tokens: int, queued_tokens: int, max_queue_tokens: int, retry_after_s: int) -> None:
-        super().__init__(
-            f"the queue holds {queued_tokens} of {max_queue_tokens} tokens and this request has {tokens}; "
-            f"retry in {retry_after_s} s, or send fewer or shorter passages"
-        )
+    def __init__(self, why: str, retry_after_s: int) -> None:
+        super().__init__(f"{why}; retry in {retry_after_s} s, or send fewer or shorter passages")
         self.retry_after_s = retry_after_s
 
 
 class DeadlineUnreachable(SidecarError):
-    """At the measured speed the deadline would pass before the answer; nothing of the request was computed."""
+    """At the measured speed the deadline might pass before the answer; nothing of the request was computed."""
 
     def __init__(self, needed_s: float, remaining_s: float) -> None:
         super().__init__(
-            f"this request and those before it need about {1000 * needed_s:.0f} ms and {1000 * remaining_s:.0f} are "
-            "left; send fewer or shorter passages, allow more time, or ask for best_effort"
+            f"this request and those before it need about {1000 * needed_s:.0f} ms; {1000 * remaining_s:.0f} are left, "
+            "too few to promise it; send fewer or shorter passages, allow more time, or ask for best_effort"
         )
 
 

@@ -1,8 +1,9 @@
-"""Which requests may wait: whole ones, while there is room for their tokens and time for their deadline."""
+"""Which requests may wait: whole ones, while there is room for their tokens and time for every deadline."""
 
 import math
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,6 +15,13 @@ from sidecar.errors import DeadlineUnreachable, Overloaded
 # has to use it. A batch under way then is not waited for.
 MARGIN_S = 0.02
 
+# Where others wait, what is let in should need no more than this share of the time it has, because small requests may
+# overtake it later, and speeds change. Alone, it may need all of it.
+FILL = 0.75
+# Nor is one let in that leaves another, which it would overtake, with more than this share of its time to fill.
+KEEP = 0.85
+SMALL_TOKENS = 64  # a query to encode: it takes a few milliseconds and may always overtake
+
 
 @dataclass(eq=False)
 class Admission:
@@ -23,6 +31,7 @@ class Admission:
     arrived_at: float
     deadline: float | None
     best_effort: bool
+    estimate: int
     tokens: int = 0
     due: float = 0.0
 
@@ -38,10 +47,14 @@ class Admission:
 
 
 class Admissions:
-    """Everything that was let in and has not been answered. Points in time are those of `time.monotonic()`."""
+    """Everything that was let in and has not been answered. Points in time are those of `time.monotonic()`.
+
+    `running` are the tokens of each model in batches that have begun.
+    """
 
     def __init__(self, *, threads: int, max_queue_tokens: int) -> None:
         self.pace = Pace()
+        self.running: Counter[str] = Counter()
         self._threads = threads
         self._max_queue_tokens = max_queue_tokens
         self._admitted: set[Admission] = set()
@@ -57,33 +70,69 @@ class Admissions:
     ) -> Iterator[Admission]:
         """Let a request of about `tokens` in until the block ends.
 
-        Overloaded when something waits and there is no room; one larger than the queue by itself is let in when nothing
-        does. DeadlineUnreachable when it could not be done in time, or with `best_effort` not begun.
+        Overloaded when something waits and there is no room (one larger than the queue by itself is let in when nothing
+        does), or when it would overtake others that then might be late. DeadlineUnreachable when it is not likely to be
+        done in time, or with `best_effort` to begin.
         """
+        estimate, tokens = tokens, self.pace.tokens(model, tokens)
         queued = self.queued_tokens
         if queued and queued + tokens > self._max_queue_tokens:
-            seconds = sum(self._seconds(each) for each in self._admitted)
-            raise Overloaded(tokens, queued, self._max_queue_tokens, max(1, math.ceil(seconds)))
-        admission = Admission(model, time.monotonic(), deadline, best_effort)
+            full = f"the queue holds {queued} of {self._max_queue_tokens} tokens and this request has {tokens}"
+            raise Overloaded(full, self._retry_after_s())
+        admission = Admission(model, time.monotonic(), deadline, best_effort, estimate)
         admission.count(tokens)
-        self.require_time(admission)
+        self._require_time(admission, fill=FILL if self._admitted else 1.0)
+        if endangered := self._endangered(admission):
+            why = f"{endangered} requests that were let in before might miss their deadlines"
+            raise Overloaded(why, self._retry_after_s())
         self._admitted.add(admission)
         try:
             yield admission
         finally:
             self._admitted.remove(admission)
 
-    def require_time(self, admission: Admission) -> None:
-        """DeadlineUnreachable when, at the measured speed, the deadline passes before its turn and work are over."""
+    def tokenised(self, admission: Admission, tokens: int) -> None:
+        """Put the true count in the place of the estimate. DeadlineUnreachable when there is too little time for it."""
+        self.pace.counted(admission.model, admission.estimate, tokens)
+        admission.count(tokens)
+        self._require_time(admission)
+
+    def _require_time(self, admission: Admission, fill: float = 1.0) -> None:
+        """DeadlineUnreachable when its turn and work would take more than the share `fill` of what is left."""
         if admission.ends_at is None:
             return
-        ahead = (each for each in self._admitted if each is not admission and each.due <= admission.due)
-        needed_s = sum(self._seconds(each) for each in ahead)
-        if not admission.best_effort:
-            needed_s += self._seconds(admission)
-        remaining_s = admission.ends_at - time.monotonic()
-        if needed_s >= remaining_s:
-            raise DeadlineUnreachable(needed_s, max(0.0, remaining_s))
+        now = time.monotonic()
+        needed_s = self._ends({admission, *self._admitted}, now)[admission] - now
+        if admission.best_effort:
+            needed_s -= self._seconds(admission)
+        remaining_s = max(0.0, admission.ends_at - now)
+        if needed_s >= fill * remaining_s:
+            raise DeadlineUnreachable(needed_s, remaining_s)
+
+    def _endangered(self, admission: Admission) -> int:
+        """How many that would be in time without this request may be late with it."""
+        if admission.tokens <= SMALL_TOKENS:
+            return 0
+        now = time.monotonic()
+        without, having = self._ends(self._admitted, now), self._ends({admission, *self._admitted}, now)
+        return sum(
+            without[each] <= each.deadline and having[each] > max(without[each], now + KEEP * (each.deadline - now))
+            for each in self._admitted
+            if each.deadline is not None and not each.best_effort
+        )
+
+    def _ends(self, admitted: Iterable[Admission], now: float) -> dict[Admission, float]:
+        """When each of them would be done at the measured speed, one after another by their due times."""
+        # A batch that runs is half done, on average.
+        at = now + sum(self.pace.seconds(*each) for each in self.running.items()) / 2 / self._threads
+        ends = {}
+        for each in sorted(admitted, key=lambda each: each.due):
+            at += self._seconds(each)
+            ends[each] = at
+        return ends
 
     def _seconds(self, admission: Admission) -> float:
         return self.pace.seconds(admission.model, admission.tokens) / self._threads
+
+    def _retry_after_s(self) -> int:
+        return max(1, math.ceil(sum(map(self._seconds, self._admitted))))

@@ -1,4 +1,4 @@
-"""How fast the models compute here, as measured while they do."""
+"""How fast the models compute here, and how far estimates of tokens are off, as measured while they do."""
 
 import time
 from collections.abc import Callable
@@ -15,6 +15,7 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._measured: dict[str, tuple[float, float, float]] = {}
+        self._counted: dict[str, tuple[float, float]] = {}
 
     def measured(self, model: str, tokens: int, seconds: float) -> None:
         """A batch of `tokens` took `seconds`."""
@@ -27,3 +28,13 @@ class Pace:
             return 0.0
         all_tokens, all_seconds, measured_at = self._measured[model]
         return tokens * all_seconds / all_tokens if self._clock() - measured_at <= FRESH_S else 0.0
+
+    def counted(self, model: str, estimate: int, tokens: int) -> None:
+        """A request of about `estimate` tokens had so many."""
+        estimates, counts = self._counted.get(model, (0.0, 0.0))
+        self._counted[model] = (FORGET * estimates + estimate, FORGET * counts + tokens)
+
+    def tokens(self, model: str, estimate: int) -> int:
+        """How many an estimate is likely to be, as the texts of late were; the estimate itself until there were any."""
+        estimates, counts = self._counted.get(model, (0.0, 0.0))
+        return round(estimate * counts / estimates) if estimates else estimate

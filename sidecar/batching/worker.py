@@ -125,10 +125,9 @@ class Worker:
         unless the admission is for `best_effort`: that computes the inputs in their order and returns what is ready.
         """
         lengths = [len(value) for value in inputs.values()]
-        admission.count(sum(lengths))
+        self.admissions.tokenised(admission, sum(lengths))
         if not inputs:
             return Computed({}, 0.0, 0.0)
-        self.admissions.require_time(admission)
         items = [self._items.setdefault(key, _Item(key, value)) for key, value in inputs.items()]
         cut = cut_batches(lengths, max_batch_tokens=max_batch_tokens, in_order=admission.best_effort)
         batches = deque([items[index] for index in batch] for batch in cut)
@@ -162,6 +161,7 @@ class Worker:
         self.totals.stuck += len(stuck)
         for running in stuck:
             batch = self._running.pop(running)
+            self.admissions.running[batch.job.admission.model] -= _tokens(batch.items)
             for item in batch.items:
                 item.running = False
             for job in {batch.job, *(job for item in batch.items for job in item.jobs)}:
@@ -206,6 +206,7 @@ class Worker:
         self.totals.add([len(value) for value in values])
         running = asyncio.get_running_loop().run_in_executor(self._pool, _timed, job.compute, values)
         self._running[running] = _Batch(job, batch, started_at)
+        self.admissions.running[job.admission.model] += _tokens(batch)
         running.add_done_callback(partial(self._finish_batch, job, batch))
 
     def _finish_batch(self, job: _Job, batch: list[_Item], ran: asyncio.Future[tuple[FloatArray, float]]) -> None:
@@ -213,6 +214,7 @@ class Worker:
             ran.cancelled() or ran.exception()
             return
         self._idle += 1
+        self.admissions.running[job.admission.model] -= _tokens(batch)
         if ran.cancelled():  # the pool was closed before the batch began
             for waiting in {waiting for item in batch for waiting in item.jobs}:
                 waiting.done.cancel()

@@ -33,3 +33,14 @@ def test_a_speed_that_nothing_confirmed_for_a_while_is_not_held_against_a_reques
     assert pace.seconds("a", 1) == 3600
     now[0] += 0.1
     assert pace.seconds("a", 1) == 0
+
+
+def test_estimates_follow_the_counts_of_late():
+    pace = Pace()
+    assert pace.tokens("a", 100) == 100
+    for _ in range(100):
+        pace.counted("a", estimate=100, tokens=300)
+    for _ in range(300):
+        pace.counted("a", estimate=100, tokens=110)
+    assert pace.tokens("a", 1000) == pytest.approx(1100, rel=0.05)
+    assert pace.tokens("b", 1000) == 1000

@@ -19,7 +19,7 @@ EXAMPLES = (
     errors.ModelNotFound("bert", ("encoder",)),
     errors.TooLarge(100),
     errors.Unauthenticated(),
-    errors.Overloaded(tokens=10, queued_tokens=95, max_queue_tokens=100, retry_after_s=3),
+    errors.Overloaded("the queue is full", retry_after_s=3),
     errors.DeadlineUnreachable(2.0, 0.3),
     errors.DeadlinePassed(3, 10),
     errors.NotAllowed("model_control"),
