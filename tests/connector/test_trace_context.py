@@ -1,5 +1,6 @@
 """Calls carry the trace of the application, where it has one; nothing of it is imported otherwise."""
 
+import asyncio
 import subprocess
 import sys
 
@@ -7,10 +8,13 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, use_span
 
+from connector import HybridSearch, Rescore, SearchRequest, SyncHybridSearch
+from connector.engines.embedded import EmbeddedEngine
 from connector.rescore.base import Passage
 from connector.rescore.client import SidecarClient
 from connector.rescore.trace_context import trace_context
 from tests.connector.serving import Answering, result
+from tests.contracts.engine import DEFINITION, PASSAGES
 
 TRACE, SPAN = 0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331  # the example of the specification
 
@@ -50,6 +54,29 @@ async def test_each_call_carries_it_beside_the_key(servers):
     assert traced["traceparent"] == "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     assert traced["authorization"] == plain["authorization"] == "Bearer a-key-0123456789"
     assert "traceparent" not in plain
+
+
+async def test_a_search_carries_it_to_the_sidecar_also_from_the_synchronous_face(servers, tmp_path):
+    engine = EmbeddedEngine(tmp_path)
+    await engine.create_index("menu", DEFINITION)
+    await engine.index_documents("menu", PASSAGES)
+    await engine.refresh("menu")
+    servicer = Answering([result(0, 1.0)])
+    address = await servers.start(servicer)
+    request = SearchRequest(
+        index="menu", query_text="green tea", query_vector=(1.0, 0.0, 0.0), rescore=Rescore(model="m")
+    )
+
+    def search():
+        with SyncHybridSearch(f"embedded:{tmp_path}", address) as search, span():
+            search.search(request)
+
+    async with SidecarClient(address) as client:
+        with span():
+            await HybridSearch(engine, client).search(request)
+    await asyncio.to_thread(search)
+    traces = [metadata["traceparent"] for metadata in servicer.metadata]
+    assert traces == ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"] * 2
 
 
 @pytest.mark.parametrize("installed", [True, False])

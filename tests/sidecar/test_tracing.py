@@ -195,11 +195,12 @@ def test_an_endpoint_that_is_away_holds_up_no_call_and_no_exit(start, listens):
         if listens:
             silent.listen()
         port = silent.getsockname()[1]
-        sidecar = start("--otlp-endpoint", f"http://127.0.0.1:{port}", "--drain-s", "2", OTEL_BSP_SCHEDULE_DELAY="50")
+        patient = {"OTEL_EXPORTER_OTLP_TIMEOUT": "100", "OTEL_BSP_SCHEDULE_DELAY": "50"}
+        sidecar = start("--otlp-endpoint", f"http://127.0.0.1:{port}", "--drain-s", "2", **patient)
         for _ in range(3):
             rescore(sidecar.address)
         sidecar.child.send_signal(signal.SIGTERM)
-        _, log = sidecar.child.communicate(timeout=15)  # the exporter alone would try for longer
+        _, log = sidecar.child.communicate(timeout=20)  # the exporter alone would try for half a minute or more
     assert sidecar.child.returncode == 0
     assert [json.loads(line)["event"] for line in log.splitlines()].count("call") == 3
 
