@@ -45,4 +45,5 @@ def export(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     info = folder.info
-    typer.echo(f"{out}: {info.kind} {info.name}, {info.precision}, {info.max_tokens} tokens, digest {info.digest}")
+    held = " and ".join(each.toml.precision for each in (folder, folder.fp32) if each)
+    typer.echo(f"{out}: {info.kind} {info.name}, {held}, {info.max_tokens} tokens, digest {info.digest}")

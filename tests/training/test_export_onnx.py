@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from sidecar import loading
+from sidecar import loading, trial
+from sidecar.runtime import self_test
 from sidecar.types import TextKind
 
 
@@ -48,7 +49,7 @@ def test_pooling_prefixes_and_length_come_from_the_files_beside_the_model(encode
         config_sentence_transformers={"prompts": {"query": "query: ", "passage": "passage: "}},
     )
     add(encoder, **{"1_Pooling__config": {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}})
-    toml = export_model(str(encoder), tmp_path / "out", name="mine", licence="MIT").toml
+    toml = export_model(str(encoder), tmp_path / "out", name="mine", licence="MIT", precision="fp32").toml
     assert (toml.name, toml.licence, toml.pooling, toml.max_tokens) == ("mine", "MIT", "cls", 24)
     assert (toml.query_prefix, toml.document_prefix) == ("query: ", "passage: ")
 
@@ -122,8 +123,41 @@ def test_the_command_writes_a_folder_that_serves_and_never_over_another(encoder,
     command = ["export", str(encoder), "--out", str(tmp_path / "out"), "--licence", "MIT"]
     written = CliRunner().invoke(app, command)
     assert written.exit_code == 0, written.output
-    assert "encoder source, fp32, 48 tokens, digest" in written.output
+    assert "encoder source, int8 and fp32, 48 tokens, digest" in written.output
     assert loading.load([tmp_path / "out"]).get("source").info.dimensions == 32
     again = CliRunner().invoke(app, command)
     assert again.exit_code == 1
     assert "holds a model already" in again.output
+
+
+@pytest.mark.torch
+def test_int8_lies_beside_the_fp32_that_is_exported_alone(encoder, tmp_path):
+    from training.export_onnx import export_model
+
+    exported = {name: export_model(str(encoder), tmp_path / name, precision=name) for name in ("both", "int8", "fp32")}
+    assert exported["both"].fp32.info == exported["fp32"].info
+    assert exported["both"].info == exported["int8"].info
+    files = {name: {path.name for path in (tmp_path / name).iterdir()} for name in exported}
+    assert files["both"] - files["int8"] == {"model.fp32.onnx"}
+    assert files["int8"] == files["fp32"] == {"model.onnx", "model.toml", "tokenizer.json", "selftest.json"}
+
+    int8, fp32 = (trial.load_model(tmp_path / "both", precision=precision) for precision in ("int8", "fp32"))
+    for model, deviation in ((int8, 0.5), (fp32, 1e-3)):
+        assert trial.score_golden_pairs(model, self_test.read(tmp_path / "both")).deviation < deviation
+
+
+@pytest.mark.torch
+def test_a_model_that_int8_ruins_is_exported_at_fp32_only(encoder, tmp_path):
+    """One entry of each token row is so large that the scale of int8 leaves nothing of the others."""
+    from transformers import AutoModel
+
+    from training.export_onnx import ExportFailed, export_model
+
+    model = AutoModel.from_pretrained(encoder)
+    model.encoder.layer[0].output.LayerNorm.weight.data[0] = 200.0
+    model.encoder.layer[1].attention.self.value.weight.data[:, 0] = 0.0
+    model.save_pretrained(encoder)
+    with pytest.raises(ExportFailed, match=r"at int8 this model ranks otherwise .* --precision fp32"):
+        export_model(str(encoder), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert export_model(str(encoder), tmp_path / "out", precision="fp32").info.precision == "fp32"
