@@ -30,7 +30,7 @@ def rewrite() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for name, kind in TINY_KINDS.items():
             tiny_models.save(Path(temporary, name), kind, SEED)
-            export_model(str(Path(temporary, name)), FOLDER / name, licence="Apache-2.0")
+            export_model(str(Path(temporary, name)), FOLDER / name, licence="Apache-2.0", precision="fp32")
         _dump(
             ORACLE,
             {

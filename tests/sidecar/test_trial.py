@@ -123,11 +123,11 @@ def test_a_graph_that_onnx_runtime_cannot_read_is_named(both):
         trial.load_model(both)
 
 
-def test_a_field_that_changes_what_is_computed_fails_the_self_test(tmp_path):
-    """The digest is in order; only what comes out is not what was exported."""
+@pytest.mark.parametrize("fields", [{"query_prefix": "Passage number one hundred and two: "}, {"pooling": "cls"}])
+def test_a_field_that_changes_what_is_computed_fails_the_self_test(fields, tmp_path):
+    """The digest is in order; only what comes out is not what was exported. Late interaction does not pool."""
     folder = shutil.copytree(SHIPPED_MODELS / "encoder-minilm-l6", tmp_path / "model")
-    toml = model_folder.read(folder).toml
-    model_folder.write(folder, toml.model_copy(update={"query_prefix": "Passage number one hundred and two: "}))
+    model_folder.write(folder, model_folder.read(folder).toml.model_copy(update=fields))
     with pytest.raises(BadModelFolder, match="its self-test failed at int8 on cpu"):
         trial.load_model(folder)
 
