@@ -4,6 +4,7 @@ import asyncio
 import weakref
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -80,8 +81,9 @@ class ModelControl:
     def _folder(self, path: str | Path) -> Path:
         """The folder that is meant, if it is one of ours."""
         for root in self._roots:
-            folder = (root / path).resolve()
-            if folder.is_relative_to(root.resolve()) and folder.is_dir():
-                return folder
+            with suppress(OSError, ValueError, RuntimeError):  # a name too long, a NUL, a link to itself
+                folder = (root / path).resolve()
+                if folder.is_relative_to(root.resolve()) and folder.is_dir():
+                    return folder
         roots = ", ".join(map(str, self._roots))
         raise InvalidArgument("path", f"{str(path)!r} is no folder at or below {roots}, the sidecar's model folders")

@@ -1,5 +1,7 @@
 """Messages of rerank.proto ⇄ the sidecar's own types. Pure; the server's side of the wire."""
 
+import math
+
 from sidecar.errors import InvalidArgument
 from sidecar.protocol import rerank_pb2 as pb
 from sidecar.types import (
@@ -25,12 +27,14 @@ TEXT_KINDS = {pb.TEXT_KIND_QUERY: TextKind.QUERY, pb.TEXT_KIND_DOCUMENT: TextKin
 
 
 def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> RerankRequest:
-    """Decode a request; InvalidArgument for a score type or chunk score that this version does not know."""
+    """Decode a request; InvalidArgument for a kind of score that this version does not know, or a threshold of NaN."""
     options = message.options
     if options.score_type not in SCORE_TYPES:
         raise InvalidArgument("options.score_type", f"is {options.score_type}; known are {_known(pb.ScoreType)}")
     if options.chunk_score not in CHUNK_SCORES:
         raise InvalidArgument("options.chunk_score", f"is {options.chunk_score}; known are {_known(pb.ChunkScore)}")
+    if math.isnan(options.min_score):
+        raise InvalidArgument("options.min_score", "is not a number; leave it out to get every result")
     return RerankRequest(
         model=message.model,
         query=message.query,

@@ -5,6 +5,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from sidecar.errors import InvalidArgument
 from sidecar.rerankers.base import FloatArray, Pair
 from sidecar.rerankers.dense import DenseEncoder
 from sidecar.runtime.maxsim import maxsim
@@ -31,8 +32,10 @@ class ColbertReranker:
         return [only for (only,) in self.windows(query, passages, 1)]
 
     def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
-        """As `tokenize`, for each window of each passage."""
+        """As `tokenize`, for each window of each passage; InvalidArgument for a query without a token."""
         (head,) = self._encoder.tokenize_texts([query], TextKind.QUERY)
+        if all(head.special):  # combining marks alone, for example
+            raise InvalidArgument("query", f"has nothing that {self.info.name} can read; send at least one word")
         found = self._encoder.windows(passages, TextKind.DOCUMENT, max_windows)
         return [[Pair(sequence, head) for sequence in sequences] for sequences in found]
 

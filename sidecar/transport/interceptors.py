@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
-from sidecar.errors import SidecarError
+from sidecar.errors import InvalidArgument, SidecarError
 from sidecar.transport.call import REQUEST_ID, Call
 from sidecar.transport.calls import Calls
 from sidecar.transport.status import retry_after, status
@@ -34,20 +35,26 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         await asyncio.sleep(self._last_leaves_at - time.monotonic())
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        """Replace the handler of a unary call by one that is counted, logged and answered with our statuses."""
+        """Replace the handler of a unary call by one that is counted, logged and answered with our statuses.
+
+        It decodes as well: what gRPC itself cannot decode is UNKNOWN to callers, and in no log.
+        """
         handler = await continuation(handler_call_details)
         path = handler_call_details.method
         if handler is None or not path.startswith(OUR_SERVICES):
             return handler
 
-        async def call(request: Any, context: Context) -> Any:
-            return await self._call(path, handler.unary_unary, request, context)
+        async def answer(raw: bytes, context: Context) -> Any:
+            try:
+                request = handler.request_deserializer(raw)
+            except DecodeError as error:
+                raise InvalidArgument("request", "is not the message of this method; see rerank.proto") from error
+            return await handler.unary_unary(request, context)
 
-        return grpc.unary_unary_rpc_method_handler(
-            call,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+        async def call(raw: bytes, context: Context) -> Any:
+            return await self._call(path, answer, raw, context)
+
+        return grpc.unary_unary_rpc_method_handler(call, response_serializer=handler.response_serializer)
 
     async def _call(self, path: str, handler: Handler, request: Any, context: Context) -> Any:
         call = Call.of("grpc", path.rsplit("/", 1)[1], path, dict(context.invocation_metadata() or ()))
