@@ -1,0 +1,16 @@
+"""The columns of a learning-to-rank model: named features, how an engine computes them, and the matrix they make."""
+
+from ltr_features.extraction import features_body, matrix
+from ltr_features.feature_set import BadFeatureSet, Feature, FeatureSet
+from ltr_features.values import CandidateFacts, Dialect, FeatureQuery
+
+__all__ = [
+    "BadFeatureSet",
+    "CandidateFacts",
+    "Dialect",
+    "Feature",
+    "FeatureQuery",
+    "FeatureSet",
+    "features_body",
+    "matrix",
+]

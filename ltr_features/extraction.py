@@ -1,0 +1,49 @@
+"""A feature set → one search body for all candidates; the answer → a matrix. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ltr_features.feature_set import FeatureSet
+from ltr_features.values import CandidateFacts, Dialect, FeatureQuery, Seen
+
+__all__ = ["features_body", "matrix"]
+
+
+def features_body(
+    feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str], *, dialect: Dialect
+) -> dict[str, Any]:
+    """One search that gives every feature of every candidate, without a plugin or a licence.
+
+    To be sent with `include_named_queries_score=true`: each clause that matches a candidate then tells its score under
+    the feature's name. The `ids` filter holds the candidates and nothing else, so no clause scores another document.
+    """
+    features = feature_set.features
+    clauses = {each.name: each.clause(query, doc_ids, dialect) for each in features}
+    should = [{"bool": {"must": [clause], "_name": name}} for name, clause in clauses.items() if clause]
+    docvalues = {value["field"]: value for each in features for value in each.docvalues()}
+    source = dict.fromkeys(field for each in features for field in each.source_fields())
+    aggregations = {name: body for each in features for name, body in each.aggregations(query).items()}
+    body: dict[str, Any] = {
+        "size": len(doc_ids),
+        "query": {"bool": {"filter": [{"ids": {"values": list(doc_ids)}}], "should": should}},
+        "track_total_hits": False,
+        "_source": list(source) or False,
+    }
+    if docvalues:
+        body["docvalue_fields"] = list(docvalues.values())
+    if aggregations:
+        body["aggs"] = aggregations
+    return body
+
+
+def matrix(
+    feature_set: FeatureSet, query: FeatureQuery, candidates: Sequence[CandidateFacts], answer: Mapping[str, Any]
+) -> tuple[tuple[float, ...], ...]:
+    """A row for each candidate, in their order, with a value for each feature, NaN where it is not known.
+
+    `answer` is the engine's to `features_body`, or {} when there is none: what the stages before know remains.
+    """
+    hits = {hit["_id"]: hit for hit in answer.get("hits", {}).get("hits", ())}
+    aggregations = answer.get("aggregations", {})
+    seen = (Seen(query, candidate, hits.get(candidate.doc_id, {}), aggregations) for candidate in candidates)
+    return tuple(tuple(feature.value(each) for feature in feature_set.features) for each in seen)
