@@ -76,6 +76,13 @@ def build(placed: Placed) -> LoadedModel:
 
 def self_check(model: LoadedModel) -> str | None:
     """Compute a few scores and a vector; what is wrong with them, None for nothing."""
+    try:
+        return _wrong_with(model)
+    except Exception as error:  # what ONNX Runtime raises shares no other parent
+        return str(error)
+
+
+def _wrong_with(model: LoadedModel) -> str | None:
     query, passages = SELF_CHECK
     scores = model.reranker.score(model.reranker.tokenize(query, passages))
     if scores.shape != (len(passages),):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
+from sidecar.errors import BadModelFolder
+
 PADDING_TOKENS = ("[PAD]", "<pad>")
 CHARACTERS_PER_TOKEN = 8  # English has four to five
 WINDOWS_SHARE = 8  # an eighth, 63 of 510 tokens: two or three sentences, so that none is only ever seen in halves
@@ -35,7 +37,7 @@ class TextTokenizer:
     """A `tokenizer.json` with the context of one model: `max_tokens` counts the special tokens too."""
 
     def __init__(self, path: Path, max_tokens: int) -> None:
-        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer = _read(path)
         self._tokenizer.no_truncation()  # we cut ourselves, to know what was cut
         self._tokenizer.no_padding()  # a batch is padded to its own longest text
         self._max_tokens = max_tokens
@@ -86,6 +88,13 @@ class TextTokenizer:
             if len(heads[index]) < len(text) and len(encodings[index]) <= room * max_windows:
                 (encodings[index],) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
         return encodings
+
+
+def _read(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # it raises no other class
+        raise BadModelFolder(path.parent, f"{path.name} cannot be read: {error}") from error
 
 
 def _head(text: str, characters: int) -> str:
