@@ -19,6 +19,8 @@ from tests.golden.sidecar import FOLDER, TINY_KINDS
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 MODELS = os.pathsep.join(str(FOLDER / name) for name in TINY_KINDS)
+APIS = ["/v1/rerank", "/v2/rerank", "/rerank", "/v1/embeddings"]
+PAGES = ["/healthz", "/readyz", "/metrics"]
 SPEAKS_HTTP = "hybridrank sidecar speaks HTTP on "
 
 
@@ -37,7 +39,7 @@ def page():
 
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
-@pytest.mark.parametrize("path", ["/v1/rerank", "/v2/rerank", "/rerank", "/v1/embeddings"])
+@pytest.mark.parametrize("path", APIS)
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_answer_is_one_that_the_page_describes(page, path, mode, data):
@@ -45,6 +47,10 @@ def test_every_answer_is_one_that_the_page_describes(page, path, mode, data):
     case.call_and_validate(checks=CHECKS)
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("path", PAGES)
 def test_the_pages_for_machines_are_as_described(page, path):
     page[path]["GET"].Case().call_and_validate(checks=CHECKS)
+
+
+def test_no_path_is_left_out(page):
+    assert sorted(page) == sorted([*APIS, *PAGES])
