@@ -31,40 +31,46 @@ TEXT_KIND_QUERY: TextKind
 TEXT_KIND_DOCUMENT: TextKind
 
 class RerankRequest(_message.Message):
-    __slots__ = ("model", "query", "candidates", "top_k", "options")
+    __slots__ = ("model", "query", "candidates", "top_k", "options", "feature_set_digest")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_SET_DIGEST_FIELD_NUMBER: _ClassVar[int]
     model: str
     query: str
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
     top_k: int
     options: RerankOptions
-    def __init__(self, model: _Optional[str] = ..., query: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., top_k: _Optional[int] = ..., options: _Optional[_Union[RerankOptions, _Mapping]] = ...) -> None: ...
+    feature_set_digest: str
+    def __init__(self, model: _Optional[str] = ..., query: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., top_k: _Optional[int] = ..., options: _Optional[_Union[RerankOptions, _Mapping]] = ..., feature_set_digest: _Optional[str] = ...) -> None: ...
 
 class Candidate(_message.Message):
-    __slots__ = ("id", "text")
+    __slots__ = ("id", "text", "features")
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
     id: str
     text: str
-    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+    features: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., features: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class RerankOptions(_message.Message):
-    __slots__ = ("score_type", "min_score", "best_effort", "max_chunks_per_document", "chunk_score")
+    __slots__ = ("score_type", "min_score", "best_effort", "max_chunks_per_document", "chunk_score", "contributions")
     SCORE_TYPE_FIELD_NUMBER: _ClassVar[int]
     MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
     BEST_EFFORT_FIELD_NUMBER: _ClassVar[int]
     MAX_CHUNKS_PER_DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     CHUNK_SCORE_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     score_type: ScoreType
     min_score: float
     best_effort: bool
     max_chunks_per_document: int
     chunk_score: ChunkScore
-    def __init__(self, score_type: _Optional[_Union[ScoreType, str]] = ..., min_score: _Optional[float] = ..., best_effort: _Optional[bool] = ..., max_chunks_per_document: _Optional[int] = ..., chunk_score: _Optional[_Union[ChunkScore, str]] = ...) -> None: ...
+    contributions: bool
+    def __init__(self, score_type: _Optional[_Union[ScoreType, str]] = ..., min_score: _Optional[float] = ..., best_effort: _Optional[bool] = ..., max_chunks_per_document: _Optional[int] = ..., chunk_score: _Optional[_Union[ChunkScore, str]] = ..., contributions: _Optional[bool] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
     __slots__ = ("results", "model", "timings", "complete")
@@ -79,18 +85,20 @@ class RerankResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[RerankResult, _Mapping]]] = ..., model: _Optional[_Union[Model, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., complete: _Optional[bool] = ...) -> None: ...
 
 class RerankResult(_message.Message):
-    __slots__ = ("id", "index", "relevance_score", "truncated", "best_chunk")
+    __slots__ = ("id", "index", "relevance_score", "truncated", "best_chunk", "contributions")
     ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     RELEVANCE_SCORE_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     BEST_CHUNK_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     id: str
     index: int
     relevance_score: float
     truncated: bool
     best_chunk: int
-    def __init__(self, id: _Optional[str] = ..., index: _Optional[int] = ..., relevance_score: _Optional[float] = ..., truncated: _Optional[bool] = ..., best_chunk: _Optional[int] = ...) -> None: ...
+    contributions: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, id: _Optional[str] = ..., index: _Optional[int] = ..., relevance_score: _Optional[float] = ..., truncated: _Optional[bool] = ..., best_chunk: _Optional[int] = ..., contributions: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class EncodeRequest(_message.Message):
     __slots__ = ("model", "texts", "kind")
@@ -155,7 +163,7 @@ class UnloadModelResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "kind", "digest", "precision", "max_tokens", "dimensions", "aliases")
+    __slots__ = ("name", "version", "kind", "digest", "precision", "max_tokens", "dimensions", "aliases", "feature_set")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -164,6 +172,7 @@ class Model(_message.Message):
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_SET_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     kind: str
@@ -172,7 +181,20 @@ class Model(_message.Message):
     max_tokens: int
     dimensions: int
     aliases: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[str] = ..., digest: _Optional[str] = ..., precision: _Optional[str] = ..., max_tokens: _Optional[int] = ..., dimensions: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
+    feature_set: FeatureSet
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[str] = ..., digest: _Optional[str] = ..., precision: _Optional[str] = ..., max_tokens: _Optional[int] = ..., dimensions: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ..., feature_set: _Optional[_Union[FeatureSet, _Mapping]] = ...) -> None: ...
+
+class FeatureSet(_message.Message):
+    __slots__ = ("name", "version", "digest", "features")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: str
+    digest: str
+    features: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., digest: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Timings(_message.Message):
     __slots__ = ("tokenize_ms", "queue_ms", "compute_ms")
