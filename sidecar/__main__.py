@@ -68,7 +68,9 @@ async def serve(settings: Settings) -> NoReturn:
         loop.add_signal_handler(number, stop.set)
     if settings.exit_with_parent:
         threading.Thread(target=_wait_for_end_of_stdin, args=(loop, stop), daemon=True).start()
-    load_folder = partial(trial.load_model, precision=settings.precision, device=settings.device)
+    load_folder = partial(
+        trial.load_model, precision=settings.precision, device=settings.device, runtime=settings.runtime
+    )
     models = await asyncio.to_thread(
         loading.load, settings.models, keep_versions=settings.keep_versions, load_folder=load_folder
     )

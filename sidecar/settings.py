@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from models import SHIPPED_MODELS
 from sidecar.runtime.cpu import usable_cores
-from sidecar.runtime.precision import Device, Precision
+from sidecar.runtime.precision import Device, Precision, Runtime
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -83,6 +83,9 @@ class Settings(BaseSettings):
         "auto", description="auto, int8 or fp32. auto is int8 where this CPU computes it well, else fp32 if there."
     )
     device: Device = Field("cpu", description="cpu, cuda or auto: compute on a GPU; needs onnxruntime-gpu.")
+    runtime: Runtime = Field(
+        "onnx", description="onnx or openvino: OpenVINO computes fp32 models on the CPU; needs hybridrank[openvino]."
+    )
     threads: int = Field(0, ge=0, description="Batches computed at once, a core each; 0 takes every core we may use.")
     # For fp32 models; int8 ones compute every text alone. No budget from 1 to 1024 was faster than another on ordinary
     # passages, larger ones were slower, and a batch is what a one-text request may have to wait for: so a small one,

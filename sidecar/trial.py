@@ -14,7 +14,7 @@ from sidecar.rerankers.cross_encoder import CrossEncoderReranker
 from sidecar.rerankers.dense import DenseEncoder
 from sidecar.runtime import cpu, model_folder, onnx_session, self_test
 from sidecar.runtime.model_folder import EncoderToml
-from sidecar.runtime.precision import Device, Placed, Precision, place
+from sidecar.runtime.precision import Device, Placed, Precision, Runtime, place
 from sidecar.runtime.self_test import GoldenPairs, Verdict
 from sidecar.types import TextKind
 
@@ -24,7 +24,9 @@ SELF_CHECK = ("what does a sidecar do", ("A sidecar scores passages beside the s
 NOT_FINITE = "its weights hold NaN or are too large; export it again"
 
 
-def load_model(path: Path, *, precision: Precision = "auto", device: Device = "cpu") -> LoadedModel:
+def load_model(
+    path: Path, *, precision: Precision = "auto", device: Device = "cpu", runtime: Runtime = "onnx"
+) -> LoadedModel:
     """Load a model folder and try it; about half a second, for a thread of its own.
 
     What fails its trial gives way to the next precision or device that may serve, and the log says so; the last one
@@ -36,6 +38,7 @@ def load_model(path: Path, *, precision: Precision = "auto", device: Device = "c
         folder,
         precision=precision,
         device=device,
+        runtime=runtime,
         providers=onnx_session.available_providers(),
         multiplies_int8=cpu.multiplies_int8(cpu.read_cpuinfo()),
     )
@@ -65,10 +68,11 @@ def build(placed: Placed) -> LoadedModel:
     """The model, after it returned numbers of the right shape; BadModelFolder where it did not."""
     folder, toml = placed.folder, placed.folder.toml
     if isinstance(toml, EncoderToml):
-        encoder = DenseEncoder(folder, toml, placed.device)
-        model = LoadedModel(folder.info, ColbertReranker(encoder), encoder)
+        encoder = DenseEncoder(folder, toml, placed.device, placed.runtime)
+        model = LoadedModel(encoder.info, ColbertReranker(encoder), encoder)
     else:
-        model = LoadedModel(folder.info, CrossEncoderReranker(folder, placed.device))
+        reranker = CrossEncoderReranker(folder, placed.device, placed.runtime)
+        model = LoadedModel(reranker.info, reranker)
     if problem := self_check(model):
         raise BadModelFolder(folder.path, f"the model loads but does not work here: {problem}")
     return model

@@ -45,6 +45,8 @@ class Reranker(Protocol):
 
     A passage's score depends on the query and the passage alone. Where a model breaks that for batch-mates (int8 with
     dynamic quantisation does: one scale serves the whole batch), `batches` is False and every pair is computed alone.
+    In bf16 a batch-mate moves a score too, by a hundredth of their standard deviation at most (docs/sidecar.md has the
+    figures): little beside the rounding itself, so those are batched.
     """
 
     info: ModelInfo

@@ -5,18 +5,19 @@ from typing import Literal
 
 from sidecar.rerankers.base import FloatArray, Pair
 from sidecar.runtime.model_folder import ModelFolder
-from sidecar.runtime.session import open_session
+from sidecar.runtime.precision import Runtime
+from sidecar.runtime.session import open_session, served
 from sidecar.runtime.tokenizer import TextTokenizer
 
 
 class CrossEncoderReranker:
     """Relevance scores are logits: unbounded, comparable within one query."""
 
-    def __init__(self, folder: ModelFolder, device: Literal["cpu", "cuda"] = "cpu") -> None:
-        self.info = folder.info
-        self.batches = folder.toml.precision == "fp32"
+    def __init__(self, folder: ModelFolder, device: Literal["cpu", "cuda"] = "cpu", runtime: Runtime = "onnx") -> None:
         self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", folder.toml.max_tokens)
-        self._session = open_session(folder, "logits", self._tokenizer.padding_id, device)
+        self._session = open_session(folder, "logits", self._tokenizer.padding_id, device, runtime)
+        self.info = served(folder, self._session)
+        self.batches = self.info.precision != "int8"
 
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
         """`[CLS] query [SEP] passage [SEP]`; the passage is cut, the query only beyond half of the context."""

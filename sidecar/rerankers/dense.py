@@ -8,7 +8,8 @@ import numpy as np
 from sidecar.rerankers.base import FloatArray
 from sidecar.runtime.maxsim import unit_rows
 from sidecar.runtime.model_folder import EncoderToml, ModelFolder
-from sidecar.runtime.session import open_session
+from sidecar.runtime.precision import Runtime
+from sidecar.runtime.session import open_session, served
 from sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
 from sidecar.types import TextKind
 
@@ -16,12 +17,14 @@ from sidecar.types import TextKind
 class DenseEncoder:
     """Vectors are compared by cosine; being of unit length, by their dot product."""
 
-    def __init__(self, folder: ModelFolder, toml: EncoderToml, device: Literal["cpu", "cuda"] = "cpu") -> None:
-        self.info = folder.info
-        self.batches = toml.precision == "fp32"
+    def __init__(
+        self, folder: ModelFolder, toml: EncoderToml, device: Literal["cpu", "cuda"] = "cpu", runtime: Runtime = "onnx"
+    ) -> None:
         self._toml = toml
         self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", toml.max_tokens)
-        self._session = open_session(folder, "last_hidden_state", self._tokenizer.padding_id, device)
+        self._session = open_session(folder, "last_hidden_state", self._tokenizer.padding_id, device, runtime)
+        self.info = served(folder, self._session)
+        self.batches = self.info.precision != "int8"
 
     def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
         """`[CLS] prefix text [SEP]`, with the prefix that the model was trained to read before this kind of text."""

@@ -28,6 +28,8 @@ class OnnxSession:
     gives memory back after a long batch, and without it a run was measured to be as fast.
     """
 
+    rounds = False
+
     def __init__(self, path: Path, output: str, padding_id: int, device: Literal["cpu", "cuda"] = "cpu") -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

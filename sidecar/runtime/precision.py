@@ -1,4 +1,4 @@
-"""Which precision of a model to serve, and where: the settings, the CPU, and what the folder holds."""
+"""Which precision of a model to serve, by what, and where: the settings, the CPU, and what the folder holds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ from typing import Literal
 from sidecar.errors import BadModelFolder
 from sidecar.runtime.model_folder import ModelFolder
 
-__all__ = ["CUDA", "Device", "Placed", "Precision", "place"]
+__all__ = ["CUDA", "Device", "Placed", "Precision", "Runtime", "place"]
 
 Precision = Literal["auto", "int8", "fp32"]
 Device = Literal["auto", "cpu", "cuda"]
+Runtime = Literal["onnx", "openvino"]
 CUDA = "CUDAExecutionProvider"
 
 
@@ -20,6 +21,7 @@ class Placed:
 
     folder: ModelFolder
     device: Literal["cpu", "cuda"]
+    runtime: Runtime = "onnx"
 
 
 def place(
@@ -27,6 +29,7 @@ def place(
     *,
     precision: Precision,
     device: Device,
+    runtime: Runtime = "onnx",
     providers: Sequence[str],
     multiplies_int8: bool,
 ) -> tuple[Placed, ...]:
@@ -34,15 +37,24 @@ def place(
 
     `auto` is int8 where this CPU multiplies int8 or the weights leave a bit free, so that no sum saturates; otherwise
     fp32, where the folder holds it. On CUDA it is fp32: int8 is for CPUs. `providers` are those of ONNX Runtime.
-    BadModelFolder when the folder lacks the precision, or ONNX Runtime the device.
+    OpenVINO, which does not know the fused int8 operators, gets fp32, and nothing takes its place: it was asked for.
+    BadModelFolder when the folder lacks the precision, or the runtime the device.
     """
+    held = {each.toml.precision: each for each in (folder, folder.fp32) if each}
+    if runtime == "openvino":
+        if precision == "int8" or device == "cuda" or "fp32" not in held:
+            raise BadModelFolder(
+                folder.path,
+                "runtime openvino computes fp32 models on the CPU; export this one with --precision both, and leave "
+                "precision and device at their defaults",
+            )
+        return (Placed(held["fp32"], "cpu", runtime),)
     if device == "cuda" and CUDA not in providers:
         raise BadModelFolder(
             folder.path,
             f"device cuda: this ONNX Runtime offers {', '.join(providers)}; "
             "pip uninstall onnxruntime && pip install onnxruntime-gpu",
         )
-    held = {each.toml.precision: each for each in (folder, folder.fp32) if each}
     if precision not in {"auto", *held}:
         raise BadModelFolder(
             folder.path,
