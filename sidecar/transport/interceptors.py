@@ -19,6 +19,9 @@ OUR_SERVICES = "/hybridrank."  # health and reflection are neither logged nor re
 LEAVES_IN_S = 0.05
 BYTES_PER_S = 20e6
 
+# Clients drop a call whose headers exceed 8 KiB, and a message is one, in which a byte may become three ("%C3").
+MESSAGE_BYTES = 2000
+
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[[Any, Context], Awaitable[Any]]
 
@@ -67,8 +70,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         try:
             reply = await self._calls.run(call, lambda: handler(request, context), expired=expired)
         except SidecarError as error:
-            await context.abort(status(error).grpc, str(error), ((REQUEST_ID, call.request_id), *retry_after(error)))
+            metadata = ((REQUEST_ID, call.request_id), *retry_after(error))
+            await context.abort(status(error).grpc, shortened(str(error)), metadata)
         else:
             leaves_at = time.monotonic() + LEAVES_IN_S + reply.ByteSize() / BYTES_PER_S
             self._last_leaves_at = max(self._last_leaves_at, leaves_at)
             return reply
+
+
+def shortened(message: str) -> str:
+    """The message, or its beginning and end where it repeats a very long name.
+
+    >>> len(shortened("model " + 3000 * "x" + " is not loaded"))
+    2003
+    """
+    raw = message.encode(errors="replace")
+    if len(raw) <= MESSAGE_BYTES:
+        return message
+    head, tail = raw[: MESSAGE_BYTES // 2], raw[-MESSAGE_BYTES // 2 :]
+    return f"{head.decode(errors='ignore')} … {tail.decode(errors='ignore')}"

@@ -23,7 +23,7 @@ from tests.golden.sidecar import FOLDER, TINY_KINDS
 from tests.sidecar.serving import rerank_request
 
 Code = grpc.StatusCode
-REFUSALS = {Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.RESOURCE_EXHAUSTED, Code.FAILED_PRECONDITION}
+REFUSALS = {Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.FAILED_PRECONDITION}
 IN_TIME_S = 60  # a call that has no answer by then hangs
 METHODS = {
     "/hybridrank.v1.Reranker/Rerank": pb.RerankRequest,
@@ -209,7 +209,7 @@ def test_a_message_with_some_bytes_changed(sidecar, path, data):
 @fuzzed
 @given(request=rerank_requests, timeout=st.floats(0.001, 0.1))
 def test_a_message_of_any_content_in_a_hurry(sidecar, request, timeout):
-    hurried = frozenset({Code.DEADLINE_EXCEEDED})
+    hurried = frozenset({Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED})
     settle(sidecar, "/hybridrank.v1.Reranker/Rerank", request.SerializeToString(), timeout, hurried)
 
 
@@ -241,3 +241,12 @@ def test_a_path_that_no_file_system_takes_is_refused(sidecar, path):
         rerank_pb2_grpc.ModelRegistryStub(sidecar.channel).Load(pb.LoadModelRequest(path=path))
     assert refused.value.code() is Code.INVALID_ARGUMENT
     assert refused.value.details().startswith("path: ")
+
+
+@pytest.mark.parametrize("letter", "xé🐕")
+def test_a_name_too_long_for_a_message_is_shortened_in_it(sidecar, letter):
+    with pytest.raises(grpc.RpcError) as refused:
+        rerank_pb2_grpc.ModelRegistryStub(sidecar.channel).Get(pb.GetModelRequest(model=letter * 20_000))
+    assert refused.value.code() is Code.NOT_FOUND
+    assert f"{letter} … {letter}" in refused.value.details()
+    assert "tiny-encoder" in refused.value.details()
