@@ -15,6 +15,9 @@ COPY . .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.12-slim-trixie
+# LightGBM's wheel takes OpenMP from the system. Its version is Debian's, which changes within a release only to be mended.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home sidecar
 COPY --from=build /opt/hybridrank /opt/hybridrank
 # The libraries of the GPU lock are in packages, where ONNX Runtime's CUDA provider would not look.
