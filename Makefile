@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-torch check check-chart fmt proto golden bench-sidecar bench-search lock clean
+.PHONY: help demo dev test test-torch check check-chart fmt proto golden bench-sidecar bench-peers bench-search lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -47,9 +47,12 @@ golden: $(VENV)/.train  ## rewrite the golden files with torch, then show what c
 	@$(BIN)/python -m tests.golden.rewrite
 	@git --no-pager diff --stat -- tests/golden
 
-bench-sidecar: $(VENV)/.dev  ## the sidecar's throughput beside its peers (COLLECTION=DIR [PEER_PYTHON=… PEER_MODEL=…])
-	@$(BIN)/python -m benchmarks.sidecar_throughput --collection $(COLLECTION) \
-		$(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON) --peer-model $(PEER_MODEL))
+bench-sidecar: $(VENV)/.dev  ## the sidecar's throughput and int8's quality beside its peers (COLLECTION=DIR [PEERS=DIR])
+	@$(BIN)/python -m benchmarks.sidecar_throughput --collection $(COLLECTION) $(if $(PEERS),--peers $(PEERS))
+	@$(if $(PEERS),$(BIN)/python -m benchmarks.sidecar_quality --collection $(COLLECTION) --fp32-model $(PEERS)/fp32-onnx)
+
+bench-peers: $(VENV)/.train  ## the peers of bench-sidecar, each in an environment of its own (PEERS=DIR, 12 GB)
+	@sh benchmarks/peers/build.sh $(BIN)/python $(PEERS)
 
 bench-search: $(VENV)/.dev  ## what HybridSearch adds to the engine's own _msearch (ENGINE=opensearch|elasticsearch)
 	@$(BIN)/python -m benchmarks.search_overhead $(if $(filter embedded,$(ENGINE)),opensearch,$(ENGINE))

@@ -1,153 +1,111 @@
-"""Pairs a second: the sidecar over gRPC, the bare ONNX session, and sentence-transformers, in turn in one run.
+"""Pairs a second: the sidecar over gRPC, the bare ONNX session, and its peers, in turn in one run.
 
-    make bench-sidecar COLLECTION=../scifact PEER_PYTHON=~/peers/bin/python PEER_MODEL=~/models/my-cross-encoder
+    make bench-peers PEERS=~/peers
+    make bench-sidecar COLLECTION=../scifact PEERS=~/peers
 
-100 documents of mixed length from a real collection and one of its queries, the same thread budget for all. PEER_MODEL
-is a Hugging Face cross-encoder folder of the same shape as the one that is served (MiniLM-L6); PEER_PYTHON has
-sentence-transformers. Without them only our own rows are measured.
+100 documents of mixed length from a real collection and one of its queries, the same weights and the same thread budget
+for all. The peers run at fp32, since they serve no int8 by themselves: the weights as int8 rounded them, in fp32
+arithmetic. benchmarks/peers says what is in PEERS; without it only our own rows are measured.
 """
 
 import argparse
 import asyncio
-import json
+import os
 import statistics
-import subprocess
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter
 
+import numpy as np
+
+from benchmarks.contenders import Contender, bare_session, over_grpc, peer
+from benchmarks.results_file import Aim, Section, update
 from connector import SidecarClient
 from connector.passages import passage_text
 from connector.rescore.base import Passage
 from evaluation.collections import BeirFolder
 from evaluation.environment import describe_environment
-from evaluation.report import ReportTable, markdown
+from evaluation.report import ReportTable
 from hybridrank.sidecar_process import sidecar_process
 from models import SHIPPED_MODELS
-from sidecar.rerankers.cross_encoder import CrossEncoderReranker
-from sidecar.runtime import model_folder
 from sidecar.runtime.cpu import usable_cores
 
 MODEL = "cross-encoder-minilm-l6"
-DOCUMENTS = 100
 CALLERS = (1, 4, 16)
-RESULTS = Path(__file__).parent / "results"
-Contender = Callable[[], float]  # seconds for DOCUMENTS pairs
+BARE = "bare ONNX session, int8"
+GRPC = {callers: f"sidecar over gRPC, int8, {callers} caller{'s' if callers > 1 else ''}" for callers in CALLERS}
+SENTENCE_TRANSFORMERS = "sentence-transformers, fp32, predict()"
+INFINITY = {engine: f"infinity-emb {engine}, fp32, rerank()" for engine in ("torch", "optimum")}  # torch is its default
+AT_LEAST = {SENTENCE_TRANSFORMERS: 3, **dict.fromkeys(INFINITY.values(), 2)}  # × the sidecar with one caller
+OF_BARE = 0.9  # with 4 and 16 callers
 
 
 def main() -> None:
-    arguments = parse()
-    query, passages = real_pairs(arguments.collection)
-    threads = usable_cores()
-    with ExitStack() as stack:
-        address = stack.enter_context(
-            sidecar_process(
-                settings={"max_queue_tokens": "10000000", "threads": str(threads), "score_cache_bytes": "0"}
-            )
-        ).address
-        bare, tokens = bare_session(query, passages, threads)
-        contenders: dict[str, Contender] = {"bare ONNX session, int8": bare}
-        for callers in CALLERS:
-            contenders[f"sidecar over gRPC, int8, {callers} caller{'s' if callers > 1 else ''}"] = over_grpc(
-                stack, address, query, passages, callers
-            )
-        if arguments.peer_python:
-            name, peer = sentence_transformers(stack, arguments, query, passages, threads)
-            contenders[f"{name}, fp32, predict()"] = peer
-        seconds: dict[str, list[float]] = {name: [] for name in contenders}
-        for number in range(arguments.rounds + 1):
-            for name, contender in contenders.items():
-                taken = contender()
-                print(f"round {number} of {arguments.rounds}: {name}: {DOCUMENTS / taken:.0f} pairs/s", flush=True)
-                if number:  # the first round warms up
-                    seconds[name].append(taken)
-        models = asyncio.run(list_models(address))
-    write(seconds, tokens, threads, models)
-
-
-def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--collection", type=Path, required=True, help="a folder in BEIR's layout")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--peer-python", type=Path, help="a Python that has sentence-transformers")
-    parser.add_argument("--peer-model", type=Path, help="a Hugging Face cross-encoder folder")
-    return parser.parse_args()
+    parser.add_argument("--documents", type=int, default=100)
+    parser.add_argument("--peers", type=Path, help="the folder that `make bench-peers` made")
+    arguments = parser.parse_args()
+    load = os.getloadavg()[0]
+    query, passages = real_pairs(arguments.collection, arguments.documents)
+    threads = usable_cores()
+    with ExitStack() as stack:
+        settings = {"max_queue_tokens": "10000000", "threads": str(threads), "score_cache_bytes": "0"}
+        address = stack.enter_context(sidecar_process(settings=settings)).address
+        bare, tokens = bare_session(SHIPPED_MODELS / MODEL, query, passages, threads)
+        ours = {BARE: bare}
+        for callers, name in GRPC.items():
+            ours[name] = over_grpc(stack, address, MODEL, query, passages, callers)
+        contenders = ours | (peers(stack, arguments.peers, query, passages, threads) if arguments.peers else {})
+        seconds = measure(contenders, arguments.rounds, len(passages))
+        models = asyncio.run(list_models(address))
+    environment = describe_environment(None, models) | {
+        "onnxruntime": version("onnxruntime"),
+        "threads": threads,
+        "load_before": load,
+        "peers": {name: each.versions for name, each in contenders.items() if each.versions},
+    }
+    print(update("throughput", section(contenders, seconds, tokens, environment)))
 
 
-def real_pairs(collection: Path) -> tuple[str, list[Passage]]:
+def real_pairs(collection: Path, count: int) -> tuple[str, list[Passage]]:
     """One query and every tenth of the first documents, as they stand: short and long together."""
     folder = BeirFolder(collection)
-    documents = [each for number, each in enumerate(folder.documents()) if number % 10 == 0][:DOCUMENTS]
+    documents = [each for number, each in enumerate(folder.documents()) if number % 10 == 0][:count]
     query = next(iter(folder.queries().values()))
     return query, [Passage(each.doc_id, passage_text(each.source)) for each in documents]
 
 
-def bare_session(query: str, passages: list[Passage], threads: int) -> tuple[Contender, list[int]]:
-    """The model alone, pairs tokenised beforehand, one run a pair on each core; and how long the pairs are."""
-    reranker = CrossEncoderReranker(model_folder.read(SHIPPED_MODELS / MODEL))
-    pairs = sorted(reranker.tokenize(query, [each.text for each in passages]), key=len, reverse=True)
-    pool = ThreadPoolExecutor(threads)
-
-    def run() -> float:
-        started = perf_counter()
-        list(pool.map(lambda pair: reranker.score([pair]), pairs))
-        return perf_counter() - started
-
-    return run, [len(pair) for pair in pairs]
-
-
-def over_grpc(stack: ExitStack, address: str, query: str, passages: list[Passage], callers: int) -> Contender:
-    """Each caller sends all passages with a query of its own, so that none can get another's answer."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    client = SidecarClient(address)
-    number = 0
-
-    async def call() -> None:
-        nonlocal number
-        number += 1
-        await client.rescore(f"{query} {number}", passages, model=MODEL, timeout_s=600)
-
-    async def all_callers() -> None:
-        await asyncio.gather(*(call() for _ in range(callers)))
-
-    def wait(work) -> None:
-        asyncio.run_coroutine_threadsafe(work, loop).result()
-
-    def run() -> float:
-        started = perf_counter()
-        wait(all_callers())
-        return (perf_counter() - started) / callers
-
-    def close() -> None:
-        wait(client.close())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-    stack.callback(close)
-    return run
+def peers(
+    stack: ExitStack, folder: Path, query: str, passages: Sequence[Passage], threads: int
+) -> dict[str, Contender]:
+    """Those that are in `folder`."""
+    texts = [each.text for each in passages]
+    arguments = [str(folder / "fp32"), str(threads)]
+    found = {}
+    if (folder / "fp32-onnx").is_dir():
+        found["bare ONNX session, fp32"], _ = bare_session(folder / "fp32-onnx", query, passages, threads)
+    if (python := folder / "sentence-transformers" / "bin" / "python").exists():
+        worker = "sentence_transformers_worker.py"
+        found[SENTENCE_TRANSFORMERS] = peer(stack, python, worker, arguments, query, texts)
+    if (python := folder / "infinity" / "bin" / "python").exists():
+        for engine, name in INFINITY.items():
+            found[name] = peer(stack, python, "infinity_worker.py", [*arguments, engine], query, texts)
+    return found
 
 
-def sentence_transformers(
-    stack: ExitStack, arguments: argparse.Namespace, query: str, passages: list[Passage], threads: int
-) -> tuple[str, Contender]:
-    worker = Path(__file__).parent / "peers" / "sentence_transformers_worker.py"
-    command = [str(arguments.peer_python), str(worker), str(arguments.peer_model), str(threads)]
-    process = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-    stack.callback(process.stdin.close)
-
-    def ask(line: str) -> str:
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-        return process.stdout.readline()
-
-    about = json.loads(ask(json.dumps({"query": query, "passages": [each.text for each in passages]})))
-    return about["name"], lambda: float(ask("go"))
+def measure(contenders: Mapping[str, Contender], rounds: int, documents: int) -> dict[str, list[float]]:
+    """Seconds of each contender in each round, after one round that warms up."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        for name, contender in contenders.items():
+            taken = contender.run()
+            print(f"round {number} of {rounds}: {name}: {documents / taken:.0f} pairs/s", flush=True)
+            if number:
+                seconds[name].append(taken)
+    return seconds
 
 
 async def list_models(address: str):
@@ -155,38 +113,75 @@ async def list_models(address: str):
         return await client.models()
 
 
-def write(seconds: dict[str, list[float]], tokens: list[int], threads: int, models) -> None:
-    """benchmarks/results/sidecar.json, and the same as a Markdown table beside it."""
-    medians = {name: statistics.median(taken) for name, taken in seconds.items()}
-    bare = next(iter(medians.values()))
-    peer = next((value for name, value in medians.items() if name.startswith("sentence-transformers")), None)
+def section(
+    contenders: Mapping[str, Contender],
+    seconds: Mapping[str, Sequence[float]],
+    tokens: Sequence[int],
+    environment: Mapping[str, object],
+) -> Section:
+    others = [name for name in AT_LEAST if name in seconds]
     rows = tuple(
         (
             name,
-            f"{DOCUMENTS / taken:.0f}",
-            f"{1000 * taken:.0f}",
-            f"{1000 * min(seconds[name]):.0f}-{1000 * max(seconds[name]):.0f}",
-            f"{bare / taken:.2f}",
-            f"{peer / taken:.2f}" if peer else "–",
+            f"{len(tokens) / statistics.median(taken):.0f}",
+            f"{1000 * statistics.median(taken):.0f}",
+            f"{1000 * min(taken):.0f}-{1000 * max(taken):.0f}",
+            *(f"{faster(taken, seconds[other]):.2f}" for other in (BARE, *others)),
+            correlation(contenders[name].scores, contenders[BARE].scores),
         )
-        for name, taken in medians.items()
+        for name, taken in seconds.items()
     )
-    headers = ("what", "pairs/s", "ms for 100", "range", "× bare", "× peer")
-    about = describe_environment(None, models) | {
-        "threads": threads,
-        "tokens": {"mean": statistics.mean(tokens), "max": max(tokens), "min": min(tokens)},
-        "rounds": len(next(iter(seconds.values()))),
-    }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "sidecar.json").write_text(json.dumps({"seconds": seconds, **about}, indent=1) + "\n")
-    page = (
-        "# The sidecar's throughput\n\nWritten by `make bench-sidecar`.\n\n"
-        f"{DOCUMENTS} pairs of {statistics.mean(tokens):.0f} tokens on average, {max(tokens)} at most;"
-        f" {threads} threads; {about['hardware']['cpu']}; median of {about['rounds']} rounds, in turn in one run.\n\n"
-        f"{markdown(ReportTable(headers, rows))}"
+    headers = (
+        "what",
+        "pairs/s",
+        f"ms for {len(tokens)}",
+        "range",
+        "× bare",
+        *(f"× {each.split(',')[0]}" for each in others),
+        "r",
     )
-    (RESULTS / "sidecar.md").write_text(page)
-    print(page)
+    aims = [
+        Aim(f"{GRPC[callers]}: × bare", faster(seconds[GRPC[callers]], seconds[BARE]), OF_BARE) for callers in (4, 16)
+    ]
+    aims += [
+        Aim(f"{GRPC[1]}: × {other}", faster(seconds[GRPC[1]], seconds[other]), AT_LEAST[other]) for other in others
+    ]
+    return Section(
+        "Throughput",
+        environment,
+        {
+            "documents": len(tokens),
+            "tokens": {"mean": statistics.mean(tokens), "min": min(tokens), "max": max(tokens)},
+            "seconds": seconds,
+        },
+        (
+            f"Written by `make bench-sidecar`: {len(tokens)} pairs of {statistics.mean(tokens):.0f} tokens on average,"
+            f" {max(tokens)} at most; {environment['threads']} threads; {environment['hardware']['cpu']}; median of"
+            f" {len(seconds[BARE])} rounds, in turn in one run, and × the median of the rounds' ratios. Load average"
+            f" before it began: {environment['load_before']:.2f}.",
+            "fp32 means the same weights, as int8 rounded them, in fp32 arithmetic. r is the correlation of the logits"
+            " with those of the first row. infinity-emb runs without its HTTP server; its engine optimum hands no"
+            " segment ids to the model, so its scores are others.",
+            f"Versions: ours Python {environment['python']}, onnxruntime {environment['onnxruntime']}; "
+            + "; ".join(f"{name.split(',')[0]} {listed(found)}" for name, found in environment["peers"].items())
+            + ".",
+        ),
+        ReportTable(headers, rows),
+        tuple(aims),
+    )
+
+
+def faster(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """How many times as fast, the median over rounds: what slows a round down slows both."""
+    return statistics.median(their / our for our, their in zip(ours, theirs, strict=True))
+
+
+def listed(versions: Mapping[str, str]) -> str:
+    return f"({', '.join(map(' '.join, versions.items()))})"
+
+
+def correlation(scores: Sequence[float], wanted: Sequence[float]) -> str:
+    return f"{np.corrcoef(scores, wanted)[0, 1]:.3f}" if scores else "–"
 
 
 if __name__ == "__main__":

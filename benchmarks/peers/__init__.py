@@ -1,1 +1,11 @@
-"""Other servers and libraries, run by an interpreter of their own so that their needs never meet ours."""
+"""Other servers and libraries, run by interpreters of their own so that their needs never meet ours.
+
+`make bench-peers PEERS=DIR` makes the folder DIR with all that the benchmark looks for there:
+
+    sentence-transformers/   a virtual environment: pip install sentence-transformers
+    infinity/                another: pip install of the lines in build.sh
+    fp32/                    the served cross-encoder as a transformers folder (training/dequantize.py)
+    fp32-onnx/               the same as a model folder of the sidecar
+
+What is not there is not measured.
+"""
