@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-torch check check-chart fmt proto golden bench-sidecar bench-peers bench-search lock clean
+.PHONY: help demo dev test test-torch check check-chart fmt proto golden bench-sidecar bench-peers bench-overload bench-soak bench-search lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -53,6 +53,12 @@ bench-sidecar: $(VENV)/.dev  ## the sidecar's throughput and int8's quality besi
 
 bench-peers: $(VENV)/.train  ## the peers of bench-sidecar, each in an environment of its own (PEERS=DIR, 12 GB)
 	@sh benchmarks/peers/build.sh $(BIN)/python $(PEERS)
+
+bench-overload: $(VENV)/.dev  ## ten times what the sidecar can do, for a minute (COLLECTION=DIR)
+	@$(BIN)/python -m benchmarks.sidecar_overload --collection $(COLLECTION)
+
+bench-soak: $(VENV)/.dev  ## half an hour of mixed load with a model replaced every minute (COLLECTION=DIR)
+	@$(BIN)/python -m benchmarks.sidecar_soak --collection $(COLLECTION)
 
 bench-search: $(VENV)/.dev  ## what HybridSearch adds to the engine's own _msearch (ENGINE=opensearch|elasticsearch)
 	@$(BIN)/python -m benchmarks.search_overhead $(if $(filter embedded,$(ENGINE)),opensearch,$(ENGINE))

@@ -17,6 +17,7 @@ from sidecar.errors import SidecarError
 from sidecar.model_control import ModelControl
 from sidecar.model_watch import ModelWatch
 from sidecar.readiness import Readiness
+from sidecar.runtime.memory import trim_regularly
 from sidecar.service import RerankService
 from sidecar.settings import Settings, load_settings
 from sidecar.settings_page import settings_page, sources
@@ -114,7 +115,7 @@ async def serve(settings: Settings) -> NoReturn:
     if url:
         print(f"hybridrank sidecar speaks HTTP on {url}", flush=True)
     watchdog = Watchdog(worker, readiness, max_batch_s=settings.max_batch_s, threads=settings.worker_threads, stop=stop)
-    watching = [asyncio.create_task(watchdog.run())]
+    watching = [asyncio.create_task(watchdog.run()), asyncio.create_task(trim_regularly())]
     if settings.watch_models_s:
         watch = ModelWatch(
             control, settings.models, every_s=settings.watch_models_s, keep_versions=settings.keep_versions
