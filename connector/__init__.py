@@ -24,7 +24,7 @@ from connector.errors import (
 )
 from connector.fusion import Rrf, WeightedSum
 from connector.request import Rescore, SearchRequest
-from connector.rescore.client import ModelInfo, SidecarClient
+from connector.rescore.client import FeatureSetInfo, ModelInfo, SidecarClient
 from connector.search import HybridSearch
 from connector.sync import SyncHybridSearch
 from connector.types import (
@@ -54,6 +54,7 @@ __all__ = [
     "EngineError",
     "EngineTimeout",
     "EngineUnreachable",
+    "FeatureSetInfo",
     "Hit",
     "HybridSearch",
     "IndexMissing",

@@ -143,10 +143,14 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class RelevanceScore:
-    """What a reranker says of one candidate: higher is better, comparable within one query and one model."""
+    """What a reranker says of one candidate: higher is better, comparable within one query and one model.
+
+    `contributions`, where they were asked for, are what each feature added to the score, and last what every row has.
+    """
 
     score: float
     truncated: bool = False
+    contributions: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

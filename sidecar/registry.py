@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 from sidecar.errors import InvalidArgument, ModelNotFound
 from sidecar.rerankers.base import Encoder, Reranker
+from sidecar.rerankers.lambdamart import LambdaMartReranker
 from sidecar.types import ModelInfo
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A model in memory: every model reranks, an encoder also encodes."""
+    """A model in memory: every model reranks, a forest by features and the others by texts; an encoder also encodes."""
 
     info: ModelInfo
-    reranker: Reranker
+    reranker: Reranker | LambdaMartReranker
     encoder: Encoder | None = None
 
 

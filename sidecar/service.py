@@ -8,7 +8,9 @@ import numpy.typing as npt
 from sidecar.batching.worker import BatchTotals, Worker
 from sidecar.cache import Row, RowCache
 from sidecar.computing import Computer
+from sidecar.feature_scoring import score_rows
 from sidecar.registry import Models
+from sidecar.rerankers.lambdamart import LambdaMartReranker
 from sidecar.types import (
     Embedding,
     EncodeRequest,
@@ -22,7 +24,7 @@ from sidecar.work import encode_work, rerank_work
 
 
 class RerankService:
-    """Scores passages and encodes texts with the loaded models."""
+    """Scores passages, by text or features, and encodes texts with the loaded models."""
 
     def __init__(self, models: Models, worker: Worker, *, max_batch_tokens: int, score_cache_bytes: int = 0) -> None:
         self.models = models
@@ -45,12 +47,15 @@ class RerankService:
 
         With `best_effort`, those that were not scored when the deadline neared are missing.
         """
-        work = rerank_work(request, self.models.get(request.model).reranker)
-        rows, timings = await self._computer.rows(work)
-        scored = {index: rows[key] for index, key in enumerate(work.keys) if key in rows}
-        scores = ranked(request, scored)
+        model = self.models.get(request.model)
+        if isinstance(model.reranker, LambdaMartReranker):
+            scored, timings = await score_rows(request, model.reranker, self.worker)
+        else:
+            work = rerank_work(request, model.reranker)
+            rows, timings = await self._computer.rows(work)
+            scored = {index: rows[key] for index, key in enumerate(work.keys) if key in rows}
         tokens = sum(row.tokens for row in scored.values())
-        return RerankResult(scores, work.model, timings, len(scored) == len(work.texts), tokens)
+        return RerankResult(ranked(request, scored), model.info, timings, len(scored) == len(request.passages), tokens)
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
         """One unit vector a text, in the order of the request."""
@@ -67,7 +72,12 @@ def ranked(request: RerankRequest, scored: dict[int, Row]) -> tuple[RelevanceSco
     indices: Sequence[int] = tuple(scored)
     found = [
         RelevanceScore(
-            request.passages[index].passage_id, index, score, scored[index].truncated, scored[index].best_chunk
+            request.passages[index].passage_id,
+            index,
+            score,
+            scored[index].truncated,
+            scored[index].best_chunk,
+            tuple(scored[index].contributions),
         )
         for index, score in ((indices[place], float(scores[place])) for place in np.argsort(-raw, kind="stable"))
         if request.min_score is None or score >= request.min_score

@@ -1,5 +1,6 @@
 """Loads one model folder: chooses its precision, builds the model, and tries it before anybody may call it."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from sidecar.rerankers.base import Encoder, Reranker
 from sidecar.rerankers.colbert import ColbertReranker
 from sidecar.rerankers.cross_encoder import CrossEncoderReranker
 from sidecar.rerankers.dense import DenseEncoder
-from sidecar.runtime import cpu, model_folder, onnx_session, self_test
+from sidecar.rerankers.lambdamart import LambdaMartReranker
+from sidecar.runtime import cpu, forest_folder, model_folder, onnx_session, self_test
 from sidecar.runtime.model_folder import EncoderToml
 from sidecar.runtime.precision import Device, Placed, Precision, Runtime, place
 from sidecar.runtime.self_test import GoldenPairs, Verdict
@@ -21,6 +23,7 @@ from sidecar.types import TextKind
 log = structlog.get_logger("sidecar")
 
 SELF_CHECK = ("what does a sidecar do", ("A sidecar scores passages beside the search engine.", ""))
+ODD_VALUES = (0.0, 1.0, math.nan, math.inf, -math.inf)
 NOT_FINITE = "its weights hold NaN or are too large; export it again"
 
 
@@ -32,6 +35,8 @@ def load_model(
     What fails its trial gives way to the next precision or device that may serve, and the log says so; the last one
     must be usable. Raises BadModelFolder.
     """
+    if model_folder.kind_of(path) == forest_folder.KIND:
+        return load_forest(path)
     folder = model_folder.read(path)
     golden = self_test.read(path)
     placements = place(
@@ -64,6 +69,15 @@ def load_model(
     raise AssertionError("there is at least one placement")
 
 
+def load_forest(path: Path) -> LoadedModel:
+    """Load a forest, after it scored a few rows. It has one precision and runs on any CPU alike."""
+    reranker = LambdaMartReranker(forest_folder.read(path))
+    scores = reranker.score(np.array([[value] * len(reranker.feature_set.names) for value in ODD_VALUES]))
+    if not np.isfinite(scores).all():
+        raise BadModelFolder(path, f"rows of {ODD_VALUES} got the scores {scores.tolist()}; train it again")
+    return LoadedModel(reranker.info, reranker)
+
+
 def build(placed: Placed) -> LoadedModel:
     """The model, after it returned numbers of the right shape; BadModelFolder where it did not."""
     folder, toml = placed.folder, placed.folder.toml
@@ -87,6 +101,7 @@ def self_check(model: LoadedModel) -> str | None:
 
 
 def _wrong_with(model: LoadedModel) -> str | None:
+    assert not isinstance(model.reranker, LambdaMartReranker)  # which reads no text
     query, passages = SELF_CHECK
     scores = model.reranker.score(model.reranker.tokenize(query, passages))
     if scores.shape != (len(passages),):
@@ -118,8 +133,9 @@ def score_golden_pairs(model: LoadedModel, golden: Sequence[GoldenPairs]) -> Ver
     return verdict
 
 
-def relevance_scores(reranker: Reranker, query: str, passages: Sequence[str]) -> list[float]:
+def relevance_scores(reranker: Reranker | LambdaMartReranker, query: str, passages: Sequence[str]) -> list[float]:
     """A score a passage; all in one batch, or alone where a batch-mate changes a score."""
+    assert not isinstance(reranker, LambdaMartReranker)  # which reads no text
     pairs = reranker.tokenize(query, passages)
     batches = [pairs] if reranker.batches else [[pair] for pair in pairs]
     return [float(score) for batch in batches for score in reranker.score(batch)]

@@ -1,5 +1,6 @@
 """The values that pass through the sidecar: frozen, compared by value, without behaviour of their own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -8,6 +9,7 @@ __all__ = [
     "Embedding",
     "EncodeRequest",
     "EncodeResult",
+    "FeatureSetInfo",
     "ModelInfo",
     "Passage",
     "RelevanceScore",
@@ -43,10 +45,14 @@ class TextKind(Enum):
 
 @dataclass(frozen=True)
 class Passage:
-    """A text to score. `passage_id` is the caller's and may repeat."""
+    """What to score: a text, or for a forest the values of its `features`, in their order, NaN where one is missing.
+
+    `passage_id` is the caller's and may repeat.
+    """
 
     passage_id: str
     text: str
+    features: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class RerankRequest:
     their order, and what is scored when the deadline nears is the answer. A passage longer than the model reads is cut,
     or scored as up to `max_chunks_per_document` windows that overlap, whose scores `chunk_score` makes one. Without
     `truncate` the request is refused where either would leave out the end of a passage or of the query.
+
+    A forest reads no text: it wants features, the `feature_set_digest` they were made by, and tells `contributions`.
     """
 
     model: str
@@ -69,6 +77,8 @@ class RerankRequest:
     max_chunks_per_document: int = 1
     chunk_score: ChunkScore = ChunkScore.MAX
     truncate: bool = True
+    feature_set_digest: str = ""
+    contributions: bool = False
     deadline: float | None = None
 
 
@@ -77,7 +87,8 @@ class RelevanceScore:
     """How well the passage at `index` (0-based, in the request) answers the query: higher is better, always finite.
 
     `truncated` says that the model saw only the beginning of the passage; `best_chunk` which window of it (0-based)
-    scored so, where several were allowed.
+    scored so, where several were allowed. `contributions`, where asked for, are what each feature added to the raw
+    score, and last what a candidate has before any is known.
     """
 
     passage_id: str
@@ -85,6 +96,7 @@ class RelevanceScore:
     relevance_score: float
     truncated: bool
     best_chunk: int | None = None
+    contributions: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,8 +109,21 @@ class Timings:
 
 
 @dataclass(frozen=True)
+class FeatureSetInfo:
+    """The columns that a forest reads, by their names in order, and the SHA-256 that tells this set from others."""
+
+    name: str
+    version: str
+    digest: str
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ModelInfo:
-    """What callers may know of a model. `digest` is the SHA-256 over everything that decides its output."""
+    """What callers may know of a model. `digest` is the SHA-256 over everything that decides its output.
+
+    `max_tokens` is 0 for a forest, which reads features and no text.
+    """
 
     name: str
     version: str
@@ -108,6 +133,7 @@ class ModelInfo:
     max_tokens: int
     dimensions: int = 0
     aliases: tuple[str, ...] = ()
+    feature_set: FeatureSetInfo | None = None
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,13 @@ class Work(Generic[Input]):
 
 
 def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
-    """A score for each passage; InvalidArgument for a query without a word."""
+    """A score for each passage; InvalidArgument for a query without a word, or contributions, which it has none of."""
     _require_text("query", request.query)
+    if request.contributions:
+        problem = (
+            f"are of features, and {reranker.info.name} is a {reranker.info.kind}, which reads text; leave them out"
+        )
+        raise InvalidArgument("options.contributions", problem)
     texts = [passage.text for passage in request.passages]
     chunks = 1 if request.chunk_score is ChunkScore.FIRST else request.max_chunks_per_document
     together = np.mean if chunks > 1 and request.chunk_score is ChunkScore.MEAN else np.max

@@ -19,12 +19,25 @@ from connector.types import Encoding, RelevanceScore
 from sidecar.protocol import rerank_pb2 as wire
 from sidecar.protocol import rerank_pb2_grpc as stubs
 
-__all__ = ["ModelInfo", "SidecarClient"]
+__all__ = ["FeatureSetInfo", "ModelInfo", "SidecarClient"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSetInfo:
+    """The columns that a lambdamart model reads: their names, in order, and the digest of how they are made."""
+
+    name: str
+    version: str
+    digest: str
+    features: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model that the sidecar has loaded. `kind` is "encoder" or "cross-encoder"; `dimensions` is 0 for the latter."""
+    """A model that the sidecar has loaded. `kind` is "encoder", "cross-encoder" or "lambdamart".
+
+    `dimensions` is 0 for all but encoders, `max_tokens` for a lambdamart model, which alone has a `feature_set`.
+    """
 
     name: str
     version: str
@@ -34,6 +47,7 @@ class ModelInfo:
     max_tokens: int
     dimensions: int
     aliases: tuple[str, ...]
+    feature_set: FeatureSetInfo | None = None
 
 
 class SidecarClient:
@@ -107,9 +121,38 @@ class SidecarClient:
         candidates = [wire.Candidate(id=passage.doc_id, text=passage.text) for passage in passages]
         options = wire.RerankOptions(best_effort=allow_partial)
         request = wire.RerankRequest(model=model, query=query_text, candidates=candidates, options=options)
+        return await self._rerank(request, timeout_s)
+
+    async def rescore_features(
+        self,
+        rows: Sequence[Sequence[float]],
+        *,
+        feature_set_digest: str,
+        model: str,
+        timeout_s: float,
+        allow_partial: bool = False,
+        contributions: bool = False,
+    ) -> tuple[RelevanceScore | None, ...]:
+        """One finite score a row, in the order of `rows`, by a lambdamart model. Raises SidecarError.
+
+        A row has a value for each feature of the set that `feature_set_digest` names, NaN where one is missing; the
+        sidecar refuses rows of another set than the model's. With `contributions` a score tells what each feature added
+        to it, some hundred times the work. `allow_partial` as for `rescore`.
+        """
+        options = wire.RerankOptions(best_effort=allow_partial, contributions=contributions)
+        candidates = [wire.Candidate(features=row) for row in rows]
+        return await self._rerank(
+            wire.RerankRequest(
+                model=model, candidates=candidates, options=options, feature_set_digest=feature_set_digest
+            ),
+            timeout_s,
+        )
+
+    async def _rerank(self, request: wire.RerankRequest, timeout_s: float) -> tuple[RelevanceScore | None, ...]:
         with self._rescoring.call(timeout_s):
             response = await self._replicas.call(lambda channel: stubs.RerankerStub(channel).Rerank, request, timeout_s)
-            return aligned(response.results, len(passages), partial=allow_partial and not response.complete)
+            partial = request.options.best_effort and not response.complete
+            return aligned(response.results, len(request.candidates), partial=partial)
 
     async def models(self, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
         """What is loaded. Raises SidecarError."""
@@ -151,7 +194,12 @@ def _model(each: wire.Model) -> ModelInfo:
         each.max_tokens,
         each.dimensions,
         tuple(each.aliases),
+        _feature_set(each.feature_set) if each.HasField("feature_set") else None,
     )
+
+
+def _feature_set(each: wire.FeatureSet) -> FeatureSetInfo:
+    return FeatureSetInfo(each.name, each.version, each.digest, tuple(each.features))
 
 
 def aligned(results: Sequence[Any], count: int, *, partial: bool = False) -> tuple[RelevanceScore | None, ...]:
@@ -165,7 +213,7 @@ def aligned(results: Sequence[Any], count: int, *, partial: bool = False) -> tup
             raise BadScores(f"index {each.index} is unknown or came twice in a reply for {count} candidates")
         if not math.isfinite(each.relevance_score):
             raise BadScores(f"candidate {each.index} scored {each.relevance_score}")
-        by_index[each.index] = RelevanceScore(each.relevance_score, each.truncated)
+        by_index[each.index] = RelevanceScore(each.relevance_score, each.truncated, tuple(each.contributions))
     if count and partial and not by_index:
         raise SidecarTimeout(f"none of {count} candidates was scored in time")
     if len(by_index) != count and not partial:

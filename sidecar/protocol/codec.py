@@ -8,6 +8,7 @@ from sidecar.types import (
     ChunkScore,
     EncodeRequest,
     EncodeResult,
+    FeatureSetInfo,
     ModelInfo,
     Passage,
     RerankRequest,
@@ -38,13 +39,15 @@ def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> 
     return RerankRequest(
         model=message.model,
         query=message.query,
-        passages=tuple(Passage(candidate.id, candidate.text) for candidate in message.candidates),
+        passages=tuple(Passage(each.id, each.text, tuple(each.features[:])) for each in message.candidates),
         top_k=message.top_k,
         score_type=SCORE_TYPES[options.score_type],
         min_score=options.min_score if options.HasField("min_score") else None,
         best_effort=options.best_effort,
         max_chunks_per_document=max(1, options.max_chunks_per_document),
         chunk_score=CHUNK_SCORES[options.chunk_score],
+        feature_set_digest=message.feature_set_digest,
+        contributions=options.contributions,
         deadline=deadline,
     )
 
@@ -59,6 +62,7 @@ def rerank_response(result: RerankResult) -> pb.RerankResponse:
                 relevance_score=score.relevance_score,
                 truncated=score.truncated,
                 best_chunk=score.best_chunk,
+                contributions=score.contributions,
             )
             for score in result.scores
         ],
@@ -95,7 +99,13 @@ def model(info: ModelInfo) -> pb.Model:
         max_tokens=info.max_tokens,
         dimensions=info.dimensions,
         aliases=info.aliases,
+        feature_set=feature_set(info.feature_set) if info.feature_set else None,
     )
+
+
+def feature_set(info: FeatureSetInfo) -> pb.FeatureSet:
+    """Encode what callers may know of the columns of a model."""
+    return pb.FeatureSet(name=info.name, version=info.version, digest=info.digest, features=info.features)
 
 
 def _timings(timings: Timings) -> pb.Timings:

@@ -6,9 +6,10 @@ A folder whose model.onnx is int8 may hold the same model at fp32 too, in model.
 import hashlib
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,7 +21,20 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["CrossEncoderToml", "EncoderToml", "ModelFolder", "digest_of", "read", "write"]
+__all__ = [
+    "CrossEncoderToml",
+    "EncoderToml",
+    "ModelFolder",
+    "Text",
+    "digest_of",
+    "kind_of",
+    "read",
+    "read_toml",
+    "require_files",
+    "sha256",
+    "write",
+    "write_toml",
+]
 
 FILES = ("model.onnx", "tokenizer.json")
 FP32_ONNX = "model.fp32.onnx"
@@ -62,6 +76,7 @@ class CrossEncoderToml(_ModelToml):
 
 
 ModelToml = EncoderToml | CrossEncoderToml
+Toml = TypeVar("Toml", bound=BaseModel)
 TOMLS: dict[str, type[EncoderToml] | type[CrossEncoderToml]] = {
     "encoder": EncoderToml,
     "cross-encoder": CrossEncoderToml,
@@ -107,21 +122,8 @@ class ModelFolder:
 
 def read(folder: Path) -> ModelFolder:
     """Read model.toml and compare its digest with the files; BadModelFolder says what is wrong with it."""
-    for name in FILES:
-        if not (folder / name).is_file():
-            raise BadModelFolder(folder, f"{name} is missing")
-    try:
-        fields = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadModelFolder(folder, f"model.toml cannot be read: {error}") from error
-    kind = fields.get("kind")
-    if kind not in TOMLS:
-        raise BadModelFolder(folder, f"model.toml: kind is {kind!r}; it must be one of {', '.join(TOMLS)}")
-    try:
-        toml = TOMLS[kind].model_validate(fields)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise BadModelFolder(folder, f"model.toml: {problems}") from error
+    require_files(folder, FILES)
+    toml = read_toml(folder, TOMLS)
     _compare(folder, "model.onnx", toml, toml.digest)
     if toml.fp32_digest or (folder / FP32_ONNX).is_file():
         if toml.precision == "fp32":
@@ -130,6 +132,46 @@ def read(folder: Path) -> ModelFolder:
             raise BadModelFolder(folder, f"{FP32_ONNX} is missing; fetch it, or take fp32_digest out of model.toml")
         _compare(folder, FP32_ONNX, _at_fp32(toml), toml.fp32_digest)
     return ModelFolder(folder, toml)
+
+
+def kind_of(folder: Path) -> str:
+    """What model.toml says it is, whether or not there is such a kind; BadModelFolder when it cannot be read."""
+    return str(_fields(folder).get("kind"))
+
+
+def require_files(folder: Path, names: Sequence[str]) -> None:
+    """BadModelFolder names the first that is not there."""
+    for name in names:
+        if not (folder / name).is_file():
+            raise BadModelFolder(folder, f"{name} is missing")
+
+
+def read_toml(folder: Path, kinds: Mapping[str, type[Toml]]) -> Toml:
+    """What model.toml says, as the class of its kind; BadModelFolder says what is wrong with it."""
+    fields = _fields(folder)
+    kind = fields.get("kind")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise BadModelFolder(folder, f"model.toml: kind is {kind!r}; it must be one of {', '.join(kinds)}")
+    try:
+        return kinds[kind].model_validate(fields)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise BadModelFolder(folder, f"model.toml: {problems}") from error
+
+
+def write_toml(folder: Path, toml: BaseModel) -> None:
+    """Write model.toml."""
+    # JSON strings, numbers, booleans and arrays of strings are TOML as well.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in toml.model_dump().items()]
+    (folder / "model.toml").write_text("\n".join(sorted(lines)) + "\n", encoding="utf-8")
+
+
+def _fields(folder: Path) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadModelFolder(folder, f"model.toml cannot be read: {error}") from error
+    return fields
 
 
 def _compare(folder: Path, file: str, toml: ModelToml, expected: str) -> None:
@@ -150,9 +192,7 @@ def write(folder: Path, toml: ModelToml) -> ModelFolder:
         "fp32_digest": digest_of(folder, _at_fp32(toml), FP32_ONNX) if both else "",
     }
     complete = toml.model_copy(update=digests)
-    # JSON strings, numbers, booleans and arrays of strings are TOML as well.
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in complete.model_dump().items()]
-    (folder / "model.toml").write_text("\n".join(sorted(lines)) + "\n", encoding="utf-8")
+    write_toml(folder, complete)
     return ModelFolder(folder, complete)
 
 
@@ -163,7 +203,7 @@ def digest_of(folder: Path, toml: ModelToml, file: str = "model.onnx") -> str:
     """
     whole = hashlib.sha256()
     for name in (file, "tokenizer.json"):
-        whole.update(_sha256(folder / name))
+        whole.update(sha256(folder / name))
     whole.update(json.dumps(toml.model_dump(include=set(IN_DIGEST)), sort_keys=True).encode())
     return whole.hexdigest()
 
@@ -172,7 +212,8 @@ def _at_fp32(toml: ModelToml, digest: str = "") -> ModelToml:
     return toml.model_copy(update={"precision": "fp32", "digest": digest, "fp32_digest": "", "reduced_range": False})
 
 
-def _sha256(path: Path) -> bytes:
+def sha256(path: Path) -> bytes:
+    """Of a file, read in parts."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):

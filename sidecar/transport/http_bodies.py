@@ -86,10 +86,13 @@ def parse(body: type[Body], raw: bytes) -> Body:
 
 
 def rerank_request(body: RerankBody, models: Models, deadline: float | None) -> RerankRequest:
-    """Decode; InvalidArgument for a document without text, and for a limit on its tokens that would not be kept."""
+    """Decode; InvalidArgument for a forest, a document without text, a limit on its tokens that would not be kept."""
     texts = [_text(document, index, body.rank_fields) for index, document in enumerate(body.documents)]
     top = body.top_k if body.top_k is not None else body.top_n
     model = body.model or _first_reranker(models)
+    if models.get(model).info.feature_set:
+        problem = f"{model} reads features, which this API cannot carry; call Rerank over gRPC, or name another model"
+        raise InvalidArgument("model", problem)
     chunks = body.max_chunks_per_doc or 1
     if body.max_tokens_per_doc is not None:
         most = chunks * models.get(model).info.max_tokens
@@ -152,8 +155,10 @@ def _score_type(body: RerankBody | TeiBody) -> ScoreType:
 
 
 def _first_reranker(models: Models) -> str:
-    """A cross-encoder where there is one; late interaction otherwise."""
-    names = sorted(models, key=lambda model: model.info.kind != "cross-encoder")
+    """A cross-encoder where there is one; late interaction otherwise. Never a forest, which reads no text."""
+    names = sorted(
+        (model for model in models if not model.info.feature_set), key=lambda model: model.info.kind != "cross-encoder"
+    )
     return names[0].info.name if names else ""
 
 

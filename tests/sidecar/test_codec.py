@@ -1,5 +1,7 @@
 """Messages become the sidecar's types and back, field by field."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from sidecar.types import (
     Embedding,
     EncodeRequest,
     EncodeResult,
+    FeatureSetInfo,
     ModelInfo,
     Passage,
     RelevanceScore,
@@ -21,7 +24,8 @@ from sidecar.types import (
     Timings,
 )
 
-INFO = ModelInfo("name", "2", "encoder", "ab" * 32, "int8", 256, 384, ("one", "two"))
+COLUMNS = FeatureSetInfo("columns", "3", "cd" * 32, ("bm25", "price"))
+INFO = ModelInfo("name", "2", "encoder", "ab" * 32, "int8", 256, 384, ("one", "two"), COLUMNS)
 TIMINGS = Timings(1.5, 0.25, 12.0)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -54,9 +58,13 @@ def test_a_minimum_of_zero_is_not_the_same_as_none():
 
 
 def test_a_rerank_result_arrives_as_it_was_computed():
-    scores = (RelevanceScore("a", 1, 0.1 + 0.2, truncated=True), RelevanceScore("a", 0, -5.0, truncated=False))
+    first = RelevanceScore("a", 1, 0.1 + 0.2, truncated=True, contributions=(0.1, 0.2))
+    scores = (first, RelevanceScore("a", 0, -5.0, truncated=False))
     message = codec.rerank_response(RerankResult(scores, INFO, TIMINGS))
-    assert [RelevanceScore(r.id, r.index, r.relevance_score, r.truncated) for r in message.results] == list(scores)
+    assert [
+        RelevanceScore(r.id, r.index, r.relevance_score, r.truncated, contributions=tuple(r.contributions))
+        for r in message.results
+    ] == list(scores)
     assert message.complete
     assert message.model == codec.model(INFO)
     assert (message.timings.tokenize_ms, message.timings.queue_ms, message.timings.compute_ms) == (1.5, 0.25, 12.0)
@@ -73,7 +81,25 @@ def test_every_field_of_a_model_is_sent():
     message = codec.model(INFO)
     sent = {field.name: value for field, value in message.ListFields()}
     assert sent.pop("aliases") == list(INFO.aliases)
-    assert sent == {name: value for name, value in vars(INFO).items() if name != "aliases"}
+    features = sent.pop("feature_set")
+    assert FeatureSetInfo(features.name, features.version, features.digest, tuple(features.features)) == COLUMNS
+    assert sent == {name: value for name, value in vars(INFO).items() if name not in {"aliases", "feature_set"}}
+
+
+def test_a_model_without_a_feature_set_says_so():
+    assert not codec.model(replace(INFO, feature_set=None)).HasField("feature_set")
+
+
+@given(st.lists(st.lists(st.floats(allow_nan=False), min_size=1)), st.text("0123456789abcdef"), st.booleans())
+def test_features_arrive_as_they_were_sent(rows, digest, contributions):
+    message = pb.RerankRequest(
+        candidates=[pb.Candidate(features=row) for row in rows],
+        options=pb.RerankOptions(contributions=contributions),
+        feature_set_digest=digest,
+    )
+    request = codec.rerank_request(pb.RerankRequest.FromString(message.SerializeToString()))
+    assert [list(passage.features) for passage in request.passages] == rows
+    assert (request.feature_set_digest, request.contributions) == (digest, contributions)
 
 
 def test_values_of_a_later_version_are_refused():

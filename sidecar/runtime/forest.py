@@ -1,0 +1,55 @@
+"""The trees of a LightGBM model: rows of features → scores, and what each feature contributed to them."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BadForest", "Forest", "Matrix"]
+
+Matrix = npt.NDArray[np.float64]
+
+
+class BadForest(ValueError):
+    """LightGBM cannot read the file, or it is not a forest that ranks."""
+
+
+class Forest:
+    """One score a row. Several threads may use it at once: each computes on its own core, on one thread.
+
+    `features` are the columns by their names in the file. Raises BadForest, and ImportError without LightGBM, which is
+    imported here: it takes half a second and scipy with it, so a sidecar without a forest never does.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import lightgbm
+
+        lightgbm.register_logger(logging.getLogger("lightgbm"))  # it would print on stdout
+        try:
+            self._booster = lightgbm.Booster(model_file=str(path))
+        except lightgbm.basic.LightGBMError as error:
+            raise BadForest(f"LightGBM cannot read it: {error}") from error
+        if (classes := self._booster.num_model_per_iteration()) != 1:
+            raise BadForest(f"it has {classes} scores a row, as for classes; train it with objective lambdarank")
+        self.features: Sequence[str] = self._booster.feature_name()
+        # LightGBM measures the depth of every tree anew for each call that explains, while others may read it.
+        self._explaining = Lock()
+
+    def predict(self, rows: Matrix) -> Matrix:
+        """(n,) raw scores of rows (n, features): the sum of a leaf of each tree, exactly as `Booster.predict` has it.
+
+        NaN is a missing value and goes where training sent such rows; infinities are compared like any number.
+        """
+        return np.asarray(self._booster.predict(rows, raw_score=True, num_threads=1, validate_features=False))
+
+    def contributions(self, rows: Matrix) -> Matrix:
+        """(n, features + 1): what each feature added to a row's score, and last the mean score of the training set.
+
+        TreeSHAP, Lundberg et al., "Consistent individualized feature attribution for tree ensembles", 2018. They add up
+        to the score. Some hundred times the work of `predict`; one call at a time.
+        """
+        with self._explaining:
+            return np.asarray(self._booster.predict(rows, pred_contrib=True, num_threads=1, validate_features=False))
