@@ -1,0 +1,96 @@
+"""LETOR text: what is read, what is written, and what is refused by its line."""
+
+import gzip
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from training.ltr.dataset import RankingData
+from training.ltr.letor import LetorError, read_letor, read_sizes, write_letor
+
+RANKLIB = """\
+4 qid:rambo 1:9.8 2:12.3 # 7555 rambo
+0\tqid:rambo 1:1e-3 # 1370
+
+2 qid:7 2:inf
+"""
+
+
+def test_ranklibs_lines_are_read_and_what_is_absent_is_missing(tmp_path):
+    (path := tmp_path / "train.txt").write_text(RANKLIB)
+    data = read_letor(path)
+    np.testing.assert_equal(data.rows, [[9.8, 12.3], [0.001, math.nan], [math.nan, math.inf]])
+    assert data.grades.tolist() == [4, 0, 2]
+    assert (data.query_ids, data.sizes, data.doc_ids) == (("rambo", "7"), (2, 1), ("7555", "1370", ""))
+
+
+def test_svmlights_lines_have_their_groups_elsewhere_and_0_where_nothing_is(tmp_path):
+    with gzip.open(path := tmp_path / "rank.gz", "wt") as file:
+        file.write("1 1:0.5\n0 3:2\n2 2:1\n")
+    (sizes := tmp_path / "rank.query").write_text("1\n2\n")
+    data = read_letor(path, absent=0.0, sizes=read_sizes(sizes))
+    assert data.rows.tolist() == [[0.5, 0, 0], [0, 0, 2], [0, 1, 0]]
+    assert (data.query_ids, data.sizes) == (("1", "2"), (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("4 1:9.8", "there is no qid:"),
+        ("x qid:1 1:9.8", "could not convert string to float: 'x'"),
+        ("1.5 qid:1 1:9.8", r"the grade is 1\.5, not a whole number from 0 on"),
+        ("-1 qid:1 1:9.8", "the grade is -1"),
+        ("1 qid:1 0:9.8", "'0:9.8' is not NUMBER:VALUE with a number from 1 on"),
+        ("1 qid:1 1:9.8 1:2", "feature 1 comes twice"),
+        ("1 qid:1 price:3", "'price:3' is not NUMBER:VALUE"),
+        ("1 qid:1 1:much", "could not convert string to float: 'much'"),
+        ("1 qid:rambo 1:1", "the rows of query 'rambo' do not stand together"),
+    ],
+)
+def test_a_bad_line_is_named_by_its_number(tmp_path, line, problem):
+    (path := tmp_path / "train.txt").write_text(f"{RANKLIB}{line}\n")
+    with pytest.raises(LetorError, match=rf"train\.txt:5: {problem}"):
+        read_letor(path)
+
+
+@pytest.mark.parametrize(("sizes", "problem"), [((3,), "2 rows, but the groups have 3"), ((1,), ":2: there are more")])
+def test_groups_must_fit_the_rows(tmp_path, sizes, problem):
+    (path := tmp_path / "rank").write_text("1 1:0.5\n0 3:2\n")
+    with pytest.raises(LetorError, match=problem):
+        read_letor(path, sizes=sizes)
+
+
+def test_a_file_of_groups_holds_numbers(tmp_path):
+    (path := tmp_path / "rank.query").write_text("1\nmany\n")
+    with pytest.raises(LetorError, match=r"rank\.query: expected a whole number a line"):
+        read_sizes(path)
+
+
+@pytest.mark.parametrize(
+    ("query_id", "grade", "problem"), [("a b", 1, "query 'a b' cannot"), ("q", -1, "'d0' of 'q' is unjudged")]
+)
+def test_what_the_format_cannot_say_is_not_written(tmp_path, query_id, grade, problem):
+    data = RankingData(np.zeros((1, 2)), np.array([grade]), (query_id,), (1,), ("d0",))
+    with pytest.raises(LetorError, match=problem):
+        write_letor(tmp_path / "train.txt", data)
+
+
+@given(data=st.data(), sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4))
+def test_what_was_written_is_read_back_to_the_last_bit(tmp_path_factory, data, sizes):
+    count = sum(sizes)
+    rows = data.draw(arrays(np.float64, (count, 3), elements=st.floats(allow_nan=True, allow_infinity=True)))
+    rows[0, 2] = 1.0  # the last feature is somewhere, else its column would not be known
+    grades = np.array(data.draw(st.lists(st.integers(0, 4), min_size=count, max_size=count)))
+    wanted = RankingData(
+        rows, grades, tuple(f"q{n}" for n in range(len(sizes))), tuple(sizes), tuple(f"d{n}" for n in range(count))
+    )
+    write_letor(path := tmp_path_factory.mktemp("letor") / "train.txt.gz", wanted)
+    found = read_letor(path)
+    np.testing.assert_array_equal(found.rows.view(np.int64)[~np.isnan(rows)], rows.view(np.int64)[~np.isnan(rows)])
+    np.testing.assert_array_equal(np.isnan(found.rows), np.isnan(rows))
+    assert found.grades.tolist() == grades.tolist()
+    assert (found.query_ids, found.sizes, found.doc_ids) == (wanted.query_ids, wanted.sizes, wanted.doc_ids)

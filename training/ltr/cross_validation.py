@@ -1,0 +1,85 @@
+"""Cross-validation by query: every query is scored by a model that saw neither it nor one that says nearly the same."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from random import Random
+
+import numpy as np
+
+from training.ltr.dataset import Matrix, RankingData
+
+__all__ = ["Fit", "Score", "cross_validate", "near_equal", "similarity", "split"]
+
+Score = Callable[[Matrix], Matrix]
+"""Rows (n, f) → scores (n,)."""
+
+Fit = Callable[[RankingData, RankingData], Score]
+"""Training data, data to stop early on → a model."""
+
+NEAR = 0.35  # "battery" and "batteries" share 5 of 11 trigrams, "aa battery" and "batteries" 5 of 14
+
+
+def similarity(one: str, other: str) -> float:
+    """Jaccard: how many of their different character trigrams two texts share, in [0, 1]. Case and marks do not count.
+
+    >>> similarity("Laptop", "laptops")
+    0.625
+    """
+    a, b = _trigrams(one), _trigrams(other)
+    return len(a & b) / len(a | b)
+
+
+def near_equal(queries: Mapping[str, str], threshold: float = NEAR) -> tuple[tuple[str, ...], ...]:
+    """Groups of query_ids: two queries as similar as `threshold` are in one, and so is what is near to either."""
+    group = {query_id: {query_id} for query_id in queries}
+    for one, other in combinations(queries, 2):
+        if group[one] is not group[other] and similarity(queries[one], queries[other]) >= threshold:
+            group[one] |= group[other]
+            for each in group[other]:
+                group[each] = group[one]
+    together = {id(each): each for each in group.values()}
+    return tuple(tuple(query_id for query_id in queries if query_id in each) for each in together.values())
+
+
+def split(groups: Sequence[Sequence[str]], folds: int, seed: int = 17) -> tuple[tuple[str, ...], ...]:
+    """Folds of about as many queries each; no group is torn. Large groups come first, each into the smallest fold.
+
+    Raises ValueError when there are fewer groups than folds.
+    """
+    if folds < 3:
+        raise ValueError(f"{folds} folds are too few: one is tested on, one stops the training, the rest is trained on")
+    if len(groups) < folds:
+        raise ValueError(f"{len(groups)} groups of near-equal queries cannot make {folds} folds")
+    shuffled = Random(seed).sample(list(groups), len(groups))  # noqa: S311
+    found: list[list[str]] = [[] for _ in range(folds)]
+    for each in sorted(shuffled, key=len, reverse=True):
+        min(found, key=len).extend(each)
+    return tuple(map(tuple, found))
+
+
+def cross_validate(
+    data: RankingData, folds: Sequence[Sequence[str]], fit: Fit, *, on_fold: Callable[[], None] = lambda: None
+) -> Matrix:
+    """(n,) scores: of each fold's rows by a model from the others, the next of which stopped its training.
+
+    `fit` gets judged rows alone; unjudged rows are scored all the same, as they would be when serving.
+    """
+    scores = np.full(len(data.rows), np.nan)
+    for place, fold in enumerate(folds):
+        dev = folds[(place + 1) % len(folds)]
+        held_out = {*fold, *dev}
+        rest = [query_id for query_id in data.query_ids if query_id not in held_out]
+        model = fit(data.of(rest).judged(), data.of(dev).judged())
+        tested = np.repeat([query_id in set(fold) for query_id in data.query_ids], data.sizes).astype(bool)
+        scores[tested] = model(data.rows[tested])
+        on_fold()
+    return scores
+
+
+def _trigrams(text: str) -> set[str]:
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    words = re.findall(r"\w+", "".join(each for each in plain if not unicodedata.combining(each)))
+    padded = f" {' '.join(words)} "
+    return {padded[start : start + 3] for start in range(max(1, len(padded) - 2))}

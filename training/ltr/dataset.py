@@ -1,0 +1,79 @@
+"""Rows of features with their grades, by query: what a learning-to-rank model is trained on and measured with."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["UNJUDGED", "Grades", "Matrix", "RankingData", "from_groups"]
+
+Matrix = npt.NDArray[np.float64]
+Grades = npt.NDArray[np.int64]
+
+UNJUDGED = -1
+"""The grade of a row that nobody judged. It is not grade 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class RankingData:
+    """Groups of rows, a group a query, its rows one after the other in the order the stage before ranked them.
+
+    `rows` (n, f) has NaN for what is missing; `grades` (n,) are 0, 1, 2 … or UNJUDGED; `sizes` says how many rows each
+    of `query_ids` has. `positions` (n,), 0-based, is where each document was shown when the grades come from clicks.
+    """
+
+    rows: Matrix
+    grades: Grades
+    query_ids: tuple[str, ...]
+    sizes: tuple[int, ...]
+    doc_ids: tuple[str, ...]
+    positions: Grades | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.rows)
+        others = [len(self.grades), sum(self.sizes), len(self.doc_ids)]
+        if others != [count] * 3 or len(self.query_ids) != len(self.sizes):
+            raise ValueError(f"{count} rows, but {others} grades, rows of groups and doc_ids")
+
+    def groups(self) -> Iterator[tuple[str, slice]]:
+        """Each query with the place of its rows."""
+        bounds = pairwise(accumulate(self.sizes, initial=0))
+        yield from ((query_id, slice(*each)) for query_id, each in zip(self.query_ids, bounds, strict=True))
+
+    def of(self, query_ids: Collection[str]) -> "RankingData":
+        """The groups of these queries, in the order they have here."""
+        return self._where(np.repeat([each in query_ids for each in self.query_ids], self.sizes).astype(bool))
+
+    def judged(self) -> "RankingData":
+        """Without unjudged rows, and without groups that have no other."""
+        return self._where(self.grades != UNJUDGED)
+
+    def with_unjudged_as(self, grade: int) -> "RankingData":
+        """Unjudged rows get this grade."""
+        return replace(self, grades=np.where(self.grades == UNJUDGED, grade, self.grades))
+
+    def _where(self, keep: npt.NDArray[np.bool_]) -> "RankingData":
+        kept = [(query_id, int(keep[place].sum())) for query_id, place in self.groups()]
+        kept = [(query_id, size) for query_id, size in kept if size]
+        return RankingData(
+            self.rows[keep],
+            self.grades[keep],
+            tuple(query_id for query_id, _ in kept),
+            tuple(size for _, size in kept),
+            tuple(doc_id for doc_id, each in zip(self.doc_ids, keep, strict=True) if each),
+            None if self.positions is None else self.positions[keep],
+        )
+
+
+def from_groups(groups: Sequence[tuple[str, Sequence[tuple[str, int, Sequence[float]]]]], features: int) -> RankingData:
+    """Groups as (query_id, rows), a row as (doc_id, grade, `features` values)."""
+    rows = [row for _, group in groups for row in group]
+    return RankingData(
+        np.array([values for _, _, values in rows], dtype=np.float64).reshape(len(rows), features),
+        np.array([grade for _, grade, _ in rows], dtype=np.int64),
+        tuple(query_id for query_id, _ in groups),
+        tuple(len(group) for _, group in groups),
+        tuple(doc_id for doc_id, _, _ in rows),
+    )
