@@ -40,6 +40,7 @@ SETTINGS = {"score_cache_bytes": 1 << 20, "watch_models_s": 1}
 CALLERS = 6
 WARM_UP = 0.2  # share of the time after which memory is compared
 RELOAD_TIMEOUT_S = 120
+FIRST_VERSION = 1000  # above those of the shipped models
 BEST_EFFORT_S = 0.5
 
 
@@ -169,7 +170,9 @@ async def soak(
         async def reloads() -> None:
             for number in range(replacements):
                 await asyncio.sleep(reload_every_s / 2)  # the last one is well within the time
-                outcome.reload_s.append(await replace_model(registry, root, MODELS[number % len(MODELS)], number + 2))
+                outcome.reload_s.append(
+                    await replace_model(registry, root, MODELS[number % len(MODELS)], FIRST_VERSION + number)
+                )
                 await asyncio.sleep(max(0.0, reload_every_s / 2 - outcome.reload_s[-1]))
 
         async def memory() -> None:
@@ -189,9 +192,9 @@ async def soak(
 
 
 def watched_folder(root: Path) -> None:
-    """Put the shipped models there, as version 1."""
+    """Put the shipped models there."""
     for name in MODELS:
-        shutil.copytree(SHIPPED_MODELS / name, root / name / "1")
+        shutil.copytree(SHIPPED_MODELS / name, root / name / "shipped")
 
 
 async def replace_model(registry: rerank_pb2_grpc.ModelRegistryStub, root: Path, name: str, version: int) -> float:

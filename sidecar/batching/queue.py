@@ -30,6 +30,16 @@ def cut_batches(lengths: Sequence[int], *, max_batch_tokens: int, in_order: bool
     return batches
 
 
+def fit(lengths: Sequence[int], *, max_batch_tokens: int) -> bool:
+    """Whether texts of several requests may be one batch: it keeps its budget, and at most a third of it is padding.
+
+    >>> fit([10, 12, 8], max_batch_tokens=36), fit([10, 12, 8], max_batch_tokens=35), fit([4, 90], max_batch_tokens=999)
+    (True, False, False)
+    """
+    padded = max(lengths) * len(lengths)
+    return padded <= max_batch_tokens and 3 * sum(lengths) >= 2 * padded
+
+
 def due_at(arrived_at: float, tokens: int, deadline: float | None) -> float:
     """The time in seconds by which a request should be done; of those that wait, the one with the earliest is next.
 

@@ -3,20 +3,19 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from sidecar.batching.admission import Admission, Admissions
-from sidecar.batching.queue import cut_batches, next_turn
+from sidecar.batching.queue import cut_batches, fit, next_turn
 from sidecar.errors import DeadlinePassed
 
-FloatArray = npt.NDArray[np.floating[Any]]
+FloatArray = npt.NDArray[np.float32]
 
 
 class Sized(Protocol):
@@ -64,12 +63,13 @@ class BatchTotals:
 
 @dataclass(eq=False)
 class _Item:
-    """An input in flight, and the requests that want its row."""
+    """An input in flight, and the requests that want its row. One whose batch failed is to be computed `alone`."""
 
     key: Hashable
     value: Sized
     jobs: "set[_Job]" = field(default_factory=set)
     running: bool = False
+    alone: bool = False
 
 
 @dataclass(eq=False)
@@ -80,6 +80,7 @@ class _Job:
     compute: Compute[Any]
     items: list[_Item]
     batches: deque[list[_Item]]
+    max_batch_tokens: int
     rows: dict[Hashable, FloatArray] = field(default_factory=dict)
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     started_at: float | None = None
@@ -87,11 +88,15 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What a thread computes now."""
+    """What a thread computes now, for the requests whose batches these items were."""
 
-    job: _Job
+    jobs: list[_Job]
     items: list[_Item]
     started_at: float
+
+    @property
+    def model(self) -> str:
+        return self.jobs[0].admission.model
 
 
 class BatchStuck(RuntimeError):
@@ -103,7 +108,7 @@ class Worker:
 
     A request is admitted first (`admissions.admit`), by the tokens it is likely to have, and run when it has been
     tokenised. It waits no longer than its deadline. An input that another request waits for too, told by its key, is
-    computed with whichever comes first.
+    computed with whichever comes first. Small batches of several requests go to their model together.
     """
 
     def __init__(self, *, threads: int, max_queue_tokens: int) -> None:
@@ -131,7 +136,7 @@ class Worker:
         items = [self._items.setdefault(key, _Item(key, value)) for key, value in inputs.items()]
         cut = cut_batches(lengths, max_batch_tokens=max_batch_tokens, in_order=admission.best_effort)
         batches = deque([items[index] for index in batch] for batch in cut)
-        job = _Job(admission, compute, items, batches)
+        job = _Job(admission, compute, items, batches, max_batch_tokens)
         for item in items:
             item.jobs.add(job)
         queued_at = time.monotonic()
@@ -161,10 +166,10 @@ class Worker:
         self.totals.stuck += len(stuck)
         for running in stuck:
             batch = self._running.pop(running)
-            self.admissions.running[batch.job.admission.model] -= _tokens(batch.items)
+            self.admissions.running[batch.model] -= _tokens(batch.items)
             for item in batch.items:
                 item.running = False
-            for job in {batch.job, *(job for item in batch.items for job in item.jobs)}:
+            for job in {*batch.jobs, *(job for item in batch.items for job in item.jobs)}:
                 self._forget(job, BatchStuck(f"a batch ran for more than {older_than_s:g} s"))
         self._start_batches()
         return len(stuck)
@@ -182,50 +187,74 @@ class Worker:
             raise DeadlinePassed(len(job.rows), len(job.items))
 
     def _start_batches(self) -> None:
-        """Give every idle thread the next batch of the request whose turn it is."""
+        """Give every idle thread the next batch of the request whose turn it is, with what of others fits into it."""
         while self._idle and self._waiting:
             job = self._waiting[next_turn([job.admission.due for job in self._waiting])]
-            ends_at = job.admission.ends_at
-            expired = ends_at is not None and time.monotonic() >= ends_at
-            batch = [] if expired else job.batches.popleft()
-            if expired or not job.batches:
-                self._waiting.remove(job)
-            job.admission.tokens -= _tokens(batch)
-            batch = [item for item in batch if not item.running and item.key not in job.rows]
+            jobs, batch = [job], self._take(job)
+            for other in self._alike(job, batch):
+                jobs.append(other)
+                batch += self._take(other)
             if batch:
-                self._start(job, batch)
+                self._start(_Batch(jobs, batch, time.monotonic()))
 
-    def _start(self, job: _Job, batch: list[_Item]) -> None:
-        self._idle -= 1
-        started_at = time.monotonic()
+    def _alike(self, job: _Job, batch: list[_Item]) -> Iterator[_Job]:
+        """The requests for the same model, by due time, whose next batch fits into this one, which grows meanwhile.
+
+        None for a batch that is half full already: there is little to gain.
+        """
+        if not batch or not fit([len(item.value) for item in batch] * 2, max_batch_tokens=job.max_batch_tokens):
+            return
+        for other in sorted(self._waiting, key=lambda waiting: waiting.admission.due):
+            if other is not job and other.compute == job.compute:
+                together = [*batch, *other.batches[0]]
+                lengths = [len(item.value) for item in together]
+                alone = any(item.alone for item in together)
+                if not alone and fit(lengths, max_batch_tokens=job.max_batch_tokens):
+                    yield other
+
+    def _take(self, job: _Job) -> list[_Item]:
+        """The next batch of a request, without what others have begun; nothing when its time is over."""
+        ends_at = job.admission.ends_at
+        expired = ends_at is not None and time.monotonic() >= ends_at
+        batch = [] if expired else job.batches.popleft()
+        if expired or not job.batches:
+            self._waiting.remove(job)
+        job.admission.tokens -= _tokens(batch)
+        batch = [item for item in batch if not item.running and item.key not in job.rows]
         for item in batch:
             item.running = True
-            for waiting in item.jobs:
-                waiting.started_at = waiting.started_at or started_at
-        values = [item.value for item in batch]
-        self.totals.add([len(value) for value in values])
-        running = asyncio.get_running_loop().run_in_executor(self._pool, _timed, job.compute, values)
-        self._running[running] = _Batch(job, batch, started_at)
-        self.admissions.running[job.admission.model] += _tokens(batch)
-        running.add_done_callback(partial(self._finish_batch, job, batch))
+        return batch
 
-    def _finish_batch(self, job: _Job, batch: list[_Item], ran: asyncio.Future[tuple[FloatArray, float]]) -> None:
-        if self._running.pop(ran, None) is None:  # it was given up
+    def _start(self, batch: _Batch) -> None:
+        self._idle -= 1
+        for item in batch.items:
+            for waiting in item.jobs:
+                waiting.started_at = waiting.started_at or batch.started_at
+        values = [item.value for item in batch.items]
+        self.totals.add([len(value) for value in values])
+        running = asyncio.get_running_loop().run_in_executor(self._pool, _timed, batch.jobs[0].compute, values)
+        self._running[running] = batch
+        self.admissions.running[batch.model] += _tokens(batch.items)
+        running.add_done_callback(self._finish_batch)
+
+    def _finish_batch(self, ran: asyncio.Future[tuple[FloatArray, float]]) -> None:
+        batch = self._running.pop(ran, None)
+        if batch is None:  # it was given up
             ran.cancelled() or ran.exception()
             return
         self._idle += 1
-        self.admissions.running[job.admission.model] -= _tokens(batch)
+        self.admissions.running[batch.model] -= _tokens(batch.items)
         if ran.cancelled():  # the pool was closed before the batch began
-            for waiting in {waiting for item in batch for waiting in item.jobs}:
+            for waiting in {waiting for item in batch.items for waiting in item.jobs}:
                 waiting.done.cancel()
             return
         error = ran.exception()
         if error is not None:
-            self._fail(job, batch, error)
+            self._fail(batch, error)
         else:
             rows, seconds = ran.result()
-            self.admissions.pace.measured(job.admission.model, _tokens(batch), seconds)
-            for item, row in zip(batch, rows, strict=True):
+            self.admissions.pace.measured(batch.model, _tokens(batch.items), seconds)
+            for item, row in zip(batch.items, rows, strict=True):
                 del self._items[item.key]
                 for waiting in item.jobs:
                     waiting.rows[item.key] = row
@@ -233,17 +262,23 @@ class Worker:
                         waiting.done.set_result(None)
         self._start_batches()
 
-    def _fail(self, job: _Job, batch: list[_Item], error: BaseException) -> None:
-        """End the request whose batch failed; others that share an input of it compute that themselves."""
-        for item in batch:
-            item.running = False
-        self._forget(job, error)
-        for item in batch:
+    def _fail(self, batch: _Batch, error: BaseException) -> None:
+        """End the request whose batch failed; others that share an input of it compute that themselves.
+
+        Of several requests in one batch none ends: each computes its own again, so that it fails by its own fault only.
+        """
+        for item in batch.items:
+            item.running, item.alone = False, True
+        if len(batch.jobs) == 1:
+            self._forget(batch.jobs[0], error)
+        for item in batch.items:
             for waiting in item.jobs:
                 waiting.batches.append([item])
                 waiting.admission.tokens += len(item.value)
                 if waiting not in self._waiting:
                     self._waiting.append(waiting)
+            if not item.jobs and self._items.get(item.key) is item:
+                del self._items[item.key]
 
     def _forget(self, job: _Job, error: BaseException | None = None) -> None:
         """Drop what of a request has not begun: it is complete, failed, or its caller is gone."""

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.batching.queue import PATIENCE_S_PER_TOKEN, cut_batches, due_at, estimate_tokens, next_turn
+from sidecar.batching.queue import PATIENCE_S_PER_TOKEN, cut_batches, due_at, estimate_tokens, fit, next_turn
 
 lengths = st.lists(st.integers(1, 600), max_size=200)
 budgets = st.integers(1, 5000)
@@ -52,6 +52,12 @@ def test_a_budget_of_one_token_leaves_every_text_alone(lengths):
 def test_in_order_the_texts_keep_their_order(lengths, budget):
     batches = cut_batches(lengths, max_batch_tokens=budget, in_order=True)
     assert [index for batch in batches for index in batch] == list(range(len(lengths)))
+
+
+@given(st.lists(st.integers(1, 600), min_size=2, max_size=50), budgets)
+def test_what_fits_together_keeps_the_budget_and_is_mostly_not_padding(lengths, budget):
+    padded = max(lengths) * len(lengths)
+    assert fit(lengths, max_batch_tokens=budget) == (padded <= budget and padded - sum(lengths) <= padded / 3)
 
 
 times = st.floats(0, 1e6)

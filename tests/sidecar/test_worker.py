@@ -323,6 +323,50 @@ async def test_a_failed_batch_fails_who_began_it_and_others_compute_what_they_sh
     assert worker.admissions.queued_tokens == 0
 
 
+async def test_small_batches_of_several_requests_go_to_their_model_together(worker):
+    compute, another = Compute(is_open=False), Compute()
+    requests = [asyncio.create_task(run(worker, ["busy"], compute, max_batch_tokens=12))]
+    await compute.has_started()
+    for texts, model in ((["aa"], compute), (["b", "bb"], another), (["ccc"], compute), (["d" * 9], compute)):
+        requests.append(asyncio.create_task(run(worker, texts, model, max_batch_tokens=12)))
+        await asyncio.sleep(0)
+    compute.gate.set()
+    assert [values(computed) for computed in await asyncio.gather(*requests)] == [[4], [2], [1, 2], [3], [9]]
+    assert compute.seen == [["busy"], ["aa", "ccc"], ["d" * 9]]
+    assert another.seen == [["bb", "b"]]
+
+
+async def test_texts_that_go_alone_go_alone_whoever_waits(worker):
+    compute = Compute(is_open=False)
+    requests = [asyncio.create_task(run(worker, [text], compute)) for text in ("a", "b", "c")]
+    await compute.has_started()
+    compute.gate.set()
+    await asyncio.gather(*requests)
+    assert compute.seen == [["a"], ["b"], ["c"]]
+
+
+async def test_of_requests_in_one_batch_only_the_one_at_fault_fails(worker):
+    gate, seen = threading.Event(), []
+
+    def fail_on_b(inputs):
+        assert gate.wait(timeout=60)
+        seen.append(list(inputs))
+        if "b" in inputs:
+            raise ZeroDivisionError("broken text")
+        return np.array([len(one) for one in inputs], dtype=np.float32)
+
+    requests = []
+    for text in ("x", "a", "b", "c"):
+        requests.append(asyncio.create_task(run(worker, [text], fail_on_b, max_batch_tokens=12)))
+        await asyncio.sleep(0)
+    gate.set()
+    x, a, b, c = await asyncio.gather(*requests, return_exceptions=True)
+    assert [values(each) for each in (x, a, c)] == [[1], [1], [1]]
+    assert isinstance(b, ZeroDivisionError)
+    assert seen == [["x"], ["a", "b", "c"], ["a"], ["b"], ["c"]]
+    assert worker.admissions.queued_tokens == worker.admissions.running["lengths"] == 0
+
+
 @settings(deadline=None, max_examples=30)
 @given(
     st.lists(
