@@ -15,7 +15,7 @@ from sidecar.batching.admission import Admission, Admissions
 from sidecar.batching.queue import cut_batches, fit, next_turn
 from sidecar.errors import DeadlinePassed
 
-FloatArray = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.floating[Any]]
 
 
 class Sized(Protocol):
