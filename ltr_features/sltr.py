@@ -1,0 +1,90 @@
+"""Bodies for clusters that have an LTR plugin (o19s' or OpenSearch's): feature set, model, rescore, log.
+
+The plugin computes its features inside the cluster from query templates, so a set may hold only what a query's score
+can say: `bm25`, `phrase` and `proximity` without a transform, and `number` with none or `log1p`. A number must not be
+negative there, and of several values the plugin's is the smallest. What does not match is 0 to the plugin, not missing:
+train with `missing_as_zero` for it. The user's text is the parameter `keywords`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from ltr_features.document import Number
+from ltr_features.feature_set import Feature, FeatureSet
+from ltr_features.text import Bm25, Phrase, Proximity
+from ltr_features.transforms import Log1p
+from ltr_features.values import FeatureQuery
+
+__all__ = ["KEYWORDS", "ModelType", "NotInPlugin", "feature_set_body", "log_body", "model_body", "rescore"]
+
+ModelType = Literal["model/xgboost+json", "model/ranklib"]
+
+KEYWORDS = "keywords"
+_TEMPLATE = FeatureQuery(f"{{{{{KEYWORDS}}}}}")  # {{keywords}}, in Mustache
+
+
+class NotInPlugin(ValueError):
+    """The feature set has features that a query's score cannot say; the message names them with their kinds."""
+
+
+def feature_set_body(feature_set: FeatureSet) -> dict[str, Any]:
+    """For `PUT _ltr/_featureset/NAME`. Raises NotInPlugin."""
+    refused = [f"{each.name} ({_why_not(each)})" for each in feature_set.features if _why_not(each)]
+    if refused:
+        raise NotInPlugin(f"the LTR plugin cannot compute {', '.join(refused)}; leave them out of a set for it")
+    return {
+        "featureset": {
+            "name": feature_set.name,
+            "features": [
+                {"name": each.name, "params": [KEYWORDS], "template_language": "mustache", "template": _template(each)}
+                for each in feature_set.features
+            ],
+        }
+    }
+
+
+def model_body(name: str, definition: str, model_type: ModelType) -> dict[str, Any]:
+    """For `POST _ltr/_featureset/NAME/_createmodel`; `definition` is the exported forest."""
+    return {"model": {"name": name, "model": {"type": model_type, "definition": definition}}}
+
+
+def rescore(model: str, query_text: str, window_size: int) -> dict[str, Any]:
+    """The `rescore` of a search body: the first `window_size` of each shard by the model's scores alone."""
+    sltr = {"sltr": {"model": model, "params": {KEYWORDS: query_text}}}
+    weights = {"query_weight": 0.0, "rescore_query_weight": 1.0}
+    return {"window_size": window_size, "query": {"rescore_query": sltr, **weights}}
+
+
+def log_body(feature_set: FeatureSet, query_text: str, doc_ids: Sequence[str]) -> dict[str, Any]:
+    """A search that logs these documents' features, in `fields._ltrlog` of each hit, without those that are missing."""
+    sltr = {"sltr": {"_name": "features", "featureset": feature_set.name, "params": {KEYWORDS: query_text}}}
+    log = {"name": "log", "named_query": "features", "missing_as_zero": False}
+    return {
+        "size": len(doc_ids),
+        "query": {"bool": {"filter": [{"terms": {"_id": list(doc_ids)}}, sltr]}},
+        "ext": {"ltr_log": {"log_specs": log}},
+    }
+
+
+def _why_not(feature: Feature) -> str:
+    match feature:
+        case Bm25() | Phrase() | Proximity():
+            return f"{feature.kind} with {feature.transform.function}" if feature.transform else ""
+        case Number(transform=None | Log1p()):
+            return ""
+        case Number(transform=transform):
+            return f"number with {transform.function}" if transform else ""
+    return feature.kind
+
+
+def _template(feature: Feature) -> dict[str, Any]:
+    if not isinstance(feature, Number):
+        return feature.clause(_TEMPLATE, (), "elasticsearch") or {}
+    modifier = {"modifier": "ln1p"} if feature.transform else {}
+    return {
+        "function_score": {
+            "query": {"exists": {"field": feature.field}},
+            "functions": [{"field_value_factor": {"field": feature.field, **modifier}}],
+            "boost_mode": "replace",
+        }
+    }
