@@ -31,6 +31,7 @@ except ImportError as error:
 __all__ = ["NotDequantizable", "dequantize"]
 
 Array = npt.NDArray[np.float32]
+NORMS = ("LayerNormalization", "SkipLayerNormalization")  # `training.split_norms` makes the first of the second
 MODEL = "m."  # what the graph's names put before those of transformers
 SPECIAL_TOKENS = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
 
@@ -99,7 +100,7 @@ def _dequantized(arrays: dict[str, npt.NDArray[Any]], name: str) -> Array:
 def _config(graph: Any, weights: dict[str, Array]) -> Any:
     """From the shapes of the weights and the attributes of the nodes."""
     attention = next(node for node in graph.node if node.op_type == "QAttention")
-    norm = next(node for node in graph.node if node.op_type == "SkipLayerNormalization")
+    norm = next(node for node in graph.node if node.op_type in NORMS)
     words = weights["bert.embeddings.word_embeddings.weight"]
     return transformers.BertConfig(
         vocab_size=len(words),

@@ -142,8 +142,8 @@ def test_what_is_wrong_is_said_in_a_sentence(indexed, run, arguments, expect, sa
 def test_doctor_names_what_is_there(indexed, run):
     findings = {each["subject"]: each for each in json.loads(run("doctor", "--json").stdout)}
     assert findings["engine embedded"]["state"] == "ok"
-    assert findings["model encoder-minilm-l6:1"]["state"] == "ok"
-    assert "colbert" in findings["model encoder-minilm-l6:1"]["detail"]
+    assert findings["model encoder-minilm-l6:2"]["state"] == "ok"
+    assert "colbert" in findings["model encoder-minilm-l6:2"]["detail"]
 
 
 def test_doctor_says_what_to_do_about_what_is_not(run):

@@ -8,7 +8,7 @@ from tests.sidecar.doubles import versioned
 
 
 def test_a_model_answers_to_name_version_and_aliases(shipped):
-    words = ("encoder-minilm-l6", "encoder-minilm-l6:1", "encoder", "colbert")
+    words = ("encoder-minilm-l6", "encoder-minilm-l6:2", "encoder", "colbert")
     assert len({shipped.get(word).info.digest for word in words}) == 1
 
 

@@ -46,7 +46,7 @@ async def refusal(call) -> grpc.aio.AioRpcError:
     return error.value
 
 
-@pytest.mark.parametrize("model", ["cross-encoder", "colbert", "encoder-minilm-l6:1"])
+@pytest.mark.parametrize("model", ["cross-encoder", "colbert", "encoder-minilm-l6:2"])
 async def test_rerank_puts_the_answer_first(client, model):
     passages = ("Interest rates rose again.", "A dog barks when someone is at the door.", "Cats purr.")
     response = await client.reranker.Rerank(rerank_request(model, QUERY, *passages))

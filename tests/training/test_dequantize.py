@@ -85,7 +85,7 @@ def test_a_cross_encoder_of_another_layout_is_refused(tmp_path):
     from training.export_onnx import export_model
 
     tiny_models.save(tmp_path / "source", "cross-encoder", seed=1)
-    exported = export_model(str(tmp_path / "source"), tmp_path / "exported")
+    exported = export_model(str(tmp_path / "source"), tmp_path / "exported", precision="fp32")
     model_folder.write(exported.path, exported.toml.model_copy(update={"precision": "int8"}))
     with pytest.raises(NotDequantizable, match="is no BERT as ONNX Runtime fuses it"):
         dequantize(exported.path, tmp_path / "out")
