@@ -23,8 +23,9 @@ from connector.errors import (
     SidecarUnreachable,
 )
 from connector.fusion import Rrf, WeightedSum
-from connector.request import Rescore, SearchRequest
+from connector.request import FeatureRescore, Rescore, SearchRequest
 from connector.rescore.client import FeatureSetInfo, ModelInfo, SidecarClient
+from connector.rescore.feature_log import FeatureLog
 from connector.search import HybridSearch
 from connector.sync import SyncHybridSearch
 from connector.types import (
@@ -54,6 +55,8 @@ __all__ = [
     "EngineError",
     "EngineTimeout",
     "EngineUnreachable",
+    "FeatureLog",
+    "FeatureRescore",
     "FeatureSetInfo",
     "Hit",
     "HybridSearch",

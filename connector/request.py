@@ -9,8 +9,9 @@ from typing_extensions import Self
 from connector.fusion import Fusion, Rrf
 from connector.passages import DEFAULT_FIELDS
 from connector.types import Filter
+from ltr_features import FeatureSet
 
-__all__ = ["Rescore", "RetrieverName", "SearchRequest"]
+__all__ = ["FeatureRescore", "Rescore", "RetrieverName", "SearchRequest", "Stage"]
 
 RetrieverName: TypeAlias = Literal["bm25", "knn"]
 
@@ -18,9 +19,9 @@ _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Rescore(BaseModel):
-    """The second stage: the head of the fused ranking, scored by a reranker of the sidecar.
+    """A stage that reads: the head of the ranking, scored by a reranker of the sidecar.
 
-    `weight` blends: the final score is weight · z(rerank) + (1 − weight) · z(fused) over the window, so 1 is the
+    `weight` blends: the final score is weight · z(rerank) + (1 − weight) · z(score before) over the window, so 1 is the
     rerank score alone. One half lets neither overrule the other (docs/results.md). `timeout_s` is what the stage
     may cost on top of retrieval; when it is spent, the candidates scored by then come first and the others below them
     in fused order, or, without `allow_partial`, all are returned in fused order. `degraded` says so.
@@ -36,14 +37,39 @@ class Rescore(BaseModel):
     fields: tuple[str, ...] = Field(DEFAULT_FIELDS, min_length=1)
 
 
+class FeatureRescore(BaseModel):
+    """A stage that counts: the head of the ranking, scored by a lambdamart model of the sidecar from features.
+
+    The engine computes the features of all candidates in one request; `timeout_s` is for that and the scoring together.
+    `feature_set` is the one that the model was trained on: the sidecar refuses another. `request` holds what only the
+    caller knows, for features of kind `request`. `with_features` puts the values on the hits.
+
+    Without a `model` the stage computes features and changes no order: for logging what a model will be trained on.
+    """
+
+    model_config = _FROZEN
+
+    feature_set: FeatureSet
+    model: str = ""
+    rescore_window_size: int = Field(100, ge=1, le=10_000)
+    weight: float = Field(1.0, gt=0, le=1)
+    timeout_s: float = Field(0.3, gt=0)
+    request: Mapping[str, float] = Field(default_factory=dict)
+    with_features: bool = False
+
+
+Stage: TypeAlias = Rescore | FeatureRescore
+
+
 class SearchRequest(BaseModel):
     """One search.
 
     `index` may be an alias. `fields` are searched by BM25, name → boost. `filters` must all hold, for every retriever.
     `rank_window_size` is how many candidates each retriever gives to fusion: by default max(100, from + size), so that
-    a page never asks for more than was ranked. `encode_timeout_s` bounds the query's encoding; without a vector the
-    search is lexical only. `timeout_s` bounds the whole search: each stage gets its own timeout or what is left, when
-    that is less, and what it leaves no time for is in `degraded`.
+    a page never asks for more than was ranked. `rescore` is one stage or a cascade of them, each over the head that the
+    one before left. `encode_timeout_s` bounds the query's encoding; without a vector the search is lexical only.
+    `timeout_s` bounds the whole search: each stage gets its own timeout or what is left, when that is less, and what it
+    leaves no time for is in `degraded`. `query_id` is what a feature log calls the query.
     """
 
     model_config = _FROZEN | ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
@@ -59,10 +85,26 @@ class SearchRequest(BaseModel):
     timeout_s: float | None = Field(None, gt=0)
     filters: tuple[Filter, ...] = ()
     fusion: Fusion = Rrf()
-    rescore: Rescore | None = None
+    rescore: Stage | tuple[Stage, ...] | None = None
     from_: int = Field(0, ge=0, alias="from")
     size: int = Field(10, ge=0, le=10_000)
     rank_window_size: int = Field(0, ge=0, le=10_000, validate_default=True)
+    query_id: str | None = Field(None, min_length=1)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of `rescore`, in order."""
+        if self.rescore is None:
+            return ()
+        return self.rescore if isinstance(self.rescore, tuple) else (self.rescore,)
+
+    @property
+    def needs_vector(self) -> bool:
+        """Whether a retriever or a feature compares vectors."""
+        sets = [stage.feature_set for stage in self.stages if isinstance(stage, FeatureRescore)]
+        return "knn" in self.retrievers or any(
+            feature.kind == "vector_similarity" for each in sets for feature in each.features
+        )
 
     @field_validator("query_text")
     @classmethod

@@ -3,10 +3,10 @@
 from connector.engines.base import Engine
 from connector.errors import EngineError, IndexMissing, SearchFailed, SidecarError
 from connector.fusion import Fused
-from connector.passages import passage_text
 from connector.request import SearchRequest
-from connector.rescore.base import Passage, Sidecar
-from connector.rescore.blend import blend
+from connector.rescore.base import Sidecar
+from connector.rescore.feature_log import FeatureLog
+from connector.rescore.stages import Stages
 from connector.trace import Trace
 from connector.types import Bm25Query, Degraded, Hit, KnnQuery, Query, Ranking, SearchResponse, Vector
 from index_templates import HEAVY_FIELDS
@@ -21,11 +21,15 @@ class HybridSearch:
 
     A part that fails or overruns its budget is left out and named in `SearchResponse.degraded`; only an engine that
     gives no ranking at all is an error. Without a sidecar, requests bring their own vector and rescore nothing.
+    `feature_log` is given what every FeatureRescore computes.
     """
 
-    def __init__(self, engine: Engine, sidecar: Sidecar | None = None) -> None:
+    def __init__(
+        self, engine: Engine, sidecar: Sidecar | None = None, *, feature_log: FeatureLog | None = None
+    ) -> None:
         self.engine = engine
         self.sidecar = sidecar
+        self.feature_log = feature_log
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         """One page of the final ranking. Raises EngineError, or SearchFailed when every retriever failed."""
@@ -34,16 +38,19 @@ class HybridSearch:
         trace.tick()
         fused = await self._retrieve(request, vector, trace)
         trace.tick()
-        hits = await self._rescore(request, fused, trace)
+        stages = Stages(self.engine, self.sidecar, self.feature_log)
+        hits = await stages.run(request, vector, fused, trace)
         trace.tick()
         page = hits[request.from_ : request.from_ + request.size]
         return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings())
 
     async def _encode(self, request: SearchRequest, trace: Trace) -> Vector | None:
-        if "knn" not in request.retrievers or request.query_vector is not None:
+        if request.query_vector is not None or not request.needs_vector:
             return request.query_vector
         if self.sidecar is None:
-            raise ValueError("retriever 'knn' needs a query_vector in the request, or a sidecar that encodes the query")
+            raise ValueError(
+                "comparing vectors needs a query_vector in the request, or a sidecar that encodes the query"
+            )
         try:
             timeout_s = trace.budget_s(request.encode_timeout_s, share=_ENCODE_SHARE)
             (encoding,) = await self.sidecar.encode(
@@ -70,31 +77,6 @@ class HybridSearch:
             missing = (each for each in causes.values() if isinstance(each, IndexMissing))
             raise next(missing, SearchFailed(causes))
         return tuple(_hit(each) for each in request.fusion.fuse(rankings))
-
-    async def _rescore(self, request: SearchRequest, hits: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
-        rescore = request.rescore
-        if rescore is None or not hits:
-            return hits
-        if self.sidecar is None:
-            raise ValueError(f"rescore by {rescore.model!r} needs a sidecar")
-        window = hits[: rescore.rescore_window_size]
-        passages = [Passage(hit.doc_id, passage_text(hit.source, rescore.fields)) for hit in window]
-        try:
-            timeout_s = trace.budget_s(rescore.timeout_s)
-            scores = await self.sidecar.rescore(
-                request.query_text,
-                passages,
-                model=rescore.model,
-                timeout_s=timeout_s,
-                allow_partial=rescore.allow_partial,
-            )
-        except SidecarError as error:
-            trace.lacks("rescore", error)
-            return hits
-        scored = sum(each is not None for each in scores)
-        if scored < len(scores):
-            trace.degraded.append(Degraded("rescore", "partial", f"{scored} of {len(scores)} scored in time"))
-        return blend(hits, scores, rescore.weight)
 
 
 def _queries(request: SearchRequest, vector: Vector | None) -> dict[str, Query]:

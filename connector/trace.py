@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TypeVar
 
-from connector.errors import EngineTimeout, SidecarError, SidecarTimeout
+from connector.errors import EngineError, EngineTimeout, SidecarError, SidecarTimeout
 from connector.types import Degraded, Timings
 
 __all__ = ["Trace"]
@@ -26,7 +26,7 @@ class Trace:
         """A stage has ended."""
         self.clock.append(perf_counter())
 
-    def lacks(self, stage: str, error: SidecarError) -> None:
+    def lacks(self, stage: str, error: SidecarError | EngineError) -> None:
         """The stage was left out."""
         self.degraded.append(Degraded(stage, error.reason, str(error)))
 

@@ -165,8 +165,10 @@ class RetrieverScore:
 class Hit:
     """One document of the answer with what every stage said of it.
 
-    `score` is the last stage's: blended where the reranker scored it, fused otherwise. `retrievers` lacks a retriever
-    that did not find the document. `rerank_score` is None outside the window, and inside where time ran out.
+    `score` is that of the last stage that scored it: blended, or fused where none did. `retrievers` lacks a retriever
+    that did not find the document. `rerank_scores` has what each model said, by its name, and `rerank_score` the last
+    of them: None outside every window, and inside where time ran out. `features` is filled on request, NaN for what is
+    not known.
     """
 
     doc_id: str
@@ -178,20 +180,25 @@ class Hit:
     rerank_score: float | None = None
     truncated: bool = False
     source: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    rerank_scores: Mapping[str, float] = field(default_factory=dict)
+    features: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Degraded:
     """A part of the answer that was skipped: which stage, a word for why, and the sentence behind it."""
 
-    stage: str  # "encode", "rescore", or the retriever's name
+    stage: str  # "encode", "rescore" ("rescore:MODEL" where there are several), "feature_log", or the retriever's name
     reason: str
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Wall-clock milliseconds of each stage as this process saw them; 0 for a stage that did not run."""
+    """Wall-clock milliseconds of each stage as this process saw them; 0 for a stage that did not run.
+
+    `rescore_ms` is that of all rescoring together.
+    """
 
     encode_ms: float = 0.0
     retrieve_ms: float = 0.0

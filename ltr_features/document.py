@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from statistics import fmean
 from typing import Any, Literal
@@ -27,26 +28,31 @@ class Number(BaseFeature):
         return ({"field": self.field},)
 
     def raw(self, seen: Seen) -> float:
-        """As stored; NaN when the document has none."""
-        values = seen.hit.get("fields", {}).get(self.field)
-        return float(_MODES[self.mode](map(float, values))) if values else MISSING
+        """As indexed; NaN when the document has none, and for what is no number."""
+        values = _read(seen, self.field, float)
+        return float(_MODES[self.mode](values)) if values else MISSING
 
 
 class Age(BaseFeature):
-    """Days from a date field to now, negative for the future. Of several dates, the latest."""
+    """Days from a date field to now, negative for the future. Of several dates, the latest.
+
+    Dates in ISO 8601 are read from a `date` or a `keyword` field, milliseconds since 1970 from a number. For a `date`
+    field that is mapped with a format of its own, say `format: epoch_millis`.
+    """
 
     kind: Literal["age"]
     field: str
+    format: str = ""
 
     def docvalues(self) -> tuple[dict[str, str], ...]:
-        """The field, as milliseconds since 1970."""
-        return ({"field": self.field, "format": "epoch_millis"},)
+        """The field, as the index writes it or in the `format`."""
+        return ({"field": self.field} | ({"format": self.format} if self.format else {}),)
 
     def raw(self, seen: Seen) -> float:
-        """In days; NaN when the document has no date."""
-        values = seen.hit.get("fields", {}).get(self.field)
+        """In days; NaN when the document has none, and for what is no date."""
+        values = _read(seen, self.field, _epoch_millis)
         now = seen.query.now or datetime.now(timezone.utc)
-        return (now.timestamp() * 1000 - max(map(float, values))) / _DAY_MS if values else MISSING
+        return (now.timestamp() * 1000 - max(values)) / _DAY_MS if values else MISSING
 
 
 class FieldLength(BaseFeature):
@@ -92,3 +98,21 @@ class VectorSimilarity(BaseFeature):
     def raw(self, seen: Seen) -> float:
         """In [-1, 1]; both engines score (1 + cosine) / 2."""
         return 2 * self.score(seen) - 1
+
+
+def _read(seen: Seen, field: str, read: Callable[[Any], float]) -> list[float]:
+    """The doc values of a field that can be read; one odd document must not cost a search its features."""
+    found = []
+    for value in seen.hit.get("fields", {}).get(field, ()):
+        with suppress(ValueError, TypeError):
+            found.append(read(value))
+    return found
+
+
+def _epoch_millis(value: Any) -> float:
+    """Of a number, the digits of one, or a date in ISO 8601, which is in UTC unless it says otherwise."""
+    try:
+        return float(value)
+    except ValueError:
+        date = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() * 1000

@@ -1,6 +1,8 @@
 """A feature set → one search body for all candidates; the answer → a matrix. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 from ltr_features.feature_set import FeatureSet
@@ -45,5 +47,6 @@ def matrix(
     """
     hits = {hit["_id"]: hit for hit in answer.get("hits", {}).get("hits", ())}
     aggregations = answer.get("aggregations", {})
+    query = replace(query, now=query.now or datetime.now(timezone.utc))
     seen = (Seen(query, candidate, hits.get(candidate.doc_id, {}), aggregations) for candidate in candidates)
     return tuple(tuple(feature.value(each) for feature in feature_set.features) for each in seen)

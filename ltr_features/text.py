@@ -16,7 +16,7 @@ class Bm25(BaseFeature):
     """BM25 of the query against a field, or against several: the `best` one's, or the `sum` of all.
 
     Robertson & Zaragoza 2009, with the k1, b and analysis of the index, over the statistics of the candidate's shard.
-    NaN where no word matched.
+    NaN where no word matched. Elasticsearch and OpenSearch 2 give k1 + 1 times what OpenSearch 3 gives.
     """
 
     kind: Literal["bm25"]
@@ -55,6 +55,7 @@ class Proximity(BaseFeature):
     """How close together all words of the query stand, in any order, with at most `max_gaps` others among them.
 
     The score of an `intervals` query grows with the number of such places and falls with their width. NaN: no place.
+    The embedded engine has no such query and knows no value.
     """
 
     kind: Literal["proximity"]
@@ -98,7 +99,8 @@ class Coverage(BaseFeature):
 class Idf(BaseFeature):
     """How rare the query's words are in a field: the sum, maximum or mean of ln(1 + (N − n + 0.5) / (n + 0.5)).
 
-    N documents are in the index and n hold the word (Lucene's BM25). It is the same for all candidates of a query.
+    N documents are in the index and n hold the word (Lucene's BM25). A word that none holds, as a stop word, is left
+    out: it tells nothing of the documents. It is the same for all candidates of a query.
     """
 
     kind: Literal["idf"]
@@ -111,12 +113,18 @@ class Idf(BaseFeature):
         return {self.name: {"global": {}, "aggs": counts}} if counts else {}
 
     def raw(self, seen: Seen) -> float:
-        """In (0, inf)."""
+        """From 0 on; 0 when no document holds a word of the query."""
         answer = seen.aggregations.get(self.name)
         if answer is None:
             return MISSING
         documents = answer["doc_count"]
         held = [answer[str(place)]["doc_count"] for place in range(len(words(seen.query.text)))]
-        idfs = [math.log(1 + (documents - each + 0.5) / (each + 0.5)) for each in held]
+        idfs = [math.log(1 + (documents - each + 0.5) / (each + 0.5)) for each in held if each]
         total = math.fsum(idfs)
-        return total if self.combine == "sum" else max(idfs) if self.combine == "max" else total / len(idfs)
+        return (
+            total
+            if self.combine == "sum"
+            else max(idfs, default=0.0)
+            if self.combine == "max"
+            else total / max(1, len(idfs))
+        )

@@ -1,5 +1,6 @@
 """Small real things that stand in for large ones."""
 
+import math
 from collections.abc import Sequence
 
 from connector.engines.base import Engine
@@ -19,6 +20,10 @@ class WordSidecar:
     async def rescore(self, query_text: str, passages: Sequence[Passage], *, model, timeout_s, allow_partial=False):
         wanted = set(query_text.lower().split())
         return tuple(RelevanceScore(float(len(wanted & set(each.text.lower().split())))) for each in passages)
+
+    async def rescore_features(self, rows, *, feature_set_digest, model, timeout_s):
+        """A row scores the sum of what is known of it."""
+        return tuple(RelevanceScore(sum(value for value in row if not math.isnan(value))) for row in rows)
 
 
 class BrokenSidecar(WordSidecar):
@@ -67,6 +72,11 @@ class RecordingEngine:
     def __init__(self, inner: Engine) -> None:
         self.inner = inner
         self.queries: list[dict[str, Query]] = []
+        self.extracted: list[tuple[str, ...]] = []
+
+    async def extract(self, index, feature_set, query, doc_ids):
+        self.extracted.append(tuple(doc_ids))
+        return await self.inner.extract(index, feature_set, query, doc_ids)
 
     async def retrieve(self, index: str, queries: dict[str, Query]) -> dict[str, Retrieved | EngineError]:
         self.queries.append(dict(queries))

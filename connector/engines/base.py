@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from connector.errors import EngineError
 from connector.types import Document, EngineInfo, Query, Retrieved
 from index_templates import IndexDefinition
+from ltr_features import FeatureQuery, FeatureSet
 
 __all__ = ["Engine", "IndexReport", "RejectedDocument"]
 
@@ -36,6 +37,16 @@ class Engine(Protocol):
         Rankings hold at most `rank_window_size` candidates over all shards, equal scores in doc_id order. Which of
         several equal scores make it into a full window is the engine's choice.
         Raises EngineError when the engine as a whole did not answer.
+        """
+        ...
+
+    async def extract(
+        self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
+    ) -> Mapping[str, Any]:
+        """What `ltr_features.matrix` reads the features of these documents from, in one round trip.
+
+        Raises EngineError, also for a field that the index lacks and when a shard failed: what is not known for such a
+        reason must not look as if the documents had no value.
         """
         ...
 

@@ -1,7 +1,7 @@
 """The embedded engine: tantivy BM25 and exact kNN over one folder on disk. For one machine: demos, notebooks, tests.
 
-A folder an index: `documents.sqlite3` holds what was written and is the truth; `tantivy-<version>` is derived from it
-by `refresh` and rebuilt when it is missing, so a crash leaves nothing half-written.
+A folder an index: `documents.sqlite3` holds what was written and is the truth; `tantivy-<layout>-<version>` is derived
+from it by `refresh` and rebuilt when it is missing, so a crash leaves nothing half-written.
 """
 
 import asyncio
@@ -15,12 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from connector.engines import fields
+from connector.engines import extraction, fields
 from connector.engines.base import IndexReport, RejectedDocument
 from connector.engines.snapshot import Snapshot
 from connector.errors import EngineError, IndexMissing
 from connector.types import Document, EngineInfo, Query, Retrieved
 from index_templates import IndexDefinition
+from ltr_features import FeatureQuery, FeatureSet
 
 __all__ = ["EmbeddedEngine"]
 
@@ -28,6 +29,9 @@ _SCHEMA = """
 CREATE TABLE documents (doc_id TEXT PRIMARY KEY, source TEXT NOT NULL, vector BLOB) WITHOUT ROWID;
 CREATE TABLE definition (body TEXT NOT NULL);
 """
+
+
+_LAYOUT = 2  # of what is derived; what an earlier release derived is derived anew
 
 
 class EmbeddedEngine:
@@ -48,6 +52,15 @@ class EmbeddedEngine:
         """One ranking a query, over what was there at the last refresh."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
         return {name: await asyncio.to_thread(_answer, index, snapshot, query) for name, query in queries.items()}
+
+    async def extract(
+        self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
+    ) -> Mapping[str, Any]:
+        """Computed here, in the shape in which a server answers."""
+        snapshot = await asyncio.to_thread(self._snapshot, index)
+        if problem := fields.feature_problem(index, snapshot.fields, feature_set, query):
+            raise EngineError(problem, reason="bad_field")
+        return await asyncio.to_thread(extraction.answer, snapshot, feature_set, query, doc_ids)
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
         """One line when there is no such index yet."""
@@ -158,7 +171,7 @@ class EmbeddedEngine:
             definition = self._definition(index)
             with self._open(index) as database:
                 rows = database.execute("SELECT doc_id, source, vector FROM documents ORDER BY doc_id").fetchall()
-                folder = self.path / index / f"tantivy-{_version(database)}"
+                folder = self.path / index / f"tantivy-{_LAYOUT}-{_version(database)}"
             self._snapshots[index] = Snapshot.build(folder, definition, rows)
         return self._snapshots[index]
 

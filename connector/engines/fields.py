@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.types import Bm25Query, Filter, Not, Query
+from ltr_features import FeatureQuery, FeatureSet
 
-__all__ = ["Fields", "problem", "read"]
+__all__ = ["Fields", "feature_problem", "problem", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +30,39 @@ def problem(index: str, fields: Fields, query: Query) -> str:
     """The sentence that says which field of the query does not fit the index; empty when all do."""
     wanted = [*query.fields] if isinstance(query, Bm25Query) else [query.field]
     wanted += [_filtered_field(each) for each in query.filters]
-    for name in wanted:
-        if name not in fields.types and "*" not in name and not name.startswith("_"):
-            known = ", ".join(sorted(fields.types)) or "none"
-            return f"index {index!r} has no field {name!r}; its fields: {known}"
-    if not isinstance(query, Bm25Query):
-        dimensions = fields.dimensions.get(query.field, len(query.vector))
-        if dimensions != len(query.vector):
-            return (
-                f"field {query.field!r} of index {index!r} holds vectors of {dimensions} dimensions,"
-                f" the query vector has {len(query.vector)}; was the index made with another encoder?"
-            )
+    missing = next(filter(None, (_missing(index, fields, name) for name in wanted)), "")
+    if missing or isinstance(query, Bm25Query):
+        return missing
+    return _wrong_length(index, fields, query.field, len(query.vector))
+
+
+def feature_problem(index: str, fields: Fields, feature_set: FeatureSet, query: FeatureQuery) -> str:
+    """The sentence that says which feature does not fit the index; empty when all do."""
+    for feature in feature_set.features:
+        names = (*getattr(feature, "fields", ()), *filter(None, [getattr(feature, "field", None)]))
+        found = [_missing(index, fields, name) for name in names]
+        if feature.kind == "vector_similarity" and query.vector is not None:
+            found.append(_wrong_length(index, fields, feature.field, len(query.vector)))
+        if any(found):
+            return f"feature {feature.name!r}: {next(filter(None, found))}"
     return ""
+
+
+def _missing(index: str, fields: Fields, name: str) -> str:
+    if name in fields.types or "*" in name or name.startswith("_"):
+        return ""
+    known = ", ".join(sorted(fields.types)) or "none"
+    return f"index {index!r} has no field {name!r}; its fields: {known}"
+
+
+def _wrong_length(index: str, fields: Fields, name: str, length: int) -> str:
+    dimensions = fields.dimensions.get(name, length)
+    if dimensions == length:
+        return ""
+    return (
+        f"field {name!r} of index {index!r} holds vectors of {dimensions} dimensions,"
+        f" the query vector has {length}; was the index made with another encoder?"
+    )
 
 
 def _collect(properties: Mapping[str, Any], prefix: str, found: Fields) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from connector.types import Filter, Not, Range, Term, Terms
 
-__all__ = ["passing"]
+__all__ = ["passing", "values_at"]
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -23,16 +23,17 @@ def passing(filters: Sequence[Filter], sources: Sequence[Mapping[str, Any]]) -> 
 def _holds(each: Filter, source: Mapping[str, Any]) -> bool:
     match each:
         case Term(field, value):
-            return value in _values(source, field)
+            return value in values_at(source, field)
         case Terms(field, wanted):
-            return any(value in wanted for value in _values(source, field))
+            return any(value in wanted for value in values_at(source, field))
         case Range():
-            return any(_within(each, value) for value in _values(source, each.field))
+            return any(_within(each, value) for value in values_at(source, each.field))
         case Not(inner):
             return not _holds(inner, source)
 
 
-def _values(source: Mapping[str, Any], field: str) -> list[Any]:
+def values_at(source: Mapping[str, Any], field: str) -> list[Any]:
+    """The values of a field of a document; `a.b` is field b of the object in field a."""
     value: Any = source
     for name in field.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

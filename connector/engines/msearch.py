@@ -6,7 +6,7 @@ from typing import Any
 from connector.errors import EngineError, EngineTimeout, IndexMissing
 from connector.types import Candidate, Retrieved
 
-__all__ = ["lines", "retrieved"]
+__all__ = ["lines", "retrieved", "warning"]
 
 
 def lines(index: str, bodies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -26,7 +26,7 @@ def retrieved(index: str, response: Mapping[str, Any]) -> Retrieved | EngineErro
     ranking = tuple(
         Candidate(hit["_id"], rank, hit["_score"], hit.get("_source", {})) for rank, hit in enumerate(hits, start=1)
     )
-    return Retrieved(ranking, _warning(response))
+    return Retrieved(ranking, warning(response))
 
 
 def _error(index: str, response: Mapping[str, Any]) -> EngineError:
@@ -41,7 +41,8 @@ def _error(index: str, response: Mapping[str, Any]) -> EngineError:
     return EngineError(f"index {index!r}: {cause.get('reason', reason)}", status=status, reason=reason)
 
 
-def _warning(response: Mapping[str, Any]) -> str:
+def warning(response: Mapping[str, Any]) -> str:
+    """What a search's answer lacks: failed shards, or the engine's own time limit; empty when it is whole."""
     shards = response.get("_shards", {})
     if shards.get("failed"):
         failures = shards.get("failures") or [{}]

@@ -17,6 +17,7 @@ from connector.errors import EngineError, IndexMissing
 from connector.queries import bm25
 from connector.types import Bm25Query, Document, EngineInfo, KnnQuery, Query, Retrieved
 from index_templates import IndexDefinition
+from ltr_features import FeatureQuery, FeatureSet, features_body
 
 __all__ = ["RestEngine"]
 
@@ -49,6 +50,20 @@ class RestEngine(ABC):
             for name, response in zip(bodies, responses, strict=True):
                 outcome[name] = msearch.retrieved(index, response)
         return outcome
+
+    async def extract(
+        self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
+    ) -> Mapping[str, Any]:
+        """One `_search` that tells the score of every named clause."""
+        problem = fields.feature_problem(index, await self._mapped(index), feature_set, query)
+        if problem:
+            self._fields.pop(index, None)
+            raise EngineError(problem, reason="bad_field")
+        body = features_body(feature_set, query, doc_ids, dialect=self.name)
+        answer: Mapping[str, Any] = await self._send("POST", f"/{index}/_search?include_named_queries_score=true", body)
+        if warning := msearch.warning(answer):
+            raise EngineError(f"index {index!r}: {warning}", reason="partial")
+        return answer
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
         """The lines by which the index template on the server would change."""

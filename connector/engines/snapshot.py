@@ -21,7 +21,7 @@ from connector.queries.bm25 import TIE_BREAKER
 from connector.types import Bm25Query, Candidate, KnnQuery, Query, Ranking, Vector
 from index_templates import IndexDefinition
 
-__all__ = ["Snapshot"]
+__all__ = ["K1_PLUS_1", "Snapshot", "analyze", "any_of"]
 
 Row: TypeAlias = tuple[str, str, bytes | None]  # doc_id, source as JSON, vector as little-endian float32
 
@@ -32,6 +32,9 @@ _STOP_WORDS = [
 ]
 # fmt: on
 _WRITER_BYTES = 64_000_000
+K1_PLUS_1 = 2.2
+"""tantivy and Elasticsearch keep this factor in front of BM25; Lucene 8 dropped it (LUCENE-8563), and OpenSearch 3."""
+
 _ANALYZER = (
     tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
     .filter(tantivy.Filter.lowercase())
@@ -43,7 +46,10 @@ _ANALYZER = (
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """n documents in doc_id order. `vectors` (n, d) holds unit rows, zero where a document has none (`has_vector`)."""
+    """n documents in doc_id order, which their ordinals count from 0.
+
+    `vectors` (n, d) holds unit rows, zero where a document has none (`has_vector`).
+    """
 
     doc_ids: tuple[str, ...]
     sources: tuple[Mapping[str, Any], ...]
@@ -92,15 +98,22 @@ class Snapshot:
 
     def _bm25(self, query: Bm25Query) -> dict[int, float]:
         """Ordinal → score. With a filter every match is looked at, so that the window fills with those that pass."""
-        words = _ANALYZER.analyze(query.text)
+        words = analyze(query.text)
         if not words:
             return {}
-        by_field = [_field_query(self.schema, field, boost, words) for field, boost in query.fields.items()]
+        by_field = [
+            tantivy.Query.boost_query(any_of(self.schema, field, words), boost) for field, boost in query.fields.items()
+        ]
         passing = masks.passing(query.filters, self.sources) if query.filters else None
         limit = query.rank_window_size if passing is None else len(self.doc_ids)
         found = self.searcher.search(tantivy.Query.disjunction_max_query(by_field, TIE_BREAKER), limit, count=False)
-        scores = {self.searcher.doc(address)["ordinal"][0]: float(score) for score, address in found.hits}
+        scores = {ordinal: score / K1_PLUS_1 for ordinal, score in self.by_ordinal(found).items()}
         return scores if passing is None else {each: score for each, score in scores.items() if passing[each]}
+
+    def by_ordinal(self, found: tantivy.SearchResult) -> dict[int, float]:
+        """Ordinal → tantivy's score; divide one of BM25 by K1_PLUS_1."""
+        ordinals: list[Any] = self.searcher.fast_field_values("ordinal", [address for _, address in found.hits])
+        return {ordinal: float(score) for ordinal, (score, _) in zip(ordinals, found.hits, strict=True)}
 
     def _knn(self, query: KnnQuery) -> dict[int, float]:
         """Ordinal → (1 + cosine) / 2, the servers' score for cosine similarity."""
@@ -122,9 +135,9 @@ def _fields(definition: IndexDefinition, sources: Sequence[Mapping[str, Any]]) -
 
 
 def _schema(definition: IndexDefinition) -> tantivy.Schema:
-    builder = tantivy.SchemaBuilder().add_unsigned_field("ordinal", stored=True)
+    builder = tantivy.SchemaBuilder().add_integer_field("ordinal", indexed=True, fast=True)
     for field in definition.text_fields:
-        builder = builder.add_text_field(field, tokenizer_name="passage", index_option="freq")
+        builder = builder.add_text_field(field, tokenizer_name="passage", index_option="position")
     return builder.build()
 
 
@@ -152,11 +165,16 @@ def _text(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 
-def _field_query(schema: tantivy.Schema, field: str, boost: float, words: Sequence[str]) -> tantivy.Query:
+def analyze(text: str) -> list[str]:
+    """The words of a text as an index holds them."""
+    words: list[str] = _ANALYZER.analyze(text)
+    return words
+
+
+def any_of(schema: tantivy.Schema, field: str, words: Sequence[str]) -> tantivy.Query:
+    """BM25 of analysed words against a field."""
     terms = [tantivy.Query.term_query(schema, field, word, "freq") for word in words]
-    return tantivy.Query.boost_query(
-        tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms]), boost
-    )
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
 
 
 def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:

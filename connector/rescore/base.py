@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from connector.types import Encoding, RelevanceScore
 
-__all__ = ["Encoder", "Passage", "Rescorer", "Sidecar"]
+__all__ = ["Encoder", "FeatureRescorer", "Passage", "Rescorer", "Sidecar"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +40,18 @@ class Rescorer(Protocol):
         ...
 
 
-class Sidecar(Encoder, Rescorer, Protocol):
-    """Both faces of the sidecar."""
+class FeatureRescorer(Protocol):
+    """Scores candidates by their features."""
+
+    async def rescore_features(
+        self, rows: Sequence[Sequence[float]], *, feature_set_digest: str, model: str, timeout_s: float
+    ) -> tuple[RelevanceScore | None, ...]:
+        """One finite score a row, in order; NaN in a row is a missing value. Raises SidecarError.
+
+        The digest is that of the feature set the rows were made by; a model that was trained on another refuses.
+        """
+        ...
+
+
+class Sidecar(Encoder, Rescorer, FeatureRescorer, Protocol):
+    """All faces of the sidecar."""

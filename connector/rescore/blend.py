@@ -9,11 +9,13 @@ from connector.types import Hit, RelevanceScore
 __all__ = ["blend", "z_scores"]
 
 
-def blend(hits: Sequence[Hit], scores: Sequence[RelevanceScore | None], weight: float) -> tuple[Hit, ...]:
+def blend(
+    hits: Sequence[Hit], scores: Sequence[RelevanceScore | None], weight: float, *, model: str
+) -> tuple[Hit, ...]:
     """`hits` with those of the first len(scores) that have a score reordered; all others keep their order below them.
 
-    The final score inside the window is weight · z(rerank) + (1 − weight) · z(fused); at weight 1 it is the rerank
-    score itself. Ties: rerank score, best retriever rank, doc_id.
+    The final score inside the window is weight · z(rerank) + (1 − weight) · z(score before); at weight 1 it is the
+    rerank score itself. Ties: rerank score, best retriever rank, doc_id.
     """
     given = [*scores, *[None] * (len(hits) - len(scores))]
     window = [(hit, score) for hit, score in zip(hits, given, strict=True) if score]
@@ -22,10 +24,18 @@ def blend(hits: Sequence[Hit], scores: Sequence[RelevanceScore | None], weight: 
         finals = [score.score for _, score in window]
     else:
         rerank_parts = z_scores([score.score for _, score in window])
-        fused_parts = z_scores([hit.fused_score for hit, _ in window])
-        finals = [weight * mine + (1 - weight) * theirs for mine, theirs in zip(rerank_parts, fused_parts, strict=True)]
+        before_parts = z_scores([hit.score for hit, _ in window])
+        finals = [
+            weight * mine + (1 - weight) * theirs for mine, theirs in zip(rerank_parts, before_parts, strict=True)
+        ]
     rescored = [
-        replace(hit, score=final, rerank_score=score.score, truncated=score.truncated)
+        replace(
+            hit,
+            score=final,
+            rerank_score=score.score,
+            truncated=hit.truncated or score.truncated,
+            rerank_scores={**hit.rerank_scores, model: score.score},
+        )
         for (hit, score), final in zip(window, finals, strict=True)
     ]
     ordered = [*sorted(rescored, key=_order), *tail]

@@ -18,7 +18,7 @@ def scores(*values: float) -> list[RelevanceScore]:
 
 
 def test_weight_one_is_the_rerank_score_alone():
-    blended = blend(HITS[:3], scores(-4.0, 2.0, 7.5), weight=1)
+    blended = blend(HITS[:3], scores(-4.0, 2.0, 7.5), weight=1, model="m")
     assert [(each.doc_id, each.score, each.rerank_score) for each in blended] == [
         ("c", 7.5, 7.5),
         ("b", 2.0, 2.0),
@@ -28,12 +28,12 @@ def test_weight_one_is_the_rerank_score_alone():
 
 def test_half_and_half_adds_z_scores():
     two = (hit("a", 1, 3.0), hit("b", 2, 1.0))  # z: 1, -1
-    blended = blend(two, scores(10.0, 30.0), weight=0.75)  # z: -1, 1
+    blended = blend(two, scores(10.0, 30.0), weight=0.75, model="m")  # z: -1, 1
     assert [(each.doc_id, each.score) for each in blended] == [("b", 0.75 - 0.25), ("a", -0.75 + 0.25)]
 
 
 def test_the_tail_never_outranks_the_window():
-    blended = blend(HITS, scores(-100.0, -200.0), weight=1)
+    blended = blend(HITS, scores(-100.0, -200.0), weight=1, model="m")
     assert [each.doc_id for each in blended] == ["a", "b", "c", "d"]
     assert [each.rank for each in blended] == [1, 2, 3, 4]
     assert [each.rerank_score for each in blended] == [-100.0, -200.0, None, None]
@@ -41,7 +41,7 @@ def test_the_tail_never_outranks_the_window():
 
 
 def test_what_was_not_scored_stays_below_what_was_in_fused_order():
-    blended = blend(HITS, [None, RelevanceScore(-5.0), RelevanceScore(3.0)], weight=1)
+    blended = blend(HITS, [None, RelevanceScore(-5.0), RelevanceScore(3.0)], weight=1, model="m")
     assert [(each.doc_id, each.rank, each.rerank_score) for each in blended] == [
         ("c", 1, 3.0),
         ("b", 2, -5.0),
@@ -54,9 +54,9 @@ def test_what_was_not_scored_stays_below_what_was_in_fused_order():
 @given(st.lists(st.none() | st.floats(-10, 10), min_size=4, max_size=4), st.floats(0.01, 1))
 def test_a_partial_window_blends_as_if_the_rest_had_never_been_in_it(values, weight):
     given = [None if value is None else RelevanceScore(value) for value in values]
-    blended = blend(HITS, given, weight)
+    blended = blend(HITS, given, weight, model="m")
     scored = [(each, score) for each, score in zip(HITS, given, strict=True) if score]
-    alone = blend([each for each, _ in scored], [score for _, score in scored], weight)
+    alone = blend([each for each, _ in scored], [score for _, score in scored], weight, model="m")
     assert [(each.doc_id, each.score) for each in blended[: len(alone)]] == [
         (each.doc_id, each.score) for each in alone
     ]
@@ -66,17 +66,22 @@ def test_a_partial_window_blends_as_if_the_rest_had_never_been_in_it(values, wei
 
 
 def test_equal_scores_keep_the_fused_order():
-    assert [each.doc_id for each in blend(HITS, scores(0.5, 0.5, 0.5, 0.5), weight=1)] == ["a", "b", "c", "d"]
+    assert [each.doc_id for each in blend(HITS, scores(0.5, 0.5, 0.5, 0.5), weight=1, model="m")] == [
+        "a",
+        "b",
+        "c",
+        "d",
+    ]
 
 
 def test_truncation_is_carried_over():
-    (only,) = blend(HITS[:1], [RelevanceScore(1.0, truncated=True)], weight=0.5)
+    (only,) = blend(HITS[:1], [RelevanceScore(1.0, truncated=True)], weight=0.5, model="m")
     assert only.truncated
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=4, max_size=4), st.floats(0.01, 1))
 def test_blending_keeps_every_hit_and_its_fused_place(values, weight):
-    blended = blend(HITS, scores(*values), weight)
+    blended = blend(HITS, scores(*values), weight, model="m")
     assert {(each.doc_id, each.fused_rank, each.fused_score) for each in blended} == {
         (each.doc_id, each.fused_rank, each.fused_score) for each in HITS
     }

@@ -89,10 +89,16 @@ def test_idf_counts_over_the_whole_index():
     assert counts["global"] == {}
     assert counts["aggs"]["2"] == {"filter": {"match": {"text": "scarf"}}}
     answer = {"f": {"doc_count": 10, "0": {"doc_count": 5}, "1": {"doc_count": 0}, "2": {"doc_count": 1}}}
-    red, wool, scarf = (math.log(1 + (10 - n + 0.5) / (n + 0.5)) for n in (5, 0, 1))
-    assert value(one("idf", field="text"), {}, answer) == pytest.approx(red + wool + scarf)
-    assert value(one("idf", field="text", combine="max"), {}, answer) == pytest.approx(wool)
-    assert value(one("idf", field="text", combine="mean"), {}, answer) == pytest.approx((red + wool + scarf) / 3)
+    red, scarf = (math.log(1 + (10 - n + 0.5) / (n + 0.5)) for n in (5, 1))  # no document holds wool
+    assert value(one("idf", field="text"), {}, answer) == pytest.approx(red + scarf)
+    assert value(one("idf", field="text", combine="max"), {}, answer) == pytest.approx(scarf)
+    assert value(one("idf", field="text", combine="mean"), {}, answer) == pytest.approx((red + scarf) / 2)
+
+
+@pytest.mark.parametrize("combine", ["sum", "max", "mean"])
+def test_idf_of_words_that_no_document_holds_is_zero(combine):
+    answer = {"f": {"doc_count": 10, **{str(place): {"doc_count": 0} for place in range(3)}}}
+    assert value(one("idf", field="text", combine=combine), {}, answer) == 0.0
 
 
 def test_the_vectors_cosine_is_asked_for_in_each_engines_own_words():
@@ -116,10 +122,19 @@ def test_a_number_of_several_values(mode, expected):
 
 def test_age_is_in_days_before_now():
     feature_set = one("age", field="released")
-    assert body(feature_set)["docvalue_fields"] == [{"field": "released", "format": "epoch_millis"}]
-    march_1st = str(1000 * int(datetime(2024, 3, 1, tzinfo=timezone.utc).timestamp()))
-    assert value(feature_set, {"fields": {"released": ["0", march_1st]}}) == 30.0
+    assert body(feature_set)["docvalue_fields"] == [{"field": "released"}]
+    millis = 1000 * int(datetime(2024, 3, 1, tzinfo=timezone.utc).timestamp())
+    for march_1st in (millis, str(millis), "2024-03-01", "2024-03-01T00:00:00.000Z", "2024-03-01T01:00:00+01:00"):
+        assert value(feature_set, {"fields": {"released": ["0", march_1st]}}) == 30.0
     assert math.isnan(value(feature_set, {}))
+    formatted = one("age", field="released", format="epoch_millis")
+    assert body(formatted)["docvalue_fields"] == [{"field": "released", "format": "epoch_millis"}]
+
+
+@pytest.mark.parametrize("kind", ["age", "number"])
+def test_a_value_of_another_kind_is_not_known(kind):
+    feature_set = one(kind, field="released")
+    assert math.isnan(value(feature_set, {"fields": {"released": ["last spring"]}}))
 
 
 def test_the_length_of_a_text_is_counted_in_the_stored_document():

@@ -1,0 +1,128 @@
+"""A log of features as live searches computed them: what a model will be trained on is what it will be served."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from connector.request import SearchRequest
+from connector.rescore.features import FeatureRows
+from connector.types import Hit
+from ltr_features import FeatureQuery
+
+__all__ = ["FeatureLog", "read_feature_log", "write_parquet"]
+
+
+class FeatureLog:
+    """JSON lines in a folder, one for each candidate and feature set of a search. A folder for each process.
+
+    `query_id` is the request's, or the first 16 hexadecimal digits of the SHA-256 of its text. That keeps a text from
+    being read, not from being guessed; the text itself is written `with_text` alone. `features.jsonl` grows to
+    `max_file_bytes` and becomes `features-000001.jsonl`, then `features-000002.jsonl`; the newest `max_files` are kept.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        with_text: bool = False,
+        max_file_bytes: int = 64 * 1024 * 1024,
+        max_files: int = 16,
+    ) -> None:
+        if max_files < 1 or max_file_bytes < 1:
+            raise ValueError(f"max_files ({max_files}) and max_file_bytes ({max_file_bytes}) start at 1")
+        self.folder = Path(folder).expanduser()
+        self._with_text, self._max_file_bytes, self._max_files = with_text, max_file_bytes, max_files
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.folder)!r})"
+
+    def write(
+        self, request: SearchRequest, query: FeatureQuery, computed: Sequence[FeatureRows], hits: Sequence[Hit]
+    ) -> None:
+        """Append what one search computed, with the ranks of `hits`: all of its lines, or none and an OSError."""
+        text = {"query_text": request.query_text} if self._with_text else {}
+        lines = [json.dumps(each | text) + "\n" for each in _records(request, query, computed, hits)]
+        with self._lock:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = self.folder / "features.jsonl"
+            if file.exists() and file.stat().st_size >= self._max_file_bytes:
+                self._rotate(file)
+            _append(file, "".join(lines).encode())
+
+    def _rotate(self, file: Path) -> None:
+        closed = sorted(self.folder.glob("features-*.jsonl"))
+        number = int(closed[-1].stem.partition("-")[2]) + 1 if closed else 1
+        file.rename(closed_file := self.folder / f"features-{number:06}.jsonl")
+        for old in [*closed, closed_file][: -(self._max_files - 1) or None]:
+            old.unlink(missing_ok=True)
+
+
+def read_feature_log(folder: str | Path) -> Iterator[dict[str, Any]]:
+    """Every line of a log, oldest first; features that are not known are NaN again.
+
+    A line that a crash cut off is left out.
+    """
+    for file in sorted(Path(folder).glob("features*.jsonl"), key=lambda each: (each.stem == "features", each.name)):
+        with file.open(encoding="utf-8") as lines:
+            for line in lines:
+                with suppress(json.JSONDecodeError):
+                    record = json.loads(line)
+                    values = record["features"].items()
+                    yield record | {"features": {name: math.nan if v is None else v for name, v in values}}
+
+
+def write_parquet(folder: str | Path, target: str | Path) -> int:
+    """The lines of a log as one Parquet file, a column `features.NAME` for each feature; returns how many.
+
+    Needs pyarrow; raises ImportError with what to install.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ImportError("Parquet needs pyarrow: pip install pyarrow") from error
+    table = pyarrow.Table.from_pylist(list(read_feature_log(folder)))
+    pyarrow.parquet.write_table(table.flatten(), target)
+    return int(table.num_rows)
+
+
+def _records(
+    request: SearchRequest, query: FeatureQuery, computed: Sequence[FeatureRows], hits: Sequence[Hit]
+) -> Iterator[dict[str, Any]]:
+    ranks = {hit.doc_id: hit.rank for hit in hits}
+    query_id = request.query_id or hashlib.sha256(request.query_text.encode()).hexdigest()[:16]
+    for rows in computed:
+        about = rows.feature_set
+        for doc_id, features in rows.named().items():
+            yield {
+                "timestamp": query.now and query.now.isoformat(),
+                "query_id": query_id,
+                "index": request.index,
+                "doc_id": doc_id,
+                "rank": ranks[doc_id],
+                "feature_set": {"name": about.name, "version": about.version, "digest": about.digest},
+                "features": {name: None if math.isnan(value) else value for name, value in features.items()},
+            }
+
+
+def _append(file: Path, content: bytes) -> None:
+    """Write all of it, on a line of its own, or leave the file as it was and raise OSError."""
+    with file.open("a+b", buffering=0) as out:
+        size = os.fstat(out.fileno()).st_size
+        if size and os.pread(out.fileno(), 1, size - 1) != b"\n":
+            content = b"\n" + content
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[out.write(left) :]
+        except OSError:
+            with suppress(OSError):
+                out.truncate(size)
+            raise

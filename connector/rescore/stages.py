@@ -1,0 +1,115 @@
+"""The rescoring stages of a search, one after the other, each over the head that the one before left."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from time import perf_counter
+from typing import TypeAlias
+
+from connector.engines.base import Engine
+from connector.errors import EngineError, SidecarError
+from connector.passages import passage_text
+from connector.request import FeatureRescore, Rescore, SearchRequest, Stage
+from connector.rescore.base import Passage, Sidecar
+from connector.rescore.blend import blend
+from connector.rescore.feature_log import FeatureLog
+from connector.rescore.features import FeatureRows, feature_rows
+from connector.trace import Trace
+from connector.types import Degraded, Hit, RelevanceScore, Vector
+from ltr_features import FeatureQuery
+
+__all__ = ["Stages"]
+
+Scores: TypeAlias = tuple[RelevanceScore | None, ...]
+
+_LEAST_S = 0.001  # for scoring, where the features took all the time: the sidecar then says that there was none
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What the stages work with. A stage that fails is left out and named in the trace; the next goes on without it."""
+
+    engine: Engine
+    sidecar: Sidecar | None
+    feature_log: FeatureLog | None = None
+
+    async def run(
+        self, request: SearchRequest, vector: Vector | None, hits: tuple[Hit, ...], trace: Trace
+    ) -> tuple[Hit, ...]:
+        """`hits` as the stages order them. Raises ValueError for a stage that needs a sidecar where there is none.
+
+        A stage sees no more than what the one before scored: below that, scores are on another scale.
+        """
+        query = FeatureQuery(request.query_text, vector, now=datetime.now(timezone.utc))
+        computed: list[FeatureRows] = []
+        head = len(hits)
+        for stage in request.stages if hits else ():
+            window = hits[: min(head, stage.rescore_window_size)]
+            try:
+                timeout_s = trace.budget_s(stage.timeout_s)
+                if isinstance(stage, Rescore):
+                    scores = await self._by_text(stage, query, window, timeout_s)
+                else:
+                    ends_at = perf_counter() + timeout_s
+                    about = replace(query, request=stage.request)
+                    rows = await feature_rows(self.engine, request.index, stage.feature_set, about, window, timeout_s)
+                    computed.append(rows)
+                    hits = _with_features(hits, rows) if stage.with_features else hits
+                    scores = await self._by_features(stage, rows, ends_at - perf_counter())
+            except (SidecarError, EngineError) as error:
+                trace.lacks(_name(request, stage), error)
+                continue
+            if scores:
+                scored = sum(each is not None for each in scores)
+                if scored < len(scores):
+                    detail = f"{scored} of {len(scores)} scored in time"
+                    trace.degraded.append(Degraded(_name(request, stage), "partial", detail))
+                hits, head = blend(hits, scores, stage.weight, model=stage.model), scored
+        if computed and self.feature_log:
+            await self._log(self.feature_log, request, query, computed, hits, trace)
+        return hits
+
+    async def _by_text(self, stage: Rescore, query: FeatureQuery, window: Sequence[Hit], timeout_s: float) -> Scores:
+        passages = [Passage(hit.doc_id, passage_text(hit.source, stage.fields)) for hit in window]
+        return await self._asked(stage).rescore(
+            query.text, passages, model=stage.model, timeout_s=timeout_s, allow_partial=stage.allow_partial
+        )
+
+    async def _by_features(self, stage: FeatureRescore, rows: FeatureRows, timeout_s: float) -> Scores:
+        if not stage.model:
+            return ()
+        return await self._asked(stage).rescore_features(
+            rows.values,
+            feature_set_digest=stage.feature_set.digest,
+            model=stage.model,
+            timeout_s=max(timeout_s, _LEAST_S),
+        )
+
+    def _asked(self, stage: Stage) -> Sidecar:
+        if self.sidecar is None:
+            raise ValueError(f"rescore by {stage.model!r} needs a sidecar")
+        return self.sidecar
+
+    @staticmethod
+    async def _log(
+        log: FeatureLog,
+        request: SearchRequest,
+        query: FeatureQuery,
+        computed: Sequence[FeatureRows],
+        hits: Sequence[Hit],
+        trace: Trace,
+    ) -> None:
+        try:
+            await asyncio.to_thread(log.write, request, query, computed, hits)
+        except OSError as error:
+            trace.degraded.append(Degraded("feature_log", "not_written", f"{log.folder}: {error}"))
+
+
+def _name(request: SearchRequest, stage: Stage) -> str:
+    return "rescore" if len(request.stages) == 1 else f"rescore:{stage.model}"
+
+
+def _with_features(hits: Sequence[Hit], rows: FeatureRows) -> tuple[Hit, ...]:
+    named = rows.named()
+    return tuple(replace(hit, features={**hit.features, **named.get(hit.doc_id, {})}) for hit in hits)
