@@ -117,7 +117,7 @@ class Worker:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
         self._threads = threads
         self._idle = threads
-        self._running: dict[asyncio.Future[tuple[FloatArray, float]], _Batch] = {}
+        self._running: dict[asyncio.Future[FloatArray], _Batch] = {}
         self._waiting: list[_Job] = []
         self._items: dict[Hashable, _Item] = {}
 
@@ -232,12 +232,12 @@ class Worker:
                 waiting.started_at = waiting.started_at or batch.started_at
         values = [item.value for item in batch.items]
         self.totals.add([len(value) for value in values])
-        running = asyncio.get_running_loop().run_in_executor(self._pool, _timed, batch.jobs[0].compute, values)
+        running = asyncio.get_running_loop().run_in_executor(self._pool, batch.jobs[0].compute, values)
         self._running[running] = batch
         self.admissions.running[batch.model] += _tokens(batch.items)
         running.add_done_callback(self._finish_batch)
 
-    def _finish_batch(self, ran: asyncio.Future[tuple[FloatArray, float]]) -> None:
+    def _finish_batch(self, ran: asyncio.Future[FloatArray]) -> None:
         batch = self._running.pop(ran, None)
         if batch is None:  # it was given up
             ran.cancelled() or ran.exception()
@@ -252,9 +252,9 @@ class Worker:
         if error is not None:
             self._fail(batch, error)
         else:
-            rows, seconds = ran.result()
-            self.admissions.pace.measured(batch.model, _tokens(batch.items), seconds)
-            for item, row in zip(batch.items, rows, strict=True):
+            # Until now, and not until the thread was done: it idles until the event loop comes round to it.
+            self.admissions.pace.measured(batch.model, _tokens(batch.items), time.monotonic() - batch.started_at)
+            for item, row in zip(batch.items, ran.result(), strict=True):
                 del self._items[item.key]
                 for waiting in item.jobs:
                     waiting.rows[item.key] = row
@@ -300,8 +300,3 @@ class Worker:
 
 def _tokens(batch: Sequence[_Item]) -> int:
     return sum(len(item.value) for item in batch)
-
-
-def _timed(compute: Compute[Any], inputs: Sequence[Any]) -> tuple[FloatArray, float]:
-    started_at = time.perf_counter()
-    return compute(inputs), time.perf_counter() - started_at
