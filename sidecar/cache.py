@@ -1,7 +1,6 @@
 """Rows that were computed before: scores and vectors by key, bounded by bytes, least recently used out first."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,14 +16,13 @@ class Row:
     """What a model made of one text: its score () or vector (dimensions,).
 
     `truncated` says that it saw only the beginning, `tokens` how many it read, and `best_chunk` which window scored
-    best, where there may be several. A row of a forest, which is never kept here, may tell `contributions`.
+    best, where there may be several.
     """
 
     values: npt.NDArray[np.floating[Any]]
     truncated: bool
     tokens: int
     best_chunk: int | None = None
-    contributions: Sequence[float] = ()
 
 
 class RowCache:

@@ -1,6 +1,8 @@
 """What the sidecar does, whatever the wire: find the model, compute what is missing, sort, trim."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -49,13 +51,16 @@ class RerankService:
         """
         model = self.models.get(request.model)
         if isinstance(model.reranker, LambdaMartReranker):
-            scored, timings = await score_rows(request, model.reranker, self.worker)
+            scores, timings = await score_rows(request, model.reranker, self.worker)
+            tokens = 0
         else:
             work = rerank_work(request, model.reranker)
             rows, timings = await self._computer.rows(work)
-            scored = {index: rows[key] for index, key in enumerate(work.keys) if key in rows}
-        tokens = sum(row.tokens for row in scored.values())
-        return RerankResult(ranked(request, scored), model.info, timings, len(scored) == len(request.passages), tokens)
+            found = [(index, rows[key]) for index, key in enumerate(work.keys) if key in rows]
+            scores = [raw_score(request, index, row) for index, row in found]
+            tokens = sum(row.tokens for _, row in found)
+        complete = len(scores) == len(request.passages)
+        return RerankResult(ranked(request, scores), model.info, timings, complete, tokens)
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
         """One unit vector a text, in the order of the request."""
@@ -65,24 +70,21 @@ class RerankService:
         return EncodeResult(tuple(embeddings), work.model, timings, sum(rows[key].tokens for key in work.keys))
 
 
-def ranked(request: RerankRequest, scored: dict[int, Row]) -> tuple[RelevanceScore, ...]:
-    """The passages that were scored, by their index in the request, as the caller wants to see them."""
-    raw = np.array([row.values for row in scored.values()], dtype=np.float64)
-    scores = raw if request.score_type is ScoreType.RAW else sigmoid(raw)
-    indices: Sequence[int] = tuple(scored)
-    found = [
-        RelevanceScore(
-            request.passages[index].passage_id,
-            index,
-            score,
-            scored[index].truncated,
-            scored[index].best_chunk,
-            tuple(scored[index].contributions),
-        )
-        for index, score in ((indices[place], float(scores[place])) for place in np.argsort(-raw, kind="stable"))
-        if request.min_score is None or score >= request.min_score
-    ]
-    return tuple(found[: request.top_k or None])
+def raw_score(request: RerankRequest, index: int, row: Row) -> RelevanceScore:
+    """What the row says of the passage at `index`."""
+    return RelevanceScore(request.passages[index].passage_id, index, float(row.values), row.truncated, row.best_chunk)
+
+
+def ranked(request: RerankRequest, scored: Sequence[RelevanceScore]) -> tuple[RelevanceScore, ...]:
+    """Raw scores, in the order of the request, as the caller wants to see them."""
+    raw = np.array([each.relevance_score for each in scored], dtype=np.float64)
+    order = np.argsort(-raw, kind="stable")
+    best_first = [scored[place] for place in order]
+    if request.score_type is ScoreType.SIGMOID:
+        squashed = sigmoid(raw[order]).tolist()
+        best_first = [replace(each, relevance_score=score) for each, score in zip(best_first, squashed, strict=True)]
+    least = -math.inf if request.min_score is None else request.min_score
+    return tuple(each for each in best_first if each.relevance_score >= least)[: request.top_k or None]
 
 
 def sigmoid(raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -115,7 +115,7 @@ class Worker:
         self.admissions = Admissions(threads=threads, max_queue_tokens=max_queue_tokens)
         self.totals = BatchTotals()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
-        self._threads = threads
+        self.threads = threads
         self._idle = threads
         self._running: dict[asyncio.Future[FloatArray], _Batch] = {}
         self._waiting: list[_Job] = []
@@ -161,7 +161,7 @@ class Worker:
         if not stuck:
             return 0
         self._pool.shutdown(wait=False)  # batches that run in it still end as usual
-        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="batch")
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="batch")
         self._idle += len(stuck)
         self.totals.stuck += len(stuck)
         for running in stuck:

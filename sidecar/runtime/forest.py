@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
-from threading import Lock
+from threading import local
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +36,7 @@ class Forest:
         if (classes := self._booster.num_model_per_iteration()) != 1:
             raise BadForest(f"it has {classes} scores a row, as for classes; train it with objective lambdarank")
         self.features: Sequence[str] = self._booster.feature_name()
-        # LightGBM measures the depth of every tree anew for each call that explains, while others may read it.
-        self._explaining = Lock()
+        self._of_thread = local()
 
     def predict(self, rows: Matrix) -> Matrix:
         """(n,) raw scores of rows (n, features): the sum of a leaf of each tree, exactly as `Booster.predict` has it.
@@ -49,7 +49,11 @@ class Forest:
         """(n, features + 1): what each feature added to a row's score, and last the mean score of the training set.
 
         TreeSHAP, Lundberg et al., "Consistent individualized feature attribution for tree ensembles", 2018. They add up
-        to the score. Some hundred times the work of `predict`; one call at a time.
+        to the score. Some hundred times the work of `predict`.
         """
-        with self._explaining:
-            return np.asarray(self._booster.predict(rows, pred_contrib=True, num_threads=1, validate_features=False))
+        # For each call LightGBM measures the depth of every tree anew, in place; another that explains might read it
+        # half done, so each thread has its own copy.
+        if not hasattr(self._of_thread, "booster"):
+            self._of_thread.booster = deepcopy(self._booster)
+        booster = self._of_thread.booster
+        return np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1, validate_features=False))

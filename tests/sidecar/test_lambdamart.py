@@ -149,11 +149,11 @@ async def gated(folder):
 
 async def test_what_is_scored_when_the_deadline_nears_is_a_partial_answer(gated, booster):
     client, _ = gated
-    rows = np.zeros((2 * feature_scoring.BLOCK_TOKENS, FEATURES))
+    rows = np.zeros((2 * feature_scoring.MAX_BLOCK_TOKENS, FEATURES))
     rows[-1, 0] = 1.0
     response = await client.reranker.Rerank(request(rows, best_effort=True), timeout=1)
     assert not response.complete
-    assert sorted(each.index for each in response.results) == list(range(feature_scoring.BLOCK_TOKENS))
+    assert sorted(each.index for each in response.results) == list(range(feature_scoring.MAX_BLOCK_TOKENS))
 
 
 async def test_the_deadline_ends_a_call_without_best_effort(gated):
