@@ -29,6 +29,17 @@ def odd_rows(rows: int, seed: int, features: int = FEATURES) -> np.ndarray:
     return values
 
 
+def rows_on_the_edge() -> np.ndarray:
+    """Rows whose values are thresholds of the forest, or a bit above: in another precision they go another way."""
+    lines = [line.split("=") for line in model_text().splitlines() if line.startswith(("split_feature=", "threshold="))]
+    columns = [int(value) for name, values in lines if name == "split_feature" for value in values.split()]
+    thresholds = [float(value) for name, values in lines if name == "threshold" for value in values.split()]
+    rows = np.zeros((2 * len(columns), FEATURES))
+    rows[range(len(columns)), columns] = thresholds
+    rows[range(len(columns), 2 * len(columns)), columns] = np.nextafter(thresholds, np.inf)
+    return rows
+
+
 @lru_cache
 def model_text(trees: int = 20, seed: int = 0, features: int = FEATURES) -> str:
     """A forest that ranks, as LightGBM writes it; every second feature had no missing values in training."""

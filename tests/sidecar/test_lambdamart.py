@@ -18,7 +18,7 @@ from sidecar.rerankers.lambdamart import LambdaMartReranker
 from sidecar.runtime import forest_folder
 from sidecar.trial import load_model
 from tests.golden.sidecar import FOLDER
-from tests.sidecar.forests import FEATURES, feature_set, model_text, odd_rows, write_forest
+from tests.sidecar.forests import FEATURES, feature_set, model_text, odd_rows, rows_on_the_edge, write_forest
 from tests.sidecar.http_serving import serving_both
 from tests.sidecar.serving import rerank_request, serving
 
@@ -64,7 +64,7 @@ async def refusal(call) -> grpc.aio.AioRpcError:
 
 
 async def test_scores_over_the_wire_are_lightgbms_own_best_first(client, booster):
-    rows = odd_rows(1300, seed=1)  # more than a block
+    rows = np.concatenate([odd_rows(1300, seed=1), rows_on_the_edge()])  # several blocks
     wanted = booster.predict(rows)
     response = await client.reranker.Rerank(request(rows))
     assert [each.index for each in response.results] == np.argsort(-wanted, kind="stable").tolist()
