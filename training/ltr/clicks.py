@@ -16,14 +16,16 @@ import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from training.ltr.errors import ClickError
 
 __all__ = [
     "CUTS",
     "MODELS",
-    "ClickError",
+    "Showing",
     "Shown",
     "coec",
     "examination",
@@ -31,6 +33,7 @@ __all__ = [
     "pbm",
     "read_ctr_table",
     "read_ubi",
+    "ubi_showings",
 ]
 
 CUTS: Mapping[str, tuple[float, ...]] = {"pbm": (0.05, 0.15, 0.3), "coec": (0.5, 1.0, 2.0)}
@@ -39,10 +42,6 @@ CUTS: Mapping[str, tuple[float, ...]] = {"pbm": (0.05, 0.15, 0.3), "coec": (0.5,
 _PRIOR_CLICKS, _PRIOR_SHOWN = 0.5, 5.0  # a document starts as one that one in ten clicks; a few clicks change little
 _ITERATIONS = 100
 _LEAST = 1e-6  # of a probability, so that no place and no document is ruled out for good
-
-
-class ClickError(ValueError):
-    """Clicks cannot be read or graded; the message names file and line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +120,29 @@ def read_ctr_table(path: Path) -> list[Shown]:
         return _summed(_row(row, f"{path}:{number}") for number, row in enumerate(reader, start=2))
 
 
-def read_ubi(path: Path) -> list[Shown]:
-    """Events of User Behavior Insights as JSON lines (or hits of its index `ubi_events`), `impression` and `click`.
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """One document that one search showed: the query's text, the 1-based place, and whether it was clicked."""
 
-    Of each, `user_query`, `query_id`, `event_attributes.object.object_id` and `event_attributes.position.ordinal`. A
-    document counts once a query_id; a click also counts as having been seen. Other actions are passed over.
-    Raises ClickError, and OSError.
+    query: str
+    position: int
+    clicked: bool
+
+
+def read_ubi(path: Path) -> list[Shown]:
+    """The showings of `ubi_showings`, counted by query text, document and place. Raises ClickError, and OSError."""
+    showings = ubi_showings(path).items()
+    return _summed(Shown(each.query, doc_id, each.position, 1, int(each.clicked)) for (_, doc_id), each in showings)
+
+
+def ubi_showings(path: Path) -> dict[tuple[str, str], Showing]:
+    """(query_id, doc_id) → what became of it, from events of User Behavior Insights as JSON lines.
+
+    Lines are events or hits of the index `ubi_events`. Of actions `impression` and `click` it reads `user_query`,
+    `query_id`, `event_attributes.object.object_id` and `event_attributes.position.ordinal`; others are passed over. A
+    document counts once a query_id, and a click as having been seen. Raises ClickError, and OSError.
     """
-    seen: dict[tuple[str, str], tuple[str, int]] = {}
-    clicked: set[tuple[str, str]] = set()
+    found: dict[tuple[str, str], Showing] = {}
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(filter(str.strip, file), start=1):
             try:
@@ -139,16 +152,12 @@ def read_ubi(path: Path) -> list[Shown]:
                     continue
                 details = event["event_attributes"]
                 pair = (str(event["query_id"]), str(details["object"]["object_id"]))
-                place = (str(event["user_query"]), int(details["position"]["ordinal"]))
+                each = Showing(str(event["user_query"]), int(details["position"]["ordinal"]), clicked=False)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise ClickError(f"{path}:{number}: not a UBI event: {type(error).__name__} {error}") from None
-            seen.setdefault(pair, place)
-            if event["action_name"] == "click":
-                clicked.add(pair)
-    return _summed(
-        Shown(query, doc_id, position, 1, int((query_id, doc_id) in clicked))
-        for (query_id, doc_id), (query, position) in seen.items()
-    )
+            clicked = event["action_name"] == "click" or (pair in found and found[pair].clicked)
+            found[pair] = replace(found.get(pair, each), clicked=clicked)
+    return found
 
 
 def _fit(table: Sequence[Shown]) -> tuple[dict[tuple[str, str], float], dict[int, float]]:

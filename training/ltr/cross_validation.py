@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
 from random import Random
 
 import numpy as np
@@ -33,14 +33,21 @@ def similarity(one: str, other: str) -> float:
 
 def near_equal(queries: Mapping[str, str], threshold: float = NEAR) -> tuple[tuple[str, ...], ...]:
     """Groups of query_ids: two queries as similar as `threshold` are in one, and so is what is near to either."""
-    group = {query_id: {query_id} for query_id in queries}
-    for one, other in combinations(queries, 2):
-        if group[one] is not group[other] and similarity(queries[one], queries[other]) >= threshold:
-            group[one] |= group[other]
-            for each in group[other]:
-                group[each] = group[one]
-    together = {id(each): each for each in group.values()}
-    return tuple(tuple(query_id for query_id in queries if query_id in each) for each in together.values())
+    group = {query_id: [query_id] for query_id in queries}
+    trigrams = {query_id: _trigrams(text) for query_id, text in queries.items()}
+    holders: defaultdict[str, list[str]] = defaultdict(list)
+    for query_id, own in trigrams.items():
+        shared = Counter(other for each in own for other in holders[each])
+        for other, count in shared.items():
+            near = count / (len(own) + len(trigrams[other]) - count) >= threshold
+            if near and group[query_id] is not group[other]:
+                joined = group[other] + group[query_id]
+                group.update(dict.fromkeys(joined, joined))
+        for each in own:
+            holders[each].append(query_id)
+    place = {query_id: number for number, query_id in enumerate(queries)}
+    different = {id(each): each for each in group.values()}.values()
+    return tuple(tuple(sorted(each, key=place.__getitem__)) for each in different)
 
 
 def split(groups: Sequence[Sequence[str]], folds: int, seed: int = 17) -> tuple[tuple[str, ...], ...]:

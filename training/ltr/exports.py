@@ -16,20 +16,18 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import numpy as np
 
+from training.ltr.errors import CannotExport
+
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-__all__ = ["FORMATS", "CannotExport", "ExportFormat", "export"]
+__all__ = ["FORMATS", "ExportFormat", "export"]
 
 ExportFormat: TypeAlias = Literal["xgboost", "ranklib", "lightgbm"]
 FORMATS: tuple[ExportFormat, ...] = ("xgboost", "ranklib", "lightgbm")
 
 Node: TypeAlias = Mapping[str, Any]
 """A node of `dump_model`: a leaf has `leaf_value`, a split goes left where value <= threshold."""
-
-
-class CannotExport(ValueError):
-    """The format cannot say what the forest does; the message says where, and how to train one that fits."""
 
 
 def export(booster: "Booster", to: ExportFormat) -> str:

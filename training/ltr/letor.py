@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from training.ltr.dataset import RankingData, from_groups
+from training.ltr.errors import LetorError
 
-__all__ = ["LetorError", "read_letor", "read_sizes", "write_letor"]
-
-
-class LetorError(ValueError):
-    """A file is not LETOR text, or data cannot be written as such: the message names file and line."""
+__all__ = ["read_letor", "read_sizes", "write_letor"]
 
 
 Row = tuple[str, int, dict[int, float]]

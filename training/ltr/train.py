@@ -1,22 +1,21 @@
 """LambdaMART (Burges 2010) by LightGBM's `lambdarank`: rows and grades → trees."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.ltr.dataset import UNJUDGED, RankingData
+from training.ltr.errors import TrainingError
 from training.ltr.ndcg import exponential_gain
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-__all__ = ["TrainingError", "TrainingOptions", "train"]
-
-
-class TrainingError(ValueError):
-    """The data or the options cannot be trained with; the message says what to change."""
+__all__ = ["TrainingOptions", "load_options", "train"]
 
 
 class TrainingOptions(BaseModel):
@@ -75,6 +74,29 @@ class TrainingOptions(BaseModel):
             **monotone,
             **self.parameters,
         }
+
+
+def load_options(path: Path) -> TrainingOptions:
+    """Read a .json, .yaml or .yml file. Raises TrainingError naming the option, and OSError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            content: Any = json.loads(text)
+        else:
+            import yaml
+
+            try:
+                content = yaml.safe_load(text)
+            except yaml.YAMLError as error:
+                raise TrainingError(f"{path}: not YAML: {error}") from error
+        return TrainingOptions.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise TrainingError(f"{path}: {problems}") from error
+    except ImportError as error:
+        raise TrainingError(f"{path}: YAML needs pyyaml: pip install 'hybridrank[ltr]'; or write JSON") from error
+    except ValueError as error:
+        raise TrainingError(f"{path}: {error}") from error
 
 
 def train(

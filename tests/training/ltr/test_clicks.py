@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from training.ltr.clicks import ClickError, Shown, coec, examination, grades, pbm, read_ctr_table, read_ubi
+from training.ltr.clicks import Shown, coec, examination, grades, pbm, read_ctr_table, read_ubi
+from training.ltr.errors import ClickError
 
 EXAMINED = (1.0, 0.6, 0.4, 0.25, 0.15)
 ATTRACTIVE = {"a": 0.8, "b": 0.4, "c": 0.1, "d": 0.02, "e": 0.3}

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training.ltr.data import NAMES, made_up
-from training.ltr.exports import CannotExport, export, float32_at_most
+from training.ltr.errors import CannotExport
+from training.ltr.exports import export, float32_at_most
 from training.ltr.train import TrainingOptions, train
 
 OPTIONS = TrainingOptions(max_trees=40, min_data_in_leaf=5)

@@ -8,9 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from tests.training.ltr.data import NAMES, made_up
+from training.ltr.errors import TrainingError
 from training.ltr.letor import read_letor, read_sizes
 from training.ltr.ndcg import ndcg
-from training.ltr.train import TrainingError, TrainingOptions, train
+from training.ltr.train import TrainingOptions, train
 
 OPTIONS = TrainingOptions(max_trees=30, min_data_in_leaf=5)
 

@@ -1,0 +1,111 @@
+"""Rows for training are those that a search serves: of judged queries, and of live searches that were clicked."""
+
+import math
+
+import pytest
+
+from connector import FeatureRescore, HybridSearch
+from connector.rescore.feature_log import FeatureLog, read_feature_log
+from evaluation.pipelines import PipelineSettings, parse_pipeline
+from ltr_features import FeatureSet
+from tests.doubles import WordSidecar
+from tests.evaluation.menu import QRELS, QUERIES, menu_engine
+from training.ltr.clicks import Showing
+from training.ltr.dataset import UNJUDGED
+from training.ltr.errors import ClickError, FeaturesMissing
+from training.ltr.features import candidate_features
+from training.ltr.live import live_rows
+
+FEATURES = FeatureSet.model_validate(
+    {
+        "name": "menu",
+        "features": [
+            {"name": "title", "kind": "bm25", "fields": ["title"]},
+            {"name": "knn_rank", "kind": "retriever", "retriever": "knn", "value_of": "rank"},
+            {"name": "rank", "kind": "fused", "value_of": "rank"},
+        ],
+    }
+)
+
+
+@pytest.fixture
+async def engine(tmp_path):
+    engine = await menu_engine(tmp_path / "indices")
+    yield engine
+    await engine.close()
+
+
+async def rows_of(engine, feature_set=FEATURES, window=3):
+    steps = []
+    data = await candidate_features(
+        HybridSearch(engine, WordSidecar()),
+        parse_pipeline("rrf"),
+        "menu",
+        QUERIES,
+        QRELS,
+        feature_set,
+        PipelineSettings(size=window),
+        lambda: steps.append(1),
+    )
+    assert len(steps) == len(QUERIES)
+    return data
+
+
+async def test_rows_are_the_candidates_of_each_query_with_their_grades(engine):
+    data = await rows_of(engine)
+    assert (data.query_ids, data.sizes) == (("q1", "q2", "q3"), (3, 3, 3))
+    for query_id, place in data.groups():
+        grades = QRELS.get(query_id, {})
+        assert data.grades[place].tolist() == [grades.get(each, UNJUDGED) for each in data.doc_ids[place]]
+        assert data.rows[place, 2].tolist() == [1, 2, 3]
+    assert {2, 1, UNJUDGED} <= set(data.grades.tolist())
+    assert math.isnan(data.rows[:, 0].min())  # a title without a word of the query
+
+
+async def test_rows_are_what_a_search_serves(engine):
+    stage = FeatureRescore(feature_set=FEATURES, with_features=True)
+    request = parse_pipeline("rrf").request("menu", QUERIES["q1"], PipelineSettings(size=3))
+    response = await HybridSearch(engine, WordSidecar()).search(request.model_copy(update={"rescore": stage}))
+    served = [[str(each) for each in hit.features.values()] for hit in response.hits]
+    found = (await rows_of(engine)).of({"q1"})
+    assert [[str(each) for each in row] for row in found.rows.tolist()] == served
+    assert found.doc_ids == tuple(hit.doc_id for hit in response.hits)
+
+
+async def test_a_search_that_lacks_a_part_makes_no_rows(engine):
+    nowhere = [{"name": "stars", "kind": "number", "field": "stars"}]
+    with pytest.raises(
+        FeaturesMissing, match="query 'q1': rescore: feature 'stars': index 'menu' has no field 'stars'"
+    ):
+        await rows_of(engine, FeatureSet.model_validate({"name": "menu", "features": nowhere}))
+
+
+async def logged(engine, folder):
+    """Every query searched with a log; `clicked` is what became of the first two documents of each."""
+    search = HybridSearch(engine, WordSidecar(), feature_log=FeatureLog(folder))
+    showings = {}
+    for query_id, text in QUERIES.items():
+        request = parse_pipeline("rrf").request("menu", text, PipelineSettings(size=4))
+        stage = FeatureRescore(feature_set=FEATURES)
+        response = await search.search(request.model_copy(update={"rescore": stage, "query_id": query_id}))
+        for hit in response.hits[:2]:
+            clicked = query_id != "q3" and hit.rank == 2
+            showings[query_id, hit.doc_id] = Showing(text, hit.rank, clicked)
+    return showings
+
+
+async def test_live_rows_are_what_was_shown_with_its_place(engine, tmp_path):
+    showings = await logged(engine, tmp_path / "log")
+    data, texts = live_rows(read_feature_log(tmp_path / "log"), showings, FEATURES)
+    assert texts == {"q1": QUERIES["q1"], "q2": QUERIES["q2"]}  # the third was not clicked
+    assert (data.query_ids, data.sizes) == (("q1", "q2"), (2, 2))
+    assert data.grades.tolist() == [0, 1, 0, 1]
+    assert data.positions.tolist() == [0, 1, 0, 1]
+    assert data.rows[:, 2].tolist() == [1, 2, 1, 2]
+
+
+async def test_a_log_of_other_features_is_refused(engine, tmp_path):
+    showings = await logged(engine, tmp_path / "log")
+    other = FeatureSet.model_validate({"name": "other", "features": [{"name": "words", "kind": "query_length"}]})
+    with pytest.raises(ClickError, match=r"of (\d+) logged rows, \1 are of another feature set than other"):
+        live_rows(read_feature_log(tmp_path / "log"), showings, other)

@@ -1,0 +1,70 @@
+"""What cross-validation found: each ranker's order of the same candidates, measured, and tested against theirs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluation.collections import Qrels
+from evaluation.measures import Evaluation, evaluate
+from evaluation.results import COMPARED_BY
+from evaluation.significance import Comparison, compare
+from training.ltr.dataset import Matrix, RankingData
+
+__all__ = ["RankerComparison", "WinLoss", "compare_rankers", "rankings", "win_loss"]
+
+
+@dataclass(frozen=True, slots=True)
+class RankerComparison:
+    """Measures of each ranker by name, and each but the baseline against it, by nDCG@10."""
+
+    evaluations: Mapping[str, Evaluation]
+    comparisons: Mapping[str, Comparison]
+    baseline: str
+
+
+@dataclass(frozen=True, slots=True)
+class WinLoss:
+    """Queries (query_id, difference) that a ranker does better or worse than the baseline, the most first; and ties."""
+
+    wins: tuple[tuple[str, float], ...]
+    losses: tuple[tuple[str, float], ...]
+    ties: int
+
+
+def rankings(data: RankingData, scores: Matrix | None = None) -> dict[str, tuple[str, ...]]:
+    """query_id → doc_ids, best first, equal scores as the rows stand; without scores just as the rows stand."""
+    found = {}
+    for query_id, place in data.groups():
+        doc_ids = data.doc_ids[place]
+        order = range(len(doc_ids)) if scores is None else np.argsort(-scores[place], kind="stable").tolist()
+        found[query_id] = tuple(doc_ids[each] for each in order)
+    return found
+
+
+def compare_rankers(data: RankingData, qrels: Qrels, scores: Mapping[str, Matrix], baseline: str) -> RankerComparison:
+    """Measure the rows in the order they have, which is the `baseline`, and by each ranker's scores (n,).
+
+    Over all queries of `qrels`: one for which no candidate was found scores 0 with every ranker.
+    """
+    found = {baseline: rankings(data)} | {name: rankings(data, each) for name, each in scores.items()}
+    evaluations = {name: evaluate(qrels, each) for name, each in found.items()}
+    values = {name: _values(each) for name, each in evaluations.items()}
+    others = {name: each for name, each in values.items() if name != baseline}
+    return RankerComparison(evaluations, compare(values[baseline], others), baseline)
+
+
+def win_loss(found: RankerComparison, ranker: str) -> WinLoss:
+    """Query by query, by nDCG@10."""
+    base, values = _values(found.evaluations[found.baseline]), _values(found.evaluations[ranker])
+    differences = [(query_id, values[query_id] - base[query_id]) for query_id in base]
+    by_size: Sequence[tuple[str, float]] = sorted(differences, key=lambda each: -abs(each[1]))
+    return WinLoss(
+        tuple(each for each in by_size if each[1] > 0),
+        tuple(each for each in by_size if each[1] < 0),
+        sum(each[1] == 0 for each in by_size),
+    )
+
+
+def _values(evaluation: Evaluation) -> dict[str, float]:
+    return {query_id: measures[COMPARED_BY] for query_id, measures in evaluation.per_query.items()}

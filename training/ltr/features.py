@@ -1,0 +1,54 @@
+"""Judgments → rows of features, by the same search that will serve the model."""
+
+from collections.abc import Callable, Mapping
+
+from connector import HybridSearch
+from connector.request import FeatureRescore
+from evaluation.collections import Qrels
+from evaluation.pipelines import Pipeline, PipelineSettings
+from ltr_features import FeatureSet
+from training.ltr.dataset import UNJUDGED, RankingData, from_groups
+from training.ltr.errors import FeaturesMissing
+
+__all__ = ["candidate_features"]
+
+
+async def candidate_features(
+    search: HybridSearch,
+    pipeline: Pipeline,
+    index: str,
+    queries: Mapping[str, str],
+    qrels: Qrels,
+    feature_set: FeatureSet,
+    settings: PipelineSettings,
+    on_query: Callable[[], None] = lambda: None,
+) -> RankingData:
+    """The first `settings.size` candidates of each query (query_id → text), in the pipeline's order, with features.
+
+    What the pipeline does not find is not there, whatever its grade: a model is never asked about it. A candidate that
+    nobody judged has grade UNJUDGED. Raises FeaturesMissing for a degraded search, EngineError and SearchFailed.
+    """
+    stage = FeatureRescore(
+        feature_set=feature_set,
+        rescore_window_size=settings.size,
+        timeout_s=settings.timeout_s,
+        with_features=True,
+    )
+    groups = []
+    for query_id, text in queries.items():
+        request = pipeline.request(index, text, settings)
+        request = request.model_copy(update={"rescore": (*request.stages, stage), "query_id": query_id})
+        response = await search.search(request)
+        if response.degraded:
+            reasons = "; ".join(f"{each.stage}: {each.detail}" for each in response.degraded)
+            raise FeaturesMissing(f"query {query_id!r}: {reasons}")
+        grades = qrels.get(query_id, {})
+        rows = [
+            (hit.doc_id, grades.get(hit.doc_id, UNJUDGED), [hit.features[name] for name in feature_set.names])
+            for hit in response.hits
+            if hit.features  # a cascade gives them to what its stage before has scored
+        ]
+        if rows:
+            groups.append((query_id, rows))
+        on_query()
+    return from_groups(groups, len(feature_set.names))
