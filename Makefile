@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-torch check check-chart fmt proto golden bench-sidecar bench-peers bench-overload bench-soak bench-search lock clean
+.PHONY: help demo dev test test-torch check check-chart fmt proto golden bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-search lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -59,6 +59,9 @@ bench-overload: $(VENV)/.dev  ## ten times what the sidecar can do, for a minute
 
 bench-soak: $(VENV)/.dev  ## half an hour of mixed load with a model replaced every minute (COLLECTION=DIR)
 	@$(BIN)/python -m benchmarks.sidecar_soak --collection $(COLLECTION)
+
+bench-rerankers: $(VENV)/.dev  ## rerankers through the sidecar beside the libraries that compute them
+	@$(BIN)/python -m benchmarks.rerankers
 
 bench-search: $(VENV)/.dev  ## what HybridSearch adds to the engine's own _msearch (ENGINE=opensearch|elasticsearch)
 	@$(BIN)/python -m benchmarks.search_overhead $(if $(filter embedded,$(ENGINE)),opensearch,$(ENGINE))

@@ -1,8 +1,8 @@
-"""benchmarks/results/sidecar.json: one section for each benchmark of the sidecar, and the page that shows them all.
+"""benchmarks/results/NAME.json: one section for each benchmark of a page, and NAME.md, which shows them all.
 
     update("overload", Section("Overload", environment, measured, paragraphs, table, aims))
 
-A benchmark writes its own section and leaves the others as they are; sidecar.md is written anew from all of them.
+A benchmark writes its own section and leaves the others as they are; the page is written anew from all of them.
 """
 
 import json
@@ -13,9 +13,21 @@ from typing import Any
 
 from evaluation.report import ReportTable, markdown
 
-__all__ = ["SECTIONS", "Aim", "Section", "update"]
+__all__ = ["PAGES", "Aim", "Page", "Section", "update"]
 
-SECTIONS = ("throughput", "quality", "overload", "soak")  # in the order of the page
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A title, and the names of its sections, in order."""
+
+    title: str
+    sections: tuple[str, ...]
+
+
+PAGES = {
+    "sidecar": Page("The sidecar, measured", ("throughput", "quality", "overload", "soak")),
+    "rerankers": Page("Rerankers, measured", ("lambdamart",)),
+}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -52,16 +64,18 @@ class Section:
 
 def update(name: str, section: Section, folder: Path = RESULTS) -> str:
     """Put `section` in the place of the one of that name; returns the page, which is written too."""
-    if name not in SECTIONS:
-        raise ValueError(f"no section is called {name!r}; it is one of {', '.join(SECTIONS)}")
-    path = folder / "sidecar.json"
+    file = next((each for each, page in PAGES.items() if name in page.sections), None)
+    if file is None:
+        known = ", ".join(each for page in PAGES.values() for each in page.sections)
+        raise ValueError(f"no section is called {name!r}; it is one of {known}")
+    path = folder / f"{file}.json"
     sections = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     sections[name] = asdict(section) | {"aims": [asdict(aim) | {"met": aim.met} for aim in section.aims]}
-    sections = {name: sections[name] for name in SECTIONS if name in sections}
+    sections = {name: sections[name] for name in PAGES[file].sections if name in sections}
     folder.mkdir(exist_ok=True)
     path.write_text(json.dumps(sections, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    page = "\n".join(["# The sidecar, measured\n", *(_shown(each) for each in sections.values())])
-    (folder / "sidecar.md").write_text(page, encoding="utf-8")
+    page = "\n".join([f"# {PAGES[file].title}\n", *(_shown(each) for each in sections.values())])
+    (folder / f"{file}.md").write_text(page, encoding="utf-8")
     return page
 
 

@@ -35,6 +35,14 @@ def test_the_page_shows_every_section_in_its_place_and_a_rerun_replaces_one(tmp_
     )
 
 
+def test_pages_do_not_touch_each_other(tmp_path):
+    update("soak", section("Soak"), tmp_path)
+    before = (tmp_path / "sidecar.md").read_text()
+    assert update("lambdamart", section("Forests"), tmp_path).startswith("# Rerankers, measured\n\n## Forests\n")
+    assert (tmp_path / "sidecar.md").read_text() == before
+    assert list(json.loads((tmp_path / "rerankers.json").read_text())) == ["lambdamart"]
+
+
 @pytest.mark.parametrize(
     ("measured", "at_most", "met"),
     [(3, False, True), (2.99, False, False), (3, True, True), (3.01, True, False), (math.nan, False, False)],
