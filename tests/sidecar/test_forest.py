@@ -142,6 +142,12 @@ def test_leaves_that_are_not_finite_are_refused(tmp_path):
         load_model(write_forest(tmp_path / "forest", text).path)
 
 
+def test_without_lightgbm_a_forest_says_what_to_install(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(BadModelFolder, match=r"LightGBM cannot be loaded here .*pip install 'hybridrank\[sidecar\]'"):
+        load_model(folder)
+
+
 def test_lightgbm_says_nothing_on_stdout_and_is_loaded_for_forests_alone(folder):
     """A parent process reads the first line on stdout."""
     code = f"""

@@ -1,8 +1,10 @@
 """LambdaMART over the wire: LightGBM's own scores, and everything else a request may ask for."""
 
 import asyncio
+import gc
 import math
 import threading
+import weakref
 
 import grpc
 import lightgbm
@@ -204,6 +206,22 @@ async def test_a_new_version_takes_over_while_calls_run(tmp_path):
         assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
         await ask()
         assert (await client.models.Load(pb.LoadModelRequest(path=str(first)))).version == "1"
+
+
+async def test_an_old_version_gives_its_memory_back(tmp_path):
+    write_forest(tmp_path / "forest" / "1")
+    control = ModelControl(load([tmp_path]), [tmp_path])
+    async with serving(control.models, control=control) as client:
+        for asked in (request(odd_rows(40, seed=9)), request(odd_rows(40, seed=9), contributions=True)):
+            await client.reranker.Rerank(asked)
+        old = weakref.ref(control.models.get("forest").reranker)
+        second = write_forest(tmp_path / "forest" / "2", version="2").path
+        gc.disable()  # reference counts alone must free it, and with it the trees of every thread
+        try:
+            await client.models.Load(pb.LoadModelRequest(path=str(second)))
+            assert old() is None
+        finally:
+            gc.enable()
 
 
 async def test_scores_that_are_not_finite_are_refused(folder):
