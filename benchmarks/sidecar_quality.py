@@ -52,7 +52,7 @@ async def measure(arguments: argparse.Namespace) -> Section:
     documents = list(collection.documents())
     fp32 = model_folder.read(arguments.fp32_model).info.name
     first_stage = Pipeline("rrf", ("bm25", "knn"))
-    by_model = {"int8": replace(first_stage, model=SERVED), "fp32": replace(first_stage, model=fp32)}
+    by_model = {"int8": replace(first_stage, models=(SERVED,)), "fp32": replace(first_stage, models=(fp32,))}
     settings = PipelineSettings(rescore_window_size=arguments.window, timeout_s=300)
     async with AsyncExitStack() as stack:
         # Scores are cached, so that each pair is computed once, whatever its weight in the blend.
@@ -67,7 +67,7 @@ async def measure(arguments: argparse.Namespace) -> Section:
         found = await ndcg(bench, index, {"": first_stage}, queries, settings, qrels)
         for name, weight in WEIGHTS.items():
             pipelines = {
-                f"{precision}, {name}": replace(each, name=f"rrf+{each.model}, {name}")
+                f"{precision}, {name}": replace(each, name=f"rrf+{each.models[0]}, {name}")
                 for precision, each in by_model.items()
             }
             found |= await ndcg(bench, index, pipelines, queries, replace(settings, weight=weight), qrels)

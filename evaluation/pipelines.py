@@ -1,10 +1,12 @@
-"""Pipelines by name: `rrf+colbert` says which retrievers run and which model of the sidecar rescores."""
+"""Pipelines by name: `rrf+colbert` says which retrievers run and which models of the sidecar rescore, in order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
-from connector import Rescore, SearchRequest
-from connector.request import RetrieverName
+from connector import FeatureRescore, Rescore, SearchRequest
+from connector.request import RetrieverName, Stage
+from ltr_features import FeatureSet
 
 __all__ = ["STANDARD_PIPELINES", "Pipeline", "PipelineSettings", "parse_pipeline"]
 
@@ -18,7 +20,8 @@ class PipelineSettings:
     """What all pipelines of an experiment share.
 
     `size` is 100, so that R@100 means something. `timeout_s` is generous, so that an experiment measures rankings and
-    not the budget. `weight` and `rescore_window_size` are those of `Rescore`.
+    not the budget. `weight` and `rescore_window_size` are those of `Rescore`. A model in `feature_sets` ranks by
+    features, and by itself (weight 1) over the first `feature_window_size`.
     """
 
     size: int = 100
@@ -26,30 +29,48 @@ class PipelineSettings:
     rescore_window_size: int = 50
     timeout_s: float = 30.0
     fields: Mapping[str, float] = field(default_factory=lambda: {"title": 1.0, "text": 1.0})
+    feature_sets: Mapping[str, FeatureSet] = field(default_factory=dict)
+    feature_window_size: int = 100
+
+    def stage(self, model: str) -> Stage:
+        """The stage that rescores by that model."""
+        if model in self.feature_sets:
+            return FeatureRescore(
+                model=model,
+                feature_set=self.feature_sets[model],
+                rescore_window_size=self.feature_window_size,
+                timeout_s=self.timeout_s,
+            )
+        return Rescore(
+            model=model, weight=self.weight, rescore_window_size=self.rescore_window_size, timeout_s=self.timeout_s
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """With values that a JSON writer takes; of a feature set, its name, version and digest."""
+        sets = {
+            model: {"name": each.name, "version": each.version, "digest": each.digest}
+            for model, each in self.feature_sets.items()
+        }
+        return asdict(replace(self, feature_sets={})) | {"feature_sets": sets}
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Retrievers, fused by RRF when there are two, and the model that rescores, if any."""
+    """Retrievers, fused by RRF when there are two, and the models that rescore, one after the other."""
 
     name: str
     retrievers: tuple[RetrieverName, ...]
-    model: str | None = None
+    models: tuple[str, ...] = ()
 
     def request(self, index: str, query_text: str, settings: PipelineSettings) -> SearchRequest:
         """The search of one query."""
-        rescore = self.model and Rescore(
-            model=self.model,
-            weight=settings.weight,
-            rescore_window_size=settings.rescore_window_size,
-            timeout_s=settings.timeout_s,
-        )
+        stages = tuple(map(settings.stage, self.models))
         return SearchRequest(
             index=index,
             query_text=query_text,
             retrievers=self.retrievers,
             fields=settings.fields,
-            rescore=rescore or None,
+            rescore=stages[0] if len(stages) == 1 else stages or None,
             encode_timeout_s=settings.timeout_s,
             size=settings.size,
         )
@@ -58,13 +79,13 @@ class Pipeline:
 def parse_pipeline(name: str) -> Pipeline:
     """The pipeline of that name. Raises ValueError saying which names there are.
 
-    >>> parse_pipeline("rrf+colbert")
-    Pipeline(name='rrf+colbert', retrievers=('bm25', 'knn'), model='colbert')
+    >>> parse_pipeline("rrf+lambdamart+cross-encoder")
+    Pipeline(name='rrf+lambdamart+cross-encoder', retrievers=('bm25', 'knn'), models=('lambdamart', 'cross-encoder'))
     """
-    first_stage, plus, model = name.partition("+")
-    if first_stage not in _RETRIEVERS or bool(plus) != bool(model):
+    first_stage, *models = name.split("+")
+    if first_stage not in _RETRIEVERS or not all(models):
         raise ValueError(
             f"there is no pipeline {name!r}: it is one of {', '.join(_RETRIEVERS)}, with +MODEL to rescore"
-            " by a model of the sidecar (rrf+cross-encoder)"
+            " by a model of the sidecar, once or several times (rrf+cross-encoder)"
         )
-    return Pipeline(name, _RETRIEVERS[first_stage], model or None)
+    return Pipeline(name, _RETRIEVERS[first_stage], tuple(models))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +18,11 @@ from evaluation.results import ExperimentResult, summarise
 from evaluation.runs import write_run
 from hybridrank import tables
 from hybridrank.experiments import UnknownModel, index_name, judged_queries, open_bench
+from hybridrank.feature_sets import FeatureSetsOption, feature_sets_of, load_feature_sets
 from hybridrank.options import EngineOption, SidecarOption
 from hybridrank.progress import progress
 from hybridrank.session import default_engine
+from ltr_features import FeatureSet
 
 __all__ = ["evaluate"]
 
@@ -36,7 +39,8 @@ def evaluate(
     ],
     split: Annotated[str, typer.Option(help="Which judgments: qrels/SPLIT.tsv.")] = "test",
     pipelines: Annotated[
-        str, typer.Option(metavar="NAME,…", help="bm25, knn or rrf, each with +MODEL to rescore.")
+        str,
+        typer.Option(metavar="NAME,…", help="bm25, knn or rrf, each with +MODEL to rescore, once or several times."),
     ] = ",".join(STANDARD_PIPELINES),
     baseline: Annotated[str, typer.Option(help="The pipeline that the others are tested against.")] = "bm25",
     engine: EngineOption = "",
@@ -44,6 +48,7 @@ def evaluate(
         str, typer.Option(help="Name of the index, filled as needed.", show_default="one for this content")
     ] = "",
     sidecar: SidecarOption = "auto",
+    features: FeatureSetsOption = None,
     queries: Annotated[
         int | None, typer.Option(min=1, help="Only the first N judged queries.", show_default="all")
     ] = None,
@@ -66,15 +71,17 @@ def evaluate(
     hybridrank evaluate --collection ./scifact --split test --json scifact.json
     hybridrank evaluate --collection ./scifact --pipelines bm25,rrf+colbert --weight 0.7 --run-dir ./runs --markdown
     hybridrank evaluate --collection ./scifact --engine http://localhost:9200 --queries 50
+    hybridrank evaluate --collection ./shop --pipelines rrf,rrf+lambdamart+cross-encoder --features shop.yaml
     """
     chosen = _parse(pipelines, baseline)
     for option, folder in (("--json", json_file and json_file.parent), ("--run-dir", run_dir and run_dir.parent)):
         if folder and not folder.is_dir():
             raise typer.BadParameter(f"there is no folder {folder}", param_hint=option)
     settings = PipelineSettings(weight=weight, rescore_window_size=window, timeout_s=budget_s)
+    feature_sets = load_feature_sets(features)
     try:
         result, runs = asyncio.run(
-            _evaluate(collection, split, chosen, baseline, engine, index, sidecar, queries, settings)
+            _evaluate(collection, split, chosen, baseline, engine, index, sidecar, queries, settings, feature_sets)
         )
     except UnknownModel as error:
         raise typer.BadParameter(str(error), param_hint="--pipelines") from error
@@ -114,6 +121,7 @@ async def _evaluate(
     sidecar: str,
     limit: int | None,
     settings: PipelineSettings,
+    feature_sets: list[FeatureSet],
 ) -> tuple[ExperimentResult, dict[str, PipelineRun]]:
     bad_lines: list[BadLine] = []
     collection = BeirFolder(folder, report=bad_lines.append)
@@ -126,6 +134,8 @@ async def _evaluate(
     name = index or index_name(collection.name, digest)
     async with AsyncExitStack() as stack:
         bench = await open_bench(stack, engine or default_engine(), sidecar, pipelines, err)
+        models = {model for each in pipelines for model in each.models}
+        settings = replace(settings, feature_sets=feature_sets_of(models, bench.models, feature_sets))
         report = await bench.index(name, documents)
         _list("rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])
         if report.total_in_index > len(documents):

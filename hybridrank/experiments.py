@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +17,7 @@ from evaluation.collections import Qrels
 from evaluation.environment import describe_environment
 from evaluation.experiment import PipelineRun, run_pipeline
 from evaluation.pipelines import Pipeline, PipelineSettings
+from hybridrank.feature_sets import by_name
 from hybridrank.options import cache_folder
 from hybridrank.progress import progress
 from hybridrank.session import open_sidecar
@@ -60,7 +61,7 @@ class Bench:
         """What the result's JSON says was run."""
         return {
             "collection": dict(collection),
-            "settings": asdict(settings),
+            "settings": settings.as_json(),
             **describe_environment(await self.engine.info(), self.models),
         }
 
@@ -74,12 +75,12 @@ async def open_bench(
     with progress("starting the sidecar" if sidecar == "auto" else "connecting to the sidecar", console):
         client = await stack.enter_async_context(open_sidecar(sidecar, _UNCACHED))
         models = await client.models()
-    known = {name for each in models for name in (each.name, f"{each.name}:{each.version}", *each.aliases)}
-    for each in pipelines:
-        if each.model and each.model not in known:
-            raise UnknownModel(
-                f"pipeline {each.name}: the sidecar has no model {each.model!r}; it has {', '.join(sorted(known))}"
-            )
+    known = by_name(models)
+    for pipeline in pipelines:
+        for model in pipeline.models:
+            if model not in known:
+                names = ", ".join(sorted(known))
+                raise UnknownModel(f"pipeline {pipeline.name}: the sidecar has no model {model!r}; it has {names}")
     return Bench(target, client, models, console)
 
 

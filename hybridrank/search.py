@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -11,10 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from connector import Hit, Rescore, SearchRequest, SearchResponse
+from connector import Hit, SearchRequest, SearchResponse
+from evaluation.pipelines import PipelineSettings
+from hybridrank.feature_sets import FeatureSetsOption, feature_sets_of, load_feature_sets
 from hybridrank.filters import SYNTAX, parse
 from hybridrank.options import EngineOption, IndexOption, JsonOption, SidecarOption
 from hybridrank.session import open_search
+from ltr_features import FeatureSet
 
 __all__ = ["search"]
 
@@ -30,8 +33,10 @@ def search(
     engine: EngineOption = "",
     sidecar: SidecarOption = "auto",
     rerank: Annotated[
-        str, typer.Option(metavar="MODEL|none", help="Reranker for the head of the ranking: colbert, cross-encoder …")
+        str,
+        typer.Option(metavar="MODEL[+MODEL…]|none", help="Reranker for the head of the ranking, or several in turn."),
     ] = "colbert",
+    features: FeatureSetsOption = None,
     weight: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the reranker in the final score.")] = 0.5,
     window: Annotated[int, typer.Option(min=1, help="How many documents the reranker scores.")] = 50,
     budget_ms: Annotated[
@@ -48,15 +53,13 @@ def search(
     Examples:
     hybridrank search "undo the last commit" --index docs
     hybridrank search "parse a date" --index docs --engine http://localhost:9200 --filter "kind=function" --explain
+    hybridrank search "toner" --index shop --rerank lambdamart+cross-encoder --features features.json
     """
     try:
         request = SearchRequest(
             index=index,
             query_text=query_text,
             filters=tuple(parse(each) for each in filters or ()),
-            rescore=None
-            if rerank == "none"
-            else Rescore(model=rerank, weight=weight, rescore_window_size=window, timeout_s=budget_ms / 1000),
             from_=from_,
             size=size,
         )
@@ -64,16 +67,32 @@ def search(
         raise typer.BadParameter("; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())) from error
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    response = asyncio.run(_search(request, engine, sidecar))
+    settings = PipelineSettings(weight=weight, rescore_window_size=window, timeout_s=budget_ms / 1000)
+    models = [] if rerank == "none" else rerank.split("+")
+    if not all(models):
+        raise typer.BadParameter(f"{rerank!r} is not MODEL, MODEL+MODEL or none", param_hint="--rerank")
+    response = asyncio.run(_search(request, engine, sidecar, models, settings, load_feature_sets(features)))
     if as_json:
         print(json.dumps(asdict(response), ensure_ascii=False))
     else:
         _show(response, explain=explain)
 
 
-async def _search(request: SearchRequest, engine: str, sidecar: str) -> SearchResponse:
-    async with open_search(engine, sidecar) as (hybrid, _):
-        return await hybrid.search(request)
+async def _search(
+    request: SearchRequest,
+    engine: str,
+    sidecar: str,
+    models: list[str],
+    settings: PipelineSettings,
+    feature_sets: list[FeatureSet],
+) -> SearchResponse:
+    async with open_search(engine, sidecar) as (hybrid, client):
+        if feature_sets:
+            found = feature_sets_of(models, await client.models(), feature_sets)
+            settings = replace(settings, feature_sets=found, feature_window_size=settings.rescore_window_size)
+        stages = [settings.stage(model) for model in models]
+        rescore = stages[0] if len(stages) == 1 else tuple(stages)
+        return await hybrid.search(request.model_copy(update={"rescore": rescore}))
 
 
 def _show(response: SearchResponse, *, explain: bool) -> None:

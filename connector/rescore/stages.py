@@ -107,7 +107,7 @@ class Stages:
 
 
 def _name(request: SearchRequest, stage: Stage) -> str:
-    return "rescore" if len(request.stages) == 1 else f"rescore:{stage.model}"
+    return "rescore" if len(request.stages) == 1 else f"rescore:{stage.model or 'features'}"
 
 
 def _with_features(hits: Sequence[Hit], rows: FeatureRows) -> tuple[Hit, ...]:

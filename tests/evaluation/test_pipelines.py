@@ -1,9 +1,12 @@
 """Pipeline names and the requests they stand for."""
 
+import json
+
 import pytest
 
-from connector import Rescore, SearchRequest
+from connector import FeatureRescore, Rescore, SearchRequest
 from evaluation.pipelines import STANDARD_PIPELINES, PipelineSettings, parse_pipeline
+from ltr_features import FeatureSet
 
 
 def test_the_requests_of_the_standard_pipelines():
@@ -27,10 +30,28 @@ def test_the_requests_of_the_standard_pipelines():
 
 def test_one_retriever_can_be_rescored_too():
     pipeline = parse_pipeline("bm25+cross-encoder")
-    assert (pipeline.retrievers, pipeline.model) == (("bm25",), "cross-encoder")
+    assert (pipeline.retrievers, pipeline.models) == (("bm25",), ("cross-encoder",))
 
 
-@pytest.mark.parametrize("name", ["", "bm26", "rrf+", "+colbert", "RRF"])
+def test_models_rescore_one_after_the_other_each_in_its_own_way():
+    feature_set = FeatureSet.model_validate({"name": "s", "features": [{"name": "rank", "kind": "fused"}]})
+    settings = PipelineSettings(weight=0.25, timeout_s=9, feature_sets={"lambdamart": feature_set})
+    request = parse_pipeline("rrf+lambdamart+cross-encoder").request("docs", "tea", settings)
+    assert request.rescore == (
+        FeatureRescore(model="lambdamart", feature_set=feature_set, rescore_window_size=100, weight=1, timeout_s=9),
+        Rescore(model="cross-encoder", weight=0.25, rescore_window_size=50, timeout_s=9),
+    )
+    assert parse_pipeline("rrf+lambdamart").request("docs", "tea", settings).rescore == request.rescore[0]
+
+
+def test_settings_as_a_result_file_holds_them():
+    feature_set = FeatureSet.model_validate({"name": "s", "features": [{"name": "rank", "kind": "fused"}]})
+    said = json.loads(json.dumps(PipelineSettings(feature_sets={"lambdamart": feature_set}).as_json()))
+    assert said["feature_sets"] == {"lambdamart": {"name": "s", "version": "1", "digest": feature_set.digest}}
+    assert said["rescore_window_size"] == 50
+
+
+@pytest.mark.parametrize("name", ["", "bm26", "rrf+", "+colbert", "RRF", "rrf++colbert", "rrf+colbert+"])
 def test_an_unknown_name_says_which_there_are(name):
     with pytest.raises(ValueError, match=r"it is one of bm25, knn, rrf, with \+MODEL"):
         parse_pipeline(name)

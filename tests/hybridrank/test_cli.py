@@ -86,6 +86,15 @@ def test_search_as_json_is_the_whole_response(indexed, run):
     assert response["total_candidates"] == 3
 
 
+def test_rerankers_work_in_turn(indexed, run):
+    found = run("search", "green tea", "--index", "menu", "--json", "--rerank", "colbert+cross-encoder")
+    response = json.loads(found.stdout)
+    assert response["degraded"] == []
+    assert {name for hit in response["hits"] for name in hit["rerank_scores"]} == {"colbert", "cross-encoder"}
+    refused = run("search", "green tea", "--index", "menu", "--rerank", "colbert+", expect=2)
+    assert "--rerank" in refused.stderr
+
+
 def test_filters_and_pages(indexed, run):
     def found(*options: str) -> list[str]:
         response = json.loads(run("search", "tea", "--index", "menu", "--json", *options).stdout)

@@ -8,7 +8,11 @@ import sys
 import pytest
 
 from evaluation.runs import read_run
+from hybridrank.sidecar_process import sidecar_process
+from ltr_features import FeatureSet
+from sidecar.settings import SHIPPED_MODELS
 from tests.evaluation.menu import QRELS, write_menu
+from tests.sidecar.forests import feature_set, write_forest
 
 
 @pytest.fixture
@@ -59,6 +63,37 @@ def test_a_second_run_finds_its_index_and_gives_the_same_numbers(tmp_path, run):
     assert len(list((tmp_path / "cache/hybridrank/indices").iterdir())) == 1
 
 
+def test_a_cascade_of_a_forest_and_a_cross_encoder(tmp_path, run):
+    """The feature set is found by the digest that the model tells, whatever the file is called."""
+    menu = write_menu(tmp_path / "menu")
+    features = FeatureSet.model_validate(
+        {
+            "name": "menu",
+            "features": [
+                {"name": "title", "kind": "bm25", "fields": ["title"]},
+                {"name": "cosine", "kind": "vector_similarity", "field": "vector"},
+                *({"name": f"rank{n}", "kind": "fused", "value_of": "rank"} for n in range(4)),
+            ],
+        }
+    )
+    write_forest(tmp_path / "forest", features=features, name="lambdamart")
+    features.dump(tmp_path / "menu.json")
+    feature_set().dump(tmp_path / "other.json")
+    with sidecar_process(settings={"models": f"{SHIPPED_MODELS}:{tmp_path / 'forest'}"}) as sidecar:
+        flags = ["--collection", menu, "--sidecar", sidecar.address, "--baseline", "rrf"]
+        flags += ["--pipelines", "rrf,rrf+lambdamart,rrf+lambdamart+cross-encoder", "--json", "menu.json.out"]
+        done = run(*flags, "--features", "other.json", "--features", "menu.json")
+        assert done.returncode == 0, done.stderr
+        refused = run(*flags, "--features", "other.json")
+    result = json.loads((tmp_path / "menu.json.out").read_text())
+    assert [each["degraded"] for each in result["pipelines"].values()] == [0, 0, 0]
+    assert result["settings"]["feature_sets"]["lambdamart"]["digest"] == features.digest
+    assert refused.returncode == 2
+    said = " ".join(refused.stderr.replace("│", " ").split())
+    assert "'lambdamart' ranks by feature set menu:1" in said
+    assert "--features" in said
+
+
 def test_bad_lines_are_named_and_the_rest_is_measured(tmp_path, run):
     menu = write_menu(tmp_path / "menu")
     with (menu / "corpus.jsonl").open("a") as corpus:
@@ -87,6 +122,7 @@ def test_documents_of_another_collection_in_the_index_are_mentioned(tmp_path, ru
         (["--pipelines", "bm25,rrf+nothing"], "no model 'nothing'"),
         (["--json", "nowhere/x.json"], "there is no folder nowhere"),
         (["--weight", "2"], "--weight"),
+        (["--features", "nowhere.yaml"], "--features"),
     ],
 )
 def test_wrong_usage_exits_2_and_says_what_was_wrong(tmp_path, run, flags, said):
