@@ -32,6 +32,14 @@ def test_half_and_half_adds_z_scores():
     assert [(each.doc_id, each.score) for each in blended] == [("b", 0.75 - 0.25), ("a", -0.75 + 0.25)]
 
 
+def test_a_second_model_blends_with_what_the_first_left():
+    first = blend((hit("a", 1, 3.0), hit("b", 2, 1.0)), scores(10.0, 30.0), weight=1, model="one")
+    second = blend(first, scores(1.0, 5.0), weight=0.25, model="two")  # z of two: b -1, a 1; z of one: b 1, a -1
+    assert [(each.doc_id, each.score) for each in second] == [("b", -0.25 + 0.75), ("a", 0.25 - 0.75)]
+    assert [each.rerank_scores for each in second] == [{"one": 30.0, "two": 1.0}, {"one": 10.0, "two": 5.0}]
+    assert [each.rerank_score for each in second] == [1.0, 5.0]
+
+
 def test_the_tail_never_outranks_the_window():
     blended = blend(HITS, scores(-100.0, -200.0), weight=1, model="m")
     assert [each.doc_id for each in blended] == ["a", "b", "c", "d"]
