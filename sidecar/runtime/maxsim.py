@@ -22,15 +22,25 @@ def maxsim(query: FloatArray, passages: Sequence[FloatArray]) -> FloatArray:
     >>> maxsim(query, [query, query[:1], -query[:1], query[:0]]).tolist()
     [1.0, 0.5, -0.5, -inf]
     """
-    scores = np.full(len(passages), -np.inf, dtype=np.float32)
     lengths = np.array([len(passage) for passage in passages], dtype=np.intp)
+    rows = np.concatenate(passages) if passages else query[:0]
+    return maxsim_of_rows(query, rows, lengths)
+
+
+def maxsim_of_rows(query: FloatArray, rows: FloatArray, lengths: npt.NDArray[np.intp]) -> FloatArray:
+    """As `maxsim`, of passages whose rows stand below each other: `rows` (sum of `lengths`, d), `lengths` (n,).
+
+    >>> query = np.eye(2, dtype=np.float32)
+    >>> maxsim_of_rows(query, np.concatenate([query, -query[:1]]), np.array([2, 0, 1])).tolist()
+    [1.0, -inf, -0.5]
+    """
+    scores = np.full(len(lengths), -np.inf, dtype=np.float32)
     filled = np.flatnonzero(lengths)
     if filled.size == 0:
         return scores
     starts = np.concatenate(([0], np.cumsum(lengths[filled])[:-1]))
-    cosines = query.astype(np.float32) @ np.concatenate([passages[i] for i in filled.tolist()]).astype(np.float32).T
-    best = np.maximum.reduceat(cosines, starts, axis=1)
-    scores[filled] = best.mean(axis=0)
+    cosines = query.astype(np.float32, copy=False) @ rows.astype(np.float32, copy=False).T
+    scores[filled] = np.maximum.reduceat(cosines, starts, axis=1).mean(axis=0)
     return scores
 
 

@@ -1,0 +1,62 @@
+"""Trains a codec of token vectors: k-means for the centroids, quantiles of what is left for the buckets."""
+
+import math
+
+import numpy as np
+
+from sidecar.runtime.maxsim import FloatArray, unit_rows
+from sidecar.runtime.token_codec import ResidualCodec
+
+__all__ = ["default_centroids", "train_codec"]
+
+SEED = 13
+ITERATIONS = 8
+HELD_OUT = 0.05  # of the rows: residuals of rows that the centroids were fitted to would be too small
+_BLOCK = 4096
+
+
+def default_centroids(tokens: int, at_most: int = 4096) -> int:
+    """ColBERTv2's number, 16 times the root of how many tokens there are as a power of two, within reason for a CPU.
+
+    >>> default_centroids(10_000), default_centroids(10_000_000)
+    (1024, 4096)
+    """
+    return min(at_most, 1 << int(math.log2(16 * math.sqrt(max(1, tokens)))))
+
+
+def train_codec(rows: FloatArray, *, bits: int, centroids: int, model_digest: str, seed: int = SEED) -> ResidualCodec:
+    """Of (n, d) unit rows, a codec as ColBERTv2's (Santhanam et al., NAACL 2022); the same every time.
+
+    Buckets hold equally many residuals of rows held out; a bucket's weight is the median of those in it.
+    ValueError for fewer than two rows a centroid, or other bits than 1, 2 and 4.
+    """
+    if bits not in {1, 2, 4}:
+        raise ValueError(f"{bits} bits a dimension; there are 1, 2 and 4")
+    if len(rows) < 2 * centroids:
+        raise ValueError(f"{len(rows)} rows are too few for {centroids} centroids; take more documents")
+    shuffled = rows[np.random.default_rng(seed).permutation(len(rows))]
+    held_out = max(1, int(HELD_OUT * len(rows)))
+    found = _k_means(shuffled[held_out:], shuffled[held_out : held_out + centroids])
+    left = shuffled[:held_out] - found[_nearest(shuffled[:held_out], found)]
+    buckets = 1 << bits
+    cutoffs = np.quantile(left, np.arange(1, buckets) / buckets).astype(np.float32)
+    weights = np.quantile(left, (np.arange(buckets) + 0.5) / buckets).astype(np.float32)
+    return ResidualCodec(found, cutoffs, weights, model_digest)
+
+
+def _k_means(rows: FloatArray, start: FloatArray) -> FloatArray:
+    """Lloyd's steps on the sphere, from `start`; a centroid that no row is nearest to stays where it is."""
+    centroids = start
+    for _ in range(ITERATIONS):
+        nearest = _nearest(rows, centroids)
+        order = np.argsort(nearest, kind="stable")
+        taken, starts = np.unique(nearest[order], return_index=True)
+        moved = centroids.copy()
+        moved[taken] = np.add.reduceat(rows[order], starts, axis=0)
+        centroids = unit_rows(moved)
+    return centroids
+
+
+def _nearest(rows: FloatArray, centroids: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    starts = range(0, len(rows), _BLOCK)
+    return np.concatenate([np.argmax(rows[start : start + _BLOCK] @ centroids.T, axis=1) for start in starts])
