@@ -4,6 +4,7 @@ The client is SidecarClient, in another process than the sidecar, over loopback;
 """
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ Contender = Callable[[int], Awaitable[Any]]
 
 def measure() -> Section:
     """Train, serve, and run the contenders in turn."""
+    load = os.getloadavg()[0]
     random = np.random.default_rng(SEED)
     booster = train(random)
     queries = [rows_with_gaps(random, ROWS) for _ in range(QUERIES)]
@@ -47,7 +49,7 @@ def measure() -> Section:
         features = write(Path(folder) / "forest", booster)
         with sidecar_process(models=Path(folder)) as process:
             times, models = asyncio.run(run(process.address, booster, features.digest, queries))
-    return section(times, models)
+    return section(times, models, load)
 
 
 def train(random: np.random.Generator) -> lightgbm.Booster:
@@ -98,18 +100,18 @@ async def run(
 
         contenders: dict[str, Contender] = {
             PREDICT: lambda number: predict(number, num_threads=1),
-            PREDICT_ALL_CORES: predict,
             RPC: lambda number: rescore(lists[number]),
             RPC_EMPTY: lambda _: rescore([]),
         }
+        apart: dict[str, Contender] = {PREDICT_ALL_CORES: predict}  # its threads spin between calls, on others' cores
         rare: dict[str, Contender] = {
             EXPLAIN: explain,
             RPC_EXPLAIN: lambda number: rescore(lists[number][:EXPLAINED], contributions=True),
         }
         for number in range(QUERIES):
             assert await rescore(lists[number]) == await predict(number, num_threads=1)
-        times = await in_turn(contenders, ROUNDS)
-        return times | await in_turn(rare, ROUNDS // 20), await client.models()
+        times = await in_turn(contenders, ROUNDS) | await in_turn(rare, ROUNDS // 20) | await in_turn(apart, ROUNDS)
+        return times, await client.models()
 
 
 async def in_turn(contenders: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
@@ -125,12 +127,12 @@ async def in_turn(contenders: dict[str, Contender], rounds: int) -> dict[str, li
     return {name: each[rounds // 10 :] for name, each in times.items()}
 
 
-def section(times: dict[str, list[float]], models: Sequence[ModelInfo]) -> Section:
-    """The numbers as the page shows them."""
+def section(times: dict[str, list[float]], models: Sequence[ModelInfo], load: float) -> Section:
+    """The numbers as the page shows them; `load` is what the machine was doing before."""
     percentiles = {name: [float(each) for each in np.percentile(of_one, [50, 95])] for name, of_one in times.items()}
     predict, rpc = percentiles[PREDICT][0], percentiles[RPC][0]
     rows = [(name, f"{p50:.2f}", f"{p95:.2f}", f"{p50 / predict:.2f}") for name, (p50, p95) in percentiles.items()]
-    environment = {**describe_environment(None, models), "lightgbm": lightgbm.__version__}
+    environment = {**describe_environment(None, models), "lightgbm": lightgbm.__version__, "load": load}
     return Section(
         "LambdaMART through the RPC",
         environment,
@@ -142,10 +144,12 @@ def section(times: dict[str, list[float]], models: Sequence[ModelInfo]) -> Secti
         },
         (
             f"{ROWS} rows of {FEATURES} features, one value in ten missing, {TREES} trees of {LEAVES} leaves; {ROUNDS} "
-            f"rounds (explaining: {ROUNDS // 20}) with each contender in turn. The client is SidecarClient, from lists "
-            f"to scores. {environment['hardware']['cores']} cores, {environment['hardware']['cpu']}; LightGBM "
+            f"rounds (explaining: {ROUNDS // 20}) with each contender in turn, `{PREDICT_ALL_CORES}` last and by "
+            "itself, because its threads spin between calls. The client is SidecarClient, from lists to scores. "
+            f"{environment['hardware']['cores']} cores, {environment['hardware']['cpu']}; LightGBM "
             f"{lightgbm.__version__}, Python {environment['python']}. Before it the scores of all {QUERIES} queries "
             "were compared: they are equal to the last bit.",
+            f"The load average of the machine was {load:.1f} before the run: above 1, read the ratios alone.",
         ),
         ReportTable(("", "p50 ms", "p95 ms", "of predict"), tuple(rows)),
         (
