@@ -14,11 +14,16 @@ from hybridrank.doctor import doctor
 from hybridrank.engine import app as engine
 from hybridrank.evaluate import evaluate
 from hybridrank.index import index
+from hybridrank.ltr import app as ltr
 from hybridrank.model import app as model
 from hybridrank.search import search
 from hybridrank.serve import CONTEXT, serve
 from hybridrank.sidecar_process import SidecarNotStarted
 from local_engines.errors import LocalEngineError
+from ltr_features.feature_set import BadFeatureSet
+from ltr_features.sltr import NotInPlugin
+from sidecar.errors import BadModelFolder
+from training.ltr.errors import LtrError
 
 __all__ = ["app", "main"]
 
@@ -34,6 +39,7 @@ for command in (demo, index, search, evaluate, doctor):
 app.command(context_settings=CONTEXT)(serve)
 app.add_typer(engine, name="engine")
 app.add_typer(model, name="model")
+app.add_typer(ltr, name="ltr")
 
 
 def _version(wanted: bool) -> None:
@@ -54,9 +60,13 @@ def main() -> None:
     try:
         app()
     except (
+        BadFeatureSet,
+        BadModelFolder,
         CollectionError,
         ConnectorError,
         LocalEngineError,
+        LtrError,
+        NotInPlugin,
         SidecarNotStarted,
         ImportError,
         OSError,

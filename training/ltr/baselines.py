@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from training.ltr.cross_validation import Fit, Score
+from training.ltr.cross_validation import Fit, Folds, Score
 from training.ltr.dataset import Matrix, RankingData
 from training.ltr.ndcg import exponential_gain, ndcg
 
@@ -37,7 +37,7 @@ def standardise(rows: Matrix) -> Callable[[Matrix], Matrix]:
     return apply
 
 
-def linear(data: RankingData, dev: RankingData) -> Score:  # noqa: ARG001
+def linear(data: RankingData, folds: Folds) -> Score:  # noqa: ARG001
     """Least squares on the grades, each query's mean taken off, with a little ridge."""
     prepare = standardise(data.rows)
     inputs, grades = prepare(data.rows), data.grades.astype(np.float64)
@@ -49,13 +49,15 @@ def linear(data: RankingData, dev: RankingData) -> Score:  # noqa: ARG001
 
 
 def network(loss: Callable[[Any, Any], Any]) -> Fit:
-    """One hidden layer, trained query by query with Adam, stopped when the dev set's nDCG@10 has not risen for a while.
+    """One hidden layer, trained query by query with Adam, stopped when the last fold's nDCG@10 rises no more.
 
     `loss` takes the scores and grades of one query's rows.
     """
 
-    def fit(data: RankingData, dev: RankingData) -> Score:
+    def fit(data: RankingData, folds: Folds) -> Score:
         import torch
+
+        data, dev = data.of({each for fold in folds[:-1] for each in fold}), data.of(set(folds[-1]))
 
         torch.manual_seed(_SEED)
         prepare = standardise(data.rows)

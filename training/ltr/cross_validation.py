@@ -10,13 +10,16 @@ import numpy as np
 
 from training.ltr.dataset import Matrix, RankingData
 
-__all__ = ["Fit", "Score", "cross_validate", "near_equal", "similarity", "split"]
+__all__ = ["Fit", "Folds", "Score", "cross_validate", "near_equal", "similarity", "split"]
+
+Folds = Sequence[Sequence[str]]
+"""The query_ids of each."""
 
 Score = Callable[[Matrix], Matrix]
 """Rows (n, f) → scores (n,)."""
 
-Fit = Callable[[RankingData, RankingData], Score]
-"""Training data, data to stop early on → a model."""
+Fit = Callable[[RankingData, Folds], Score]
+"""Training data, and the folds that its queries are in, to stop early by → a model."""
 
 NEAR = 0.35  # "battery" and "batteries" share 5 of 11 trigrams, "aa battery" and "batteries" 5 of 14
 
@@ -56,7 +59,9 @@ def split(groups: Sequence[Sequence[str]], folds: int, seed: int = 17) -> tuple[
     Raises ValueError when there are fewer groups than folds.
     """
     if folds < 3:
-        raise ValueError(f"{folds} folds are too few: one is tested on, one stops the training, the rest is trained on")
+        raise ValueError(
+            f"{folds} folds are too few: one is tested on, and of the others each in turn stops the training"
+        )
     if len(groups) < folds:
         raise ValueError(f"{len(groups)} groups of near-equal queries cannot make {folds} folds")
     shuffled = Random(seed).sample(list(groups), len(groups))  # noqa: S311
@@ -66,19 +71,15 @@ def split(groups: Sequence[Sequence[str]], folds: int, seed: int = 17) -> tuple[
     return tuple(map(tuple, found))
 
 
-def cross_validate(
-    data: RankingData, folds: Sequence[Sequence[str]], fit: Fit, *, on_fold: Callable[[], None] = lambda: None
-) -> Matrix:
-    """(n,) scores: of each fold's rows by a model from the others, the next of which stopped its training.
+def cross_validate(data: RankingData, folds: Folds, fit: Fit, *, on_fold: Callable[[], None] = lambda: None) -> Matrix:
+    """(n,) scores: of each fold's rows by a model from the others.
 
     `fit` gets judged rows alone; unjudged rows are scored all the same, as they would be when serving.
     """
     scores = np.full(len(data.rows), np.nan)
-    for place, fold in enumerate(folds):
-        dev = folds[(place + 1) % len(folds)]
-        held_out = {*fold, *dev}
-        rest = [query_id for query_id in data.query_ids if query_id not in held_out]
-        model = fit(data.of(rest).judged(), data.of(dev).judged())
+    for fold in folds:
+        others = [each for each in folds if each is not fold]
+        model = fit(data.of({query_id for each in others for query_id in each}).judged(), others)
         tested = np.repeat([query_id in set(fold) for query_id in data.query_ids], data.sizes).astype(bool)
         scores[tested] = model(data.rows[tested])
         on_fold()

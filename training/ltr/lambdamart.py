@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +10,15 @@ import numpy as np
 from ltr_features import FeatureSet
 from sidecar.runtime import forest_folder
 from sidecar.runtime.forest_folder import MODEL, ForestFolder, LambdaMartToml
-from training.ltr.cross_validation import Fit, Score
+from training.ltr.cross_validation import Fit, Folds, Score
 from training.ltr.dataset import RankingData
 from training.ltr.exports import ExportFormat, export
-from training.ltr.train import TrainingOptions, train
+from training.ltr.train import TrainingOptions, best_trees, train
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-__all__ = ["export_model", "fit_lambdamart", "train_on_all", "write_model"]
+__all__ = ["export_model", "fit_lambdamart", "write_model"]
 
 
 def fit_lambdamart(
@@ -27,26 +26,15 @@ def fit_lambdamart(
     options: TrainingOptions,
     on_trained: Callable[[int], None] = lambda _trees: None,
 ) -> Fit:
-    """For cross-validation; `on_trained` is told how many trees were best on each dev set."""
+    """For cross-validation; `on_trained` is told how many trees were best for each fold."""
 
-    def fit(data: RankingData, dev: RankingData) -> Score:
-        booster = train(data, features, options, dev=dev)
-        on_trained(booster.num_trees())
-        return lambda rows: np.asarray(booster.predict(rows))
+    def fit(data: RankingData, folds: Folds) -> Score:
+        trees = best_trees(data, features, options, folds)
+        on_trained(trees)
+        booster = train(data, features, options, trees)
+        return lambda rows: np.asarray(booster.predict(rows, num_threads=options.threads))
 
     return fit
-
-
-def train_on_all(
-    data: RankingData,
-    features: Sequence[str],
-    options: TrainingOptions,
-    trees: Sequence[int],
-    on_tree: Callable[[], None] = lambda: None,
-) -> "Booster":
-    """On all the rows, with as many trees as were best in the median of the folds: nothing is kept back to stop on."""
-    count = max(1, round(median(trees)))
-    return train(data, features, options.model_copy(update={"max_trees": count}), on_tree=on_tree)
 
 
 def export_model(folder: ForestFolder, to: ExportFormat) -> str:

@@ -1,8 +1,9 @@
 """LambdaMART (Burges 2010) by LightGBM's `lambdarank`: rows and grades → trees."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from training.ltr.ndcg import exponential_gain
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-__all__ = ["TrainingOptions", "load_options", "train"]
+__all__ = ["TrainingOptions", "best_trees", "load_options", "train"]
 
 
 class TrainingOptions(BaseModel):
@@ -26,7 +27,9 @@ class TrainingOptions(BaseModel):
     than `ndcg_at`, the nDCG that early stopping watches (LightGBM's advice). `label_gain` has the gain of every grade
     from 0 on; empty means 2^g − 1. `monotone` holds feature → 1 where the score may only rise with it, −1 where it may
     only fall. `position_bias_regularization` is for data with positions. `missing_as_zero` trains on 0 in the place of
-    NaN, for servers that know no missing value. `parameters` go to LightGBM by its own names and win over all others.
+    NaN, for servers that know no missing value. `threads` is 1: a few thousand rows are too little to share, and
+    threads that wait for a busy core cost many times what they save. `parameters` go to LightGBM by its own names and
+    win over all others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +46,7 @@ class TrainingOptions(BaseModel):
     position_bias_regularization: Annotated[float, Field(ge=0)] = 0.0
     missing_as_zero: bool = False
     seed: Annotated[int, Field(ge=0)] = 17
-    threads: Annotated[int, Field(ge=1)] = 2
+    threads: Annotated[int, Field(ge=1)] = 1
     parameters: Mapping[str, Any] = Field(default_factory=dict)
 
     @property
@@ -99,15 +102,41 @@ def load_options(path: Path) -> TrainingOptions:
         raise TrainingError(f"{path}: {error}") from error
 
 
-def train(
-    data: RankingData,
-    features: Sequence[str],
-    options: TrainingOptions,
-    *,
-    dev: RankingData | None = None,
-    on_tree: Callable[[], None] = lambda: None,
-) -> "Booster":
-    """The trees that were best on `dev`, or all of them without one. The same data and options give the same trees.
+def best_trees(
+    data: RankingData, features: Sequence[str], options: TrainingOptions, folds: Sequence[Sequence[str]]
+) -> int:
+    """How many trees rank new queries best: by the mean nDCG of each fold (query_ids), trained on the others.
+
+    All folds grow together, and stop `early_stopping` trees after the mean was highest; a few dozen queries alone would
+    stop by chance. All rows must be judged. Raises TrainingError.
+    """
+    import lightgbm
+
+    if not options.early_stopping:
+        return options.max_trees
+    parameters = options.lightgbm(features)
+    boosters = []
+    for fold in folds:
+        rest, dev = data.of(set(data.query_ids) - set(fold)), data.of(set(fold))
+        if dev.sizes:
+            _check(rest, features, options)
+            training = _dataset(rest, features, options)
+            boosters.append(lightgbm.Booster(parameters, training))
+            boosters[-1].add_valid(_dataset(dev, features, options, reference=training), "dev")
+    best, trees = -1.0, 0
+    for count in range(1, options.max_trees + 1):
+        for booster in boosters:
+            booster.update()
+        mean = fmean(booster.eval_valid()[0][2] for booster in boosters)
+        if mean > best:
+            best, trees = mean, count
+        elif count - trees >= options.early_stopping:
+            break
+    return trees
+
+
+def train(data: RankingData, features: Sequence[str], options: TrainingOptions, trees: int | None = None) -> "Booster":
+    """So many trees, by default `max_trees`. The same data and options give the same.
 
     All rows must be judged. Raises TrainingError.
     """
@@ -115,20 +144,8 @@ def train(
 
     parameters = options.lightgbm(features)
     _check(data, features, options)
-    training = _dataset(data, features, options)
-    callbacks: list[Callable[..., Any]] = [lambda _: on_tree()]
-    watched = []
-    if dev is not None and options.early_stopping:
-        _check(dev, features, options)
-        watched = [_dataset(dev, features, options, reference=training)]
-        callbacks.append(lightgbm.early_stopping(options.early_stopping, first_metric_only=True, verbose=False))
-    booster = lightgbm.train(
-        parameters, training, num_boost_round=options.max_trees, valid_sets=watched, callbacks=callbacks
-    )
-    if booster.best_iteration > 0:  # save_model and predict would keep to it, but dump_model and later readers do not
-        text = booster.model_to_string(num_iteration=booster.best_iteration)
-        booster = lightgbm.Booster(model_str=text)
-    return booster
+    count = options.max_trees if trees is None else trees
+    return lightgbm.train(parameters, _dataset(data, features, options), num_boost_round=count)
 
 
 def _check(data: RankingData, features: Sequence[str], options: TrainingOptions) -> None:

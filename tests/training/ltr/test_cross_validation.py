@@ -68,11 +68,11 @@ def test_every_row_is_scored_by_a_model_that_saw_nothing_of_its_query():
     folds = split([[query_id] for query_id in data.query_ids], 5)
     seen = []
 
-    def fit(training, dev):
-        seen.append({*training.query_ids, *dev.query_ids})
-        assert not set(training.query_ids) & set(dev.query_ids)
-        assert (len(training.query_ids), len(dev.query_ids)) == (6, 2)
-        assert UNJUDGED not in [*training.grades, *dev.grades]
+    def fit(training, others):
+        seen.append(set(training.query_ids))
+        assert {query_id for fold in others for query_id in fold} == seen[-1]
+        assert (len(training.query_ids), len(others)) == (8, 4)
+        assert UNJUDGED not in training.grades
         number = len(seen)
         return lambda rows: np.full(len(rows), float(number))
 

@@ -1,6 +1,7 @@
 """Training: what LightGBM's own gives, again the same, stopped in time, and only rising where it must."""
 
 import gzip
+from itertools import pairwise
 
 import lightgbm
 import numpy as np
@@ -11,9 +12,9 @@ from tests.training.ltr.data import NAMES, made_up
 from training.ltr.errors import TrainingError
 from training.ltr.letor import read_letor, read_sizes
 from training.ltr.ndcg import ndcg
-from training.ltr.train import TrainingOptions, train
+from training.ltr.train import TrainingOptions, best_trees, train
 
-OPTIONS = TrainingOptions(max_trees=30, min_data_in_leaf=5)
+OPTIONS = TrainingOptions(max_trees=30, min_data_in_leaf=5, threads=1)
 
 
 def mean(values):
@@ -32,12 +33,26 @@ def test_training_again_gives_the_same_trees():
     assert train(made_up(), NAMES, OPTIONS).model_to_string() == train(made_up(), NAMES, OPTIONS).model_to_string()
 
 
-def test_training_stops_when_the_dev_set_gains_no_more():
-    options = OPTIONS.model_copy(update={"max_trees": 500, "early_stopping": 5})
-    steps = []
-    forest = train(made_up(missing=0.6), NAMES, options, dev=made_up(seed=8), on_tree=lambda: steps.append(1))
-    assert forest.num_trees() == len(steps) - 5 < 400
-    assert len(forest.dump_model()["tree_info"]) == forest.num_trees()  # the trees after the best are not in any file
+def test_as_many_trees_are_best_as_the_folds_say_on_average():
+    data = made_up(queries=20, missing=0.6)
+    folds = [data.query_ids[:10], data.query_ids[10:]]
+    options = OPTIONS.model_copy(update={"max_trees": 25, "early_stopping": 25})
+
+    def on_new_queries(trees):
+        found = {}
+        for fold in folds:
+            forest = train(data.of(set(data.query_ids) - set(fold)), NAMES, options, trees)
+            found |= ndcg(data.of(set(fold)), forest.predict(data.of(set(fold)).rows), k=10)
+        return mean(found)
+
+    curve = [on_new_queries(trees) for trees in range(1, 26)]
+    best = best_trees(data, NAMES, options, folds)
+    assert curve[best - 1] == pytest.approx(max(curve), abs=1e-9)
+    hasty = options.model_copy(update={"early_stopping": 1})
+    first_fall = next(place for place, (one, next_) in enumerate(pairwise(curve), start=1) if next_ <= one)
+    assert best_trees(data, NAMES, hasty, folds) == first_fall
+    assert best_trees(data, NAMES, options.model_copy(update={"early_stopping": 0}), folds) == 25
+    assert train(data, NAMES, options, 7).num_trees() == 7
 
 
 @pytest.mark.parametrize("sign", [1, -1])
