@@ -36,7 +36,8 @@ class Computer:
             if not np.isfinite(row.values).all():
                 raise BadScore(work.model.name, f"{work.field}[{work.keys.index(key)}]")
         for key, row in computed.items():
-            self._cache.put(key, row)
+            if work.keep:
+                self._cache.put(key, row)
         return rows | computed, timings
 
     async def _compute(self, work: Work[Input], wanted: Mapping[bytes, str]) -> tuple[dict[bytes, Row], Timings]:

@@ -1,21 +1,26 @@
 """The models of this process, found by name, name:version or alias."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sidecar.errors import InvalidArgument, ModelNotFound
 from sidecar.rerankers.base import Encoder, Reranker
 from sidecar.rerankers.lambdamart import LambdaMartReranker
+from sidecar.runtime.token_codec import Format, TokenCodec
 from sidecar.types import ModelInfo
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A model in memory: every model reranks, a forest by features and the others by texts; an encoder also encodes."""
+    """A model in memory: every model reranks, a forest by features and the others by texts; an encoder also encodes.
+
+    `codecs` are what token vectors may be stored as, of a model of late interaction.
+    """
 
     info: ModelInfo
     reranker: Reranker | LambdaMartReranker
     encoder: Encoder | None = None
+    codecs: Mapping[Format, TokenCodec] = field(default_factory=dict)
 
 
 class Models:

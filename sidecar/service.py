@@ -1,7 +1,8 @@
 """What the sidecar does, whatever the wire: find the model, compute what is missing, sort, trim."""
 
+import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,14 @@ import numpy.typing as npt
 from sidecar.batching.worker import BatchTotals, Worker
 from sidecar.cache import Row, RowCache
 from sidecar.computing import Computer
+from sidecar.errors import InvalidArgument
 from sidecar.feature_scoring import score_rows
-from sidecar.registry import Models
+from sidecar.registry import LoadedModel, Models
+from sidecar.rerankers.colbert import ColbertReranker, TokenEncoder
 from sidecar.rerankers.lambdamart import LambdaMartReranker
+from sidecar.runtime import token_vectors
+from sidecar.runtime.token_codec import CODEC, TokenCodec
+from sidecar.stored_scoring import score_stored
 from sidecar.types import (
     Embedding,
     EncodeRequest,
@@ -22,7 +28,7 @@ from sidecar.types import (
     RerankResult,
     ScoreType,
 )
-from sidecar.work import encode_work, rerank_work
+from sidecar.work import encode_work, rerank_work, token_work
 
 
 class RerankService:
@@ -53,6 +59,9 @@ class RerankService:
         if isinstance(model.reranker, LambdaMartReranker):
             scores, timings = await score_rows(request, model.reranker, self.worker)
             tokens = 0
+        elif any(passage.token_vectors for passage in request.passages):
+            scores, timings = await score_stored(request, model, self.worker)
+            tokens = 0
         else:
             work = rerank_work(request, model.reranker)
             rows, timings = await self._computer.rows(work)
@@ -63,11 +72,42 @@ class RerankService:
         return RerankResult(ranked(request, scores), model.info, timings, complete, tokens)
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
-        """One unit vector a text, in the order of the request."""
+        """One unit vector a text, or packed ones of its tokens, in the order of the request."""
+        if request.token_vectors:
+            return await self._encode_tokens(request)
         work = encode_work(request, self.models.encoder(request.model))
         rows, timings = await self._computer.rows(work)
         embeddings = [Embedding(tuple(rows[key].values.tolist()), rows[key].truncated) for key in work.keys]
         return EncodeResult(tuple(embeddings), work.model, timings, sum(rows[key].tokens for key in work.keys))
+
+    async def _encode_tokens(self, request: EncodeRequest) -> EncodeResult:
+        model = self.models.get(request.model)
+        encoder, codec = token_encoder(model, request.token_vectors)
+        work = token_work(request, encoder)
+        rows, timings = await self._computer.rows(work)
+        packed = await asyncio.to_thread(_packed, codec, rows)
+        return EncodeResult(
+            tuple(packed[key] for key in work.keys), model.info, timings, sum(rows[key].tokens for key in work.keys)
+        )
+
+
+def token_encoder(model: LoadedModel, wanted: str) -> tuple[TokenEncoder, TokenCodec]:
+    """What makes token vectors and packs them; InvalidArgument for a model that has none, or not that codec."""
+    info = model.info
+    if not isinstance(model.reranker, ColbertReranker):
+        raise InvalidArgument("model", f"{info.name} is a {info.kind}, which makes no token vectors")
+    for name, codec in model.codecs.items():
+        if name == wanted:
+            return model.reranker.encoder, codec
+    problem = f"is {wanted}, but {info.name} packs by {', '.join(model.codecs)}"
+    raise InvalidArgument("token_vectors", f"{problem}; `hybridrank colbert train-codec` makes a {CODEC} for it")
+
+
+def _packed(codec: TokenCodec, rows: Mapping[bytes, Row]) -> dict[bytes, Embedding]:
+    return {
+        key: Embedding((), row.truncated, token_vectors.write(codec, row.values, truncated=row.truncated))
+        for key, row in rows.items()
+    }
 
 
 def raw_score(request: RerankRequest, index: int, row: Row) -> RelevanceScore:

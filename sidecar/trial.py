@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from sidecar.rerankers.cross_encoder import CrossEncoderReranker
 from sidecar.rerankers.dense import DenseEncoder
 from sidecar.rerankers.lambdamart import LambdaMartReranker
 from sidecar.runtime import cpu, forest_folder, model_folder, onnx_session, self_test
-from sidecar.runtime.model_folder import EncoderToml
+from sidecar.runtime.model_folder import CrossEncoderToml, EncoderToml, ModelFolder
 from sidecar.runtime.precision import Device, Placed, Precision, Runtime, place
 from sidecar.runtime.self_test import GoldenPairs, Verdict
+from sidecar.runtime.token_codec import CODEC, BadTokenCodec, ResidualCodec, codecs_of
 from sidecar.types import TextKind
 
 log = structlog.get_logger("sidecar")
@@ -89,7 +91,26 @@ def build(placed: Placed) -> LoadedModel:
         model = LoadedModel(reranker.info, reranker)
     if problem := self_check(model):
         raise BadModelFolder(folder.path, f"the model loads but does not work here: {problem}")
-    return model
+    return with_codecs(model, folder)
+
+
+def with_codecs(model: LoadedModel, folder: ModelFolder) -> LoadedModel:
+    """The model with what its token vectors may be stored as, codec.npz among it; BadModelFolder for a bad one."""
+    if isinstance(folder.toml, CrossEncoderToml):
+        return model
+    path, digest, residual = folder.path / CODEC, model.info.digest, None
+    try:
+        found = ResidualCodec.load(path) if path.is_file() else None
+    except (BadTokenCodec, OSError) as error:
+        raise BadModelFolder(folder.path, str(error)) from error
+    if found and found.model_digest == digest:
+        residual = found
+    elif found:
+        problem = "it was trained on another model or precision; train one on this"
+        log.warning("codec.npz left out", model=model.info.name, problem=problem, trained_on=found.model_digest)
+    codecs = codecs_of(digest, folder.toml.dimensions, residual)
+    info = replace(model.info, token_codec=residual.digest if residual else "")
+    return replace(model, info=info, codecs=codecs)
 
 
 def self_check(model: LoadedModel) -> str | None:

@@ -47,12 +47,14 @@ class TextKind(Enum):
 class Passage:
     """What to score: a text, or for a forest the values of its `features`, in their order, NaN where one is missing.
 
+    For late interaction its stored `token_vectors` may stand in the place of the text (`runtime/token_vectors.py`).
     `passage_id` is the caller's and may repeat.
     """
 
     passage_id: str
     text: str
     features: Sequence[float] = ()
+    token_vectors: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ class FeatureSetInfo:
 class ModelInfo:
     """What callers may know of a model. `digest` is the SHA-256 over everything that decides its output.
 
-    `max_tokens` is 0 for a forest, which reads features and no text.
+    `max_tokens` is 0 for a forest, which reads features and no text. `token_codec` is the digest of the codec by which
+    an encoder packs residuals, empty where it has none.
     """
 
     name: str
@@ -134,6 +137,7 @@ class ModelInfo:
     dimensions: int = 0
     aliases: tuple[str, ...] = ()
     feature_set: FeatureSetInfo | None = None
+    token_codec: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,21 +156,26 @@ class RerankResult:
 
 @dataclass(frozen=True)
 class EncodeRequest:
-    """Texts to turn into vectors; `truncate` and `deadline` as for `RerankRequest`."""
+    """Texts to turn into vectors; `truncate` and `deadline` as for `RerankRequest`.
+
+    With `token_vectors` ("fp32", "fp16", "int8", "residual") each becomes one for each of its tokens, packed so.
+    """
 
     model: str
     texts: tuple[str, ...]
     kind: TextKind = TextKind.QUERY
     deadline: float | None = None
     truncate: bool = True
+    token_vectors: str = ""
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """A vector of unit length, and whether the model saw only the beginning of the text."""
+    """A vector of unit length or packed ones of tokens, and whether the model saw only the beginning of the text."""
 
     vector: tuple[float, ...]
     truncated: bool
+    token_vectors: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a request asks of a model: its texts, the keys that tell equal ones, and how to make a row of each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
@@ -11,10 +11,11 @@ import numpy.typing as npt
 from sidecar.errors import InvalidArgument
 from sidecar.keys import text_keys
 from sidecar.rerankers.base import Encoder, Pair, Reranker
+from sidecar.rerankers.colbert import TokenEncoder
 from sidecar.runtime.tokenizer import TokenSequence
 from sidecar.types import ChunkScore, EncodeRequest, ModelInfo, RerankRequest, TextKind
 
-__all__ = ["FloatArray", "Input", "Work", "encode_work", "rerank_work"]
+__all__ = ["FloatArray", "Input", "Work", "encode_work", "require_query", "rerank_work", "token_work"]
 
 FloatArray = npt.NDArray[np.float32]
 Input = TypeVar("Input", Pair, TokenSequence)
@@ -25,7 +26,7 @@ class Work(Generic[Input]):
     """`texts` are called `field` in the request; texts with equal `keys` have equal rows.
 
     `windows` cuts each text into the inputs that show it to the model, `compute` turns inputs into a row each, and
-    `together` makes the rows of a text's windows one.
+    `together` makes the rows of a text's windows one. What is too large to `keep` is not put into the cache.
     """
 
     field: str
@@ -34,22 +35,18 @@ class Work(Generic[Input]):
     texts: Sequence[str]
     keys: Sequence[bytes]
     windows: Callable[[Sequence[str]], list[list[Input]]]
-    compute: Callable[[Sequence[Input]], FloatArray]
+    compute: Callable[[Sequence[Input]], FloatArray | Sequence[FloatArray]]
     together: Callable[[FloatArray], Any]
     query: str = ""
     max_windows: int = 1
     deadline: float | None = None
     best_effort: bool = False
+    keep: bool = True
 
 
 def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
     """A score for each passage; InvalidArgument for a query without a word, or contributions, which it has none of."""
-    _require_text("query", request.query)
-    if request.contributions:
-        problem = (
-            f"are of features, and {reranker.info.name} is a {reranker.info.kind}, which reads text; leave them out"
-        )
-        raise InvalidArgument("options.contributions", problem)
+    require_query(request, reranker.info)
     texts = [passage.text for passage in request.passages]
     chunks = 1 if request.chunk_score is ChunkScore.FIRST else request.max_chunks_per_document
     together = np.mean if chunks > 1 and request.chunk_score is ChunkScore.MEAN else np.max
@@ -81,10 +78,32 @@ def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
 
 def encode_work(request: EncodeRequest, encoder: Encoder) -> Work[TokenSequence]:
     """A vector for each text; InvalidArgument for a query without a word."""
+    return _encode(request, encoder, encoder.embed, "embed")
+
+
+def token_work(request: EncodeRequest, encoder: TokenEncoder) -> Work[TokenSequence]:
+    """Rows for the tokens of each text, hundreds of times a vector; InvalidArgument for a query without a word."""
+    return replace(_encode(request, encoder, encoder.token_rows, "tokens"), keep=False)
+
+
+def require_query(request: RerankRequest, model: ModelInfo) -> None:
+    """InvalidArgument for a query without a word, or contributions, of which a model that reads text has none."""
+    _require_text("query", request.query)
+    if request.contributions:
+        problem = f"are of features, and {model.name} is a {model.kind}, which reads text; leave them out"
+        raise InvalidArgument("options.contributions", problem)
+
+
+def _encode(
+    request: EncodeRequest,
+    encoder: Encoder | TokenEncoder,
+    compute: Callable[[Sequence[TokenSequence]], FloatArray | Sequence[FloatArray]],
+    kind: str,
+) -> Work[TokenSequence]:
     if request.kind is TextKind.QUERY:
         for index, text in enumerate(request.texts):
             _require_text(f"texts[{index}]", text)
-    kind = "embed" if request.truncate else "embed the whole"
+    kind = kind if request.truncate else f"{kind} of the whole"
 
     def windows(wanted: Sequence[str]) -> list[list[TokenSequence]]:
         found = encoder.tokenize_texts(wanted, request.kind)
@@ -100,7 +119,7 @@ def encode_work(request: EncodeRequest, encoder: Encoder) -> Work[TokenSequence]
         request.texts,
         text_keys(encoder.info, kind, request.kind.value, texts=request.texts),
         windows,
-        encoder.embed,
+        compute,
         itemgetter(0),
         deadline=request.deadline,
     )

@@ -26,7 +26,8 @@ class Sized(Protocol):
 
 Input = TypeVar("Input", bound=Sized)
 Key = TypeVar("Key", bound=Hashable)
-Compute = Callable[[Sequence[Input]], FloatArray]
+Rows = FloatArray | Sequence[FloatArray]
+Compute = Callable[[Sequence[Input]], Rows]
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Worker:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
         self.threads = threads
         self._idle = threads
-        self._running: dict[asyncio.Future[FloatArray], _Batch] = {}
+        self._running: dict[asyncio.Future[Rows], _Batch] = {}
         self._waiting: list[_Job] = []
         self._items: dict[Hashable, _Item] = {}
 
@@ -237,7 +238,7 @@ class Worker:
         self.admissions.running[batch.model] += _tokens(batch.items)
         running.add_done_callback(self._finish_batch)
 
-    def _finish_batch(self, ran: asyncio.Future[FloatArray]) -> None:
+    def _finish_batch(self, ran: asyncio.Future[Rows]) -> None:
         batch = self._running.pop(ran, None)
         if batch is None:  # it was given up
             ran.cancelled() or ran.exception()

@@ -26,6 +26,14 @@ CHUNK_SCORES = {
 }
 TEXT_KINDS = {pb.TEXT_KIND_QUERY: TextKind.QUERY, pb.TEXT_KIND_DOCUMENT: TextKind.DOCUMENT}
 
+TOKEN_VECTORS = {
+    pb.TOKEN_VECTORS_NONE: "",
+    pb.TOKEN_VECTORS_FP32: "fp32",
+    pb.TOKEN_VECTORS_FP16: "fp16",
+    pb.TOKEN_VECTORS_INT8: "int8",
+    pb.TOKEN_VECTORS_RESIDUAL: "residual",
+}
+
 
 def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> RerankRequest:
     """Decode a request; InvalidArgument for a kind of score that this version does not know, or a threshold of NaN."""
@@ -39,7 +47,9 @@ def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> 
     return RerankRequest(
         model=message.model,
         query=message.query,
-        passages=tuple(Passage(each.id, each.text, tuple(each.features[:])) for each in message.candidates),
+        passages=tuple(
+            Passage(each.id, each.text, tuple(each.features[:]), each.token_vectors) for each in message.candidates
+        ),
         top_k=message.top_k,
         score_type=SCORE_TYPES[options.score_type],
         min_score=options.min_score if options.HasField("min_score") else None,
@@ -76,13 +86,24 @@ def encode_request(message: pb.EncodeRequest, deadline: float | None = None) -> 
     """Decode a request; InvalidArgument for a kind of text that this version does not know."""
     if message.kind not in TEXT_KINDS:
         raise InvalidArgument("kind", f"is {message.kind}; known are {_known(pb.TextKind)}")
-    return EncodeRequest(message.model, tuple(message.texts), TEXT_KINDS[message.kind], deadline)
+    if message.token_vectors not in TOKEN_VECTORS:
+        raise InvalidArgument("token_vectors", f"is {message.token_vectors}; known are {_known(pb.TokenVectors)}")
+    return EncodeRequest(
+        message.model,
+        tuple(message.texts),
+        TEXT_KINDS[message.kind],
+        deadline,
+        token_vectors=TOKEN_VECTORS[message.token_vectors],
+    )
 
 
 def encode_response(result: EncodeResult) -> pb.EncodeResponse:
     """Encode a result."""
     return pb.EncodeResponse(
-        embeddings=[pb.Embedding(vector=one.vector, truncated=one.truncated) for one in result.embeddings],
+        embeddings=[
+            pb.Embedding(vector=one.vector, truncated=one.truncated, token_vectors=one.token_vectors)
+            for one in result.embeddings
+        ],
         model=model(result.model),
         timings=_timings(result.timings),
     )
@@ -100,6 +121,7 @@ def model(info: ModelInfo) -> pb.Model:
         dimensions=info.dimensions,
         aliases=info.aliases,
         feature_set=feature_set(info.feature_set) if info.feature_set else None,
+        token_codec=info.token_codec,
     )
 
 
@@ -112,5 +134,5 @@ def _timings(timings: Timings) -> pb.Timings:
     return pb.Timings(tokenize_ms=timings.tokenize_ms, queue_ms=timings.queue_ms, compute_ms=timings.compute_ms)
 
 
-def _known(enum: type[pb.ScoreType] | type[pb.ChunkScore] | type[pb.TextKind]) -> str:
+def _known(enum: type[pb.ScoreType] | type[pb.ChunkScore] | type[pb.TextKind] | type[pb.TokenVectors]) -> str:
     return ", ".join(f"{name} ({number})" for name, number in enum.items())

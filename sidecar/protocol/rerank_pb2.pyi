@@ -18,6 +18,14 @@ class ScoreType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SCORE_TYPE_RAW: _ClassVar[ScoreType]
     SCORE_TYPE_SIGMOID: _ClassVar[ScoreType]
 
+class TokenVectors(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TOKEN_VECTORS_NONE: _ClassVar[TokenVectors]
+    TOKEN_VECTORS_FP32: _ClassVar[TokenVectors]
+    TOKEN_VECTORS_FP16: _ClassVar[TokenVectors]
+    TOKEN_VECTORS_INT8: _ClassVar[TokenVectors]
+    TOKEN_VECTORS_RESIDUAL: _ClassVar[TokenVectors]
+
 class TextKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     TEXT_KIND_QUERY: _ClassVar[TextKind]
@@ -27,6 +35,11 @@ CHUNK_SCORE_FIRST: ChunkScore
 CHUNK_SCORE_MEAN: ChunkScore
 SCORE_TYPE_RAW: ScoreType
 SCORE_TYPE_SIGMOID: ScoreType
+TOKEN_VECTORS_NONE: TokenVectors
+TOKEN_VECTORS_FP32: TokenVectors
+TOKEN_VECTORS_FP16: TokenVectors
+TOKEN_VECTORS_INT8: TokenVectors
+TOKEN_VECTORS_RESIDUAL: TokenVectors
 TEXT_KIND_QUERY: TextKind
 TEXT_KIND_DOCUMENT: TextKind
 
@@ -47,14 +60,16 @@ class RerankRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., query: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., top_k: _Optional[int] = ..., options: _Optional[_Union[RerankOptions, _Mapping]] = ..., feature_set_digest: _Optional[str] = ...) -> None: ...
 
 class Candidate(_message.Message):
-    __slots__ = ("id", "text", "features")
+    __slots__ = ("id", "text", "features", "token_vectors")
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
     id: str
     text: str
     features: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., features: _Optional[_Iterable[float]] = ...) -> None: ...
+    token_vectors: bytes
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., features: _Optional[_Iterable[float]] = ..., token_vectors: _Optional[bytes] = ...) -> None: ...
 
 class RerankOptions(_message.Message):
     __slots__ = ("score_type", "min_score", "best_effort", "max_chunks_per_document", "chunk_score", "contributions")
@@ -101,14 +116,16 @@ class RerankResult(_message.Message):
     def __init__(self, id: _Optional[str] = ..., index: _Optional[int] = ..., relevance_score: _Optional[float] = ..., truncated: _Optional[bool] = ..., best_chunk: _Optional[int] = ..., contributions: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class EncodeRequest(_message.Message):
-    __slots__ = ("model", "texts", "kind")
+    __slots__ = ("model", "texts", "kind", "token_vectors")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
     model: str
     texts: _containers.RepeatedScalarFieldContainer[str]
     kind: TextKind
-    def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., kind: _Optional[_Union[TextKind, str]] = ...) -> None: ...
+    token_vectors: TokenVectors
+    def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., kind: _Optional[_Union[TextKind, str]] = ..., token_vectors: _Optional[_Union[TokenVectors, str]] = ...) -> None: ...
 
 class EncodeResponse(_message.Message):
     __slots__ = ("embeddings", "model", "timings")
@@ -121,12 +138,14 @@ class EncodeResponse(_message.Message):
     def __init__(self, embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., model: _Optional[_Union[Model, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
 
 class Embedding(_message.Message):
-    __slots__ = ("vector", "truncated")
+    __slots__ = ("vector", "truncated", "token_vectors")
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
     vector: _containers.RepeatedScalarFieldContainer[float]
     truncated: bool
-    def __init__(self, vector: _Optional[_Iterable[float]] = ..., truncated: _Optional[bool] = ...) -> None: ...
+    token_vectors: bytes
+    def __init__(self, vector: _Optional[_Iterable[float]] = ..., truncated: _Optional[bool] = ..., token_vectors: _Optional[bytes] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()
@@ -163,7 +182,7 @@ class UnloadModelResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "kind", "digest", "precision", "max_tokens", "dimensions", "aliases", "feature_set")
+    __slots__ = ("name", "version", "kind", "digest", "precision", "max_tokens", "dimensions", "aliases", "feature_set", "token_codec")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +192,7 @@ class Model(_message.Message):
     DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     FEATURE_SET_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_CODEC_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     kind: str
@@ -182,7 +202,8 @@ class Model(_message.Message):
     dimensions: int
     aliases: _containers.RepeatedScalarFieldContainer[str]
     feature_set: FeatureSet
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[str] = ..., digest: _Optional[str] = ..., precision: _Optional[str] = ..., max_tokens: _Optional[int] = ..., dimensions: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ..., feature_set: _Optional[_Union[FeatureSet, _Mapping]] = ...) -> None: ...
+    token_codec: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[str] = ..., digest: _Optional[str] = ..., precision: _Optional[str] = ..., max_tokens: _Optional[int] = ..., dimensions: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ..., feature_set: _Optional[_Union[FeatureSet, _Mapping]] = ..., token_codec: _Optional[str] = ...) -> None: ...
 
 class FeatureSet(_message.Message):
     __slots__ = ("name", "version", "digest", "features")

@@ -2,28 +2,48 @@
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
 from sidecar.errors import InvalidArgument
 from sidecar.rerankers.base import FloatArray, Pair
-from sidecar.rerankers.dense import DenseEncoder
-from sidecar.runtime.maxsim import maxsim
+from sidecar.runtime import token_vectors
+from sidecar.runtime.maxsim import maxsim, maxsim_of_rows
+from sidecar.runtime.token_vectors import TokenVectors
 from sidecar.runtime.tokenizer import TokenSequence
-from sidecar.types import TextKind
+from sidecar.types import ModelInfo, TextKind
 
 # A query is encoded with its first batch and read by the others; this many queries may be under way at once.
 QUERIES_AT_HAND = 64
+UNPACKED_TOKENS = 8192  # of stored passages at once: about what stays in the cache of a core while it is compared
 NOTHING_TO_MATCH = -1.0  # the lowest mean of cosines: what a passage without a single token scores
+
+
+class TokenEncoder(Protocol):
+    """What turns texts into token rows."""
+
+    info: ModelInfo
+    batches: bool
+
+    def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
+        """One sequence a text, in order."""
+
+    def windows(self, texts: Sequence[str], kind: TextKind, max_windows: int) -> list[list[TokenSequence]]:
+        """For each text one sequence, or up to `max_windows` of a long one, in its order."""
+
+    def token_rows(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
+        """For each text (tokens, dimensions) unit rows of the tokens that are scored."""
 
 
 class ColbertReranker:
     """Relevance scores are means of cosines, in [-1, 1] (`runtime/maxsim.py` has the formula)."""
 
-    def __init__(self, encoder: DenseEncoder) -> None:
+    def __init__(self, encoder: TokenEncoder) -> None:
         self.info = encoder.info
         self.batches = encoder.batches
-        self._encoder = encoder
+        self.encoder = encoder
         # Of a function, not of a method of this object: as a cycle, an unloaded model would stay in memory for a while.
         self._query_rows = lru_cache(maxsize=QUERIES_AT_HAND)(partial(_encode_query, encoder))
 
@@ -33,18 +53,32 @@ class ColbertReranker:
 
     def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
         """As `tokenize`, for each window of each passage; InvalidArgument for a query without a token."""
-        (head,) = self._encoder.tokenize_texts([query], TextKind.QUERY)
+        head = self.tokenize_query(query)
+        found = self.encoder.windows(passages, TextKind.DOCUMENT, max_windows)
+        return [[Pair(sequence, head) for sequence in sequences] for sequences in found]
+
+    def tokenize_query(self, query: str) -> TokenSequence:
+        """InvalidArgument for a query without a token."""
+        (head,) = self.encoder.tokenize_texts([query], TextKind.QUERY)
         if all(head.special):  # combining marks alone, for example
             raise InvalidArgument("query", f"has nothing that {self.info.name} can read; send at least one word")
-        found = self._encoder.windows(passages, TextKind.DOCUMENT, max_windows)
-        return [[Pair(sequence, head) for sequence in sequences] for sequences in found]
+        return head
 
     def score(self, pairs: Sequence[Pair]) -> FloatArray:
         """(n,) means of cosines; pairs of several queries may stand in one batch."""
-        passages = self._encoder.token_rows([pair.sequence for pair in pairs])
+        passages = self.encoder.token_rows([pair.sequence for pair in pairs])
         scores = [maxsim(self._query_rows(pair.query), [rows])[0] for pair, rows in zip(pairs, passages, strict=True)]
         return np.maximum(np.array(scores, dtype=np.float32), NOTHING_TO_MATCH)
 
+    def score_stored(self, query: TokenSequence, passages: Sequence[TokenVectors]) -> FloatArray:
+        """As `score`, of passages encoded before, all by one codec; some thousand of their tokens at a time."""
+        rows = self._query_rows(query)
+        ends = np.cumsum([each.tokens for each in passages])
+        cuts = np.flatnonzero(np.diff(ends // UNPACKED_TOKENS)) + 1
+        blocks = (passages[start:end] for start, end in pairwise([0, *cuts.tolist(), len(passages)]))
+        scores = [maxsim_of_rows(rows, *token_vectors.unpack(block)) for block in blocks]
+        return np.maximum(np.concatenate(scores), NOTHING_TO_MATCH)
 
-def _encode_query(encoder: DenseEncoder, query: TokenSequence) -> FloatArray:
+
+def _encode_query(encoder: TokenEncoder, query: TokenSequence) -> FloatArray:
     return encoder.token_rows([query])[0]

@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from sidecar.runtime.maxsim import FloatArray, unit_rows
 
-__all__ = ["BadTokenCodec", "Format", "PlainCodec", "ResidualCodec", "TokenCodec", "codecs_of"]
+__all__ = ["CODEC", "BadTokenCodec", "Format", "PlainCodec", "ResidualCodec", "TokenCodec", "codecs_of"]
 
 Records = npt.NDArray[np.uint8]
 Format = Literal["fp32", "fp16", "int8", "residual"]
 
+CODEC = "codec.npz"  # in a model folder: the residual codec of its token vectors
 _PLAIN: tuple[Literal["fp32", "fp16", "int8"], ...] = ("fp32", "fp16", "int8")
 _PLAIN_TYPES: Mapping[str, np.dtype[Any]] = dict(zip(_PLAIN, map(np.dtype, ("<f4", "<f2", "i1")), strict=True))
 _BLOCK = 4096  # tokens that are compared with all centroids at once
@@ -86,9 +87,9 @@ class PlainCodec:
 class ResidualCodec:
     """The nearest centroid, and in 1, 2 or 4 bits a dimension how far from it.
 
-    Santhanam et al., NAACL 2022 (ColBERTv2). `centroids` (k, d) are unit rows, k up to 65536. A residual falls into one of 2^bits buckets between `cutoffs`
-    (2^bits - 1) and comes back as that one's of `weights` (2^bits). `model_digest` is of the model whose vectors it was
-    trained on.
+    As in ColBERTv2 (Santhanam et al., NAACL 2022). `centroids` (k, d) are unit rows, k up to 65536. A residual falls
+    into one of 2^bits buckets between `cutoffs` (2^bits - 1) and comes back as that one's of `weights` (2^bits).
+    `model_digest` is of the model whose vectors it was trained on.
     """
 
     centroids: FloatArray

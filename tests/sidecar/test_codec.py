@@ -25,7 +25,7 @@ from sidecar.types import (
 )
 
 COLUMNS = FeatureSetInfo("columns", "3", "cd" * 32, ("bm25", "price"))
-INFO = ModelInfo("name", "2", "encoder", "ab" * 32, "int8", 256, 384, ("one", "two"), COLUMNS)
+INFO = ModelInfo("name", "2", "encoder", "ab" * 32, "int8", 256, 384, ("one", "two"), COLUMNS, "cd" * 32)
 TIMINGS = Timings(1.5, 0.25, 12.0)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -107,3 +107,5 @@ def test_values_of_a_later_version_are_refused():
         codec.rerank_request(pb.RerankRequest(options=pb.RerankOptions(score_type=7)))
     with pytest.raises(InvalidArgument, match="kind: is 7; known are TEXT_KIND_QUERY"):
         codec.encode_request(pb.EncodeRequest(kind=7))
+    with pytest.raises(InvalidArgument, match="token_vectors: is 9; known are TOKEN_VECTORS_NONE"):
+        codec.encode_request(pb.EncodeRequest(token_vectors=9))

@@ -1,0 +1,189 @@
+"""Reranking by stored token vectors over the wire: encoded once, scored as if their texts had been sent."""
+
+import shutil
+
+import grpc
+import numpy as np
+import pytest
+
+from sidecar import stored_scoring
+from sidecar.errors import BadModelFolder
+from sidecar.loading import load
+from sidecar.protocol import rerank_pb2 as pb
+from sidecar.registry import LoadedModel, Models
+from sidecar.rerankers.colbert import UNPACKED_TOKENS, ColbertReranker
+from sidecar.runtime import token_vectors
+from sidecar.trial import load_model
+from sidecar.types import TextKind
+from tests.golden.sidecar import FOLDER
+from tests.sidecar.serving import rerank_request, serving
+from training.token_codec import train_codec
+
+QUERY = "which drink is made of leaves"
+TEXTS = ["Tea is made of leaves in hot water.", "A chair", "", "Water, and nothing but water, is a drink.", "Tea " * 90]
+FORMATS = {"fp32": pb.TOKEN_VECTORS_FP32, "fp16": pb.TOKEN_VECTORS_FP16, "int8": pb.TOKEN_VECTORS_INT8}
+FARTHEST = {"fp32": 1e-6, "fp16": 1e-3, "int8": 1e-2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The tiny encoder with a codec of its own."""
+    path = tmp_path_factory.mktemp("models") / "tiny-encoder"
+    shutil.copytree(FOLDER / "tiny-encoder", path)
+    model = load_model(path)
+    encoder = model.reranker.encoder
+    rows = np.concatenate(encoder.token_rows(encoder.tokenize_texts(TEXTS * 3, TextKind.DOCUMENT)))
+    train_codec(rows, bits=4, centroids=16, model_digest=model.info.digest).save(path / "codec.npz")
+    return path
+
+
+@pytest.fixture
+async def client(folder):
+    async with serving(load([folder, FOLDER / "tiny-cross-encoder"]), score_cache_bytes=1 << 20) as client:
+        yield client
+
+
+async def encoded(client, texts, token_vectors, model="tiny-encoder", kind=pb.TEXT_KIND_DOCUMENT) -> list[bytes]:
+    request = pb.EncodeRequest(model=model, texts=texts, kind=kind, token_vectors=token_vectors)
+    response = await client.encoder.Encode(request)
+    assert all(not each.vector for each in response.embeddings)
+    return [each.token_vectors for each in response.embeddings]
+
+
+def stored_request(stored, model="tiny-encoder", **options) -> pb.RerankRequest:
+    candidates = [pb.Candidate(id=f"p{place}", token_vectors=each) for place, each in enumerate(stored)]
+    return pb.RerankRequest(model=model, query=QUERY, candidates=candidates, options=pb.RerankOptions(**options))
+
+
+async def scores(client, request) -> list[float]:
+    response = await client.reranker.Rerank(request)
+    return [each.relevance_score for each in sorted(response.results, key=lambda each: each.index)]
+
+
+async def refusal(call) -> str:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    return caught.value.details()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_stored_vectors_score_as_their_texts_do(client, name):
+    wanted = await client.reranker.Rerank(rerank_request("tiny-encoder", QUERY, *TEXTS))
+    stored = await encoded(client, TEXTS, FORMATS[name])
+    found = await client.reranker.Rerank(stored_request(stored))
+    by_index = {each.index: each for each in found.results}
+    assert [each.index for each in found.results] == [each.index for each in wanted.results]
+    for each in wanted.results:
+        assert by_index[each.index].relevance_score == pytest.approx(each.relevance_score, abs=FARTHEST[name])
+        assert by_index[each.index].truncated == each.truncated
+    assert {each.truncated for each in found.results} == {False, True}
+    assert found.complete
+
+
+async def test_residuals_need_the_codec_of_the_folder_and_come_near(client):
+    models = (await client.models.List(pb.ListModelsRequest())).models
+    digests = {each.name: each.token_codec for each in models}
+    assert len(digests["tiny-encoder"]) == 64
+    assert digests["tiny-cross-encoder"] == ""
+    wanted = await scores(client, rerank_request("tiny-encoder", QUERY, *TEXTS))
+    stored = await encoded(client, TEXTS, pb.TOKEN_VECTORS_RESIDUAL)
+    assert await scores(client, stored_request(stored)) == pytest.approx(wanted, abs=0.05)
+    assert len(stored[0]) < len((await encoded(client, TEXTS[:1], pb.TOKEN_VECTORS_INT8))[0])
+
+
+async def test_a_score_depends_on_no_other_passage_and_no_block(client, monkeypatch):
+    stored = await encoded(client, TEXTS, pb.TOKEN_VECTORS_FP32)
+    mixed = [*stored, *await encoded(client, TEXTS, pb.TOKEN_VECTORS_INT8), *stored[::-1]]
+    alone = [(await scores(client, stored_request([each])))[0] for each in mixed]
+    assert await scores(client, stored_request(mixed)) == pytest.approx(alone, abs=1e-6)
+    monkeypatch.setattr(stored_scoring, "MIN_BLOCK_TOKENS", 1)
+    monkeypatch.setattr(stored_scoring, "MAX_BLOCK_TOKENS", 10)
+    monkeypatch.setattr("sidecar.rerankers.colbert.UNPACKED_TOKENS", 4)
+    assert await scores(client, stored_request(mixed)) == pytest.approx(alone, abs=1e-6)
+
+
+async def test_ten_thousand_candidates_are_unpacked_a_block_at_a_time(client, monkeypatch):
+    seen = []
+    unpack = token_vectors.unpack
+
+    def spy(passages):
+        seen.append(sum(each.tokens for each in passages))
+        return unpack(passages)
+
+    monkeypatch.setattr(token_vectors, "unpack", spy)
+    (one,) = await encoded(client, TEXTS[:1], pb.TOKEN_VECTORS_FP16)
+    found = await scores(client, stored_request([one] * 10_000))
+    assert len(set(np.round(found, 6))) == 1
+    assert len(seen) > 1
+    assert max(seen) <= UNPACKED_TOKENS + 64
+
+
+async def test_encoding_tokens_leaves_the_cache_of_scores_alone(client):
+    await encoded(client, TEXTS, pb.TOKEN_VECTORS_FP32)
+    assert client.service.cache.used_bytes == 0
+
+
+async def test_what_does_not_fit_is_refused_and_named(client, tmp_path):
+    stored = await encoded(client, TEXTS[:2], pb.TOKEN_VECTORS_FP16)
+    assert "candidates[1].token_vectors: are damaged" in await refusal(
+        client.reranker.Rerank(stored_request([stored[0], stored[1][:-1]]))
+    )
+    assert "candidates[1].token_vectors: is empty" in await refusal(
+        client.reranker.Rerank(stored_request([stored[0], b""]))
+    )
+    assert "is a cross-encoder; send texts" in await refusal(
+        client.reranker.Rerank(stored_request(stored, model="tiny-cross-encoder"))
+    )
+    assert "which makes no token vectors" in await refusal(
+        encoded(client, TEXTS, pb.TOKEN_VECTORS_FP32, model="tiny-cross-encoder")
+    )
+    foreign = stored[0][:8] + b"12345678" + stored[0][16:]
+    digest = client.service.models.get("tiny-encoder").info.digest
+    assert f"are fp16 3132333435363738, but this model reads fp16 {digest[:16]}" in await refusal(
+        client.reranker.Rerank(stored_request([foreign]))
+    )
+    residual = bytearray((await encoded(client, TEXTS[:1], pb.TOKEN_VECTORS_RESIDUAL))[0])
+    residual[16:18] = b"\xff\xff"
+    assert "candidates.token_vectors: are damaged" in await refusal(
+        client.reranker.Rerank(stored_request([bytes(residual)]))
+    )
+    async with serving(load([FOLDER / "tiny-encoder"])) as plain:
+        assert "packs by fp32, fp16, int8" in await refusal(encoded(plain, TEXTS, pb.TOKEN_VECTORS_RESIDUAL))
+
+
+async def test_a_query_without_a_word_and_contributions_are_refused(client):
+    stored = await encoded(client, TEXTS[:1], pb.TOKEN_VECTORS_FP16)
+    request = stored_request(stored)
+    request.query = " "
+    assert (await refusal(client.reranker.Rerank(request))).startswith("query: ")
+    assert "contributions" in await refusal(client.reranker.Rerank(stored_request(stored, contributions=True)))
+
+
+async def test_rows_that_are_not_finite_are_never_stored_nor_ranked(folder):
+    class Overflowing(ColbertReranker):
+        def score_stored(self, query, passages):
+            return np.full(len(passages), np.nan, dtype=np.float32)
+
+    model = load_model(folder)
+    broken = Overflowing(model.reranker.encoder)
+    async with serving(Models([LoadedModel(model.info, broken, model.encoder, model.codecs)])) as client:
+        stored = await encoded(client, TEXTS[:1], pb.TOKEN_VECTORS_FP32)
+        with pytest.raises(grpc.aio.AioRpcError, match="not finite for candidates"):
+            await client.reranker.Rerank(stored_request(stored))
+        broken.encoder.token_rows = lambda sequences: [np.full((2, 8), np.nan)] * len(sequences)
+        with pytest.raises(grpc.aio.AioRpcError, match="not finite for texts"):
+            await encoded(client, ["other"], pb.TOKEN_VECTORS_FP32)
+
+
+def test_a_codec_of_another_model_is_left_out_and_a_damaged_one_refused(folder, tmp_path, capsys):
+    path = tmp_path / "tiny-encoder"
+    shutil.copytree(folder, path)
+    rows = np.eye(8, load_model(folder).codecs["fp32"].dimensions, dtype=np.float32)
+    train_codec(rows, bits=2, centroids=2, model_digest="0" * 64).save(path / "codec.npz")
+    model = load_model(path)
+    assert (sorted(model.codecs), model.info.token_codec) == (["fp16", "fp32", "int8"], "")
+    assert "codec.npz left out" in "".join(capsys.readouterr())
+    (path / "codec.npz").write_bytes(b"damaged")
+    with pytest.raises(BadModelFolder, match=r"codec\.npz is no codec"):
+        load_model(path)
