@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -59,6 +60,7 @@ class BaseFeature(BaseModel):
         return float(scores[self.name]) if self.name in scores else MISSING
 
 
+@lru_cache(maxsize=256)  # every feature of every candidate asks for the words of the same query
 def words(text: str) -> tuple[str, ...]:
     """The different words of a query, lower-case, in their order, at most MAX_WORDS.
 

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -16,6 +17,8 @@ from connector.types import Hit
 from ltr_features import FeatureQuery
 
 __all__ = ["FeatureLog", "read_feature_log", "write_parquet"]
+
+_ROW_GROUP = 50_000  # lines of a Parquet file that are in memory together
 
 
 class FeatureLog:
@@ -79,18 +82,26 @@ def read_feature_log(folder: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def write_parquet(folder: str | Path, target: str | Path) -> int:
-    """The lines of a log as one Parquet file, a column `features.NAME` for each feature; returns how many.
+    """The lines of a log as one Parquet file; returns how many. `features` is a map from name to value.
 
     Needs pyarrow; raises ImportError with what to install.
     """
     try:
-        import pyarrow
-        import pyarrow.parquet
+        import pyarrow as pa
+        from pyarrow.parquet import ParquetWriter
     except ImportError as error:
         raise ImportError("Parquet needs pyarrow: pip install pyarrow") from error
-    table = pyarrow.Table.from_pylist(list(read_feature_log(folder)))
-    pyarrow.parquet.write_table(table.flatten(), target)
-    return int(table.num_rows)
+    text = pa.string()
+    set_type = pa.struct([("name", text), ("version", text), ("digest", text)])
+    columns = dict.fromkeys(("timestamp", "query_id", "query_text", "index", "doc_id"), text)
+    columns |= {"rank": pa.int32(), "feature_set": set_type, "features": pa.map_(text, pa.float64())}
+    schema, records, count = pa.schema(list(columns.items())), read_feature_log(folder), 0
+    with ParquetWriter(target, schema) as writer:
+        while batch := list(islice(records, _ROW_GROUP)):
+            rows = [each | {"features": list(each["features"].items())} for each in batch]
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+            count += len(batch)
+    return count
 
 
 def _records(

@@ -5,9 +5,11 @@ import json
 import math
 
 import pytest
+from pyarrow.parquet import read_table
 
 from connector import FeatureLog, FeatureRescore, HybridSearch, Rescore, SearchRequest
-from connector.rescore.feature_log import read_feature_log
+from connector.rescore import feature_log
+from connector.rescore.feature_log import read_feature_log, write_parquet
 from tests.connector.test_stages import FEATURES, PriceSidecar
 from tests.evaluation.menu import menu_engine
 
@@ -109,6 +111,19 @@ async def test_a_line_that_was_cut_off_is_left_out(engine, tmp_path):
     file.write_bytes(file.read_bytes()[:-20])
     await search.search(request())
     assert len(list(read_feature_log(log.folder))) == 9
+
+
+async def test_a_log_becomes_a_parquet_file(engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(feature_log, "_ROW_GROUP", 2)
+    log = FeatureLog(tmp_path / "log", with_text=True)
+    await HybridSearch(engine, PriceSidecar(), feature_log=log).search(request())
+    assert write_parquet(log.folder, tmp_path / "log.parquet") == 5
+    table = read_table(tmp_path / "log.parquet").to_pylist(maps_as_pydicts="strict")
+    for row, record in zip(table, read_feature_log(log.folder), strict=True):
+        assert same(row["features"], record["features"])
+        assert {name: row[name] for name in record if name != "features"} == {
+            name: value for name, value in record.items() if name != "features"
+        }
 
 
 def test_bounds_that_keep_nothing_are_refused(tmp_path):
