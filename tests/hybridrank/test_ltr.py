@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from itertools import product
+from pathlib import Path
 
 import lightgbm
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from connector import FeatureRescore, HybridSearch, SearchRequest, SidecarClient, connect_engine
 from connector.rescore.feature_log import FeatureLog
+from ltr_features import FeatureSet
 from sidecar.runtime import forest_folder
 from training.ltr.letor import read_letor
 
@@ -155,6 +157,12 @@ def test_the_log_holds_the_same_rows_as_training_had(shop, run, tmp_path):
     assert data.rows[:, 2].tolist() == list(range(1, 21)) * 24
     assert {price % 10 for price in data.rows[:, 1]} == {1}
     assert "2 price" in done.stdout
+
+
+def test_the_example_of_a_feature_set_is_one():
+    shop = FeatureSet.load(Path(__file__).parents[2] / "examples/ltr/shop.yaml")
+    assert len(shop.names) == 19
+    assert all(each.description for each in shop.features)
 
 
 @pytest.mark.parametrize(("to", "start"), [("xgboost", "["), ("lightgbm", "{")])
