@@ -13,6 +13,7 @@ ConnectorError
     ├── SidecarTimeout
     ├── SidecarOverloaded
     ├── SidecarRefused the API key is not one of the sidecar's
+    ├── InvalidRequest the sidecar cannot serve the request as it is
     ├── CircuitOpen    not even tried, after repeated failures
     └── BadScores      missing, unknown or NaN scores
 
@@ -31,6 +32,7 @@ __all__ = [
     "EngineTimeout",
     "EngineUnreachable",
     "IndexMissing",
+    "InvalidRequest",
     "SearchFailed",
     "SidecarError",
     "SidecarOverloaded",
@@ -109,6 +111,12 @@ class SidecarRefused(SidecarError):
     """The sidecar wants an API key, or another one."""
 
     reason = "refused"
+
+
+class InvalidRequest(SidecarError):
+    """The sidecar cannot serve the request as it is, and says why; it would not another time either."""
+
+    reason = "invalid"
 
 
 class CircuitOpen(SidecarError):

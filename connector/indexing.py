@@ -13,7 +13,7 @@ from connector.errors import SidecarError
 from connector.passages import DEFAULT_FIELDS, passage_text
 from connector.rescore.base import Encoder
 from connector.rescore.client import ModelInfo
-from connector.types import Document, Vector
+from connector.types import Document, TokenFormat, Vector
 from connector.vector_cache import VectorCache
 from index_templates import IndexDefinition
 
@@ -24,7 +24,13 @@ _ENCODE_TIMEOUT_S = 300.0
 
 
 class EncoderWithModels(Encoder, Protocol):
-    """An encoder that can say which models it has."""
+    """An encoder of texts and of their tokens that can say which models it has."""
+
+    async def encode_tokens(
+        self, texts: Sequence[str], *, model: str, token_vectors: TokenFormat, timeout_s: float
+    ) -> tuple[bytes, ...]:
+        """The token vectors of each document, in order, packed to be stored. Raises SidecarError."""
+        ...
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """What is loaded."""
@@ -53,6 +59,31 @@ class IndexingReport:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """Which model's token vectors are stored, as what, and the digest of that model or of its codec."""
+
+    model: str
+    format: TokenFormat
+    digest: str
+
+    @classmethod
+    def of(cls, models: Sequence[ModelInfo], wanted: str, packing: TokenFormat) -> "_Tokens":
+        info = _named(models, wanted)
+        if info is None:
+            raise SidecarError(f"the sidecar has no model named {wanted!r} to make token vectors")
+        if packing == "residual" and not info.token_codec:
+            raise SidecarError(f"{info.name} has no codec for residuals; `hybridrank colbert train-codec` makes one")
+        return cls(info.name, packing, info.token_codec if packing == "residual" else info.digest)
+
+    async def encode(self, encoder: EncoderWithModels, texts: Sequence[str]) -> dict[str, bytes]:
+        different = list(dict.fromkeys(texts))
+        packed = await encoder.encode_tokens(
+            different, model=self.model, token_vectors=self.format, timeout_s=_ENCODE_TIMEOUT_S
+        )
+        return dict(zip(different, packed, strict=True))
+
+
 async def index_documents(
     engine: Engine,
     encoder: EncoderWithModels,
@@ -62,36 +93,49 @@ async def index_documents(
     cache: VectorCache,
     text_fields: tuple[str, ...] = DEFAULT_FIELDS,
     model: str = "encoder",
+    token_vectors: TokenFormat | None = None,
+    colbert: str = "colbert",
     on_progress: Callable[[int], None] = lambda _count: None,
 ) -> IndexingReport:
     """Create the index if need be, then encode and write every document that is new or has changed.
 
     A document's `content_digest` covers its fields and the model's digest, so a run that was interrupted goes on where
     it stopped, and a new model encodes everything anew. `on_progress` is given the size of each batch that is done.
+    With `token_vectors` every document gets those of `colbert` too, packed so, for Rescore(token_vectors=True).
     Raises EngineError and SidecarError; what was written before stays.
     """
-    info = _find(await encoder.models(), model)
+    models = await encoder.models()
+    info = _find(models, model)
+    tokens = _Tokens.of(models, colbert, token_vectors) if token_vectors else None
     await engine.create_index(index, IndexDefinition(info.dimensions, text_fields))
     report = IndexingReport()
     seen: set[str] = set()
     for batch in _batches(documents):
         fresh, duplicates = _first_of_each(batch, seen)
-        report += await _index_batch(engine, encoder, info, index, fresh, cache)
+        report += await _index_batch(engine, encoder, info, tokens, index, fresh, cache)
         report += IndexingReport(duplicates=duplicates)
         on_progress(len(batch))
     return report + IndexingReport(total_in_index=await engine.refresh(index))
 
 
 async def _index_batch(
-    engine: Engine, encoder: Encoder, info: ModelInfo, index: str, documents: Sequence[Document], cache: VectorCache
+    engine: Engine,
+    encoder: EncoderWithModels,
+    info: ModelInfo,
+    tokens: _Tokens | None,
+    index: str,
+    documents: Sequence[Document],
+    cache: VectorCache,
 ) -> IndexingReport:
-    digests = {each.doc_id: _content_digest(each.source, info.digest) for each in documents}
+    made_by = info.digest if tokens is None else f"{info.digest} {tokens.format} {tokens.digest}"
+    digests = {each.doc_id: _content_digest(each.source, made_by) for each in documents}
     stored = await engine.stored_digests(index, list(digests))
     changed = [each for each in documents if stored.get(each.doc_id) != digests[each.doc_id]]
     if not changed:
         return IndexingReport(unchanged=len(documents))
     texts = {each.doc_id: passage_text(each.source) for each in changed}
     vectors, encoded = await _vectors(encoder, info, [text for text in texts.values() if text], cache)
+    packed = await tokens.encode(encoder, list(texts.values())) if tokens else {}
     written = await engine.index_documents(
         index,
         [
@@ -99,6 +143,7 @@ async def _index_batch(
                 each.doc_id,
                 {**each.source, "content_digest": digests[each.doc_id]},
                 vectors.get(texts[each.doc_id]),
+                packed.get(texts[each.doc_id]),
             )
             for each in changed
         ],
@@ -121,11 +166,16 @@ async def _vectors(
 
 
 def _find(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:
-    for each in models:
-        if wanted in (each.name, f"{each.name}:{each.version}", *each.aliases) and each.dimensions:
-            return each
+    found = _named(models, wanted)
+    if found and found.dimensions:
+        return found
     loaded = ", ".join(each.name for each in models) or "none"
     raise SidecarError(f"the sidecar has no encoder named {wanted!r}; models loaded: {loaded}")
+
+
+def _named(models: Sequence[ModelInfo], wanted: str) -> ModelInfo | None:
+    words = ((each, (each.name, f"{each.name}:{each.version}", *each.aliases)) for each in models)
+    return next((each for each, names in words if wanted in names), None)
 
 
 def _content_digest(source: Mapping[str, Any], model_digest: str) -> str:

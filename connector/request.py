@@ -25,6 +25,9 @@ class Rescore(BaseModel):
     rerank score alone. One half lets neither overrule the other (docs/results.md). `timeout_s` is what the stage
     may cost on top of retrieval; when it is spent, the candidates scored by then come first and the others below them
     in fused order, or, without `allow_partial`, all are returned in fused order. `degraded` says so.
+
+    With `token_vectors` a model of late interaction scores what `hybridrank index --token-vectors` stored: one more
+    request to the engine, for the window alone, and only the query is encoded. Where that cannot be, texts are scored.
     """
 
     model_config = _FROZEN
@@ -35,6 +38,7 @@ class Rescore(BaseModel):
     timeout_s: float = Field(0.3, gt=0)
     allow_partial: bool = True
     fields: tuple[str, ...] = Field(DEFAULT_FIELDS, min_length=1)
+    token_vectors: bool = False
 
 
 class FeatureRescore(BaseModel):

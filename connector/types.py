@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 __all__ = [
     "Bm25Query",
@@ -25,10 +25,13 @@ __all__ = [
     "Term",
     "Terms",
     "Timings",
+    "TokenFormat",
     "Vector",
 ]
 
 Vector: TypeAlias = tuple[float, ...]
+TokenFormat: TypeAlias = Literal["fp32", "fp16", "int8", "residual"]
+"""How token vectors are packed; docs/token-vectors.md says what each costs."""
 Scalar: TypeAlias = str | int | float | bool
 
 
@@ -126,11 +129,12 @@ Query: TypeAlias = Bm25Query | KnnQuery
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What an engine indexes: its id, its fields, and its vector when it has one."""
+    """What an engine indexes: its id, its fields, its vector and its packed token vectors when it has them."""
 
     doc_id: str
     source: Mapping[str, Any]
     vector: Vector | None = field(default=None, repr=False)
+    token_vectors: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

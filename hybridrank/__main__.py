@@ -9,6 +9,7 @@ from rich.console import Console
 
 from connector import BadAddress, ConnectorError
 from evaluation.collections import CollectionError
+from hybridrank.colbert import app as colbert
 from hybridrank.demo import demo
 from hybridrank.doctor import doctor
 from hybridrank.engine import app as engine
@@ -40,6 +41,7 @@ app.command(context_settings=CONTEXT)(serve)
 app.add_typer(engine, name="engine")
 app.add_typer(model, name="model")
 app.add_typer(ltr, name="ltr")
+app.add_typer(colbert, name="colbert")
 
 
 def _version(wanted: bool) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from connector import connect_engine
 from connector.indexing import IndexingReport, index_documents
+from connector.types import TokenFormat
 from connector.vector_cache import VectorCache
 from evaluation.collections import BadLine, BeirFolder
 from hybridrank.options import EngineOption, IndexOption, JsonOption, SidecarOption, cache_folder
@@ -33,6 +34,10 @@ def index(
     index: IndexOption,
     engine: EngineOption = "",
     sidecar: SidecarOption = "auto",
+    token_vectors: Annotated[
+        TokenFormat | None,
+        typer.Option(help="Store token vectors too, packed so, for late interaction without reading texts again."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change in the engine; change nothing.")
     ] = False,
@@ -45,6 +50,7 @@ def index(
     Examples:
     hybridrank index --collection ./docs --index docs
     hybridrank index --collection ./docs --index docs --engine http://localhost:9200 --dry-run
+    hybridrank index --collection ./docs --index docs --token-vectors int8
     """
     bad_lines: list[BadLine] = []
     folder = BeirFolder(collection, report=bad_lines.append)
@@ -52,7 +58,7 @@ def index(
         changes = asyncio.run(_plan(engine or default_engine(), index, sidecar))
         print(json.dumps(changes) if as_json else "\n".join(changes) or "nothing would change")
         return
-    report = asyncio.run(index_collection(folder, index, engine or default_engine(), sidecar))
+    report = asyncio.run(index_collection(folder, index, engine or default_engine(), sidecar, token_vectors))
     if as_json:
         print(json.dumps(asdict(report) | {"bad_lines": [str(each) for each in bad_lines]}))
     else:
@@ -66,7 +72,9 @@ def index(
         raise typer.Exit(1)
 
 
-async def index_collection(folder: BeirFolder, name: str, engine: str, sidecar: str) -> IndexingReport:
+async def index_collection(
+    folder: BeirFolder, name: str, engine: str, sidecar: str, token_vectors: TokenFormat | None = None
+) -> IndexingReport:
     """Index a folder with progress on stderr."""
     cache = VectorCache(cache_folder() / "vectors.sqlite3")
     with progress(f"reading {folder.name}", err):
@@ -75,7 +83,15 @@ async def index_collection(folder: BeirFolder, name: str, engine: str, sidecar: 
     try:
         async with open_sidecar(sidecar) as client:
             with progress(f"indexing {folder.name}", err, total) as advance:
-                return await index_documents(target, client, name, folder.documents(), cache=cache, on_progress=advance)
+                return await index_documents(
+                    target,
+                    client,
+                    name,
+                    folder.documents(),
+                    cache=cache,
+                    token_vectors=token_vectors,
+                    on_progress=advance,
+                )
     finally:
         await target.close()
 

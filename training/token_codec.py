@@ -1,13 +1,16 @@
 """Trains a codec of token vectors: k-means for the centroids, quantiles of what is left for the buckets."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
+from sidecar.rerankers.colbert import TokenEncoder
 from sidecar.runtime.maxsim import FloatArray, unit_rows
 from sidecar.runtime.token_codec import ResidualCodec
+from sidecar.types import TextKind
 
-__all__ = ["default_centroids", "train_codec"]
+__all__ = ["default_centroids", "sample_rows", "train_codec"]
 
 SEED = 13
 ITERATIONS = 8
@@ -22,6 +25,13 @@ def default_centroids(tokens: int, at_most: int = 4096) -> int:
     (1024, 4096)
     """
     return min(at_most, 1 << int(math.log2(16 * math.sqrt(max(1, tokens)))))
+
+
+def sample_rows(encoder: TokenEncoder, texts: Sequence[str], *, documents: int, seed: int = SEED) -> FloatArray:
+    """The token rows (n, dimensions) of so many of the texts, or all of them, drawn at random and one at a time."""
+    drawn = np.random.default_rng(seed).permutation(len(texts))[:documents]
+    sequences = encoder.tokenize_texts([texts[place] for place in sorted(drawn)], TextKind.DOCUMENT)
+    return np.concatenate([rows for each in sequences for rows in encoder.token_rows([each])])
 
 
 def train_codec(rows: FloatArray, *, bits: int, centroids: int, model_digest: str, seed: int = SEED) -> ResidualCodec:

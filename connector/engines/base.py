@@ -66,6 +66,13 @@ class Engine(Protocol):
         """The `content_digest` of those of the documents that are stored, by doc_id."""
         ...
 
+    async def stored_token_vectors(self, index: str, doc_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The packed token vectors of those of the documents that have them, by doc_id, in one round trip.
+
+        Raises EngineError, also when a shard failed.
+        """
+        ...
+
     async def refresh(self, index: str) -> int:
         """Make everything written so far searchable; returns how many documents the index holds."""
         ...

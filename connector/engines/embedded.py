@@ -29,6 +29,8 @@ _SCHEMA = """
 CREATE TABLE documents (doc_id TEXT PRIMARY KEY, source TEXT NOT NULL, vector BLOB) WITHOUT ROWID;
 CREATE TABLE definition (body TEXT NOT NULL);
 """
+# Apart from the documents, which are all read into memory; an index of an earlier release lacks it.
+_PACKED_TABLE = "CREATE TABLE IF NOT EXISTS token_vectors (doc_id TEXT PRIMARY KEY, packed BLOB NOT NULL)"
 
 
 _LAYOUT = 2  # of what is derived; what an earlier release derived is derived anew
@@ -95,6 +97,18 @@ class EmbeddedEngine:
 
         return await asyncio.to_thread(read)
 
+    async def stored_token_vectors(self, index: str, doc_ids: Sequence[str]) -> dict[str, bytes]:
+        """Read from the disk, as they were written last."""
+
+        def read() -> dict[str, bytes]:
+            with self._open(index) as database:
+                database.execute(_PACKED_TABLE)
+                statement = "SELECT packed FROM token_vectors WHERE doc_id = ?"
+                rows = ((doc_id, database.execute(statement, (doc_id,)).fetchone()) for doc_id in doc_ids)
+                return {doc_id: row[0] for doc_id, row in rows if row}
+
+        return await asyncio.to_thread(read)
+
     async def refresh(self, index: str) -> int:
         """Derive a tantivy index from the documents, unless nothing was written since the last time."""
         self._snapshots.pop(index, None)
@@ -156,13 +170,14 @@ class EmbeddedEngine:
             if each.vector is not None and len(each.vector) != dimensions
         )
         refused = {each.doc_id for each in rejected}
-        rows = [
-            (each.doc_id, json.dumps(dict(each.source)), Snapshot.pack(each.vector))
-            for each in documents
-            if each.doc_id not in refused
-        ]
+        taken = [each for each in documents if each.doc_id not in refused]
+        rows = [(each.doc_id, json.dumps(dict(each.source)), Snapshot.pack(each.vector)) for each in taken]
+        packed = [(each.doc_id, each.token_vectors) for each in taken if each.token_vectors]
         with self._open(index) as database:
             database.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", rows)
+            database.execute(_PACKED_TABLE)
+            database.executemany("DELETE FROM token_vectors WHERE doc_id = ?", [(each.doc_id,) for each in taken])
+            database.executemany("INSERT INTO token_vectors VALUES (?, ?)", packed)
             database.execute(f"PRAGMA user_version = {_version(database) + 1}")
         return IndexReport(len(rows), rejected)
 

@@ -1,7 +1,7 @@
 """What the connector asks of a sidecar: query vectors and relevance scores, each within a time budget."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from connector.types import Encoding, RelevanceScore
@@ -11,10 +11,11 @@ __all__ = ["Encoder", "FeatureRescorer", "Passage", "Rescorer", "Sidecar"]
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """The text of one candidate, as a reranker reads it."""
+    """The text of one candidate, as a reranker reads it, or its stored token vectors, which go in place of it."""
 
     doc_id: str
     text: str
+    token_vectors: bytes = field(default=b"", repr=False)
 
 
 class Encoder(Protocol):

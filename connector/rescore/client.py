@@ -15,7 +15,7 @@ from connector.rescore.access import Access
 from connector.rescore.base import Passage
 from connector.rescore.circuit import Circuit
 from connector.rescore.replicas import Replicas
-from connector.types import Encoding, RelevanceScore
+from connector.types import Encoding, RelevanceScore, TokenFormat
 from sidecar.protocol import rerank_pb2 as wire
 from sidecar.protocol import rerank_pb2_grpc as stubs
 
@@ -37,6 +37,7 @@ class ModelInfo:
     """A model that the sidecar has loaded. `kind` is "encoder", "cross-encoder" or "lambdamart".
 
     `dimensions` is 0 for all but encoders, `max_tokens` for a lambdamart model, which alone has a `feature_set`.
+    `token_codec` is the digest of the codec that packs token vectors as "residual", empty where there is none.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ModelInfo:
     dimensions: int
     aliases: tuple[str, ...]
     feature_set: FeatureSetInfo | None = None
+    token_codec: str = ""
 
 
 class SidecarClient:
@@ -111,6 +113,18 @@ class SidecarClient:
             raise BadScores(f"{self.address}: {len(response.embeddings)} vectors for {len(texts)} texts")
         return tuple(Encoding(tuple(each.vector), each.truncated) for each in response.embeddings)
 
+    async def encode_tokens(
+        self, texts: Sequence[str], *, model: str, token_vectors: TokenFormat, timeout_s: float
+    ) -> tuple[bytes, ...]:
+        """The token vectors of each document, in order, packed to be stored. Raises SidecarError."""
+        wanted = f"TOKEN_VECTORS_{token_vectors.upper()}"
+        request = wire.EncodeRequest(model=model, texts=texts, kind=wire.TEXT_KIND_DOCUMENT, token_vectors=wanted)
+        response = await self._replicas.call(lambda channel: stubs.EncoderStub(channel).Encode, request, timeout_s)
+        found = tuple(each.token_vectors for each in response.embeddings)
+        if len(found) != len(texts) or not all(found):
+            raise BadScores(f"{self.address}: {sum(map(bool, found))} packed token vectors for {len(texts)} texts")
+        return found
+
     async def rescore(
         self, query_text: str, passages: Sequence[Passage], *, model: str, timeout_s: float, allow_partial: bool = False
     ) -> tuple[RelevanceScore | None, ...]:
@@ -118,7 +132,12 @@ class SidecarClient:
 
         With `allow_partial`, None for a passage that was not scored in time; at least one was.
         """
-        candidates = [wire.Candidate(id=passage.doc_id, text=passage.text) for passage in passages]
+        candidates = [
+            wire.Candidate(id=passage.doc_id, token_vectors=passage.token_vectors)
+            if passage.token_vectors
+            else wire.Candidate(id=passage.doc_id, text=passage.text)
+            for passage in passages
+        ]
         options = wire.RerankOptions(best_effort=allow_partial)
         request = wire.RerankRequest(model=model, query=query_text, candidates=candidates, options=options)
         return await self._rerank(request, timeout_s)
@@ -195,6 +214,7 @@ def _model(each: wire.Model) -> ModelInfo:
         each.dimensions,
         tuple(each.aliases),
         _feature_set(each.feature_set) if each.HasField("feature_set") else None,
+        each.token_codec,
     )
 
 

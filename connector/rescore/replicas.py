@@ -9,6 +9,7 @@ import grpc
 
 from connector.errors import (
     BadAddress,
+    InvalidRequest,
     SidecarError,
     SidecarOverloaded,
     SidecarRefused,
@@ -43,6 +44,7 @@ _ERRORS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: SidecarTimeout,
     grpc.StatusCode.RESOURCE_EXHAUSTED: SidecarOverloaded,
     grpc.StatusCode.UNAUTHENTICATED: SidecarRefused,
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
 }
 
 

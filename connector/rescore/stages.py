@@ -4,17 +4,19 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from time import perf_counter
 from typing import TypeAlias
 
 from connector.engines.base import Engine
-from connector.errors import EngineError, SidecarError
+from connector.errors import EngineError, InvalidRequest, SidecarError
 from connector.passages import passage_text
 from connector.request import FeatureRescore, Rescore, SearchRequest, Stage
 from connector.rescore.base import Passage, Sidecar
 from connector.rescore.blend import blend
 from connector.rescore.feature_log import FeatureLog
 from connector.rescore.features import FeatureRows, feature_rows
+from connector.rescore.stored import with_token_vectors
 from connector.trace import Trace
 from connector.types import Degraded, Hit, RelevanceScore, Vector
 from ltr_features import FeatureQuery
@@ -49,7 +51,7 @@ class Stages:
             try:
                 timeout_s = trace.budget_s(stage.timeout_s)
                 if isinstance(stage, Rescore):
-                    scores = await self._by_text(stage, query, window, timeout_s)
+                    scores = await self._by_text(stage, request, window, timeout_s, trace)
                 else:
                     ends_at = perf_counter() + timeout_s
                     about = replace(query, request=stage.request)
@@ -70,11 +72,22 @@ class Stages:
             await self._log(self.feature_log, request, query, computed, hits, trace)
         return hits
 
-    async def _by_text(self, stage: Rescore, query: FeatureQuery, window: Sequence[Hit], timeout_s: float) -> Scores:
-        passages = [Passage(hit.doc_id, passage_text(hit.source, stage.fields)) for hit in window]
-        return await self._asked(stage).rescore(
-            query.text, passages, model=stage.model, timeout_s=timeout_s, allow_partial=stage.allow_partial
+    async def _by_text(
+        self, stage: Rescore, request: SearchRequest, window: Sequence[Hit], timeout_s: float, trace: Trace
+    ) -> Scores:
+        """By stored token vectors where the stage asks for them; by texts where it does not, or that fails."""
+        ends_at = perf_counter() + timeout_s
+        rescore = partial(
+            self._asked(stage).rescore, request.query_text, model=stage.model, allow_partial=stage.allow_partial
         )
+        passages = [Passage(hit.doc_id, passage_text(hit.source, stage.fields)) for hit in window]
+        if stage.token_vectors:
+            try:
+                stored = await with_token_vectors(self.engine, request.index, passages, timeout_s)
+                return await rescore(stored, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
+            except (EngineError, InvalidRequest) as error:
+                trace.degraded.append(Degraded(_name(request, stage), "token_vectors", f"scored by texts: {error}"))
+        return await rescore(passages, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
 
     async def _by_features(self, stage: FeatureRescore, rows: FeatureRows, timeout_s: float) -> Scores:
         if not stage.model:

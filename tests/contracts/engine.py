@@ -9,7 +9,7 @@ import pytest
 from connector.engines.base import Engine
 from connector.errors import EngineError, IndexMissing
 from connector.types import Bm25Query, Document, KnnQuery, Not, Range, Ranking, Retrieved, Term, Terms
-from index_templates import IndexDefinition
+from index_templates import HEAVY_FIELDS, IndexDefinition
 from ltr_features import CandidateFacts, FeatureQuery, FeatureSet, matrix
 
 DEFINITION = IndexDefinition(dimensions=3)
@@ -30,8 +30,8 @@ PASSAGES = [
 FIELDS = {"title": 1.0, "text": 1.0}
 
 
-def bm25(text: str, *, window: int = 10, filters=()) -> Bm25Query:
-    return Bm25Query(text, FIELDS, window, tuple(filters), ("vector",))
+def bm25(text: str, *, window: int = 10, filters=(), source_excludes=("vector",)) -> Bm25Query:
+    return Bm25Query(text, FIELDS, window, tuple(filters), source_excludes)
 
 
 def knn(*vector: float, window: int = 10, filters=()) -> KnnQuery:
@@ -315,6 +315,21 @@ class EngineContract:
         await filled.refresh(index)
         assert await filled.stored_digests(index, ["a", "tea", "nowhere"]) == {"a": "d1", "tea": ""}
         assert await filled.stored_digests(index, []) == {}
+
+    async def test_token_vectors_come_back_for_those_that_have_them_and_with_no_search(self, filled, index):
+        packed = bytes(range(256)) * 20
+        tea = replace(PASSAGES[0], token_vectors=packed)
+        assert (await filled.index_documents(index, [tea, replace(PASSAGES[1], token_vectors=b"x")])).rejected == ()
+        await filled.refresh(index)
+        asked = ["chai", "soup", "nowhere", "tea"]
+        assert await filled.stored_token_vectors(index, asked) == {"tea": packed, "chai": b"x"}
+        (hit,) = await self.one(filled, index, bm25("green", source_excludes=HEAVY_FIELDS))
+        assert hit.source == dict(tea.source)
+        await filled.index_documents(index, [PASSAGES[0]])
+        await filled.refresh(index)
+        assert await filled.stored_token_vectors(index, asked) == {"chai": b"x"}
+        with pytest.raises(IndexMissing):
+            await filled.stored_token_vectors(f"{index}-missing", ["tea"])
 
     async def test_info_says_which_engine(self, engine):
         info = await engine.info()

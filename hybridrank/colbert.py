@@ -1,0 +1,60 @@
+"""`hybridrank colbert`: what late interaction over stored token vectors needs."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.passages import passage_text
+from evaluation.collections import BeirFolder
+from models import SHIPPED_MODELS
+from sidecar.rerankers.colbert import ColbertReranker
+from sidecar.runtime.token_codec import CODEC
+from sidecar.trial import load_model
+from training.token_codec import default_centroids, sample_rows, train_codec
+
+app = typer.Typer(help="Late interaction over stored token vectors.", no_args_is_help=True)
+
+
+@app.callback()
+def colbert() -> None:
+    """Late interaction over stored token vectors."""
+
+
+@app.command("train-codec")
+def train_codec_command(
+    collection: Annotated[Path, typer.Option(help="Folder with corpus.jsonl or corpus.jsonl.gz.")],
+    out: Annotated[Path, typer.Option(help="The model folder to write: a copy of --model, and its codec.npz.")],
+    bits: Annotated[int, typer.Option(help="Bits a dimension: 1, 2 or 4.")] = 2,
+    model: Annotated[Path, typer.Option(help="Model folder of late interaction.")] = SHIPPED_MODELS
+    / "encoder-minilm-l6",
+    documents: Annotated[int, typer.Option(min=1, help="How many documents to learn from, drawn at random.")] = 1000,
+    centroids: Annotated[
+        int, typer.Option(min=0, help="How many; 0: 16 times the root of the tokens, as a power of two, up to 4096.")
+    ] = 0,
+) -> None:
+    """Train the codec that packs token vectors to 1, 2 or 4 bits a dimension (`index --token-vectors residual`).
+
+    It belongs to these weights at the precision that this CPU is given; the sidecar leaves it out for others. A second
+    on a thousand tokens or so. An --out that is the model's own folder gets the codec alone.
+
+    Example: hybridrank colbert train-codec --collection ./docs --bits 2 --out my-models/encoder
+    """
+    loaded = load_model(model)
+    if not isinstance(loaded.reranker, ColbertReranker):
+        raise typer.BadParameter(f"{model} is a {loaded.info.kind}, which makes no token vectors", param_hint="--model")
+    texts = [passage_text(each.source) for each in BeirFolder(collection).documents()]
+    rows = sample_rows(loaded.reranker.encoder, texts, documents=documents)
+    try:
+        wanted = centroids or min(default_centroids(len(rows)), len(rows) // 2)
+        codec = train_codec(rows, bits=bits, centroids=wanted, model_digest=loaded.info.digest)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if out.resolve() != model.resolve():
+        shutil.copytree(model, out, dirs_exist_ok=True)
+    codec.save(out / CODEC)
+    typer.echo(
+        f"{out / CODEC}: {codec.bits} bits, {len(codec.centroids)} centroids of {len(rows)} tokens,"
+        f" {codec.record_bytes} bytes a token, digest {codec.digest}"
+    )

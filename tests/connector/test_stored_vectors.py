@@ -1,0 +1,195 @@
+"""Token vectors from the index to the score: a real sidecar, a real index, and what happens when they do not fit."""
+
+import asyncio
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from connector import HybridSearch, InvalidRequest, Rescore, SearchRequest, SidecarClient, SidecarError
+from connector.engines.embedded import EmbeddedEngine
+from connector.errors import EngineError
+from connector.indexing import index_documents
+from connector.rescore.base import Passage
+from connector.types import Document
+from connector.vector_cache import VectorCache
+from sidecar.loading import load
+from sidecar.trial import load_model
+from tests.doubles import RecordingEngine
+from tests.golden.sidecar import FOLDER
+from tests.sidecar.serving import serving
+from training.token_codec import train_codec
+
+MODEL = "tiny-encoder"
+MENU = [
+    Document("tea", {"title": "Green tea", "text": "Leaves in hot water."}),
+    Document("chai", {"title": "Chai", "text": "Tea with milk and spices."}),
+    Document("soup", {"title": "Soup", "text": "Vegetables in hot water."}),
+    Document("none", {"title": "", "text": "", "kind": "nothing but a kind"}),
+]
+
+
+class RecordingSidecar(SidecarClient):
+    """A real client that keeps what it sent."""
+
+    def __init__(self, address) -> None:
+        super().__init__(address)
+        self.sent: list[list[Passage]] = []
+
+    async def rescore(self, query_text, passages, **asked):
+        self.sent.append(list(passages))
+        return await super().rescore(query_text, passages, **asked)
+
+
+class Recording(RecordingEngine):
+    def __init__(self, inner) -> None:
+        super().__init__(inner)
+        self.windows: list[list[str]] = []
+
+    async def stored_token_vectors(self, index, doc_ids):
+        self.windows.append(list(doc_ids))
+        return await self.inner.stored_token_vectors(index, doc_ids)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The tiny encoder with a codec of its own."""
+    path = tmp_path_factory.mktemp("models") / MODEL
+    shutil.copytree(FOLDER / MODEL, path)
+    model = load_model(path)
+    rows = np.eye(64, model.codecs["fp32"].dimensions, dtype=np.float32)
+    train_codec(rows, bits=2, centroids=8, model_digest=model.info.digest).save(path / "codec.npz")
+    return path
+
+
+@pytest.fixture
+async def sidecar():
+    async with serving(load([FOLDER / MODEL])) as server, RecordingSidecar(server.address) as client:
+        yield client
+
+
+@pytest.fixture
+def engine(tmp_path):
+    return EmbeddedEngine(tmp_path / "indices")
+
+
+async def indexed(engine, sidecar, tmp_path, token_vectors, documents=MENU, index="menu"):
+    cache = VectorCache(tmp_path / "vectors.sqlite3")
+    return await index_documents(
+        engine, sidecar, index, documents, cache=cache, model=MODEL, token_vectors=token_vectors, colbert=MODEL
+    )
+
+
+def request(**changes) -> SearchRequest:
+    stage = {"model": MODEL, "weight": 1.0, "timeout_s": 30.0, "token_vectors": True} | changes
+    return SearchRequest(
+        index="menu", query_text="hot tea with milk", retrievers=("bm25",), rescore=Rescore.model_validate(stage)
+    )
+
+
+def rerank_scores(response) -> dict[str, float]:
+    return {hit.doc_id: hit.rerank_score for hit in response.hits}
+
+
+@pytest.mark.parametrize(("token_vectors", "farthest"), [("fp32", 1e-5), ("fp16", 1e-3), ("int8", 1e-2)])
+async def test_stored_vectors_score_as_texts_do_for_one_more_request(
+    engine, sidecar, tmp_path, token_vectors, farthest
+):
+    report = await indexed(engine, sidecar, tmp_path, token_vectors)
+    assert (report.indexed, report.rejected) == (4, ())
+    recording = Recording(engine)
+    search = HybridSearch(recording, sidecar)
+    found = await search.search(request())
+    wanted = await search.search(request(token_vectors=False))
+    assert found.degraded == ()
+    assert rerank_scores(found) == pytest.approx(rerank_scores(wanted), abs=farthest)
+    assert len(set(rerank_scores(found).values())) == 3
+    by_vectors, by_texts = sidecar.sent
+    assert all(each.token_vectors for each in by_vectors)
+    assert not any(each.token_vectors for each in by_texts)
+    assert [sorted(window) for window in recording.windows] == [sorted(hit.doc_id for hit in wanted.hits)]
+    assert all("token_vectors" not in hit.source for hit in found.hits)
+
+
+async def test_only_the_window_is_fetched(engine, sidecar, tmp_path):
+    await indexed(engine, sidecar, tmp_path, "int8")
+    recording = Recording(engine)
+    await HybridSearch(recording, sidecar).search(request(rescore_window_size=2))
+    assert [len(window) for window in recording.windows] == [2]
+    assert len(recording.queries) == 1
+
+
+async def test_a_second_run_does_nothing_and_another_format_writes_all_again(engine, sidecar, tmp_path):
+    await indexed(engine, sidecar, tmp_path, "fp16")
+    assert (await indexed(engine, sidecar, tmp_path, "fp16")).unchanged == 4
+    assert (await indexed(engine, sidecar, tmp_path, "int8")).indexed == 4
+    stored = await engine.stored_token_vectors("menu", ["tea", "none", "nowhere"])
+    assert {doc_id: packed[:3] for doc_id, packed in stored.items()} == {"tea": b"TV\x02", "none": b"TV\x02"}
+    assert (await indexed(engine, sidecar, tmp_path, None)).indexed == 4
+    assert await engine.stored_token_vectors("menu", ["tea"]) == {}
+
+
+async def test_vectors_of_another_codec_fall_back_to_texts_once_and_say_so(engine, sidecar, tmp_path, folder):
+    async with serving(load([folder])) as server, SidecarClient(server.address) as trained:
+        await indexed(engine, trained, tmp_path, "residual")
+        matching = await HybridSearch(engine, trained).search(request())
+        assert matching.degraded == ()
+    found = await HybridSearch(engine, sidecar).search(request())
+    (lack,) = found.degraded
+    assert (lack.stage, lack.reason) == ("rescore", "token_vectors")
+    assert lack.detail.startswith("scored by texts: ")
+    assert "are residual" in lack.detail
+    assert "this model reads no residual" in lack.detail
+    assert [bool(sent[0].token_vectors) for sent in sidecar.sent] == [True, False]
+    wanted = await HybridSearch(engine, sidecar).search(request(token_vectors=False))
+    assert found.hits == wanted.hits
+
+
+async def test_a_candidate_without_vectors_has_all_scored_by_texts(engine, sidecar, tmp_path):
+    await indexed(engine, sidecar, tmp_path, "fp16")
+    await engine.index_documents("menu", [replace(MENU[0], source=MENU[0].source | {"kind": "new"})])
+    await engine.refresh("menu")
+    found = await HybridSearch(engine, sidecar).search(request())
+    (lack,) = found.degraded
+    assert "1 of 3 candidates have no token vectors in 'menu', 'tea' among them" in lack.detail
+    assert all(hit.rerank_score is not None for hit in found.hits)
+
+
+async def test_an_engine_that_fails_to_bring_them_costs_no_scores(engine, sidecar, tmp_path):
+    class Failing(Recording):
+        async def stored_token_vectors(self, index, doc_ids):
+            raise EngineError("a shard failed", reason="partial")
+
+    class Slow(Recording):
+        async def stored_token_vectors(self, index, doc_ids):
+            await asyncio.sleep(30)
+
+    await indexed(engine, sidecar, tmp_path, "fp16")
+    found = await HybridSearch(Failing(engine), sidecar).search(request())
+    assert [(each.stage, each.reason) for each in found.degraded] == [("rescore", "token_vectors")]
+    assert all(hit.rerank_score is not None for hit in found.hits)
+    late = await HybridSearch(Slow(engine), sidecar).search(request(timeout_s=0.2))
+    assert [each.reason for each in late.degraded] == ["token_vectors", "timeout"]
+    assert all(hit.rerank_score is None for hit in late.hits)
+
+
+async def test_an_index_of_an_earlier_release_has_none(engine, sidecar, tmp_path):
+    await indexed(engine, sidecar, tmp_path, None)
+    with engine._open("menu") as database:
+        database.execute("DROP TABLE token_vectors")
+    assert await engine.stored_token_vectors("menu", ["tea"]) == {}
+
+
+async def test_what_the_sidecar_cannot_make_is_refused_before_anything_is_written(engine, sidecar, tmp_path):
+    with pytest.raises(SidecarError, match="no codec for residuals"):
+        await indexed(engine, sidecar, tmp_path, "residual")
+    cache = VectorCache(tmp_path / "vectors.sqlite3")
+    with pytest.raises(SidecarError, match="no model named 'colbert'"):
+        await index_documents(engine, sidecar, "menu", MENU, cache=cache, model=MODEL, token_vectors="int8")
+    assert not (tmp_path / "indices").exists()
+
+
+async def test_a_request_that_cannot_be_served_is_an_error_of_its_own(sidecar):
+    with pytest.raises(InvalidRequest, match="are not token vectors"):
+        await sidecar.rescore("tea", [Passage("a", "tea", b"damaged")], model=MODEL, timeout_s=10)

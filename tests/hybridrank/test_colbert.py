@@ -1,0 +1,77 @@
+"""`hybridrank colbert` and `index --token-vectors`, as processes against real models."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from connector.engines.embedded import EmbeddedEngine
+from hybridrank.sidecar_process import sidecar_process
+from sidecar.trial import load_model
+from tests.golden.sidecar import FOLDER
+
+DOCUMENTS = [
+    {"_id": "tea", "title": "Green tea", "text": "Leaves in hot water."},
+    {"_id": "chai", "title": "Chai", "text": "Tea with milk and spices."},
+    {"_id": "soup", "title": "Soup of the day", "text": "Vegetables in hot water."},
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("menu")
+    (folder / "corpus.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in DOCUMENTS))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder, sidecar_address):
+    environment = os.environ | {
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "HYBRIDRANK_ENGINE": f"embedded:{folder / 'indices'}",
+        "HYBRIDRANK_SIDECAR": sidecar_address,
+        "COLUMNS": "300",
+    }
+
+    def run(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "hybridrank", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+def test_a_codec_is_trained_served_and_indexed_with(folder, run):
+    out = folder / "packed-models"
+    arguments = ("colbert", "train-codec", "--collection", str(folder), "--out", str(out))
+    printed = run(*arguments, "--bits", "4", "--centroids", "4").stdout
+    model = load_model(out)
+    assert model.info.token_codec in printed
+    assert len(model.info.token_codec) == 64
+    with sidecar_process(models=out) as process:
+        index = ("index", "--collection", str(folder), "--index", "packed", "--json", "--sidecar", process.address)
+        for name, bytes_a_token in {"residual": 2 + 384 // 2, "int8": 384}.items():
+            report = json.loads(run(*index, "--token-vectors", name).stdout)
+            assert report["indexed"] == 3
+            assert json.loads(run(*index, "--token-vectors", name).stdout)["unchanged"] == 3
+            engine = EmbeddedEngine(folder / "indices")
+            stored = asyncio.run(engine.stored_token_vectors("packed", ["tea", "chai"]))
+            assert [(len(packed) - 16) % bytes_a_token for packed in stored.values()] == [0, 0]
+
+
+def test_what_cannot_be_trained_is_said(folder, run):
+    arguments = ("colbert", "train-codec", "--collection", str(folder), "--out", str(folder / "never"))
+    assert "3 bits a dimension" in run(*arguments, "--bits", "3", expect=2).stderr
+    assert "too few" in run(*arguments, "--centroids", "4096", expect=2).stderr
+    cross_encoder = str(FOLDER / "tiny-cross-encoder")
+    assert "makes no token vectors" in run(*arguments, "--model", cross_encoder, expect=2).stderr
+    assert not (folder / "never").exists()
+
+
+def test_a_sidecar_without_a_codec_says_what_makes_one(folder, run):
+    arguments = ("index", "--collection", str(folder), "--index", "never", "--token-vectors", "residual")
+    assert "`hybridrank colbert train-codec` makes one" in run(*arguments, expect=1).stderr
