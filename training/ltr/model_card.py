@@ -34,7 +34,9 @@ def importance(booster: "Booster", data: RankingData) -> tuple[Importance, ...]:
     """Every feature, the most important by TreeSHAP (Lundberg et al. 2018) first, over a sample of `data`."""
     sample = np.random.default_rng(_SEED).permutation(len(data.rows))[:_EXPLAINED_ROWS]
     gains = booster.feature_importance("gain")
-    contributions = np.abs(np.asarray(booster.predict(data.rows[sample], pred_contrib=True)))[:, :-1].mean(axis=0)
+    contributions = np.abs(np.asarray(booster.predict(data.rows[sample], pred_contrib=True, num_threads=1)))[
+        :, :-1
+    ].mean(axis=0)
     missing = np.isnan(data.rows).mean(axis=0)
     total = gains.sum() or 1.0
     found = [

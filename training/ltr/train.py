@@ -172,4 +172,5 @@ def _dataset(data: RankingData, features: Sequence[str], options: TrainingOption
         position=data.positions if reference is None else None,
         feature_name=list(features),
         reference=reference,
+        params=options.lightgbm(features),  # its threads and bins are the dataset's too
     )
