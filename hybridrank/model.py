@@ -28,7 +28,7 @@ def export(
         Literal["both", "int8", "fp32"], typer.Option(help="What to write: int8, fp32, or both beside each other.")
     ] = "both",
 ) -> None:
-    """Export an encoder or a cross-encoder to ONNX, with its tokenizer, a model.toml, and golden pairs for a self-test.
+    """Export an encoder, a cross-encoder or a ColBERT checkpoint to ONNX, with golden pairs for a self-test.
 
     Needs the train extra. The exported model is compared with the original before anything is written.
 

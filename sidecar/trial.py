@@ -12,11 +12,12 @@ from sidecar.errors import BadModelFolder
 from sidecar.registry import LoadedModel
 from sidecar.rerankers.base import Encoder, Reranker
 from sidecar.rerankers.colbert import ColbertReranker
+from sidecar.rerankers.colbert_encoder import ColbertEncoder
 from sidecar.rerankers.cross_encoder import CrossEncoderReranker
 from sidecar.rerankers.dense import DenseEncoder
 from sidecar.rerankers.lambdamart import LambdaMartReranker
 from sidecar.runtime import cpu, forest_folder, model_folder, onnx_session, self_test
-from sidecar.runtime.model_folder import CrossEncoderToml, EncoderToml, ModelFolder
+from sidecar.runtime.model_folder import ColbertToml, CrossEncoderToml, EncoderToml, ModelFolder
 from sidecar.runtime.precision import Device, Placed, Precision, Runtime, place
 from sidecar.runtime.self_test import GoldenPairs, Verdict
 from sidecar.runtime.token_codec import CODEC, BadTokenCodec, ResidualCodec, codecs_of
@@ -86,6 +87,9 @@ def build(placed: Placed) -> LoadedModel:
     if isinstance(toml, EncoderToml):
         encoder = DenseEncoder(folder, toml, placed.device, placed.runtime)
         model = LoadedModel(encoder.info, ColbertReranker(encoder), encoder)
+    elif isinstance(toml, ColbertToml):
+        checkpoint = ColbertEncoder(folder, toml, placed.device, placed.runtime)
+        model = LoadedModel(checkpoint.info, ColbertReranker(checkpoint, sums=True))
     else:
         reranker = CrossEncoderReranker(folder, placed.device, placed.runtime)
         model = LoadedModel(reranker.info, reranker)

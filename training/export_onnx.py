@@ -13,8 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from sidecar import trial
+from sidecar.rerankers.colbert_encoder import OUTPUT as TOKEN_VECTORS
 from sidecar.runtime import model_folder, self_test
-from sidecar.runtime.model_folder import FP32_ONNX, CrossEncoderToml, EncoderToml, ModelFolder
+from sidecar.runtime.model_folder import FP32_ONNX, ColbertToml, CrossEncoderToml, EncoderToml, ModelFolder
 from sidecar.runtime.onnx_session import INPUTS, OnnxSession, padded
 from sidecar.runtime.precision import Placed
 from sidecar.runtime.tokenizer import TextTokenizer
@@ -26,6 +27,9 @@ try:
     import transformers
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    from training import colbert_checkpoints
+    from training.source_files import ExportFailed, saved_json
+
     importlib.import_module("onnxscript")  # torch's exporter does
 except ImportError as error:
     raise ImportError(f"exporting a model needs {error.name}: pip install 'hybridrank[train]'") from error
@@ -34,13 +38,11 @@ __all__ = ["ExportFailed", "export_model"]
 
 OPSET = 18
 TOLERANCE = 1e-4  # between the original and its export, in logits or in the entries of a token row
+LENGTHS = ("query_length", "max_tokens")
 SAMPLES = ("short", "A longer sentence, with numbers 1 2 3 and an émoji 😀.", "one two three four five " * 12)
 POOLING_FLAGS = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token"}
 KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
-
-
-class ExportFailed(Exception):
-    """The model cannot be exported, or its export computes something else."""
+Toml = CrossEncoderToml | EncoderToml | ColbertToml
 
 
 def export_model(
@@ -53,9 +55,10 @@ def export_model(
 ) -> ModelFolder:
     """Export a folder or hub name to the folder `out`, which must not hold a model yet.
 
-    A sequence classifier with one label becomes a cross-encoder, anything else an encoder whose pooling, prefixes and
-    length come from the sentence-transformers files beside it (mean pooling where there are none). No code from the
-    source is run. int8 has to pass the self-test that is written with it. Raises ExportFailed.
+    A sequence classifier with one label becomes a cross-encoder, what colbert-ai or PyLate saved a ColBERT reranker,
+    anything else an encoder whose pooling, prefixes and length come from the sentence-transformers files beside it
+    (mean pooling where there are none). No code from the source is run. int8 has to pass the self-test that is written
+    with it. Raises ExportFailed.
     """
     if (out / "model.toml").exists():
         raise ExportFailed(f"{out} holds a model already; name another folder or remove it")
@@ -70,18 +73,29 @@ def export_model(
         "max_tokens": _max_tokens(source, config, tokenizer),
         "licence": licence,
     }
-    toml: CrossEncoderToml | EncoderToml
-    if any(architecture.endswith("ForSequenceClassification") for architecture in config.architectures or ()):
+    toml: Toml
+    loaded, output, checkpoint = transformers.AutoModel, "last_hidden_state", None
+    if checkpoint := colbert_checkpoints.read(source, config, tokenizer):
+        output = TOKEN_VECTORS
+        lengths = {key: min(checkpoint.fields[key], _positions(config) or checkpoint.fields[key]) for key in LENGTHS}
+        toml = ColbertToml.model_validate({**described, **checkpoint.fields, **lengths})
+    elif any(architecture.endswith("ForSequenceClassification") for architecture in config.architectures or ()):
         if config.num_labels != 1:
             raise ExportFailed(f"{source} has {config.num_labels} labels; a reranker has one")
         loaded, output = transformers.AutoModelForSequenceClassification, "logits"
         toml = CrossEncoderToml.model_validate(described)
     else:
-        loaded, output = transformers.AutoModel, "last_hidden_state"
         toml = EncoderToml.model_validate({**described, **_encoder_fields(source), "dimensions": config.hidden_size})
-    model = loaded.from_pretrained(source, dtype=torch.float32, attn_implementation="eager").eval()
+    model, report = loaded.from_pretrained(
+        source, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+    )
+    if missing := [key for key in sorted(report["missing_keys"]) if not key.startswith("pooler.")]:
+        raise ExportFailed(f"{source} has no weights for {', '.join(missing[:3])}{' and others' * (len(missing) > 3)}")
     read = inspect.signature(model.forward).parameters.keys() & set(tokenizer.model_input_names)
     names = [name for name in INPUTS if name in read]
+    if checkpoint:
+        model = colbert_checkpoints.TokenVectors(model, checkpoint.projection)
+    model.eval()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         backend = tokenizer.backend_tokenizer
@@ -132,7 +146,7 @@ def _export_graph(model: Any, names: list[str], output: str, path: Path) -> None
     onnx.save(graph, str(path))
 
 
-def _quantize(folder: Path, toml: CrossEncoderToml | EncoderToml) -> CrossEncoderToml | EncoderToml:
+def _quantize(folder: Path, toml: Toml) -> Toml:
     """Put int8 in the place of model.onnx and keep that as model.fp32.onnx.
 
     Signed weights, a scale a column, and of their eight bits only seven: then no CPU's sums saturate.
@@ -154,7 +168,7 @@ def _quantize(folder: Path, toml: CrossEncoderToml | EncoderToml) -> CrossEncode
     return toml.model_copy(update={"precision": "int8", "reduced_range": True})
 
 
-def _compare(folder: Path, toml: CrossEncoderToml | EncoderToml, model: Any, names: list[str], output: str) -> None:
+def _compare(folder: Path, toml: Toml, model: Any, names: list[str], output: str) -> None:
     """Run the export and the original on the same batches, of other shapes than the one it was traced with."""
     tokenizer = TextTokenizer(folder / "tokenizer.json", toml.max_tokens)
     session = OnnxSession(folder / "model.onnx", output, tokenizer.padding_id)
@@ -165,7 +179,7 @@ def _compare(folder: Path, toml: CrossEncoderToml | EncoderToml, model: Any, nam
             wanted = model(**{name: torch.from_numpy(inputs[name]) for name in names})[output].numpy()
         found = session.run(sequences)
         real = np.arange(wanted.shape[1]) < np.array([[len(sequence)] for sequence in sequences])
-        keep = real if output == "last_hidden_state" else np.ones(wanted.shape, dtype=bool)
+        keep = np.ones(wanted.shape, dtype=bool) if output == "logits" else real
         difference = float(np.abs(wanted - found)[keep].max())
         if not difference <= TOLERANCE:
             raise ExportFailed(f"the exported model differs from the original by {difference:.2g}, over {TOLERANCE}")
@@ -173,34 +187,33 @@ def _compare(folder: Path, toml: CrossEncoderToml | EncoderToml, model: Any, nam
 
 def _max_tokens(source: str, config: Any, tokenizer: Any) -> int:
     """The shortest of what the tokenizer, the positions and sentence-transformers allow."""
-    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
-    if "roberta" in config.model_type:  # its positions start behind the padding id
+    sentence = saved_json(source, "sentence_bert_config.json").get("max_seq_length")
+    return int(min(filter(None, (tokenizer.model_max_length, _positions(config), sentence))))
+
+
+def _positions(config: Any) -> int | None:
+    """How many tokens the model can tell apart by their places, None where that is not bounded."""
+    positions: int | None = getattr(config, "max_position_embeddings", None)
+    if positions and "roberta" in config.model_type:  # its positions start behind the padding id
         positions -= config.pad_token_id + 1
-    sentence = _json(source, "sentence_bert_config.json").get("max_seq_length") or positions
-    return int(min(tokenizer.model_max_length, positions, sentence))
+    return positions
 
 
 def _encoder_fields(source: str) -> dict[str, str]:
-    modules = _json(source, "modules.json") or []
+    modules = saved_json(source, "modules.json") or []
     for module in modules:
         kind = module["type"].rsplit(".", 1)[-1]
         if kind not in KNOWN_MODULES:
             raise ExportFailed(f"{source} has a {kind} module; known are {', '.join(KNOWN_MODULES)}")
-    flags = _json(source, "1_Pooling/config.json")
+    flags = saved_json(source, "1_Pooling/config.json")
     chosen = [
         pooling for pooling, flag in POOLING_FLAGS.items() if flags.get(flag) or flags.get("pooling_mode") == pooling
     ]
     if flags and len(chosen) != 1:
         raise ExportFailed(f"{source} pools in a way that the sidecar does not: {json.dumps(flags)}")
-    prompts = _json(source, "config_sentence_transformers.json").get("prompts") or {}
+    prompts = saved_json(source, "config_sentence_transformers.json").get("prompts") or {}
     return {
         "pooling": chosen[0] if chosen else "mean",
         "query_prefix": prompts.get("query") or "",
         "document_prefix": prompts.get("document") or prompts.get("passage") or "",
     }
-
-
-def _json(source: str, name: str) -> Any:
-    """A JSON file of a folder or a hub repository; an empty dict where there is none."""
-    path = transformers.utils.cached_file(source, name, _raise_exceptions_for_missing_entries=False)
-    return json.loads(Path(path).read_text(encoding="utf-8")) if path else {}

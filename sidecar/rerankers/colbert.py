@@ -22,7 +22,7 @@ NOTHING_TO_MATCH = -1.0  # the lowest mean of cosines: what a passage without a 
 
 
 class TokenEncoder(Protocol):
-    """What turns texts into token rows."""
+    """What turns texts into token rows: a dense encoder, or that of a ColBERT checkpoint."""
 
     info: ModelInfo
     batches: bool
@@ -38,11 +38,15 @@ class TokenEncoder(Protocol):
 
 
 class ColbertReranker:
-    """Relevance scores are means of cosines, in [-1, 1] (`runtime/maxsim.py` has the formula)."""
+    """Relevance scores are means of cosines over query tokens, in [-1, 1] (`runtime/maxsim.py` has the formula).
 
-    def __init__(self, encoder: TokenEncoder) -> None:
+    Or their sums, as ColBERT was published: filled up to one length, its queries share a range as they are.
+    """
+
+    def __init__(self, encoder: TokenEncoder, *, sums: bool = False) -> None:
         self.info = encoder.info
         self.batches = encoder.batches
+        self._sums = sums
         self.encoder = encoder
         # Of a function, not of a method of this object: as a cycle, an unloaded model would stay in memory for a while.
         self._query_rows = lru_cache(maxsize=QUERIES_AT_HAND)(partial(_encode_query, encoder))
@@ -65,10 +69,12 @@ class ColbertReranker:
         return head
 
     def score(self, pairs: Sequence[Pair]) -> FloatArray:
-        """(n,) means of cosines; pairs of several queries may stand in one batch."""
+        """(n,) means or sums of cosines; pairs of several queries may stand in one batch."""
         passages = self.encoder.token_rows([pair.sequence for pair in pairs])
-        scores = [maxsim(self._query_rows(pair.query), [rows])[0] for pair, rows in zip(pairs, passages, strict=True)]
-        return np.maximum(np.array(scores, dtype=np.float32), NOTHING_TO_MATCH)
+        queries = [self._query_rows(pair.query) for pair in pairs]
+        means = [maxsim(query, [rows])[0] for query, rows in zip(queries, passages, strict=True)]
+        scores = np.maximum(np.array(means, dtype=np.float32), NOTHING_TO_MATCH)
+        return scores * np.array([len(query) for query in queries], dtype=np.float32) if self._sums else scores
 
     def score_stored(self, query: TokenSequence, passages: Sequence[TokenVectors]) -> FloatArray:
         """As `score`, of passages encoded before, all by one codec; some thousand of their tokens at a time."""
@@ -76,8 +82,9 @@ class ColbertReranker:
         ends = np.cumsum([each.tokens for each in passages])
         cuts = np.flatnonzero(np.diff(ends // UNPACKED_TOKENS)) + 1
         blocks = (passages[start:end] for start, end in pairwise([0, *cuts.tolist(), len(passages)]))
-        scores = [maxsim_of_rows(rows, *token_vectors.unpack(block)) for block in blocks]
-        return np.maximum(np.concatenate(scores), NOTHING_TO_MATCH)
+        means = [maxsim_of_rows(rows, *token_vectors.unpack(block)) for block in blocks]
+        scores = np.maximum(np.concatenate(means), NOTHING_TO_MATCH)
+        return scores * len(rows) if self._sums else scores
 
 
 def _encode_query(encoder: TokenEncoder, query: TokenSequence) -> FloatArray:

@@ -45,8 +45,12 @@ class DenseEncoder:
 
     def token_rows(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
         """For each text (tokens, dimensions): a unit row for each of its own tokens, without special ones."""
-        hidden = self._session.run(sequences)
-        return [
-            unit_rows(rows[: len(sequence)][~np.array(sequence.special)])
-            for rows, sequence in zip(hidden, sequences, strict=True)
-        ]
+        return scored_rows(self._session.run(sequences), sequences)
+
+
+def scored_rows(hidden: FloatArray, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
+    """For each text of a batch, `hidden` (n, longest, dimensions), unit rows of its tokens without special ones."""
+    return [
+        unit_rows(rows[: len(sequence)][~np.array(sequence.special)])
+        for rows, sequence in zip(hidden, sequences, strict=True)
+    ]

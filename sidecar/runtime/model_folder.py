@@ -22,6 +22,7 @@ else:
     import tomli as tomllib
 
 __all__ = [
+    "ColbertToml",
     "CrossEncoderToml",
     "EncoderToml",
     "ModelFolder",
@@ -68,6 +69,24 @@ class EncoderToml(_ModelToml):
     document_prefix: str = ""
 
 
+class ColbertToml(_ModelToml):
+    """A ColBERT checkpoint: how it reads queries and documents, and what of a document it does not score.
+
+    Lengths are in tokens, with special ones and the marker; `max_tokens` is that of documents.
+    """
+
+    kind: Literal["colbert"] = "colbert"
+    dimensions: Annotated[int, Field(ge=1)]
+    query_length: Annotated[int, Field(ge=8)]
+    query_marker: str = ""  # the token that follows the first; none where empty
+    document_marker: str = ""
+    query_prefix: str = ""
+    document_prefix: str = ""
+    expansion_token: str = ""  # fills a query up to its length, and is scored; none where empty
+    attend_to_expansion: bool = False
+    skiplist: tuple[str, ...] = ()  # tokens of a document that are read but not scored
+
+
 class CrossEncoderToml(_ModelToml):
     """A cross-encoder: its head returns one unbounded logit a pair."""
 
@@ -75,13 +94,19 @@ class CrossEncoderToml(_ModelToml):
     head: Literal["logit"] = "logit"
 
 
-ModelToml = EncoderToml | CrossEncoderToml
+ModelToml = EncoderToml | CrossEncoderToml | ColbertToml
 Toml = TypeVar("Toml", bound=BaseModel)
-TOMLS: dict[str, type[EncoderToml] | type[CrossEncoderToml]] = {
+TOMLS: dict[str, type[EncoderToml] | type[CrossEncoderToml] | type[ColbertToml]] = {
     "encoder": EncoderToml,
     "cross-encoder": CrossEncoderToml,
+    "colbert": ColbertToml,
 }
-IN_DIGEST = frozenset({"kind", "precision", "max_tokens", "pooling", "head", "query_prefix", "document_prefix"})
+IN_DIGEST = frozenset(
+    {
+        *("kind", "precision", "max_tokens", "pooling", "head", "query_prefix", "document_prefix"),
+        *("query_length", "query_marker", "document_marker", "expansion_token", "attend_to_expansion", "skiplist"),
+    }
+)
 
 
 @dataclass(frozen=True)

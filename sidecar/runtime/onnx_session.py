@@ -86,6 +86,6 @@ def padded(sequences: Sequence[TokenSequence], padding_id: int) -> dict[str, npt
     inputs["input_ids"] += padding_id
     for row, sequence in enumerate(sequences):
         inputs["input_ids"][row, : len(sequence)] = sequence.token_ids
-        inputs["attention_mask"][row, : len(sequence)] = 1
+        inputs["attention_mask"][row, : len(sequence) - sequence.unattended] = 1
         inputs["token_type_ids"][row, : len(sequence)] = sequence.segment_ids
     return inputs

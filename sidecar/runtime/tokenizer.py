@@ -20,7 +20,9 @@ WINDOWS_SHARE = 8  # an eighth, 63 of 510 tokens: two or three sentences, so tha
 class TokenSequence:
     """One input of a model: its token ids, the segment each belongs to, and which are special ([CLS], [SEP]).
 
-    `truncated` where the end of the text is not among them, or of a pair that of its passage.
+    Late interaction leaves special tokens out; an encoder that scores other tokens says so here. The last `unattended`
+    tokens see the others and are not seen. `truncated` where the end of the text is not among them, or of a pair that
+    of its passage.
     """
 
     token_ids: tuple[int, ...]
@@ -28,6 +30,7 @@ class TokenSequence:
     special: tuple[bool, ...]
     truncated: bool
     query_truncated: bool = False
+    unattended: int = 0
 
     def __len__(self) -> int:
         return len(self.token_ids)
@@ -37,12 +40,20 @@ class TextTokenizer:
     """A `tokenizer.json` with the context of one model: `max_tokens` counts the special tokens too."""
 
     def __init__(self, path: Path, max_tokens: int) -> None:
+        self._path = path
         self._tokenizer = _read(path)
         self._tokenizer.no_truncation()  # we cut ourselves, to know what was cut
         self._tokenizer.no_padding()  # a batch is padded to its own longest text
         self._max_tokens = max_tokens
         known = (self._tokenizer.token_to_id(token) for token in PADDING_TOKENS)
         self.padding_id: int = next((token_id for token_id in known if token_id is not None), 0)
+
+    def token_id(self, token: str) -> int:
+        """The id of a token; BadModelFolder where the vocabulary lacks it."""
+        found = self._tokenizer.token_to_id(token)
+        if found is None:
+            raise BadModelFolder(self._path.parent, f"{self._path.name} has no token {token!r}, which model.toml names")
+        return int(found)
 
     def singles(self, texts: Sequence[str]) -> list[TokenSequence]:
         """`[CLS] text [SEP]` for each text; a long one keeps its beginning."""

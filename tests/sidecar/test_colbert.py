@@ -1,0 +1,168 @@
+"""ColBERT checkpoints are read as they were trained to be, and score as PyLate scores them."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from sidecar import loading
+from sidecar.batching.worker import Worker
+from sidecar.errors import BadModelFolder, InvalidArgument
+from sidecar.rerankers.colbert_encoder import ColbertEncoder
+from sidecar.runtime import model_folder
+from sidecar.runtime.onnx_session import padded
+from sidecar.service import RerankService
+from sidecar.types import Passage, RerankRequest, TextKind
+from tests.contracts.reranker import PASSAGES as CONTRACT_PASSAGES
+from tests.contracts.reranker import QUERY as CONTRACT_QUERY
+from tests.contracts.reranker import RerankerContract
+from tests.golden.colbert import FOLDER, NAMES, ORACLE
+from tests.golden.texts import PAIRS, PASSAGES, QUERY
+
+SAME_AS_PYLATE = 1e-4
+
+
+@pytest.fixture(scope="session")
+def checkpoints():
+    return loading.load([FOLDER])
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    return json.loads(ORACLE.read_text())
+
+
+def encoder(name):
+    folder = model_folder.read(FOLDER / name)
+    return ColbertEncoder(folder, folder.toml)
+
+
+class TestPyLateCheckpoint(RerankerContract):
+    same_alone = 1e-4  # a sum of 44 cosines
+
+    @pytest.fixture
+    def reranker(self, checkpoints):
+        return checkpoints.get("tiny-pylate").reranker
+
+
+class TestColbertAiCheckpoint(TestPyLateCheckpoint):
+    @pytest.fixture
+    def reranker(self, checkpoints):
+        return checkpoints.get("tiny-colbert-ai").reranker
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_scores_are_those_of_pylate_among_batch_mates_too(checkpoints, oracle, name):
+    worker = Worker(threads=2, max_queue_tokens=100_000)
+    service = RerankService(checkpoints, worker, max_batch_tokens=512)
+    found = {}
+    for query in {query for query, _ in PAIRS}:
+        passages = tuple(Passage(text, text) for asked, text in PAIRS if asked == query)
+        result = await service.rerank(RerankRequest(name, query, passages))
+        found.update({(query, score.passage_id): score.relevance_score for score in result.scores})
+    worker.close()
+    wanted = oracle[name]["alone"]
+    assert np.ptp(wanted) > 100_000 * SAME_AS_PYLATE  # or the comparison below would say little
+    np.testing.assert_allclose([found[pair] for pair in PAIRS], wanted, rtol=0, atol=SAME_AS_PYLATE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_longer_batch_mate_raises_what_pylate_says_of_a_passage_and_not_what_we_say(checkpoints, oracle, name):
+    """Its zero padding beats the cosines of a query token that are all negative, as those of one passage here are."""
+    reranker = checkpoints.get(name).reranker
+    ours = reranker.score(reranker.tokenize(QUERY, PASSAGES))
+    raised = np.array(oracle[name]["padded"]) - ours
+    assert raised.max() > 500 * SAME_AS_PYLATE
+    np.testing.assert_allclose(np.delete(raised, raised.argmax()), 0, atol=SAME_AS_PYLATE)
+
+
+@pytest.mark.parametrize(("name", "attended"), [("tiny-pylate", 6), ("tiny-colbert-ai", 44)])
+def test_a_query_is_filled_with_masks_that_are_scored_whether_or_not_they_are_seen(name, attended):
+    colbert = encoder(name)
+    (query,) = colbert.tokenize_texts(["the, query"], TextKind.QUERY)
+    ids = json.loads((FOLDER / name / "tokenizer.json").read_text())["model"]["vocab"]
+    read = ["[CLS]", "[unused0]", "the", ",", "query", "[SEP]", *["[MASK]"] * 38]
+    assert query.token_ids == tuple(ids[token] for token in read)
+    assert padded([query], 0)["attention_mask"].sum() == attended
+    assert len(colbert.token_rows([query])[0]) == 44
+
+
+def test_punctuation_of_a_document_is_read_but_not_scored():
+    colbert = encoder("tiny-pylate")
+    with_comma, without = colbert.tokenize_texts(["the, query", "the query"], TextKind.DOCUMENT)
+    assert len(with_comma) == len(without) + 1 == 6
+    rows, others = colbert.token_rows([with_comma, without])
+    assert rows.shape == others.shape == (5, 8)
+    assert np.abs(rows - others).max() > 0.01  # it was read
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+
+
+def test_windows_of_a_document_have_markers_of_their_own():
+    colbert = encoder("tiny-pylate")
+    (plain,) = colbert.tokenize_texts(["the passage " * 40], TextKind.DOCUMENT)
+    (windows,) = colbert.windows(["the passage " * 40], TextKind.DOCUMENT, 3)
+    assert [len(window) for window in windows] == [40, 40, 17]
+    assert {window.token_ids[:2] for window in windows} == {plain.token_ids[:2]}
+    assert (plain.truncated, windows[-1].truncated) == (True, False)
+
+
+def test_a_long_query_keeps_its_beginning_and_says_so(checkpoints):
+    reranker = checkpoints.get("tiny-pylate").reranker
+    (pair,) = reranker.tokenize("the query " * 40, ["rank"])
+    assert len(pair.query) == 44
+    assert pair.query_truncated
+
+
+def test_a_query_without_a_token_of_its_own_is_refused(checkpoints):
+    reranker = checkpoints.get("tiny-pylate").reranker
+    with pytest.raises(InvalidArgument, match="query: has nothing that tiny-pylate can read"):
+        reranker.tokenize("\u0301", ["rank"])
+
+
+def test_a_checkpoint_reranks_and_gives_no_vectors(checkpoints):
+    info = checkpoints.get("tiny-pylate").info
+    assert (info.kind, info.max_tokens, info.dimensions) == ("colbert", 40, 0)
+    with pytest.raises(InvalidArgument, match="tiny-pylate"):
+        checkpoints.encoder("tiny-pylate")
+
+
+def test_other_orders_of_the_contract_texts_are_told_apart(checkpoints):
+    """Random weights too give every text a score of its own, so that the contract's comparisons say something."""
+    for name in NAMES:
+        reranker = checkpoints.get(name).reranker
+        scores = reranker.score(reranker.tokenize(CONTRACT_QUERY, CONTRACT_PASSAGES))
+        assert len(set(scores.round(3).tolist())) == len(CONTRACT_PASSAGES)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return shutil.copytree(FOLDER / "tiny-pylate", tmp_path / "tiny-pylate")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"query_marker": "[Q]"}, r"tokenizer\.json has no token '\[Q\]', which model\.toml names"),
+        ({"skiplist": ("nowhere",)}, "has no token 'nowhere'"),
+        ({"expansion_token": "<mask>"}, "has no token '<mask>'"),
+        ({"dimensions": 16}, "token vectors have 8 dimensions; model.toml says 16"),
+        ({"attend_to_expansion": True}, "its self-test failed"),
+    ],
+)
+def test_what_does_not_fit_the_model_is_refused(folder, changes, problem):
+    model_folder.write(folder, model_folder.read(folder).toml.model_copy(update=changes))
+    with pytest.raises(BadModelFolder, match=problem):
+        loading.load([folder])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("query_length = 44", "query_length = 32"), ('"[MASK]"', '""'), ('"[unused1]"', '"[unused0]"'), ('"!", ', "")],
+)
+def test_what_decides_the_output_is_in_the_digest(folder, old, new):
+    toml = folder / "model.toml"
+    assert old in toml.read_text()
+    toml.write_text(toml.read_text().replace(old, new))
+    with pytest.raises(BadModelFolder, match="files have digest"):
+        model_folder.read(folder)
