@@ -38,6 +38,7 @@ def index(
         TokenFormat | None,
         typer.Option(help="Store token vectors too, packed so, for late interaction without reading texts again."),
     ] = None,
+    colbert: Annotated[str, typer.Option(help="The sidecar's model whose token vectors are stored.")] = "colbert",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change in the engine; change nothing.")
     ] = False,
@@ -58,7 +59,7 @@ def index(
         changes = asyncio.run(_plan(engine or default_engine(), index, sidecar))
         print(json.dumps(changes) if as_json else "\n".join(changes) or "nothing would change")
         return
-    report = asyncio.run(index_collection(folder, index, engine or default_engine(), sidecar, token_vectors))
+    report = asyncio.run(index_collection(folder, index, engine or default_engine(), sidecar, token_vectors, colbert))
     if as_json:
         print(json.dumps(asdict(report) | {"bad_lines": [str(each) for each in bad_lines]}))
     else:
@@ -73,7 +74,12 @@ def index(
 
 
 async def index_collection(
-    folder: BeirFolder, name: str, engine: str, sidecar: str, token_vectors: TokenFormat | None = None
+    folder: BeirFolder,
+    name: str,
+    engine: str,
+    sidecar: str,
+    token_vectors: TokenFormat | None = None,
+    colbert: str = "colbert",
 ) -> IndexingReport:
     """Index a folder with progress on stderr."""
     cache = VectorCache(cache_folder() / "vectors.sqlite3")
@@ -90,6 +96,7 @@ async def index_collection(
                     folder.documents(),
                     cache=cache,
                     token_vectors=token_vectors,
+                    colbert=colbert,
                     on_progress=advance,
                 )
     finally:

@@ -17,7 +17,7 @@ from sidecar.types import ModelInfo, TextKind
 
 # A query is encoded with its first batch and read by the others; this many queries may be under way at once.
 QUERIES_AT_HAND = 64
-UNPACKED_TOKENS = 8192  # of stored passages at once: about what stays in the cache of a core while it is compared
+UNPACKED_TOKENS = 2048  # of stored passages at once: about what stays in the cache of a core while it is compared
 NOTHING_TO_MATCH = -1.0  # the lowest mean of cosines: what a passage without a single token scores
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sidecar.runtime.maxsim import FloatArray, unit_rows
+from sidecar.runtime.maxsim import FloatArray
 
 __all__ = ["CODEC", "BadTokenCodec", "Format", "PlainCodec", "ResidualCodec", "TokenCodec", "codecs_of"]
 
@@ -80,7 +80,7 @@ class PlainCodec:
     def unpack(self, records: Records) -> FloatArray:
         """As TokenCodec."""
         rows = records.view(_PLAIN_TYPES[self.format]).astype(np.float32, copy=False)
-        return unit_rows(rows) if self.format == "int8" else rows
+        return _to_unit_length(rows) if self.format == "int8" else rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,8 +145,9 @@ class ResidualCodec:
     def unpack(self, records: Records) -> FloatArray:
         """As TokenCodec; IndexError for a centroid that there is not."""
         nearest = np.ascontiguousarray(records[:, :2]).view("<u2")[:, 0]
-        rows = self._bucket_weights[records[:, 2:]].reshape(len(records), -1)[:, : self.dimensions]
-        return unit_rows(rows + self.centroids[nearest])
+        rows = np.take(self._bucket_weights, records[:, 2:], axis=0).reshape(len(records), -1)[:, : self.dimensions]
+        rows += np.take(self.centroids, nearest, axis=0)  # twice as fast as rows[...], which finds the same
+        return _to_unit_length(rows)
 
     def save(self, path: Path) -> None:
         """Write an .npz file."""
@@ -183,6 +184,14 @@ class ResidualCodec:
         """(256, buckets a byte): what each byte stands for."""
         buckets = (np.arange(256, dtype=np.uint8)[:, np.newaxis] >> self._shifts) & (len(self.weights) - 1)
         return np.asarray(self.weights[buckets], dtype=np.float32)
+
+
+def _to_unit_length(rows: FloatArray) -> FloatArray:
+    """In place, since the rows of a whole window are unpacked at every search; zeros stay as they are."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    lengths[lengths == 0] = 1
+    rows /= lengths[:, np.newaxis]
+    return rows
 
 
 def codecs_of(model_digest: str, dimensions: int, residual: ResidualCodec | None) -> Mapping[Format, TokenCodec]:

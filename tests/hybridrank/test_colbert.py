@@ -75,3 +75,5 @@ def test_what_cannot_be_trained_is_said(folder, run):
 def test_a_sidecar_without_a_codec_says_what_makes_one(folder, run):
     arguments = ("index", "--collection", str(folder), "--index", "never", "--token-vectors", "residual")
     assert "`hybridrank colbert train-codec` makes one" in run(*arguments, expect=1).stderr
+    other = ("index", "--collection", str(folder), "--index", "never", "--token-vectors", "int8", "--colbert", "none")
+    assert "no model named 'none'" in run(*other, expect=1).stderr

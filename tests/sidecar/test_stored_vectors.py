@@ -15,6 +15,7 @@ from sidecar.rerankers.colbert import UNPACKED_TOKENS, ColbertReranker
 from sidecar.runtime import token_vectors
 from sidecar.trial import load_model
 from sidecar.types import TextKind
+from tests.golden.colbert import FOLDER as CHECKPOINTS
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.serving import rerank_request, serving
 from training.token_codec import train_codec
@@ -79,6 +80,15 @@ async def test_stored_vectors_score_as_their_texts_do(client, name):
         assert by_index[each.index].truncated == each.truncated
     assert {each.truncated for each in found.results} == {False, True}
     assert found.complete
+
+
+@pytest.mark.parametrize("name", ["tiny-colbert-ai", "tiny-pylate"])
+async def test_so_do_those_of_checkpoints_whose_scores_are_sums(name):
+    async with serving(load([CHECKPOINTS / name])) as client:
+        wanted = await scores(client, rerank_request(name, QUERY, *TEXTS))
+        stored = await encoded(client, TEXTS, pb.TOKEN_VECTORS_FP32, model=name)
+        assert await scores(client, stored_request(stored, model=name)) == pytest.approx(wanted, abs=1e-4)
+        assert max(map(abs, wanted)) > 1
 
 
 async def test_residuals_need_the_codec_of_the_folder_and_come_near(client):
