@@ -59,8 +59,8 @@ class Outcome:
     def growth(self) -> float:
         """The median of the last third of the time after warming up over that of its first third, less 1.
 
-        Thirds, because what is resident at a moment goes up and down by a third with the requests of that moment: tenths
-        differed by a sixth in a run whose memory had no trend.
+        Thirds, because what is resident goes up and down by a third with the requests of a moment: tenths differed by a
+        sixth in a run whose memory had no trend.
         """
         warm = self.memory[int(WARM_UP * len(self.memory)) :]
         third = max(1, len(warm) // 3)
