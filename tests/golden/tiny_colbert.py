@@ -27,7 +27,7 @@ def save_encoder(folder: Path, seed: int) -> None:
         num_attention_heads=2,
         intermediate_size=64,
         max_position_embeddings=MAX_TOKENS,
-        initializer_range=0.4,
+        initializer_range=0.25,
         pad_token_id=WORDS.index("[PAD]"),
     )
     BertModel(config).save_pretrained(folder)
