@@ -34,7 +34,7 @@ class FeatureSetInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model that the sidecar has loaded. `kind` is "encoder", "cross-encoder" or "lambdamart".
+    """A model that the sidecar has loaded. `kind` is "encoder", "cross-encoder", "colbert" or "lambdamart".
 
     `dimensions` is 0 for all but encoders, `max_tokens` for a lambdamart model, which alone has a `feature_set`.
     `token_codec` is the digest of the codec that packs token vectors as "residual", empty where there is none.

@@ -6,6 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
+from connector import SidecarClient
+from connector.rescore.base import Passage as CandidateText
+from hybridrank.sidecar_process import sidecar_process
 from sidecar import loading
 from sidecar.batching.worker import Worker
 from sidecar.errors import BadModelFolder, InvalidArgument
@@ -69,6 +72,17 @@ async def test_scores_are_those_of_pylate_among_batch_mates_too(service, oracle,
     wanted = oracle[name]["alone"]
     assert np.ptp(wanted) > 10  # or the comparison below would say little
     np.testing.assert_allclose([found[pair] for pair in PAIRS], wanted, rtol=0, atol=SAME_AS_PYLATE)
+
+
+async def test_a_sidecar_serves_checkpoints_and_clients_get_the_same_scores(oracle):
+    with sidecar_process(models=FOLDER) as process:
+        async with SidecarClient(process.address) as client:
+            passages = [CandidateText(str(i), text) for i, text in enumerate(PASSAGES)]
+            for name in NAMES:
+                found = await client.rescore(QUERY, passages, model=name, timeout_s=20)
+                wanted = oracle[name]["alone"][: len(PASSAGES)]
+                np.testing.assert_allclose([each.score for each in found], wanted, rtol=0, atol=SAME_AS_PYLATE)
+            assert {each.kind for each in await client.models()} == {"colbert"}
 
 
 @pytest.mark.parametrize("name", NAMES)
