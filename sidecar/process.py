@@ -11,6 +11,7 @@ from sidecar.batching.worker import Worker
 from sidecar.model_control import ModelControl
 from sidecar.model_watch import ModelWatch
 from sidecar.readiness import Readiness
+from sidecar.runtime.blas import multiply_on_one_thread
 from sidecar.runtime.memory import trim_regularly
 from sidecar.service import RerankService
 from sidecar.settings import Settings
@@ -31,6 +32,7 @@ class Sidecar:
     """Models, scheduler, both wires and what watches over them. `stop` is set when the process is to end."""
 
     def __init__(self, settings: Settings, control: ModelControl, stop: asyncio.Event) -> None:
+        multiply_on_one_thread()
         self._settings = settings
         self._tracing = tracing_to(settings.otlp_endpoint)
         self._worker = Worker(threads=settings.worker_threads, max_queue_tokens=settings.max_queue_tokens)
