@@ -160,7 +160,7 @@ def test_a_checkpoint_reranks_and_gives_no_vectors(checkpoints):
         checkpoints.encoder("tiny-pylate")
 
 
-def test_other_orders_of_the_contract_texts_are_told_apart(checkpoints):
+def test_the_texts_of_the_contract_are_told_apart(checkpoints):
     """Random weights too give every text a score of its own, so that the contract's comparisons say something."""
     for name in NAMES:
         reranker = checkpoints.get(name).reranker

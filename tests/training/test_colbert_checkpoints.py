@@ -36,7 +36,7 @@ def test_a_fresh_export_scores_as_two_loops_over_transformers_rows(source, tmp_p
     np.testing.assert_allclose(found, wanted, rtol=0, atol=SAME_AS_TRANSFORMERS)
 
 
-def test_the_command_writes_both_precisions_or_says_that_int8_ranks_otherwise(source, tmp_path):
+def test_the_command_writes_both_precisions(source, tmp_path):
     from hybridrank.model import app
     from tests.golden import tiny_colbert
 
