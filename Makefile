@@ -60,8 +60,8 @@ bench-overload: $(VENV)/.dev  ## ten times what the sidecar can do, for a minute
 bench-soak: $(VENV)/.dev  ## half an hour of mixed load with a model replaced every minute (COLLECTION=DIR)
 	@$(BIN)/python -m benchmarks.sidecar_soak --collection $(COLLECTION)
 
-bench-rerankers: $(VENV)/.dev  ## rerankers through the sidecar beside the libraries that compute them
-	@$(BIN)/python -m benchmarks.rerankers
+bench-rerankers: $(VENV)/.dev  ## rerankers through the sidecar beside the libraries that compute them ([PEERS=DIR])
+	@$(BIN)/python -m benchmarks.rerankers $(if $(PEERS),--peers $(PEERS))
 
 bench-search: $(VENV)/.dev  ## what HybridSearch adds to the engine's own _msearch (ENGINE=opensearch|elasticsearch)
 	@$(BIN)/python -m benchmarks.search_overhead $(if $(filter embedded,$(ENGINE)),opensearch,$(ENGINE))

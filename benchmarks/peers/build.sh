@@ -15,6 +15,11 @@ peers=$2
 "$peers/infinity/bin/pip" install --quiet 'infinity-emb[torch,optimum]' 'transformers<4.49' 'optimum<2' \
     'torch<2.9' 'pyarrow<21' 'pandas<3'
 
+for library in maxsim-cpu pylate; do
+    "$python" -m venv "$peers/$library"
+    "$peers/$library/bin/pip" install --quiet "$library" numpy
+done
+
 model=cross-encoder-minilm-l6
 "$python" -m training.dequantize "models/$model" "$peers/fp32"
 "$python" -m hybridrank model export "$peers/fp32" --out "$peers/fp32-onnx" --name "$model-fp32" --licence Apache-2.0
