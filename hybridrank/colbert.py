@@ -29,15 +29,15 @@ def train_codec_command(
     bits: Annotated[int, typer.Option(help="Bits a dimension: 1, 2 or 4.")] = 2,
     model: Annotated[Path, typer.Option(help="Model folder of late interaction.")] = SHIPPED_MODELS
     / "encoder-minilm-l6",
-    documents: Annotated[int, typer.Option(min=1, help="How many documents to learn from, drawn at random.")] = 1000,
+    documents: Annotated[int, typer.Option(min=1, help="How many documents to learn from, drawn at random.")] = 300,
     centroids: Annotated[
-        int, typer.Option(min=0, help="How many; 0: 16 times the root of the tokens, as a power of two, up to 4096.")
+        int, typer.Option(min=0, help="How many; 0: 16 times the root of the tokens, as a power of two, up to 1024.")
     ] = 0,
 ) -> None:
     """Train the codec that packs token vectors to 1, 2 or 4 bits a dimension (`index --token-vectors residual`).
 
-    It belongs to these weights at the precision that this CPU is given; the sidecar leaves it out for others. A second
-    on a thousand tokens or so. An --out that is the model's own folder gets the codec alone.
+    It belongs to these weights at the precision that this CPU is given; the sidecar leaves it out for others. Time
+    grows with documents and centroids: allow a minute. An --out that is the model's own folder gets the codec only.
 
     Example: hybridrank colbert train-codec --collection ./docs --bits 2 --out my-models/encoder
     """

@@ -18,11 +18,11 @@ HELD_OUT = 0.05  # of the rows: residuals of rows that the centroids were fitted
 _BLOCK = 4096
 
 
-def default_centroids(tokens: int, at_most: int = 4096) -> int:
+def default_centroids(tokens: int, at_most: int = 1024) -> int:
     """ColBERTv2's number, 16 times the root of how many tokens there are as a power of two, within reason for a CPU.
 
-    >>> default_centroids(10_000), default_centroids(10_000_000)
-    (1024, 4096)
+    >>> default_centroids(1_000), default_centroids(10_000_000)
+    (256, 1024)
     """
     return min(at_most, 1 << int(math.log2(16 * math.sqrt(max(1, tokens)))))
 
