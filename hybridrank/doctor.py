@@ -26,9 +26,12 @@ _EXTRAS = {
     "sidecar": "onnxruntime",
     "eval": "ir-measures",
     "engines": "jgo",
+    "ltr": "lightgbm",
+    "otel": "opentelemetry-sdk",
+    "openvino": "openvino",
     "train": "torch",
 }
-_OPTIONAL = {"train", "engines"}
+_OPTIONAL = {"engines", "ltr", "openvino", "otel", "train"}
 
 out = Console(highlight=False)
 
