@@ -76,17 +76,18 @@ class Stages:
         self, stage: Rescore, request: SearchRequest, window: Sequence[Hit], timeout_s: float, trace: Trace
     ) -> Scores:
         """By stored token vectors where the stage asks for them; by texts where it does not, or that fails."""
-        ends_at = perf_counter() + timeout_s
         rescore = partial(
             self._asked(stage).rescore, request.query_text, model=stage.model, allow_partial=stage.allow_partial
         )
         passages = [Passage(hit.doc_id, passage_text(hit.source, stage.fields)) for hit in window]
-        if stage.token_vectors:
-            try:
-                stored = await with_token_vectors(self.engine, request.index, passages, timeout_s)
-                return await rescore(stored, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
-            except (EngineError, InvalidRequest) as error:
-                trace.degraded.append(Degraded(_name(request, stage), "token_vectors", f"scored by texts: {error}"))
+        if not stage.token_vectors:
+            return await rescore(passages, timeout_s=timeout_s)
+        ends_at = perf_counter() + timeout_s
+        try:
+            stored = await with_token_vectors(self.engine, request.index, passages, timeout_s)
+            return await rescore(stored, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
+        except (EngineError, InvalidRequest) as error:
+            trace.degraded.append(Degraded(_name(request, stage), "token_vectors", f"scored by texts: {error}"))
         return await rescore(passages, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
 
     async def _by_features(self, stage: FeatureRescore, rows: FeatureRows, timeout_s: float) -> Scores:
