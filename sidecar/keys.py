@@ -25,6 +25,6 @@ def text_keys(model: ModelInfo, *options: str, texts: Sequence[str]) -> list[byt
 
 
 def _with_length(part: str) -> bytes:
-    # Texts that no UTF-8 can hold, lone surrogates, come in through JSON; they only need a key of their own.
+    # A text with a lone surrogate comes through no wire; whoever calls in process gets a key for it too.
     encoded = part.encode("utf-8", "surrogatepass")
     return len(encoded).to_bytes(8, "little") + encoded
