@@ -1,13 +1,13 @@
-"""Scores passages by their stored token vectors: the query is encoded, and compared with the rest in blocks."""
+"""Scores passages by their stored token vectors: only the query is encoded, and compared with them in blocks."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from sidecar.batching.worker import Worker
-from sidecar.errors import BadScore, InvalidArgument
+from sidecar.blocks import score_blocks
+from sidecar.errors import InvalidArgument
 from sidecar.registry import LoadedModel
 from sidecar.rerankers.base import FloatArray
 from sidecar.rerankers.colbert import ColbertReranker
@@ -19,29 +19,12 @@ __all__ = ["score_stored"]
 
 # To unpack and compare a stored token costs about this much less than to encode one, for the queue and its turn.
 STORED_TOKENS_A_TOKEN = 64
-# A request is spread over the threads, in blocks no smaller than are worth the way to one and back, nor so large that
-# they hold others up for longer than a batch of texts.
-MIN_BLOCK_TOKENS = 4096
-MAX_BLOCK_TOKENS = 32768
-ALONE = 1  # a token budget that no two blocks share
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Passages of one codec that are compared in one pass, and their places in the request; equal to no other block."""
-
-    places: Sequence[int]
-    passages: Sequence[TokenVectors]
-
-    def __len__(self) -> int:
-        """What the block counts as in the queue."""
-        return 1 + sum(each.tokens for each in self.passages) // STORED_TOKENS_A_TOKEN
 
 
 async def score_stored(
     request: RerankRequest, model: LoadedModel, worker: Worker
 ) -> tuple[list[RelevanceScore], Timings]:
-    """The raw score of each candidate; with `best_effort`, of those ready when the deadline nears.
+    """The raw score of each candidate, in their order; with `best_effort`, of those ready when the deadline nears.
 
     InvalidArgument for a model that compares no token vectors, for vectors of another one, and for damaged ones.
     """
@@ -52,26 +35,21 @@ async def score_stored(
     require_query(request, info)
     head = await asyncio.to_thread(reranker.tokenize_query, request.query)
     passages = await asyncio.to_thread(_read, request, model)
-    blocks = list(_cut(passages, worker.threads))
 
-    def compute(blocks: Sequence[Block]) -> Sequence[FloatArray]:
-        (block,) = blocks
+    def compute(passages: Sequence[TokenVectors]) -> FloatArray:
         try:
-            return [reranker.score_stored(head, block.passages)]
+            return reranker.score_stored(head, passages)[:, np.newaxis]
         except BadTokenVectors as error:
             raise InvalidArgument("candidates.token_vectors", str(error)) from error
 
-    tokens, pace = sum(map(len, blocks)), f"{info.name} stored"
-    admit = worker.admissions.admit
-    with admit(tokens, model=pace, deadline=request.deadline, best_effort=request.best_effort) as admission:
-        computed = await worker.run(admission, {each: each for each in blocks}, compute, max_batch_tokens=ALONE)
-    scores = []
-    for block, values in computed.rows.items():
-        for place, passage, score in zip(block.places, block.passages, values.tolist(), strict=True):
-            if not np.isfinite(score):
-                raise BadScore(info.name, f"candidates[{place}]")
-            scores.append(RelevanceScore(request.passages[place].passage_id, place, score, passage.truncated))
-    return sorted(scores, key=lambda each: each.index), Timings(0.0, computed.queue_ms, computed.compute_ms)
+    tokens = [(1 + each.tokens) / STORED_TOKENS_A_TOKEN for each in passages]
+    pace = f"{info.name} stored"
+    found, timings = await score_blocks(request, info.name, passages, tokens, compute, worker, pace=pace)
+    scores = [
+        RelevanceScore(request.passages[place].passage_id, place, score, passages[place].truncated)
+        for place, (score,) in found.items()
+    ]
+    return scores, timings
 
 
 def _read(request: RerankRequest, model: LoadedModel) -> list[TokenVectors]:
@@ -85,20 +63,3 @@ def _read(request: RerankRequest, model: LoadedModel) -> list[TokenVectors]:
         except BadTokenVectors as error:
             raise InvalidArgument(field, str(error)) from error
     return found
-
-
-def _cut(passages: Sequence[TokenVectors], threads: int) -> Iterator[Block]:
-    """Blocks of about a thread's share each, in the order of the request where all are of one codec."""
-    share = sum(each.tokens for each in passages) // threads
-    size = min(max(share, MIN_BLOCK_TOKENS), MAX_BLOCK_TOKENS)
-    places: list[int] = []
-    tokens = 0
-    for place in sorted(range(len(passages)), key=lambda place: passages[place].codec.format):
-        passage = passages[place]
-        if places and (tokens + passage.tokens > size or passages[places[0]].codec is not passage.codec):
-            yield Block(places, [passages[each] for each in places])
-            places, tokens = [], 0
-        places.append(place)
-        tokens += passage.tokens
-    if places:
-        yield Block(places, [passages[each] for each in places])

@@ -77,10 +77,11 @@ class ColbertReranker:
         return scores * np.array([len(query) for query in queries], dtype=np.float32) if self._sums else scores
 
     def score_stored(self, query: TokenSequence, passages: Sequence[TokenVectors]) -> FloatArray:
-        """As `score`, of passages encoded before, all by one codec; some thousand of their tokens at a time."""
+        """As `score`, of passages encoded before; some thousand of their tokens at a time, of one codec."""
         rows = self._query_rows(query)
         ends = np.cumsum([each.tokens for each in passages])
-        cuts = np.flatnonzero(np.diff(ends // UNPACKED_TOKENS)) + 1
+        other_codec = np.array([one.codec is not other.codec for one, other in pairwise(passages)], dtype=bool)
+        cuts = np.flatnonzero(np.diff(ends // UNPACKED_TOKENS).astype(bool) | other_codec) + 1
         blocks = (passages[start:end] for start, end in pairwise([0, *cuts.tolist(), len(passages)]))
         means = [maxsim_of_rows(rows, *token_vectors.unpack(block)) for block in blocks]
         scores = np.maximum(np.concatenate(means), NOTHING_TO_MATCH)

@@ -11,7 +11,7 @@ import lightgbm
 import numpy as np
 import pytest
 
-from sidecar import feature_scoring
+from sidecar import blocks, feature_scoring
 from sidecar.loading import load
 from sidecar.model_control import ModelControl
 from sidecar.protocol import rerank_pb2 as pb
@@ -151,11 +151,11 @@ async def gated(folder):
 
 async def test_what_is_scored_when_the_deadline_nears_is_a_partial_answer(gated, booster):
     client, _ = gated
-    rows = np.zeros((2 * feature_scoring.MAX_BLOCK_TOKENS, FEATURES))
+    rows = np.zeros((2 * blocks.MAX_BLOCK_TOKENS, FEATURES))
     rows[-1, 0] = 1.0
     response = await client.reranker.Rerank(request(rows, best_effort=True), timeout=1)
     assert not response.complete
-    assert sorted(each.index for each in response.results) == list(range(feature_scoring.MAX_BLOCK_TOKENS))
+    assert sorted(each.index for each in response.results) == list(range(blocks.MAX_BLOCK_TOKENS))
 
 
 async def test_the_deadline_ends_a_call_without_best_effort(gated):

@@ -6,7 +6,7 @@ import grpc
 import numpy as np
 import pytest
 
-from sidecar import stored_scoring
+from sidecar import blocks
 from sidecar.errors import BadModelFolder
 from sidecar.loading import load
 from sidecar.protocol import rerank_pb2 as pb
@@ -107,8 +107,8 @@ async def test_a_score_depends_on_no_other_passage_and_no_block(client, monkeypa
     mixed = [*stored, *await encoded(client, TEXTS, pb.TOKEN_VECTORS_INT8), *stored[::-1]]
     alone = [(await scores(client, stored_request([each])))[0] for each in mixed]
     assert await scores(client, stored_request(mixed)) == pytest.approx(alone, abs=1e-6)
-    monkeypatch.setattr(stored_scoring, "MIN_BLOCK_TOKENS", 1)
-    monkeypatch.setattr(stored_scoring, "MAX_BLOCK_TOKENS", 10)
+    monkeypatch.setattr(blocks, "MIN_BLOCK_TOKENS", 0)
+    monkeypatch.setattr(blocks, "MAX_BLOCK_TOKENS", 0.2)
     monkeypatch.setattr("sidecar.rerankers.colbert.UNPACKED_TOKENS", 4)
     assert await scores(client, stored_request(mixed)) == pytest.approx(alone, abs=1e-6)
 

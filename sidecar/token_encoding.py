@@ -1,0 +1,46 @@
+"""Encodes texts into vectors of their tokens, packed for an index to store."""
+
+import asyncio
+from collections.abc import Mapping
+
+from sidecar.cache import Row
+from sidecar.computing import Computer
+from sidecar.errors import InvalidArgument
+from sidecar.registry import LoadedModel
+from sidecar.rerankers.colbert import ColbertReranker
+from sidecar.runtime import token_vectors
+from sidecar.runtime.token_codec import CODEC, TokenCodec
+from sidecar.types import Embedding, EncodeRequest, EncodeResult
+from sidecar.work import token_work
+
+__all__ = ["encode_tokens"]
+
+
+async def encode_tokens(request: EncodeRequest, model: LoadedModel, computer: Computer) -> EncodeResult:
+    """The packed vectors of each text's tokens, in the order of the request.
+
+    InvalidArgument for a model that makes none, and for a codec that it has not.
+    """
+    if not isinstance(model.reranker, ColbertReranker):
+        raise InvalidArgument("model", f"{model.info.name} is a {model.info.kind}, which makes no token vectors")
+    codec = _codec(model, request.token_vectors)
+    work = token_work(request, model.reranker.encoder)
+    rows, timings = await computer.rows(work)
+    packed = await asyncio.to_thread(_packed, codec, rows)
+    tokens = sum(rows[key].tokens for key in work.keys)
+    return EncodeResult(tuple(packed[key] for key in work.keys), model.info, timings, tokens)
+
+
+def _codec(model: LoadedModel, wanted: str) -> TokenCodec:
+    for name, codec in model.codecs.items():
+        if name == wanted:
+            return codec
+    problem = f"is {wanted}, but {model.info.name} packs by {', '.join(model.codecs)}"
+    raise InvalidArgument("token_vectors", f"{problem}; `hybridrank colbert train-codec` makes a {CODEC} for it")
+
+
+def _packed(codec: TokenCodec, rows: Mapping[bytes, Row]) -> dict[bytes, Embedding]:
+    return {
+        key: Embedding((), row.truncated, token_vectors.write(codec, row.values, truncated=row.truncated))
+        for key, row in rows.items()
+    }
