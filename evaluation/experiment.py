@@ -34,13 +34,13 @@ async def run_pipeline(
 
     `on_query` is called after each. A degraded answer counts as it is. Raises EngineError and SearchFailed.
     """
-    for query_text in islice(queries.values(), WARM_UP_QUERIES):
-        await search.search(pipeline.request(index, query_text, settings))
+    for query_id, query_text in islice(queries.items(), WARM_UP_QUERIES):
+        await search.search(pipeline.request(index, query_text, settings, query_id))
     rankings: dict[str, tuple[str, ...]] = {}
     latencies_ms: dict[str, float] = {}
     degraded: dict[str, str] = {}
     for query_id, query_text in queries.items():
-        request = pipeline.request(index, query_text, settings)
+        request = pipeline.request(index, query_text, settings, query_id)
         started = perf_counter()
         response = await search.search(request)
         latencies_ms[query_id] = 1000 * (perf_counter() - started)

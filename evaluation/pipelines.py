@@ -6,6 +6,7 @@ from typing import Any
 
 from connector import FeatureRescore, Rescore, SearchRequest
 from connector.request import RetrieverName, Stage
+from evaluation.fold_models import FoldModels
 from ltr_features import FeatureSet
 
 __all__ = ["STANDARD_PIPELINES", "Pipeline", "PipelineSettings", "parse_pipeline"]
@@ -20,8 +21,9 @@ class PipelineSettings:
     """What all pipelines of an experiment share.
 
     `size` is 100, so that R@100 means something. `timeout_s` is generous, so that an experiment measures rankings and
-    not the budget. `weight` and `rescore_window_size` are those of `Rescore`. A model in `feature_sets` ranks by
-    features, and by itself (weight 1) over the first `feature_window_size`.
+    not the budget. `weight` and `rescore_window_size` are those of `Rescore`; a model in `feature_sets` ranks by
+    features over the same window, and by itself (weight 1). Those in `token_vectors` score what the index stores. The
+    name of `fold_models` stands, for each query, for the one of these models that has not seen it.
     """
 
     size: int = 100
@@ -30,28 +32,41 @@ class PipelineSettings:
     timeout_s: float = 30.0
     fields: Mapping[str, float] = field(default_factory=lambda: {"title": 1.0, "text": 1.0})
     feature_sets: Mapping[str, FeatureSet] = field(default_factory=dict)
-    feature_window_size: int = 100
+    fold_models: FoldModels | None = None
+    token_vectors: tuple[str, ...] = ()
 
-    def stage(self, model: str) -> Stage:
-        """The stage that rescores by that model."""
+    def served(self, model: str) -> tuple[str, ...]:
+        """The models of the sidecar that a pipeline's model stands for."""
+        folds = self.fold_models
+        return tuple(folds.held_out) if folds and model == folds.name else (model,)
+
+    def stage(self, model: str, query_id: str = "") -> Stage:
+        """The stage that rescores by that model. Raises KeyError for a query that is in no fold."""
+        if self.fold_models and model == self.fold_models.name:
+            model = self.fold_models.model_for(query_id)
         if model in self.feature_sets:
             return FeatureRescore(
                 model=model,
                 feature_set=self.feature_sets[model],
-                rescore_window_size=self.feature_window_size,
+                rescore_window_size=self.rescore_window_size,
                 timeout_s=self.timeout_s,
             )
         return Rescore(
-            model=model, weight=self.weight, rescore_window_size=self.rescore_window_size, timeout_s=self.timeout_s
+            model=model,
+            weight=self.weight,
+            rescore_window_size=self.rescore_window_size,
+            timeout_s=self.timeout_s,
+            token_vectors=model in self.token_vectors,
         )
 
     def as_json(self) -> dict[str, Any]:
-        """With values that a JSON writer takes; of a feature set, its name, version and digest."""
+        """With values that a JSON writer takes; of a feature set, its name, version and digest, of folds the models."""
         sets = {
             model: {"name": each.name, "version": each.version, "digest": each.digest}
             for model, each in self.feature_sets.items()
         }
-        return asdict(replace(self, feature_sets={})) | {"feature_sets": sets}
+        folds = list(self.fold_models.held_out) if self.fold_models else None
+        return asdict(replace(self, feature_sets={}, fold_models=None)) | {"feature_sets": sets, "fold_models": folds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +77,9 @@ class Pipeline:
     retrievers: tuple[RetrieverName, ...]
     models: tuple[str, ...] = ()
 
-    def request(self, index: str, query_text: str, settings: PipelineSettings) -> SearchRequest:
-        """The search of one query."""
-        stages = tuple(map(settings.stage, self.models))
+    def request(self, index: str, query_text: str, settings: PipelineSettings, query_id: str = "") -> SearchRequest:
+        """The search of one query; its id is needed for models of folds."""
+        stages = tuple(settings.stage(model, query_id) for model in self.models)
         return SearchRequest(
             index=index,
             query_text=query_text,

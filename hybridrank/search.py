@@ -89,7 +89,7 @@ async def _search(
     async with open_search(engine, sidecar) as (hybrid, client):
         if feature_sets:
             found = feature_sets_of(models, await client.models(), feature_sets)
-            settings = replace(settings, feature_sets=found, feature_window_size=settings.rescore_window_size)
+            settings = replace(settings, feature_sets=found)
         stages = [settings.stage(model) for model in models]
         rescore = stages[0] if len(stages) == 1 else tuple(stages)
         return await hybrid.search(request.model_copy(update={"rescore": rescore}))

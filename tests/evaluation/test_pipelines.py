@@ -33,12 +33,19 @@ def test_one_retriever_can_be_rescored_too():
     assert (pipeline.retrievers, pipeline.models) == (("bm25",), ("cross-encoder",))
 
 
+def test_only_models_that_are_named_score_stored_token_vectors():
+    request = parse_pipeline("rrf+colbert+cross-encoder").request(
+        "docs", "tea", PipelineSettings(token_vectors=("colbert",))
+    )
+    assert [stage.token_vectors for stage in request.stages] == [True, False]
+
+
 def test_models_rescore_one_after_the_other_each_in_its_own_way():
     feature_set = FeatureSet.model_validate({"name": "s", "features": [{"name": "rank", "kind": "fused"}]})
     settings = PipelineSettings(weight=0.25, timeout_s=9, feature_sets={"lambdamart": feature_set})
     request = parse_pipeline("rrf+lambdamart+cross-encoder").request("docs", "tea", settings)
     assert request.rescore == (
-        FeatureRescore(model="lambdamart", feature_set=feature_set, rescore_window_size=100, weight=1, timeout_s=9),
+        FeatureRescore(model="lambdamart", feature_set=feature_set, rescore_window_size=50, weight=1, timeout_s=9),
         Rescore(model="cross-encoder", weight=0.25, rescore_window_size=50, timeout_s=9),
     )
     assert parse_pipeline("rrf+lambdamart").request("docs", "tea", settings).rescore == request.rescore[0]
