@@ -4,11 +4,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ltr_features.transforms import Transform
+from ltr_features.transforms import Direction, Transform
 from ltr_features.values import Dialect, FeatureQuery, Seen
 
 __all__ = ["MAX_WORDS", "MISSING", "BaseFeature", "words"]
@@ -21,11 +21,14 @@ MAX_WORDS = 32
 
 
 class BaseFeature(BaseModel):
-    """One column. `name` is what models, logs and reports call it; `description` is for people."""
+    """One column. `name` is what models, logs and reports call it; `description` is for people.
+
+    Names hold nothing that LightGBM refuses.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,63}$")
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")
     description: str = ""
     transform: Transform | None = None
 
@@ -44,6 +47,16 @@ class BaseFeature(BaseModel):
     def aggregations(self, query: FeatureQuery) -> Mapping[str, Any]:  # noqa: ARG002
         """What to count over the whole index, by name."""
         return {}
+
+    @property
+    def evidence(self) -> Direction:
+        """1 where more of the raw value can only speak for a document, -1 where against, 0 where data must tell."""
+        return 0
+
+    @property
+    def direction(self) -> Direction:
+        """What `evidence` says of the value that a model gets."""
+        return cast("Direction", self.evidence * (self.transform.direction if self.transform else 1))
 
     def raw(self, seen: Seen) -> float:
         """The value before the transform; NaN when it is not known."""

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from ltr_features.base import MISSING, BaseFeature
+from ltr_features.transforms import Direction
 from ltr_features.values import Dialect, FeatureQuery, Seen
 
 __all__ = ["Age", "FieldLength", "Number", "VectorSimilarity"]
@@ -94,6 +95,11 @@ class VectorSimilarity(BaseFeature):
             return {"knn": {self.field: {"vector": list(query.vector), "k": len(doc_ids), "filter": only}}}
         size = {"k": len(doc_ids), "num_candidates": len(doc_ids)}
         return {"knn": {"field": self.field, "query_vector": list(query.vector), **size, "filter": only}}
+
+    @property
+    def evidence(self) -> Direction:
+        """The nearer, the better."""
+        return 1
 
     def raw(self, seen: Seen) -> float:
         """In [-1, 1]; both engines score (1 + cosine) / 2."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ltr_features.document import Age, FieldLength, Number, VectorSimilarity
 from ltr_features.stages import FromRequest, Fused, QueryLength, RerankScore, Retriever
 from ltr_features.text import Bm25, Coverage, Idf, Phrase, Proximity
+from ltr_features.transforms import Direction
 
 __all__ = ["BadFeatureSet", "Feature", "FeatureSet"]
 
@@ -57,6 +58,11 @@ class FeatureSet(BaseModel):
     def names(self) -> tuple[str, ...]:
         """The columns' names, in order."""
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def directions(self) -> dict[str, Direction]:
+        """Feature → 1 where a score can only rise with it, -1 where only fall; those of which nothing is known lack."""
+        return {feature.name: feature.direction for feature in self.features if feature.direction}
 
     @property
     def digest(self) -> str:

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from ltr_features.base import MISSING, BaseFeature, words
+from ltr_features.transforms import Direction
 from ltr_features.values import Seen
 
 __all__ = ["FromRequest", "Fused", "QueryLength", "RerankScore", "Retriever"]
@@ -25,6 +26,11 @@ class Retriever(BaseFeature):
     retriever: str
     value_of: Literal["rank", "score", "missing"] = "score"
 
+    @property
+    def evidence(self) -> Direction:
+        """Scores speak for a document; a high rank, or none, against it."""
+        return 1 if self.value_of == "score" else -1
+
     def raw(self, seen: Seen) -> float:
         """A rank is 1-based; NaN for rank and score where the retriever did not find the candidate."""
         found = seen.candidate.retrievers.get(self.retriever)
@@ -42,6 +48,11 @@ class Fused(BaseFeature):
     kind: Literal["fused"]
     value_of: Literal["rank", "score"] = "score"
 
+    @property
+    def evidence(self) -> Direction:
+        """A score speaks for a document, a high rank against it."""
+        return 1 if self.value_of == "score" else -1
+
     def raw(self, seen: Seen) -> float:
         """A rank is 1-based."""
         return float(seen.candidate.fused_rank) if self.value_of == "rank" else seen.candidate.fused_score
@@ -52,6 +63,11 @@ class RerankScore(BaseFeature):
 
     kind: Literal["rerank_score"]
     model: str
+
+    @property
+    def evidence(self) -> Direction:
+        """The higher, the better, to that model."""
+        return 1
 
     def raw(self, seen: Seen) -> float:
         """On that model's scale."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ltr_features.base import MISSING, BaseFeature, words
+from ltr_features.transforms import Direction
 from ltr_features.values import Dialect, FeatureQuery, Seen
 
 __all__ = ["Bm25", "Coverage", "Idf", "Phrase", "Proximity"]
@@ -30,6 +31,11 @@ class Bm25(BaseFeature):
         kind = "most_fields" if self.combine == "sum" else "best_fields"
         return {"multi_match": {"query": query.text, "fields": list(self.fields), "type": kind}}
 
+    @property
+    def evidence(self) -> Direction:
+        """The higher, the more it is about the query."""
+        return 1
+
     def raw(self, seen: Seen) -> float:
         """In (0, inf)."""
         return self.score(seen)
@@ -45,6 +51,11 @@ class Phrase(BaseFeature):
     def clause(self, query: FeatureQuery, doc_ids: Sequence[str], dialect: Dialect) -> dict[str, Any]:  # noqa: ARG002
         """A `match_phrase`."""
         return {"match_phrase": {self.field: {"query": query.text, "slop": self.slop}}}
+
+    @property
+    def evidence(self) -> Direction:
+        """The higher, the more it is about the query."""
+        return 1
 
     def raw(self, seen: Seen) -> float:
         """In (0, inf)."""
@@ -66,6 +77,11 @@ class Proximity(BaseFeature):
         """An `intervals` query."""
         return {"intervals": {self.field: {"match": {"query": query.text, "max_gaps": self.max_gaps}}}}
 
+    @property
+    def evidence(self) -> Direction:
+        """The higher, the closer they stand."""
+        return 1
+
     def raw(self, seen: Seen) -> float:
         """In (0, 1)."""
         return self.score(seen)
@@ -86,6 +102,11 @@ class Coverage(BaseFeature):
         matches = [{"match": {self.field: {"query": word}}} for word in words(query.text)]
         each = [{"constant_score": {"filter": match, "boost": 1.0}} for match in matches]
         return {"bool": {"should": each}} if each else None
+
+    @property
+    def evidence(self) -> Direction:
+        """The more words, the better."""
+        return 1
 
     def raw(self, seen: Seen) -> float:
         """In [0, 1], or the count."""

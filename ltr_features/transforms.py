@@ -1,11 +1,14 @@
 """What may be done to a raw value before a model sees it. Trees do not need it; linear models and people do."""
 
 import math
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Decay", "Log1p", "Reciprocal", "Saturation", "Transform"]
+__all__ = ["Decay", "Direction", "Log1p", "Reciprocal", "Saturation", "Transform"]
+
+Direction: TypeAlias = Literal[-1, 0, 1]
+"""Whether one thing rises with another (1), falls (-1), or neither always."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -18,6 +21,7 @@ class Log1p(BaseModel):
     """
 
     model_config = _FROZEN
+    direction: ClassVar[Direction] = 1
     function: Literal["log1p"]
 
     def apply(self, value: float) -> float:
@@ -35,6 +39,7 @@ class Saturation(BaseModel):
     """
 
     model_config = _FROZEN
+    direction: ClassVar[Direction] = 1
     function: Literal["saturation"]
     pivot: float = Field(gt=0)
 
@@ -53,6 +58,7 @@ class Reciprocal(BaseModel):
     """
 
     model_config = _FROZEN
+    direction: ClassVar[Direction] = -1
     function: Literal["reciprocal"]
     rank_constant: float = Field(60.0, gt=0)
 
@@ -73,6 +79,7 @@ class Decay(BaseModel):
     """
 
     model_config = _FROZEN
+    direction: ClassVar[Direction] = 0
     function: Literal["exp", "gauss", "linear"]
     scale: float = Field(gt=0)
     origin: float = 0.0

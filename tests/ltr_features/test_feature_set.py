@@ -59,6 +59,7 @@ def test_the_digest_stays_the_same_from_version_to_version(shop):
         ([{"name": "f", "kind": "number", "feild": "x"}], "feature f.field: Field required; feature f.feild: Extra"),
         ([{"kind": "query_length"}], "feature 1.name: Field required"),
         ([{"name": "a b", "kind": "query_length"}], "feature a b.name: String should match pattern"),
+        ([{"name": "a:b", "kind": "query_length"}], "feature a:b.name: String should match pattern"),  # not LightGBM's
         ([{"name": "f", "kind": "query_length"}] * 2, "features: .*more than one feature is called f"),
         (
             [{"name": "f", "kind": "number", "field": "x", "transform": {"function": "exp", "scale": 0}}],
@@ -81,3 +82,19 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path, name, text):
     path.write_text(text)
     with pytest.raises(BadFeatureSet, match=name):
         FeatureSet.load(path)
+
+
+def test_what_is_known_of_a_feature_before_any_training():
+    """A transform that turns values round turns that round too; where it goes up and down, nothing is known."""
+    features = [
+        {"name": "title", "kind": "bm25", "fields": ["title"]},
+        {"name": "cosine", "kind": "vector_similarity", "field": "vector", "transform": {"function": "log1p"}},
+        {"name": "rank", "kind": "fused", "value_of": "rank"},
+        {"name": "share", "kind": "fused", "value_of": "rank", "transform": {"function": "reciprocal"}},
+        {"name": "best_at_ten", "kind": "fused", "transform": {"function": "gauss", "origin": 10, "scale": 1}},
+        {"name": "unfound", "kind": "retriever", "retriever": "knn", "value_of": "missing"},
+        {"name": "price", "kind": "number", "field": "price"},
+        {"name": "length", "kind": "query_length"},
+    ]
+    feature_set = FeatureSet.model_validate({"name": "s", "features": features})
+    assert feature_set.directions == {"title": 1, "cosine": 1, "rank": -1, "share": 1, "unfound": -1}
