@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from connector.types import TokenFormat
 from evaluation.collections import BadLine, BeirFolder
 from evaluation.experiment import PipelineRun
 from evaluation.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
@@ -19,6 +20,7 @@ from evaluation.runs import write_run
 from hybridrank import tables
 from hybridrank.experiments import UnknownModel, index_name, judged_queries, open_bench
 from hybridrank.feature_sets import FeatureSetsOption, feature_sets_of, load_feature_sets
+from hybridrank.late_interaction import stored_models
 from hybridrank.options import EngineOption, SidecarOption
 from hybridrank.progress import progress
 from hybridrank.session import default_engine
@@ -49,6 +51,10 @@ def evaluate(
     ] = "",
     sidecar: SidecarOption = "auto",
     features: FeatureSetsOption = None,
+    token_vectors: Annotated[
+        TokenFormat | None,
+        typer.Option(help="Store token vectors in the index, packed so, and have late interaction score those."),
+    ] = None,
     queries: Annotated[
         int | None, typer.Option(min=1, help="Only the first N judged queries.", show_default="all")
     ] = None,
@@ -72,6 +78,7 @@ def evaluate(
     hybridrank evaluate --collection ./scifact --pipelines bm25,rrf+colbert --weight 0.7 --run-dir ./runs --markdown
     hybridrank evaluate --collection ./scifact --engine http://localhost:9200 --queries 50
     hybridrank evaluate --collection ./shop --pipelines rrf,rrf+lambdamart+cross-encoder --features shop.yaml
+    hybridrank evaluate --collection ./scifact --pipelines rrf,rrf+colbert --baseline rrf --token-vectors int8
     """
     chosen = _parse(pipelines, baseline)
     for option, folder in (("--json", json_file and json_file.parent), ("--run-dir", run_dir and run_dir.parent)):
@@ -81,7 +88,19 @@ def evaluate(
     feature_sets = load_feature_sets(features)
     try:
         result, runs = asyncio.run(
-            _evaluate(collection, split, chosen, baseline, engine, index, sidecar, queries, settings, feature_sets)
+            _evaluate(
+                collection,
+                split,
+                chosen,
+                baseline,
+                engine,
+                index,
+                sidecar,
+                queries,
+                settings,
+                feature_sets,
+                token_vectors,
+            )
         )
     except UnknownModel as error:
         raise typer.BadParameter(str(error), param_hint="--pipelines") from error
@@ -122,6 +141,7 @@ async def _evaluate(
     limit: int | None,
     settings: PipelineSettings,
     feature_sets: list[FeatureSet],
+    token_vectors: TokenFormat | None,
 ) -> tuple[ExperimentResult, dict[str, PipelineRun]]:
     bad_lines: list[BadLine] = []
     collection = BeirFolder(folder, report=bad_lines.append)
@@ -131,12 +151,14 @@ async def _evaluate(
         documents = list(collection.documents())
         digest = collection.digest()
     _list("bad line", [str(each) for each in bad_lines])
-    name = index or index_name(collection.name, digest)
+    name = index or "-".join(filter(None, (index_name(collection.name, digest), token_vectors)))
     async with AsyncExitStack() as stack:
         bench = await open_bench(stack, engine or default_engine(), sidecar, pipelines, err)
         models = {model for each in pipelines for model in each.models}
         settings = replace(settings, feature_sets=feature_sets_of(models, bench.models, feature_sets))
-        report = await bench.index(name, documents)
+        if token_vectors:
+            settings = replace(settings, token_vectors=stored_models(sorted(models), bench.models))
+        report = await bench.index(name, documents, token_vectors, settings.token_vectors)
         _list("rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])
         if report.total_in_index > len(documents):
             others = report.total_in_index - len(documents)

@@ -11,7 +11,7 @@ from rich.console import Console
 from connector import HybridSearch, ModelInfo, SidecarClient, connect_engine
 from connector.engines.base import Engine
 from connector.indexing import IndexingReport, index_documents
-from connector.types import Document
+from connector.types import Document, TokenFormat
 from connector.vector_cache import VectorCache
 from evaluation.collections import Qrels
 from evaluation.environment import describe_environment
@@ -28,7 +28,7 @@ __all__ = ["Bench", "UnknownModel", "index_name", "judged_queries", "open_bench"
 
 
 class UnknownModel(ValueError):
-    """A pipeline asks for a model that the sidecar has not loaded; the message lists those it has."""
+    """A pipeline asks for a model that the sidecar has not loaded, or the index cannot serve; the message has more."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,30 @@ class Bench:
     models: tuple[ModelInfo, ...]
     console: Console
 
-    async def index(self, index: str, documents: Sequence[Document]) -> IndexingReport:
-        """Write the documents that are new or changed; vectors that were computed once come from the cache."""
+    async def index(
+        self,
+        index: str,
+        documents: Sequence[Document],
+        token_vectors: TokenFormat | None = None,
+        colbert: Sequence[str] = (),
+    ) -> IndexingReport:
+        """Write the documents that are new or changed; vectors that were computed once come from the cache.
+
+        With `token_vectors`, those of the model that all names in `colbert` lead to. Raises UnknownModel for several.
+        """
+        if len({by_name(self.models)[name] for name in colbert}) > 1:
+            raise UnknownModel(f"an index holds token vectors of one model, not of {' and '.join(colbert)}")
         with progress(f"indexing {len(documents)} documents", self.console, len(documents)) as advance:
-            cache = VectorCache(cache_folder() / "vectors.sqlite3")
-            return await index_documents(self.engine, self.sidecar, index, documents, cache=cache, on_progress=advance)
+            return await index_documents(
+                self.engine,
+                self.sidecar,
+                index,
+                documents,
+                cache=VectorCache(cache_folder() / "vectors.sqlite3"),
+                token_vectors=token_vectors,
+                colbert=next(iter(colbert), "colbert"),
+                on_progress=advance,
+            )
 
     async def run(
         self, index: str, pipelines: Sequence[Pipeline], queries: Mapping[str, str], settings: PipelineSettings

@@ -15,6 +15,7 @@ from connector import Hit, SearchRequest, SearchResponse
 from evaluation.pipelines import PipelineSettings
 from hybridrank.feature_sets import FeatureSetsOption, feature_sets_of, load_feature_sets
 from hybridrank.filters import SYNTAX, parse
+from hybridrank.late_interaction import stored_models
 from hybridrank.options import EngineOption, IndexOption, JsonOption, SidecarOption
 from hybridrank.session import open_search
 from ltr_features import FeatureSet
@@ -37,6 +38,9 @@ def search(
         typer.Option(metavar="MODEL[+MODEL…]|none", help="Reranker for the head of the ranking, or several in turn."),
     ] = "colbert",
     features: FeatureSetsOption = None,
+    token_vectors: Annotated[
+        bool, typer.Option("--token-vectors", help="Have late interaction score what index --token-vectors stored.")
+    ] = False,
     weight: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the reranker in the final score.")] = 0.5,
     window: Annotated[int, typer.Option(min=1, help="How many documents the reranker scores.")] = 50,
     budget_ms: Annotated[
@@ -54,6 +58,7 @@ def search(
     hybridrank search "undo the last commit" --index docs
     hybridrank search "parse a date" --index docs --engine http://localhost:9200 --filter "kind=function" --explain
     hybridrank search "toner" --index shop --rerank lambdamart+cross-encoder --features features.json
+    hybridrank search "parse a date" --index docs --token-vectors --window 300
     """
     try:
         request = SearchRequest(
@@ -71,7 +76,8 @@ def search(
     models = [] if rerank == "none" else rerank.split("+")
     if not all(models):
         raise typer.BadParameter(f"{rerank!r} is not MODEL, MODEL+MODEL or none", param_hint="--rerank")
-    response = asyncio.run(_search(request, engine, sidecar, models, settings, load_feature_sets(features)))
+    feature_sets = load_feature_sets(features)
+    response = asyncio.run(_search(request, engine, sidecar, models, settings, feature_sets, token_vectors))
     if as_json:
         print(json.dumps(asdict(response), ensure_ascii=False))
     else:
@@ -85,11 +91,14 @@ async def _search(
     models: list[str],
     settings: PipelineSettings,
     feature_sets: list[FeatureSet],
+    token_vectors: bool,
 ) -> SearchResponse:
     async with open_search(engine, sidecar) as (hybrid, client):
         if feature_sets:
             found = feature_sets_of(models, await client.models(), feature_sets)
             settings = replace(settings, feature_sets=found)
+        if token_vectors:
+            settings = replace(settings, token_vectors=stored_models(models, await client.models()))
         stages = [settings.stage(model) for model in models]
         rescore = stages[0] if len(stages) == 1 else tuple(stages)
         return await hybrid.search(request.model_copy(update={"rescore": rescore}))

@@ -77,3 +77,20 @@ def test_a_sidecar_without_a_codec_says_what_makes_one(folder, run):
     assert "`hybridrank colbert train-codec` makes one" in run(*arguments, expect=1).stderr
     other = ("index", "--collection", str(folder), "--index", "never", "--token-vectors", "int8", "--colbert", "none")
     assert "no model named 'none'" in run(*other, expect=1).stderr
+
+
+def test_a_search_is_scored_by_what_the_index_holds_or_says_that_it_holds_nothing(folder, run):
+    index = ("index", "--collection", str(folder), "--index", "searched", "--json")
+    search = ("search", "hot tea", "--index", "searched", "--json")
+    run(*index)
+    by_texts = json.loads(run(*search).stdout)
+    (lack,) = json.loads(run(*search, "--token-vectors").stdout)["degraded"]
+    assert (lack["stage"], lack["reason"]) == ("rescore", "token_vectors")
+    assert json.loads(run(*index, "--token-vectors", "fp16").stdout)["indexed"] == 3
+    stored = json.loads(run(*search, "--token-vectors").stdout)
+    assert (by_texts["degraded"], stored["degraded"]) == ([], [])
+    assert {each["doc_id"]: pytest.approx(each["rerank_score"], abs=1e-3) for each in stored["hits"]} == {
+        each["doc_id"]: each["rerank_score"] for each in by_texts["hits"]
+    }
+    refused = run(*search, "--token-vectors", "--rerank", "cross-encoder", expect=2)
+    assert "cross-encoder scores no token vectors" in refused.stderr

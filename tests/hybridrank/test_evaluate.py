@@ -94,6 +94,20 @@ def test_a_cascade_of_a_forest_and_a_cross_encoder(tmp_path, run):
     assert "--features" in said
 
 
+def test_stored_token_vectors_are_written_and_scored_in_an_index_of_their_own(tmp_path, run):
+    menu = write_menu(tmp_path / "menu")
+    flags = ("--collection", menu, "--pipelines", "rrf,rrf+colbert", "--baseline", "rrf")
+    assert run(*flags, "--json", "texts.json").returncode == 0
+    done = run(*flags, "--json", "stored.json", "--token-vectors", "fp32")
+    assert done.returncode == 0, done.stderr
+    texts, stored = (json.loads((tmp_path / name).read_text()) for name in ("texts.json", "stored.json"))
+    assert (texts["settings"]["token_vectors"], stored["settings"]["token_vectors"]) == ([], ["colbert"])
+    measured = stored["pipelines"]["rrf+colbert"]
+    assert measured["degraded"] == 0
+    assert measured["per_query"] == texts["pipelines"]["rrf+colbert"]["per_query"]
+    assert len(list((tmp_path / "cache/hybridrank/indices").iterdir())) == 2
+
+
 def test_bad_lines_are_named_and_the_rest_is_measured(tmp_path, run):
     menu = write_menu(tmp_path / "menu")
     with (menu / "corpus.jsonl").open("a") as corpus:
@@ -123,6 +137,7 @@ def test_documents_of_another_collection_in_the_index_are_mentioned(tmp_path, ru
         (["--json", "nowhere/x.json"], "there is no folder nowhere"),
         (["--weight", "2"], "--weight"),
         (["--features", "nowhere.yaml"], "--features"),
+        (["--pipelines", "bm25,rrf+cross-encoder", "--token-vectors", "int8"], "cross-encoder scores no token vectors"),
     ],
 )
 def test_wrong_usage_exits_2_and_says_what_was_wrong(tmp_path, run, flags, said):
