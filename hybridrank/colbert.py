@@ -12,7 +12,7 @@ from models import SHIPPED_MODELS
 from sidecar.rerankers.colbert import ColbertReranker
 from sidecar.runtime.token_codec import CODEC
 from sidecar.trial import load_model
-from training.token_codec import default_centroids, sample_rows, train_codec
+from training.token_codec import default_centroids, frequent_tokens, sample_rows, train_codec
 
 app = typer.Typer(help="Late interaction over stored token vectors.", no_args_is_help=True)
 
@@ -33,11 +33,18 @@ def train_codec_command(
     centroids: Annotated[
         int, typer.Option(min=0, help="How many; 0: 16 times the root of the tokens, as a power of two, up to 1024.")
     ] = 0,
+    prune: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Store no vectors of the N tokens that most documents have; 100 is many."
+        ),
+    ] = 0,
 ) -> None:
     """Train the codec that packs token vectors to 1, 2 or 4 bits a dimension (`index --token-vectors residual`).
 
     It belongs to these weights at the precision that this CPU is given; the sidecar leaves it out for others. Time
     grows with documents and centroids: allow a minute. An --out that is the model's own folder gets the codec only.
+    --prune counts in how many documents each token of the vocabulary is.
 
     Example: hybridrank colbert train-codec --collection ./docs --bits 2 --out my-models/encoder
     """
@@ -45,10 +52,12 @@ def train_codec_command(
     if not isinstance(loaded.reranker, ColbertReranker):
         raise typer.BadParameter(f"{model} is a {loaded.info.kind}, which makes no token vectors", param_hint="--model")
     texts = [passage_text(each.source) for each in BeirFolder(collection).documents()]
-    rows = sample_rows(loaded.reranker.encoder, texts, documents=documents)
+    encoder = loaded.reranker.encoder
+    pruned, share = frequent_tokens(encoder, texts, prune) if prune else (frozenset[int](), 0.0)
+    rows = sample_rows(encoder, texts, documents=documents, pruned=pruned)
     try:
         wanted = centroids or min(default_centroids(len(rows)), len(rows) // 2)
-        codec = train_codec(rows, bits=bits, centroids=wanted, model_digest=loaded.info.digest)
+        codec = train_codec(rows, bits=bits, centroids=wanted, model_digest=loaded.info.digest, pruned=pruned)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     if out.resolve() != model.resolve():
@@ -56,5 +65,6 @@ def train_codec_command(
     codec.save(out / CODEC)
     typer.echo(
         f"{out / CODEC}: {codec.bits} bits, {len(codec.centroids)} centroids of {len(rows)} tokens,"
-        f" {codec.record_bytes} bytes a token, digest {codec.digest}"
+        f" {codec.record_bytes} bytes a token, {len(pruned)} tokens pruned ({share:.0%} of all vectors), digest"
+        f" {codec.digest}"
     )

@@ -24,7 +24,7 @@ async def encode_tokens(request: EncodeRequest, model: LoadedModel, computer: Co
     if not isinstance(model.reranker, ColbertReranker):
         raise InvalidArgument("model", f"{model.info.name} is a {model.info.kind}, which makes no token vectors")
     codec = _codec(model, request.token_vectors)
-    work = token_work(request, model.reranker.encoder)
+    work = token_work(request, model.reranker.encoder, codec)
     rows, timings = await computer.rows(work)
     packed = await asyncio.to_thread(_packed, codec, rows)
     tokens = sum(rows[key].tokens for key in work.keys)

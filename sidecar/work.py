@@ -12,6 +12,7 @@ from sidecar.errors import InvalidArgument
 from sidecar.keys import text_keys
 from sidecar.rerankers.base import Encoder, Pair, Reranker
 from sidecar.rerankers.colbert import TokenEncoder
+from sidecar.runtime.token_codec import TokenCodec
 from sidecar.runtime.tokenizer import TokenSequence
 from sidecar.types import ChunkScore, EncodeRequest, ModelInfo, RerankRequest, TextKind
 
@@ -81,9 +82,18 @@ def encode_work(request: EncodeRequest, encoder: Encoder) -> Work[TokenSequence]
     return _encode(request, encoder, encoder.embed, "embed")
 
 
-def token_work(request: EncodeRequest, encoder: TokenEncoder) -> Work[TokenSequence]:
-    """Rows for the tokens of each text, hundreds of times a vector; InvalidArgument for a query without a word."""
-    return replace(_encode(request, encoder, encoder.token_rows, "tokens"), keep=False)
+def token_work(request: EncodeRequest, encoder: TokenEncoder, codec: TokenCodec) -> Work[TokenSequence]:
+    """Rows for the tokens of each text, hundreds of times a vector; of documents without those that `codec` prunes.
+
+    InvalidArgument for a query without a word.
+    """
+    work = replace(_encode(request, encoder, encoder.token_rows, f"tokens {codec.digest}"), keep=False)
+    pruned = codec.pruned if request.kind is TextKind.DOCUMENT else frozenset()
+
+    def windows(wanted: Sequence[str]) -> list[list[TokenSequence]]:
+        return [[each.without(pruned) for each in found] for found in work.windows(wanted)]
+
+    return replace(work, windows=windows)
 
 
 def require_query(request: RerankRequest, model: ModelInfo) -> None:

@@ -47,6 +47,10 @@ class TokenCodec(Protocol):
     def record_bytes(self) -> int:
         """Of a token."""
 
+    @property
+    def pruned(self) -> frozenset[int]:
+        """Ids of the tokens whose rows are left out of documents, before they are packed."""
+
     def pack(self, rows: FloatArray) -> Records:
         """(n, dimensions) unit rows → (n, record_bytes)."""
 
@@ -70,6 +74,11 @@ class PlainCodec:
         """Of a token."""
         return self.dimensions * _PLAIN_TYPES[self.format].itemsize
 
+    @property
+    def pruned(self) -> frozenset[int]:
+        """None."""
+        return frozenset()
+
     def pack(self, rows: FloatArray) -> Records:
         """As TokenCodec."""
         if self.format == "int8":
@@ -89,13 +98,14 @@ class ResidualCodec:
 
     As in ColBERTv2 (Santhanam et al., NAACL 2022). `centroids` (k, d) are unit rows, k up to 65536. A residual falls
     into one of 2^bits buckets between `cutoffs` (2^bits - 1) and comes back as that one's of `weights` (2^bits).
-    `model_digest` is of the model whose vectors it was trained on.
+    `model_digest` is of the model whose vectors it was trained on. Documents are stored without the tokens `pruned`.
     """
 
     centroids: FloatArray
     cutoffs: FloatArray
     weights: FloatArray
     model_digest: str
+    pruned: frozenset[int] = frozenset()
     format: Literal["residual"] = "residual"
 
     def __post_init__(self) -> None:
@@ -126,6 +136,7 @@ class ResidualCodec:
         for numbers in (self.centroids, self.cutoffs, self.weights):
             whole.update(repr(numbers.shape).encode())
             whole.update(np.ascontiguousarray(numbers, dtype="<f4").tobytes())
+        whole.update(repr(sorted(self.pruned)).encode())
         return whole.hexdigest()
 
     def pack(self, rows: FloatArray) -> Records:
@@ -158,6 +169,7 @@ class ResidualCodec:
                 cutoffs=self.cutoffs,
                 weights=self.weights,
                 model_digest=np.array(self.model_digest),
+                pruned=np.array(sorted(self.pruned), dtype=np.int32),
                 digest=np.array(self.digest),
             )
 
@@ -167,7 +179,8 @@ class ResidualCodec:
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 centroids, cutoffs, weights = (found[name] for name in ("centroids", "cutoffs", "weights"))
-                codec = cls(centroids, cutoffs, weights, str(found["model_digest"]))
+                pruned = frozenset(found["pruned"].tolist())
+                codec = cls(centroids, cutoffs, weights, str(found["model_digest"]), pruned)
                 digest = str(found["digest"])
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise BadTokenCodec(f"{path} is no codec of token vectors: {error}; train it again") from error

@@ -3,8 +3,8 @@
 A long text keeps its beginning, or as many windows of it as the caller allows; each shares an eighth with the next.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
@@ -34,6 +34,13 @@ class TokenSequence:
 
     def __len__(self) -> int:
         return len(self.token_ids)
+
+    def without(self, token_ids: Set[int]) -> "TokenSequence":
+        """With these tokens special too: read, but not scored. As it is, where no other token would be left."""
+        special = tuple(
+            flag or token_id in token_ids for token_id, flag in zip(self.token_ids, self.special, strict=True)
+        )
+        return self if all(special) else replace(self, special=special)
 
 
 class TextTokenizer:

@@ -11,6 +11,7 @@ import pytest
 from connector.engines.embedded import EmbeddedEngine
 from hybridrank.sidecar_process import sidecar_process
 from sidecar.trial import load_model
+from sidecar.types import TextKind
 from tests.golden.sidecar import FOLDER
 
 DOCUMENTS = [
@@ -61,6 +62,21 @@ def test_a_codec_is_trained_served_and_indexed_with(folder, run):
             engine = EmbeddedEngine(folder / "indices")
             stored = asyncio.run(engine.stored_token_vectors("packed", ["tea", "chai"]))
             assert [(len(packed) - 16) % bytes_a_token for packed in stored.values()] == [0, 0]
+
+
+def test_a_codec_without_the_most_frequent_token_is_another_one(folder, run):
+    """Only the full stop is in all three documents."""
+    arguments = ("colbert", "train-codec", "--collection", str(folder), "--bits", "1", "--centroids", "4")
+    found = {}
+    for prune in ("0", "1"):
+        out = folder / f"pruned-{prune}"
+        printed = run(*arguments, "--out", str(out), "--prune", prune).stdout
+        found[prune] = load_model(out)
+        assert f"{prune} tokens pruned" in printed
+    encoder = found["1"].reranker.encoder
+    (full_stop,) = encoder.tokenize_texts(["."], TextKind.DOCUMENT)[0].token_ids[1:-1]
+    assert found["1"].codecs["residual"].pruned == {full_stop}
+    assert found["0"].info.token_codec != found["1"].info.token_codec
 
 
 def test_what_cannot_be_trained_is_said(folder, run):

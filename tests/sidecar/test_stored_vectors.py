@@ -1,6 +1,7 @@
 """Reranking by stored token vectors over the wire: encoded once, scored as if their texts had been sent."""
 
 import shutil
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -18,7 +19,7 @@ from sidecar.types import TextKind
 from tests.golden.colbert import FOLDER as CHECKPOINTS
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.serving import rerank_request, serving
-from training.token_codec import train_codec
+from training.token_codec import frequent_tokens, sample_rows, train_codec
 
 QUERY = "which drink is made of leaves"
 TEXTS = ["Tea is made of leaves in hot water.", "A chair", "", "Water, and nothing but water, is a drink.", "Tea " * 90]
@@ -100,6 +101,45 @@ async def test_residuals_need_the_codec_of_the_folder_and_come_near(client):
     stored = await encoded(client, TEXTS, pb.TOKEN_VECTORS_RESIDUAL)
     assert await scores(client, stored_request(stored)) == pytest.approx(wanted, abs=0.05)
     assert len(stored[0]) < len((await encoded(client, TEXTS[:1], pb.TOKEN_VECTORS_INT8))[0])
+
+
+async def test_a_codec_that_prunes_leaves_tokens_out_of_documents_alone(folder, tmp_path):
+    """The three make up the text that says nothing but "Tea": it keeps them, as it would have none else."""
+    path = tmp_path / "tiny-encoder"
+    shutil.copytree(folder, path)
+    model = load_model(path)
+    encoder, whole = model.reranker.encoder, model.codecs["residual"]
+    pruned = frozenset(encoder.tokenize_texts(["tea"], TextKind.DOCUMENT)[0].token_ids[1:-1])
+    codec = replace(whole, pruned=pruned)
+    codec.save(path / "codec.npz")
+    async with serving(load([path])) as client:
+        assert (await client.models.List(pb.ListModelsRequest())).models[0].token_codec == codec.digest != whole.digest
+        sizes = []
+        for text, sequence in zip(TEXTS, encoder.tokenize_texts(TEXTS, TextKind.DOCUMENT), strict=True):
+            (rows,) = encoder.token_rows([sequence])
+            kept = rows[np.array([each not in pruned for each in sequence.token_ids[1:-1]], dtype=bool)]
+            (stored,) = await encoded(client, [text], pb.TOKEN_VECTORS_RESIDUAL)
+            expected = kept if len(kept) else rows
+            assert stored == token_vectors.write(codec, expected, truncated=sequence.truncated)
+            (query,) = await encoded(client, [text or "a"], pb.TOKEN_VECTORS_RESIDUAL, kind=pb.TEXT_KIND_QUERY)
+            (plain,) = await encoded(client, [text], pb.TOKEN_VECTORS_FP32)
+            assert len(plain) == 16 + rows.nbytes
+            assert len(query) == 16 + max(1, len(rows)) * codec.record_bytes
+            sizes.append((len(kept), len(rows)))
+        assert [0 < kept < rows for kept, rows in sizes] == [True, True, False, True, False]
+        assert sizes[4] == (0, 46)
+        stored = await encoded(client, TEXTS, pb.TOKEN_VECTORS_RESIDUAL)
+        assert len(await scores(client, stored_request(stored))) == len(TEXTS)
+
+
+def test_the_tokens_of_most_texts_are_chosen_and_of_equals_the_lowest_ids(folder):
+    """Of TEXTS, 46 (##a) is in four, 50 (##e) and 63 (##r) in three: 49 of 109 rows."""
+    encoder = load_model(folder).reranker.encoder
+    assert frequent_tokens(encoder, TEXTS, 3) == (frozenset({46, 50, 63}), 49 / 109)
+    assert frequent_tokens(encoder, TEXTS, 2)[0] == {46, 50}
+    assert frequent_tokens(encoder, [""], 2) == (frozenset(), 0.0)
+    rows = sample_rows(encoder, TEXTS, documents=9, pruned=frozenset({46, 50, 63}))
+    assert len(rows) == 109 - 49
 
 
 async def test_a_score_depends_on_no_other_passage_and_no_block(client, monkeypatch):
