@@ -98,7 +98,10 @@ async def over_grpc(address: str) -> tuple[dict[str, list[float]], tuple[ModelIn
     times: dict[str, list[float]] = {name: [] for name in RPC_FORMATS}
     async with SidecarClient(address) as client:
         stored = {
-            name: await client.encode_tokens(texts, model="colbert", token_vectors=name, timeout_s=60)
+            name: [
+                each.token_vectors
+                for each in await client.encode_tokens(texts, model="colbert", token_vectors=name, timeout_s=60)
+            ]
             for name in RPC_FORMATS
         }
         for number in range(ROUNDS + WARM_UP):

@@ -13,7 +13,7 @@ from connector.errors import SidecarError
 from connector.passages import DEFAULT_FIELDS, passage_text
 from connector.rescore.base import Encoder
 from connector.rescore.client import ModelInfo
-from connector.types import Document, TokenFormat, Vector
+from connector.types import Document, Encoding, TokenFormat, Vector
 from connector.vector_cache import VectorCache
 from index_templates import IndexDefinition
 
@@ -28,8 +28,11 @@ class EncoderWithModels(Encoder, Protocol):
 
     async def encode_tokens(
         self, texts: Sequence[str], *, model: str, token_vectors: TokenFormat, timeout_s: float
-    ) -> tuple[bytes, ...]:
-        """The token vectors of each document, in order, packed to be stored. Raises SidecarError."""
+    ) -> tuple[Encoding, ...]:
+        """The token vectors of each document, in order, packed to be stored; of an encoder, with its unit vector.
+
+        Raises SidecarError.
+        """
         ...
 
     async def models(self) -> tuple[ModelInfo, ...]:
@@ -63,7 +66,7 @@ class IndexingReport:
 class _Tokens:
     """Which model's token vectors are stored, as what, and the digest of that model or of its codec."""
 
-    model: str
+    model: ModelInfo
     format: TokenFormat
     digest: str
 
@@ -74,14 +77,14 @@ class _Tokens:
             raise SidecarError(f"the sidecar has no model named {wanted!r} to make token vectors")
         if packing == "residual" and not info.token_codec:
             raise SidecarError(f"{info.name} has no codec for residuals; `hybridrank colbert train-codec` makes one")
-        return cls(info.name, packing, info.token_codec if packing == "residual" else info.digest)
+        return cls(info, packing, info.token_codec if packing == "residual" else info.digest)
 
-    async def encode(self, encoder: EncoderWithModels, texts: Sequence[str]) -> dict[str, bytes]:
+    async def encode(self, encoder: EncoderWithModels, texts: Sequence[str]) -> dict[str, Encoding]:
         different = list(dict.fromkeys(texts))
-        packed = await encoder.encode_tokens(
-            different, model=self.model, token_vectors=self.format, timeout_s=_ENCODE_TIMEOUT_S
+        encodings = await encoder.encode_tokens(
+            different, model=self.model.name, token_vectors=self.format, timeout_s=_ENCODE_TIMEOUT_S
         )
-        return dict(zip(different, packed, strict=True))
+        return dict(zip(different, encodings, strict=True))
 
 
 async def index_documents(
@@ -134,8 +137,9 @@ async def _index_batch(
     if not changed:
         return IndexingReport(unchanged=len(documents))
     texts = {each.doc_id: passage_text(each.source) for each in changed}
-    vectors, encoded = await _vectors(encoder, info, [text for text in texts.values() if text], cache)
-    packed = await tokens.encode(encoder, list(texts.values())) if tokens else {}
+    by_token = await tokens.encode(encoder, list(texts.values())) if tokens else {}
+    ready = by_token if tokens and tokens.model == info else {}  # one run of the model gave both
+    vectors, encoded = await _vectors(encoder, info, [text for text in texts.values() if text], cache, ready)
     written = await engine.index_documents(
         index,
         [
@@ -143,7 +147,7 @@ async def _index_batch(
                 each.doc_id,
                 {**each.source, "content_digest": digests[each.doc_id]},
                 vectors.get(texts[each.doc_id]),
-                packed.get(texts[each.doc_id]),
+                by_token[texts[each.doc_id]].token_vectors if tokens else None,
             )
             for each in changed
         ],
@@ -152,15 +156,17 @@ async def _index_batch(
 
 
 async def _vectors(
-    encoder: Encoder, info: ModelInfo, texts: Sequence[str], cache: VectorCache
+    encoder: Encoder, info: ModelInfo, texts: Sequence[str], cache: VectorCache, ready: Mapping[str, Encoding]
 ) -> tuple[Mapping[str, Vector], int]:
-    """Text → vector for all texts, and how many of them had to be encoded."""
+    """Text → vector for all texts, out of the cache, `ready` or encoded; and how many the cache did not know."""
     known = await asyncio.to_thread(cache.get, info.digest, texts)
     missing = [text for text in dict.fromkeys(texts) if text not in known]
     if not missing:
         return known, 0
-    encodings = await encoder.encode(missing, model=info.name, kind="document", timeout_s=_ENCODE_TIMEOUT_S)
-    fresh = {text: each.vector for text, each in zip(missing, encodings, strict=True)}
+    if not ready:
+        encodings = await encoder.encode(missing, model=info.name, kind="document", timeout_s=_ENCODE_TIMEOUT_S)
+        ready = dict(zip(missing, encodings, strict=True))
+    fresh = {text: ready[text].vector for text in missing}
     await asyncio.to_thread(cache.put, info.digest, fresh)
     return {**known, **fresh}, len(missing)
 

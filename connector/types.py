@@ -139,10 +139,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """One text as a unit vector; `truncated` when the model saw only its beginning."""
+    """One text as a unit vector; `truncated` when the model saw only its beginning.
+
+    With `token_vectors`, packed to be stored, `vector` is empty where the model makes none for a whole text.
+    """
 
     vector: Vector = field(repr=False)
     truncated: bool = False
+    token_vectors: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,16 @@ __all__ = ["encode_tokens"]
 
 
 async def encode_tokens(request: EncodeRequest, model: LoadedModel, computer: Computer) -> EncodeResult:
-    """The packed vectors of each text's tokens, in the order of the request.
+    """The packed vectors of each text's tokens, in the order of the request; of an encoder, its vector comes along.
 
     InvalidArgument for a model that makes none, and for a codec that it has not.
     """
     if not isinstance(model.reranker, ColbertReranker):
         raise InvalidArgument("model", f"{model.info.name} is a {model.info.kind}, which makes no token vectors")
     codec = _codec(model, request.token_vectors)
-    work = token_work(request, model.reranker.encoder, codec)
+    work = token_work(request, model.reranker.encoder, model.encoder, codec)
     rows, timings = await computer.rows(work)
-    packed = await asyncio.to_thread(_packed, codec, rows)
+    packed = await asyncio.to_thread(_packed, codec, rows, vectors=1 if model.encoder else 0)
     tokens = sum(rows[key].tokens for key in work.keys)
     return EncodeResult(tuple(packed[key] for key in work.keys), model.info, timings, tokens)
 
@@ -39,8 +39,13 @@ def _codec(model: LoadedModel, wanted: str) -> TokenCodec:
     raise InvalidArgument("token_vectors", f"{problem}; `hybridrank colbert train-codec` makes a {CODEC} for it")
 
 
-def _packed(codec: TokenCodec, rows: Mapping[bytes, Row]) -> dict[bytes, Embedding]:
+def _packed(codec: TokenCodec, rows: Mapping[bytes, Row], *, vectors: int) -> dict[bytes, Embedding]:
+    """So many rows of each text as they are, and the rest packed."""
     return {
-        key: Embedding((), row.truncated, token_vectors.write(codec, row.values, truncated=row.truncated))
+        key: Embedding(
+            tuple(row.values[:vectors].ravel().tolist()),
+            row.truncated,
+            token_vectors.write(codec, row.values[vectors:], truncated=row.truncated),
+        )
         for key, row in rows.items()
     }

@@ -171,7 +171,7 @@ class EncodeRequest:
 
 @dataclass(frozen=True)
 class Embedding:
-    """A vector of unit length or packed ones of tokens, and whether the model saw only the beginning of the text."""
+    """A vector of unit length, packed ones of tokens, or both; and whether the model saw only the text's beginning."""
 
     vector: tuple[float, ...]
     truncated: bool

@@ -82,12 +82,15 @@ def encode_work(request: EncodeRequest, encoder: Encoder) -> Work[TokenSequence]
     return _encode(request, encoder, encoder.embed, "embed")
 
 
-def token_work(request: EncodeRequest, encoder: TokenEncoder, codec: TokenCodec) -> Work[TokenSequence]:
+def token_work(
+    request: EncodeRequest, encoder: TokenEncoder, dense: Encoder | None, codec: TokenCodec
+) -> Work[TokenSequence]:
     """Rows for the tokens of each text, hundreds of times a vector; of documents without those that `codec` prunes.
 
-    InvalidArgument for a query without a word.
+    Before them that of the text, where the model is `dense` too. InvalidArgument for a query without a word.
     """
-    work = replace(_encode(request, encoder, encoder.token_rows, f"tokens {codec.digest}"), keep=False)
+    compute = dense.embed_with_tokens if dense else encoder.token_rows
+    work = replace(_encode(request, encoder, compute, f"tokens {codec.digest}"), keep=False)
     pruned = codec.pruned if request.kind is TextKind.DOCUMENT else frozenset()
 
     def windows(wanted: Sequence[str]) -> list[list[TokenSequence]]:

@@ -115,15 +115,18 @@ class SidecarClient:
 
     async def encode_tokens(
         self, texts: Sequence[str], *, model: str, token_vectors: TokenFormat, timeout_s: float
-    ) -> tuple[bytes, ...]:
-        """The token vectors of each document, in order, packed to be stored. Raises SidecarError."""
+    ) -> tuple[Encoding, ...]:
+        """The token vectors of each document, in order, packed to be stored; of an encoder, with its unit vector.
+
+        Raises SidecarError.
+        """
         wanted = f"TOKEN_VECTORS_{token_vectors.upper()}"
         request = wire.EncodeRequest(model=model, texts=texts, kind=wire.TEXT_KIND_DOCUMENT, token_vectors=wanted)
         response = await self._replicas.call(lambda channel: stubs.EncoderStub(channel).Encode, request, timeout_s)
-        found = tuple(each.token_vectors for each in response.embeddings)
-        if len(found) != len(texts) or not all(found):
-            raise BadScores(f"{self.address}: {sum(map(bool, found))} packed token vectors for {len(texts)} texts")
-        return found
+        packed = [each.token_vectors for each in response.embeddings]
+        if len(packed) != len(texts) or not all(packed):
+            raise BadScores(f"{self.address}: {sum(map(bool, packed))} packed token vectors for {len(texts)} texts")
+        return tuple(Encoding(tuple(each.vector), each.truncated, each.token_vectors) for each in response.embeddings)
 
     async def rescore(
         self, query_text: str, passages: Sequence[Passage], *, model: str, timeout_s: float, allow_partial: bool = False

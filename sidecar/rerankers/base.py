@@ -73,3 +73,6 @@ class Encoder(Protocol):
 
     def embed(self, sequences: Sequence[TokenSequence]) -> FloatArray:
         """(n, dimensions) unit rows."""
+
+    def embed_with_tokens(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
+        """For each text (1 + tokens, dimensions) unit rows: that of `embed`, then one for each token that is scored."""

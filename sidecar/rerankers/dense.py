@@ -37,15 +37,23 @@ class DenseEncoder:
 
     def embed(self, sequences: Sequence[TokenSequence]) -> FloatArray:
         """(n, dimensions) unit rows: the mean over a text's tokens, special ones included, or its [CLS] row."""
+        return self._pooled(self._session.run(sequences), sequences)
+
+    def embed_with_tokens(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
+        """For each text (1 + tokens, dimensions): its row of `embed`, then its `token_rows`, of one run."""
         hidden = self._session.run(sequences)
-        if self._toml.pooling == "cls":
-            return unit_rows(hidden[:, 0])
-        rows = [rows[: len(sequence)].mean(axis=0) for rows, sequence in zip(hidden, sequences, strict=True)]
-        return unit_rows(np.stack(rows))
+        texts, tokens = self._pooled(hidden, sequences), scored_rows(hidden, sequences)
+        return [np.concatenate([text[np.newaxis], rows]) for text, rows in zip(texts, tokens, strict=True)]
 
     def token_rows(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
         """For each text (tokens, dimensions): a unit row for each of its own tokens, without special ones."""
         return scored_rows(self._session.run(sequences), sequences)
+
+    def _pooled(self, hidden: FloatArray, sequences: Sequence[TokenSequence]) -> FloatArray:
+        if self._toml.pooling == "cls":
+            return unit_rows(hidden[:, 0])
+        rows = [rows[: len(sequence)].mean(axis=0) for rows, sequence in zip(hidden, sequences, strict=True)]
+        return unit_rows(np.stack(rows))
 
 
 def scored_rows(hidden: FloatArray, sequences: Sequence[TokenSequence]) -> list[FloatArray]:

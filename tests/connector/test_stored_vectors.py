@@ -11,12 +11,14 @@ from connector import HybridSearch, InvalidRequest, Rescore, SearchRequest, Side
 from connector.engines.embedded import EmbeddedEngine
 from connector.errors import EngineError
 from connector.indexing import index_documents
+from connector.passages import passage_text
 from connector.rescore.base import Passage
 from connector.types import Document
 from connector.vector_cache import VectorCache
 from sidecar.loading import load
 from sidecar.trial import load_model
 from tests.doubles import RecordingEngine
+from tests.golden.colbert import FOLDER as CHECKPOINTS
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.serving import serving
 from training.token_codec import train_codec
@@ -128,6 +130,38 @@ async def test_a_second_run_does_nothing_and_another_format_writes_all_again(eng
     assert {doc_id: packed[:3] for doc_id, packed in stored.items()} == {"tea": b"TV\x02", "none": b"TV\x02"}
     assert (await indexed(engine, sidecar, tmp_path, None)).indexed == 4
     assert await engine.stored_token_vectors("menu", ["tea"]) == {}
+
+
+async def test_one_run_of_the_model_gives_both_kinds_of_vectors(engine, sidecar, tmp_path):
+    """And they are the ones that are encoded without token vectors; another model's are encoded by themselves."""
+    asked = []
+
+    class Counting(SidecarClient):
+        async def encode(self, texts, **how):
+            asked.append(("encode", len(texts)))
+            return await super().encode(texts, **how)
+
+        async def encode_tokens(self, texts, **how):
+            asked.append(("encode_tokens", len(texts)))
+            return await super().encode_tokens(texts, **how)
+
+    async with Counting(sidecar.address) as counting:
+        report = await indexed(engine, counting, tmp_path, "int8")
+        assert (report.indexed, report.encoded, asked) == (4, 3, [("encode_tokens", 4)])
+        texts = [passage_text(each.source) for each in MENU[:3]]
+        (info,) = await counting.models()
+        cached = VectorCache(tmp_path / "vectors.sqlite3").get(info.digest, [*texts, ""])
+        encodings = await sidecar.encode(texts, model=MODEL, kind="document", timeout_s=30)
+        assert list(cached) == texts
+        for text, each in zip(texts, encodings, strict=True):
+            assert cached[text] == pytest.approx(each.vector, abs=1e-5)
+    async with serving(load([FOLDER / MODEL, CHECKPOINTS / "tiny-pylate"])) as server, Counting(server.address) as two:
+        cache = VectorCache(tmp_path / "others.sqlite3")
+        asked.clear()
+        await index_documents(
+            engine, two, "other", MENU, cache=cache, model=MODEL, token_vectors="int8", colbert="tiny-pylate"
+        )
+        assert asked == [("encode_tokens", 4), ("encode", 3)]
 
 
 async def test_vectors_of_another_codec_fall_back_to_texts_once_and_say_so(engine, sidecar, tmp_path, folder):

@@ -48,7 +48,6 @@ async def client(folder):
 async def encoded(client, texts, token_vectors, model="tiny-encoder", kind=pb.TEXT_KIND_DOCUMENT) -> list[bytes]:
     request = pb.EncodeRequest(model=model, texts=texts, kind=kind, token_vectors=token_vectors)
     response = await client.encoder.Encode(request)
-    assert all(not each.vector for each in response.embeddings)
     return [each.token_vectors for each in response.embeddings]
 
 
@@ -169,6 +168,26 @@ async def test_ten_thousand_candidates_are_unpacked_a_block_at_a_time(client, mo
     assert max(seen) <= UNPACKED_TOKENS + 64
 
 
+async def test_an_encoders_own_vector_comes_with_those_of_the_tokens(client):
+    wanted = await client.encoder.Encode(
+        pb.EncodeRequest(model="tiny-encoder", texts=TEXTS, kind=pb.TEXT_KIND_DOCUMENT)
+    )
+    for packing in (pb.TOKEN_VECTORS_FP32, pb.TOKEN_VECTORS_RESIDUAL):
+        found = await client.encoder.Encode(
+            pb.EncodeRequest(model="tiny-encoder", texts=TEXTS, kind=pb.TEXT_KIND_DOCUMENT, token_vectors=packing)
+        )
+        for one, other in zip(found.embeddings, wanted.embeddings, strict=True):
+            np.testing.assert_allclose(one.vector, other.vector, atol=1e-5)
+            assert one.truncated == other.truncated
+    async with serving(load([CHECKPOINTS / "tiny-pylate"])) as checkpoint:
+        found = await checkpoint.encoder.Encode(
+            pb.EncodeRequest(
+                model="tiny-pylate", texts=TEXTS, kind=pb.TEXT_KIND_DOCUMENT, token_vectors=pb.TOKEN_VECTORS_FP32
+            )
+        )
+        assert [len(each.vector) for each in found.embeddings] == [0] * len(TEXTS)
+
+
 async def test_encoding_tokens_leaves_the_cache_of_scores_alone(client):
     await encoded(client, TEXTS, pb.TOKEN_VECTORS_FP32)
     assert client.service.cache.used_bytes == 0
@@ -221,7 +240,7 @@ async def test_rows_that_are_not_finite_are_never_stored_nor_ranked(folder):
         stored = await encoded(client, TEXTS[:1], pb.TOKEN_VECTORS_FP32)
         with pytest.raises(grpc.aio.AioRpcError, match="not finite for candidates"):
             await client.reranker.Rerank(stored_request(stored))
-        broken.encoder.token_rows = lambda sequences: [np.full((2, 8), np.nan)] * len(sequences)
+        broken.encoder.embed_with_tokens = lambda sequences: [np.full((2, 8), np.nan)] * len(sequences)
         with pytest.raises(grpc.aio.AioRpcError, match="not finite for texts"):
             await encoded(client, ["other"], pb.TOKEN_VECTORS_FP32)
 
