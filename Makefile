@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-torch check check-chart fmt proto golden bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-search lock clean
+.PHONY: help demo dev test test-torch check check-chart fmt proto golden chaos bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-search lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -47,6 +47,9 @@ golden: $(VENV)/.train  ## rewrite the golden files with torch, then show what c
 	@$(BIN)/python -m tests.golden.rewrite
 	@git --no-pager diff --stat -- tests/golden
 
+chaos: $(VENV)/.dev  ## three nodes of each server, ten of which go and come back under searches and writes (10 minutes)
+	@HYBRIDRANK_CHAOS_TURNS=10 HYBRIDRANK_FRESH=1 $(BIN)/python -m pytest -s tests/live/test_chaos.py
+
 bench-sidecar: $(VENV)/.dev  ## the sidecar's throughput and int8's quality beside its peers (COLLECTION=DIR [PEERS=DIR])
 	@$(BIN)/python -m benchmarks.sidecar_throughput --collection $(COLLECTION) $(if $(PEERS),--peers $(PEERS))
 	@$(if $(PEERS),$(BIN)/python -m benchmarks.sidecar_quality --collection $(COLLECTION) --fp32-model $(PEERS)/fp32-onnx)
@@ -60,8 +63,8 @@ bench-overload: $(VENV)/.dev  ## ten times what the sidecar can do, for a minute
 bench-soak: $(VENV)/.dev  ## half an hour of mixed load with a model replaced every minute (COLLECTION=DIR)
 	@$(BIN)/python -m benchmarks.sidecar_soak --collection $(COLLECTION)
 
-bench-rerankers: $(VENV)/.dev  ## rerankers through the sidecar beside the libraries that compute them ([PEERS=DIR])
-	@$(BIN)/python -m benchmarks.rerankers $(if $(PEERS),--peers $(PEERS))
+bench-rerankers: $(VENV)/.dev  ## rerankers through the sidecar beside the libraries that compute them ([COLLECTION=DIR] [PEERS=DIR])
+	@$(BIN)/python -m benchmarks.rerankers $(if $(PEERS),--peers $(PEERS)) $(if $(COLLECTION),--collection $(COLLECTION))
 
 bench-search: $(VENV)/.dev  ## what HybridSearch adds to the engine's own _msearch (ENGINE=opensearch|elasticsearch)
 	@$(BIN)/python -m benchmarks.search_overhead $(if $(filter embedded,$(ENGINE)),opensearch,$(ENGINE))

@@ -1,20 +1,22 @@
 """Rerankers through the sidecar, beside the libraries that compute them: results/rerankers.json and .md.
 
-    python -m benchmarks.rerankers [--only lambdamart|maxsim] [--peers ~/peers]
+    python -m benchmarks.rerankers [--only lambdamart|maxsim|codecs] [--peers ~/peers] [--collection ../scifact]
 
 Each part runs its contenders in turn in one run. On a machine that does something else too, read the ratios.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import reranker_lambdamart, reranker_maxsim
+from benchmarks import reranker_codecs, reranker_lambdamart, reranker_maxsim
 from benchmarks.results_file import Section, update
 
-PARTS: Mapping[str, Callable[[Path | None], Section]] = {
-    "lambdamart": lambda _peers: reranker_lambdamart.measure(),
-    "maxsim": reranker_maxsim.measure,
+PARTS: Mapping[str, Callable[[argparse.Namespace], Section]] = {
+    "lambdamart": lambda _: reranker_lambdamart.measure(),
+    "maxsim": lambda arguments: reranker_maxsim.measure(arguments.peers),
+    "codecs": lambda arguments: reranker_codecs.measure(arguments.collection),
 }
 
 
@@ -22,9 +24,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=PARTS, help="one part; the others stay as they were measured before")
     parser.add_argument("--peers", type=Path, help="what benchmarks/peers/build.sh made; without it, ours alone")
+    parser.add_argument("--collection", type=Path, help="a folder in BEIR's layout; codecs are left out without it")
     arguments = parser.parse_args()
+    if arguments.only == "codecs" and not arguments.collection:
+        parser.error("--only codecs needs a --collection")
     for name in [arguments.only] if arguments.only else PARTS:
-        print(update(name, PARTS[name](arguments.peers)))
+        if name == "codecs" and not arguments.collection:
+            print("codecs: left out, for want of a --collection", file=sys.stderr)
+        else:
+            print(update(name, PARTS[name](arguments)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from models import SHIPPED_MODELS
 from sidecar.rerankers.colbert import ColbertReranker
 from sidecar.runtime.token_codec import CODEC
 from sidecar.trial import load_model
-from training.token_codec import default_centroids, frequent_tokens, sample_rows, train_codec
+from training.token_codec import DOCUMENTS, default_centroids, frequent_tokens, sample_rows, train_codec
 
 app = typer.Typer(help="Late interaction over stored token vectors.", no_args_is_help=True)
 
@@ -29,7 +29,9 @@ def train_codec_command(
     bits: Annotated[int, typer.Option(help="Bits a dimension: 1, 2 or 4.")] = 2,
     model: Annotated[Path, typer.Option(help="Model folder of late interaction.")] = SHIPPED_MODELS
     / "encoder-minilm-l6",
-    documents: Annotated[int, typer.Option(min=1, help="How many documents to learn from, drawn at random.")] = 300,
+    documents: Annotated[
+        int, typer.Option(min=1, help="How many documents to learn from, drawn at random.")
+    ] = DOCUMENTS,
     centroids: Annotated[
         int, typer.Option(min=0, help="How many; 0: 16 times the root of the tokens, as a power of two, up to 1024.")
     ] = 0,
@@ -56,7 +58,7 @@ def train_codec_command(
     pruned, share = frequent_tokens(encoder, texts, prune) if prune else (frozenset[int](), 0.0)
     rows = sample_rows(encoder, texts, documents=documents, pruned=pruned)
     try:
-        wanted = centroids or min(default_centroids(len(rows)), len(rows) // 2)
+        wanted = centroids or default_centroids(len(rows))
         codec = train_codec(rows, bits=bits, centroids=wanted, model_digest=loaded.info.digest, pruned=pruned)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

@@ -14,9 +14,10 @@ from sidecar.runtime.maxsim import FloatArray, unit_rows
 from sidecar.runtime.token_codec import ResidualCodec
 from sidecar.types import TextKind
 
-__all__ = ["default_centroids", "frequent_tokens", "sample_rows", "train_codec"]
+__all__ = ["DOCUMENTS", "default_centroids", "frequent_tokens", "sample_rows", "train_codec"]
 
 SEED = 13
+DOCUMENTS = 300  # to learn from, some ten thousand tokens; training takes a minute then
 ITERATIONS = 8
 HELD_OUT = 0.05  # of the rows: residuals of rows that the centroids were fitted to would be too small
 _BLOCK = 4096
@@ -26,10 +27,12 @@ _TEXTS = 256  # that are tokenised at once
 def default_centroids(tokens: int, at_most: int = 1024) -> int:
     """ColBERTv2's number, 16 times the root of how many tokens there are as a power of two, within reason for a CPU.
 
-    >>> default_centroids(1_000), default_centroids(10_000_000)
-    (256, 1024)
+    And no more than half of the tokens.
+
+    >>> default_centroids(100), default_centroids(1_000), default_centroids(10_000_000)
+    (50, 256, 1024)
     """
-    return min(at_most, 1 << int(math.log2(16 * math.sqrt(max(1, tokens)))))
+    return max(1, min(at_most, tokens // 2, 1 << int(math.log2(16 * math.sqrt(max(1, tokens))))))
 
 
 def frequent_tokens(encoder: TokenEncoder, texts: Sequence[str], count: int) -> tuple[frozenset[int], float]:
