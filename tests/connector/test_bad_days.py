@@ -187,7 +187,7 @@ async def test_what_is_scored_when_the_time_is_spent_comes_first(tmp_path):
     await engine.create_index("teas", IndexDefinition(384))
     texts = [" ".join(f"tea {n} of {word}" for word in range(60)) for n in range(1000)]
     await engine.index_documents("teas", [Document(f"tea{n:04}", {"text": text}) for n, text in enumerate(texts)])
-    rescore = Rescore(model="cross-encoder", rescore_window_size=1000, timeout_s=2, weight=1)
+    rescore = Rescore(model="cross-encoder", rescore_window_size=1000, timeout_s=5, weight=1)
     asked = request(index="teas", retrievers=("bm25",), query_text="tea", size=1000, rank_window_size=1000)
     process = sidecar_process(settings={"threads": "1"})
     child = await asyncio.to_thread(process.__enter__)
