@@ -17,7 +17,7 @@ from sidecar.types import TextKind
 __all__ = ["DOCUMENTS", "default_centroids", "frequent_tokens", "sample_rows", "train_codec"]
 
 SEED = 13
-DOCUMENTS = 300  # to learn from, some ten thousand tokens; training takes a minute then
+DOCUMENTS = 300  # to learn from; of abstracts some 70,000 tokens, which train within a minute
 ITERATIONS = 8
 HELD_OUT = 0.05  # of the rows: residuals of rows that the centroids were fitted to would be too small
 _BLOCK = 4096

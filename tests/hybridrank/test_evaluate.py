@@ -12,6 +12,7 @@ from hybridrank.sidecar_process import sidecar_process
 from ltr_features import FeatureSet
 from sidecar.settings import SHIPPED_MODELS
 from tests.evaluation.menu import QRELS, write_menu
+from tests.golden.colbert import FOLDER as CHECKPOINTS
 from tests.sidecar.forests import feature_set, write_forest
 
 
@@ -106,6 +107,21 @@ def test_stored_token_vectors_are_written_and_scored_in_an_index_of_their_own(tm
     assert measured["degraded"] == 0
     assert measured["per_query"] == texts["pipelines"]["rrf+colbert"]["per_query"]
     assert len(list((tmp_path / "cache/hybridrank/indices").iterdir())) == 2
+
+
+def test_an_index_holds_the_token_vectors_of_one_model(tmp_path, run):
+    """Two names of one model are fine, two models are not."""
+    flags = ["--collection", write_menu(tmp_path / "menu"), "--token-vectors", "int8", "--json", "menu.json"]
+    with sidecar_process(settings={"models": f"{SHIPPED_MODELS}:{CHECKPOINTS / 'tiny-pylate'}"}) as sidecar:
+        flags += ["--sidecar", sidecar.address, "--baseline", "rrf+colbert", "--pipelines"]
+        two_names = run(*flags, "rrf+colbert,rrf+encoder-minilm-l6")
+        two_models = run(*flags, "rrf+colbert,rrf+tiny-pylate")
+    assert two_names.returncode == 0, two_names.stderr
+    result = json.loads((tmp_path / "menu.json").read_text())
+    assert [each["degraded"] for each in result["pipelines"].values()] == [0, 0]
+    assert two_models.returncode == 2
+    said = " ".join(two_models.stderr.replace("│", " ").split())
+    assert "an index holds token vectors of one model, not of colbert and tiny-pylate" in said
 
 
 def test_bad_lines_are_named_and_the_rest_is_measured(tmp_path, run):
