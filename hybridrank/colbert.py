@@ -38,7 +38,7 @@ def train_codec_command(
     prune: Annotated[
         int,
         typer.Option(
-            min=0, metavar="N", help="Store no vectors of the N tokens that most documents have; 100 is many."
+            min=0, metavar="N", help="Store no vectors of the N tokens that most documents have; begin with 25."
         ),
     ] = 0,
 ) -> None:
