@@ -45,8 +45,9 @@ class FeatureRescore(BaseModel):
     """A stage that counts: the head of the ranking, scored by a lambdamart model of the sidecar from features.
 
     The engine computes the features of all candidates in one request; `timeout_s` is for that and the scoring together.
-    `feature_set` is the one that the model was trained on: the sidecar refuses another. `request` holds what only the
-    caller knows, for features of kind `request`. `with_features` puts the values on the hits.
+    `feature_set` is the one that the model was trained on: the sidecar refuses another. The window should be the one of
+    the training, too. `request` holds what only the caller knows, for features of kind `request`. `with_features` puts
+    the values on the hits.
 
     Without a `model` the stage computes features and changes no order: for logging what a model will be trained on.
     """
@@ -55,7 +56,7 @@ class FeatureRescore(BaseModel):
 
     feature_set: FeatureSet
     model: str = ""
-    rescore_window_size: int = Field(100, ge=1, le=10_000)
+    rescore_window_size: int = Field(50, ge=1, le=10_000)
     weight: float = Field(1.0, gt=0, le=1)
     timeout_s: float = Field(0.3, gt=0)
     request: Mapping[str, float] = Field(default_factory=dict)

@@ -24,6 +24,11 @@ class FoldModels:
     name: str
     held_out: Mapping[str, Mapping[str, str]]
 
+    @property
+    def feature_sets(self) -> tuple[Path, ...]:
+        """The file of each model's feature set."""
+        return tuple(self.folder / model / "features.json" for model in self.held_out)
+
     def model_for(self, query_id: str) -> str:
         """The model that has not seen this query. Raises KeyError."""
         return {each: model for model, queries in self.held_out.items() for each in queries}[query_id]

@@ -13,6 +13,7 @@ from rich.console import Console
 from connector.types import TokenFormat
 from evaluation.collections import BadLine, BeirFolder
 from evaluation.experiment import PipelineRun
+from evaluation.fold_models import FoldModels
 from evaluation.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
 from evaluation.report import caption, markdown, result_table
 from evaluation.results import ExperimentResult, summarise
@@ -51,6 +52,13 @@ def evaluate(
     ] = "",
     sidecar: SidecarOption = "auto",
     features: FeatureSetsOption = None,
+    fold_models: Annotated[
+        Path | None,
+        typer.Option(
+            help="Models of a cross-validation (`ltr train --fold-models`): each query by the one that never saw it.",
+            show_default=False,
+        ),
+    ] = None,
     token_vectors: Annotated[
         TokenFormat | None,
         typer.Option(help="Store token vectors in the index, packed so, and have late interaction score those."),
@@ -78,14 +86,16 @@ def evaluate(
     hybridrank evaluate --collection ./scifact --pipelines bm25,rrf+colbert --weight 0.7 --run-dir ./runs --markdown
     hybridrank evaluate --collection ./scifact --engine http://localhost:9200 --queries 50
     hybridrank evaluate --collection ./shop --pipelines rrf,rrf+lambdamart+cross-encoder --features shop.yaml
+    hybridrank evaluate --collection ./shop --split all --pipelines bm25,rrf,rrf+lambdamart --fold-models ./folds
     hybridrank evaluate --collection ./scifact --pipelines rrf,rrf+colbert --baseline rrf --token-vectors int8
     """
     chosen = _parse(pipelines, baseline)
     for option, folder in (("--json", json_file and json_file.parent), ("--run-dir", run_dir and run_dir.parent)):
         if folder and not folder.is_dir():
             raise typer.BadParameter(f"there is no folder {folder}", param_hint=option)
-    settings = PipelineSettings(weight=weight, rescore_window_size=window, timeout_s=budget_s)
-    feature_sets = load_feature_sets(features)
+    folds = FoldModels.load(fold_models) if fold_models else None
+    settings = PipelineSettings(weight=weight, rescore_window_size=window, timeout_s=budget_s, fold_models=folds)
+    feature_sets = load_feature_sets([*(features or ()), *(folds.feature_sets if folds else ())])
     try:
         result, runs = asyncio.run(
             _evaluate(
@@ -147,14 +157,16 @@ async def _evaluate(
     collection = BeirFolder(folder, report=bad_lines.append)
     qrels = collection.qrels(split)
     queries = judged_queries(collection.queries(), qrels, limit)
+    if settings.fold_models:
+        settings.fold_models.check(queries)
     with progress(f"reading {collection.name}", err):
         documents = list(collection.documents())
         digest = collection.digest()
     _list("bad line", [str(each) for each in bad_lines])
     name = index or "-".join(filter(None, (index_name(collection.name, digest), token_vectors)))
     async with AsyncExitStack() as stack:
-        bench = await open_bench(stack, engine or default_engine(), sidecar, pipelines, err)
-        models = {model for each in pipelines for model in each.models}
+        bench = await open_bench(stack, engine or default_engine(), sidecar, pipelines, err, settings)
+        models = {served for each in pipelines for model in each.models for served in settings.served(model)}
         settings = replace(settings, feature_sets=feature_sets_of(models, bench.models, feature_sets))
         if token_vectors:
             settings = replace(settings, token_vectors=stored_models(sorted(models), bench.models))

@@ -1,5 +1,6 @@
 """What `evaluate` and `demo` share: a collection into an index, pipelines over its queries, all with progress."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -21,8 +22,10 @@ from hybridrank.feature_sets import by_name
 from hybridrank.options import cache_folder
 from hybridrank.progress import progress
 from hybridrank.session import open_sidecar
+from models import SHIPPED_MODELS
 
 _UNCACHED = {"score_cache_bytes": "0"}  # a score that is looked up would be timed as if it had been computed
+_MODELS = "HYBRIDRANK_SIDECAR_MODELS"
 
 __all__ = ["Bench", "UnknownModel", "index_name", "judged_queries", "open_bench"]
 
@@ -86,17 +89,31 @@ class Bench:
 
 
 async def open_bench(
-    stack: AsyncExitStack, engine: str, sidecar: str, pipelines: Sequence[Pipeline], console: Console
+    stack: AsyncExitStack,
+    engine: str,
+    sidecar: str,
+    pipelines: Sequence[Pipeline],
+    console: Console,
+    settings: PipelineSettings | None = None,
 ) -> Bench:
-    """Connect both; they are closed with `stack`. Raises UnknownModel before anything is indexed or searched."""
+    """Connect both; they are closed with `stack`. A sidecar that is started has the fold models of `settings` too.
+
+    Raises UnknownModel before anything is indexed or searched.
+    """
+    settings = settings or PipelineSettings()
     target = await connect_engine(engine)
     stack.push_async_callback(target.close)
+    start = dict(_UNCACHED)
+    if settings.fold_models:
+        start["models"] = os.pathsep.join(
+            [os.environ.get(_MODELS, str(SHIPPED_MODELS)), str(settings.fold_models.folder)]
+        )
     with progress("starting the sidecar" if sidecar == "auto" else "connecting to the sidecar", console):
-        client = await stack.enter_async_context(open_sidecar(sidecar, _UNCACHED))
+        client = await stack.enter_async_context(open_sidecar(sidecar, start))
         models = await client.models()
     known = by_name(models)
     for pipeline in pipelines:
-        for model in pipeline.models:
+        for model in (each for named in pipeline.models for each in settings.served(named)):
             if model not in known:
                 names = ", ".join(sorted(known))
                 raise UnknownModel(f"pipeline {pipeline.name}: the sidecar has no model {model!r}; it has {names}")

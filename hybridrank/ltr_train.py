@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,11 @@ from training.ltr.baselines import BASELINES
 from training.ltr.comparison import RankerComparison, compare_rankers
 from training.ltr.cross_validation import Fit, Folds, cross_validate, near_equal, split
 from training.ltr.errors import TrainingError
-from training.ltr.lambdamart import fit_lambdamart, write_model
+from training.ltr.lambdamart import Trained, fit_lambdamart, write_fold_models, write_model
 from training.ltr.letor import write_letor
 from training.ltr.model_card import importance, model_card
-from training.ltr.train import TrainingOptions, best_trees, load_options
+from training.ltr.selection import Choice, choose
+from training.ltr.train import TrainingOptions, load_options
 from training.ltr.train import train as train_forest
 
 __all__ = ["log", "train", "train_clicks"]
@@ -44,7 +45,22 @@ Unjudged = Annotated[
     typer.Option(help="Candidates that nobody judged: train on them as grade 0, or not at all."),
 ]
 FoldCount = Annotated[int, typer.Option(min=3, help="Cross-validate by query in so many folds.")]
-Options = Annotated[Path | None, typer.Option(help="How to train: a .yaml or .json file.", show_default="defaults")]
+Options = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="How to train: a .yaml or .json file. Of several, the most restrained first, one is chosen.",
+        show_default="defaults",
+    ),
+]
+FoldModelsOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--fold-models",
+        metavar="DIR",
+        help="Write the models of the cross-validation too, for `evaluate --fold-models`.",
+        show_default=False,
+    ),
+]
 Baselines = Annotated[
     str, typer.Option(help=f"Rankers to hold the model against: {', '.join(BASELINES)}; all but linear need torch.")
 ]
@@ -65,7 +81,7 @@ def train(
     sidecar: SidecarOption = "auto",
     split_name: Split = "train",
     pipeline: PipelineName = "rrf",
-    window: Window = 100,
+    window: Window = 50,
     unjudged: Unjudged = "zero",
     folds: FoldCount = 5,
     options: Options = None,
@@ -74,6 +90,7 @@ def train(
     version: Version = "1",
     licence: Licence = "unknown",
     json_file: JsonFile = None,
+    fold_models: FoldModelsOut = None,
 ) -> None:
     """Train a LambdaMART model on judgments, with a card that says how good it is on queries it has not seen.
 
@@ -84,7 +101,7 @@ def train(
 
         hybridrank serve --models my-models
     """
-    plan = _plan(features, options, baselines, folds, out_folder, name, version, licence, json_file)
+    plan = _plan(features, options, baselines, folds, out_folder, name, version, licence, json_file, fold_models)
     where = {"pipeline": pipeline, "index": index, "engine": engine, "sidecar": sidecar}
     found = asyncio.run(from_collection(collection, split_name, plan.feature_set, window=window, **where))
     if unjudged == "zero":
@@ -124,7 +141,7 @@ def log(
     sidecar: SidecarOption = "auto",
     split_name: Split = "train",
     pipeline: PipelineName = "rrf",
-    window: Window = 100,
+    window: Window = 50,
     unjudged: Unjudged = "zero",
 ) -> None:
     """Write the candidates' features and grades as LETOR text, for RankLib, XGBoost or anything else.
@@ -147,18 +164,19 @@ class Plan:
 
     feature_set: FeatureSet
     fits: Mapping[str, Fit]
-    options: TrainingOptions
+    settings: Mapping[str, TrainingOptions]
     folds: int
     out: Path
     name: str
     version: str
     licence: str
     json_file: Path | None
+    fold_models: Path | None
 
 
 def _plan(
     features: Path,
-    options: Path | None,
+    options: Sequence[Path] | None,
     baselines: str,
     folds: int,
     out_folder: Path,
@@ -166,6 +184,7 @@ def _plan(
     version: str,
     licence: str,
     json_file: Path | None,
+    fold_models: Path | None = None,
 ) -> Plan:
     """Everything that can be wrong with it is said before anything is searched."""
     names = [name for name in map(str.strip, baselines.split(",")) if name]
@@ -174,35 +193,44 @@ def _plan(
         raise typer.BadParameter(f"there is no {unknown[0]!r}; it is one of {known}", param_hint="--baselines")
     if json_file and not json_file.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {json_file.parent}", param_hint="--json")
-    how = load_options(options) if options else TrainingOptions()
+    given = {each.stem: load_options(each) for each in options or ()}
+    if options and len(given) < len(options):
+        raise typer.BadParameter("two files have the same name, by which the card tells them", param_hint="--options")
+    feature_set = FeatureSet.load(features)
+    settings = {each: how.of(feature_set) for each, how in (given or {"defaults": TrainingOptions()}).items()}
     fits = {each: BASELINES[each] for each in names}
-    return Plan(FeatureSet.load(features), fits, how, folds, out_folder, name, version, licence, json_file)
+    return Plan(feature_set, fits, settings, folds, out_folder, name, version, licence, json_file, fold_models)
 
 
 def _train(found: Judged, plan: Plan, about: Mapping[str, str]) -> None:
     """Cross-validate, train on everything, write the folder, and tell."""
-    names, trees = plan.feature_set.names, list[int]()
-    fits = {RANKER: fit_lambdamart(names, plan.options, trees.append), **plan.fits}
+    names, trained = plan.feature_set.names, list[Trained]()
+    fits = {RANKER: fit_lambdamart(names, plan.settings, trained.append), **plan.fits}
     folds = _folds(found, plan.folds)
     measured = _cross_validate(found, fits, folds)
     data = found.data.judged()
     with progress("training on all queries", err):
-        count = best_trees(data, names, plan.options, folds)
-        booster = train_forest(data, names, plan.options, count)
+        choice = choose(data, names, plan.settings, folds)
+        booster = train_forest(data, names, choice.options, choice.trees)
         features = importance(booster, data)
     described = {
         **found.about,
         **about,
         "feature set": f"{plan.feature_set.name} {plan.feature_set.version}",
         "feature set digest": plan.feature_set.digest,
-        "trees": f"{count}, best on average over all folds; without each fold: {', '.join(map(str, trees))}",
-        "options": plan.options.model_dump_json(exclude_defaults=True),
+        "setting": f"{_said(choice)}, by cross-validation over all queries: "
+        + ", ".join(f"{name} {value:.4f}" for name, value in choice.measured.items()),
+        "without each fold": "; ".join(_said(each.choice) for each in trained),
+        "options": choice.options.model_dump_json(exclude_defaults=True),
         "licence": plan.licence,
     }
     card = model_card(plan.name, plan.feature_set, described, features, measured, RANKER)
     folder = write_model(
         plan.out, booster, plan.feature_set, name=plan.name, version=plan.version, licence=plan.licence, card=card
     )
+    if plan.fold_models:
+        about_model = {"name": plan.name, "version": plan.version, "licence": plan.licence}
+        write_fold_models(plan.fold_models, trained, folds, found.queries, plan.feature_set, **about_model)
     if plan.json_file:
         result = {
             "about": described,
@@ -216,6 +244,10 @@ def _train(found: Judged, plan: Plan, about: Mapping[str, str]) -> None:
         against = f"  {versus.delta:+.4f} against {measured.baseline}, p {versus.p:.4f}" if versus else ""
         out.print(f"{name:>12}  nDCG@10 {evaluation.mean['ndcg@10']:.4f}{against}")
     out.print(f"{plan.out}: {plan.name}:{plan.version}, {booster.num_trees()} trees, digest {folder.info.digest}")
+
+
+def _said(choice: Choice) -> str:
+    return f"{choice.name}, {choice.trees} trees"
 
 
 def _folds(found: Judged, count: int) -> Folds:

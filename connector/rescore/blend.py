@@ -15,7 +15,7 @@ def blend(
     """`hits` with those of the first len(scores) that have a score reordered; all others keep their order below them.
 
     The final score inside the window is weight · z(rerank) + (1 − weight) · z(score before); at weight 1 it is the
-    rerank score itself. Ties: rerank score, best retriever rank, doc_id.
+    rerank score itself. Equal scores keep the order they had.
     """
     given = [*scores, *[None] * (len(hits) - len(scores))]
     window = [(hit, score) for hit, score in zip(hits, given, strict=True) if score]
@@ -38,7 +38,7 @@ def blend(
         )
         for (hit, score), final in zip(window, finals, strict=True)
     ]
-    ordered = [*sorted(rescored, key=_order), *tail]
+    ordered = [*sorted(rescored, key=lambda hit: -hit.score), *tail]
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1))
 
 
@@ -53,8 +53,3 @@ def z_scores(values: Sequence[float]) -> list[float]:
     mean = fsum(values) / len(values)
     deviation = sqrt(fsum((value - mean) ** 2 for value in values) / len(values))
     return [(value - mean) / deviation if deviation else 0.0 for value in values]
-
-
-def _order(hit: Hit) -> tuple[float, float, int, str]:
-    best_rank = min(each.rank for each in hit.retrievers.values())
-    return -hit.score, -(hit.rerank_score or 0.0), best_rank, hit.doc_id

@@ -73,13 +73,13 @@ def test_a_partial_window_blends_as_if_the_rest_had_never_been_in_it(values, wei
     ]
 
 
-def test_equal_scores_keep_the_fused_order():
-    assert [each.doc_id for each in blend(HITS, scores(0.5, 0.5, 0.5, 0.5), weight=1, model="m")] == [
-        "a",
-        "b",
-        "c",
-        "d",
-    ]
+def test_equal_scores_keep_the_order_they_had():
+    """That of the stage before, which is neither that of the retrievers nor of the ids."""
+    before = blend(HITS, scores(1.0, 2.0, 4.0, 3.0), weight=1, model="m")
+    for weight in (1, 0.5):
+        equal = blend(before[:2], scores(0.5, 0.5), weight=weight, model="n")
+        assert [each.doc_id for each in equal] == ["c", "d"]
+    assert [each.doc_id for each in blend(before, scores(0.5, 0.5, 0.5, 0.7), weight=1, model="n")] == list("acdb")
 
 
 def test_truncation_is_carried_over():

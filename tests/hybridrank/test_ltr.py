@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from itertools import product
@@ -15,9 +16,12 @@ import pytest
 
 from connector import FeatureRescore, HybridSearch, SearchRequest, SidecarClient, connect_engine
 from connector.rescore.feature_log import FeatureLog
+from evaluation.fold_models import FoldModels
+from evaluation.runs import read_run
 from ltr_features import FeatureSet
 from sidecar.runtime import forest_folder
 from training.ltr.letor import read_letor
+from training.ltr.train import load_options, train
 
 THINGS = (
     "kettle bicycle notebook umbrella garden lamp violin pepper jacket window orange hammer sofa drill candle mirror "
@@ -65,9 +69,9 @@ def run(cache, sidecar_address):
     """Runs `hybridrank ltr` with its caches in a folder of the tests."""
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "HYBRIDRANK_SIDECAR": sidecar_address}
 
-    def ltr(*flags):
-        command = [sys.executable, "-m", "hybridrank", "ltr", *map(str, flags)]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    def ltr(*flags, command="ltr"):
+        line = [sys.executable, "-m", "hybridrank", command, *map(str, flags)]
+        return subprocess.run(line, capture_output=True, text=True, env=environment, check=False)
 
     return ltr
 
@@ -77,9 +81,8 @@ def trained(shop, run, tmp_path_factory):
     out = tmp_path_factory.mktemp("models") / "shop"
     data = ("--collection", shop, "--features", shop / "shop.yaml", "--window", 20)
     result = out.with_suffix(".json")
-    done = run(
-        "train", *data, "--options", shop / "options.yaml", "--out", out, "--json", result, "--licence", "CC0-1.0"
-    )
+    files = ("--out", out, "--fold-models", out.parent / "folds", "--json", result)
+    done = run("train", *data, "--options", shop / "options.yaml", *files, "--licence", "CC0-1.0")
     assert done.returncode == 0, done.stderr
     return out, json.loads(result.read_text()), done
 
@@ -148,21 +151,74 @@ async def test_a_model_is_trained_on_what_live_searches_showed(trained, run, cac
     assert float(measured["lambdamart"]) > float(measured["as shown"])
 
 
-def test_the_log_holds_the_same_rows_as_training_had(shop, run, tmp_path):
-    out = tmp_path / "shop.letor"
+@pytest.fixture(scope="module")
+def logged(shop, run, tmp_path_factory):
+    out = tmp_path_factory.mktemp("log") / "shop.letor"
     done = run("log", "--collection", shop, "--features", shop / "shop.yaml", "--window", 20, "--out", out)
     assert done.returncode == 0, done.stderr
-    data = read_letor(out)
+    return read_letor(out), done
+
+
+def test_each_query_is_served_by_a_forest_that_has_not_seen_it(shop, run, trained, logged, tmp_path):
+    """What is served is the order of a forest that is, again, trained without the query's fold; and no other."""
+    folder = trained[0].parent / "folds"
+    pipelines = "rrf,rrf+lambdamart,rrf+lambdamart+cross-encoder"
+    flags = ("--collection", shop, "--split", "train", "--pipelines", pipelines, "--baseline", "rrf", "--window", 20)
+    files = ("--fold-models", folder, "--json", tmp_path / "shop.json", "--run-dir", tmp_path / "runs")
+    done = run(*flags, *files, "--sidecar", "auto", command="evaluate")
+    assert done.returncode == 0, done.stderr
+    served = read_run(tmp_path / "runs/rrf+lambdamart.run")
+    data, queries = logged[0], {f"q-{noun}": noun for noun in NOUNS}
+    options = load_options(shop / "options.yaml").of(FeatureSet.load(shop / "shop.yaml"))
+    held_out = FoldModels.load(folder).held_out
+    assert list(held_out) == [f"lambdamart-fold-{number}" for number in range(1, 6)]
+    assert {query_id: text for fold in held_out.values() for query_id, text in fold.items()} == queries
+    for model, fold in held_out.items():
+        trees = lightgbm.Booster(model_file=str(folder / model / "model.txt")).num_trees()
+        forest = train(data.of(set(queries) - set(fold)), ("title", "price", "rank", "near"), options, trees)
+        for query_id, place in data.of(set(fold)).groups():
+            own = data.of(set(fold))
+            order = np.argsort(-np.asarray(forest.predict(own.rows[place])), kind="stable")
+            assert [own.doc_ids[place][each] for each in order] == list(served[query_id][:20])
+    result = json.loads((tmp_path / "shop.json").read_text())
+    assert [each["degraded"] for each in result["pipelines"].values()] == [0, 0, 0]
+    assert result["settings"]["fold_models"] == list(held_out)
+    table, card = result["pipelines"]["rrf+lambdamart"], trained[1]["rankers"]["lambdamart"]
+    assert table["ndcg@10"] == pytest.approx(card["mean"]["ndcg@10"])
+
+
+def test_queries_that_no_fold_holds_out_are_not_measured(shop, run, trained, tmp_path):
+    folder = shutil.copytree(shop, tmp_path / "shop")
+    (folder / "queries.jsonl").write_text((shop / "queries.jsonl").read_text().replace('"lamp"', '"a lamp"'))
+    folds = ("--pipelines", "rrf,rrf+lambdamart", "--baseline", "rrf", "--fold-models", trained[0].parent / "folds")
+    done = run("--collection", folder, "--split", "train", *folds, command="evaluate")
+    assert done.returncode == 1
+    assert "query 'q-lamp' says something else, so no model is known not to have seen it" in done.stderr
+
+
+def test_of_several_options_one_is_chosen_in_each_fold(shop, run, tmp_path):
+    (tmp_path / "stump.json").write_text('{"num_leaves": 2, "max_trees": 1, "min_data_in_leaf": 5}')
+    data = ("--collection", shop, "--features", shop / "shop.yaml", "--window", 20, "--out", tmp_path / "model")
+    done = run("train", *data, "--options", tmp_path / "stump.json", "--options", shop / "options.yaml")
+    assert done.returncode == 0, done.stderr
+    card = (tmp_path / "model/README.md").read_text()
+    assert re.search(r"\| setting \| (stump|options), \d+ trees, by .*: stump \d\.\d+, options \d\.\d+ \|", card)
+    assert len(re.findall(r"(?:stump|options), \d+ trees", card)) == 1 + 5  # all queries, and without each fold
+
+
+def test_the_log_holds_the_same_rows_as_training_had(logged):
+    data, done = logged
     assert data.sizes == (20,) * 24
     assert data.rows[:, 2].tolist() == list(range(1, 21)) * 24
     assert {price % 10 for price in data.rows[:, 1]} == {1}
     assert "2 price" in done.stdout
 
 
-def test_the_example_of_a_feature_set_is_one():
-    shop = FeatureSet.load(Path(__file__).parents[2] / "examples/ltr/shop.yaml")
-    assert len(shop.names) == 19
-    assert all(each.description for each in shop.features)
+@pytest.mark.parametrize(("name", "count"), [("shop", 19), ("passages", 15)])
+def test_the_examples_of_feature_sets_are_some(name, count):
+    example = FeatureSet.load(Path(__file__).parents[2] / f"examples/ltr/{name}.yaml")
+    assert (example.name, len(example.names)) == (name, count)
+    assert all(each.description for each in example.features)
 
 
 @pytest.mark.parametrize(("to", "start"), [("xgboost", "["), ("lightgbm", "{")])
@@ -205,10 +261,11 @@ def test_clicks_become_judgments_for_training(shop, run, tmp_path):
         (["--folds", "30"], 1, "error: .*groups of near-equal queries cannot make 30 folds; judge more queries"),
         (["--split", "dev"], 1, "error: .*qrels/dev.tsv: there is no such file"),
         (["--features", "queries.jsonl"], 1, "error: "),
+        (["--options", "options.yaml", "--options", "options.yaml"], 2, "two files have the same name"),
     ],
 )
 def test_what_cannot_be_trained_is_said_in_a_sentence(shop, run, tmp_path, flags, code, problem):
-    flags = [shop / each if each == "queries.jsonl" else each for each in flags]
+    flags = [shop / each if (shop / each).is_file() else each for each in flags]
     features = [] if "--features" in flags else ["--features", shop / "shop.yaml"]
     done = run("train", "--collection", shop, *features, "--out", tmp_path / "model", *flags)
     assert done.returncode == code, done.stderr

@@ -11,7 +11,7 @@ import numpy as np
 
 from training.ltr.cross_validation import Fit, Folds, Score
 from training.ltr.dataset import Matrix, RankingData
-from training.ltr.ndcg import exponential_gain, ndcg
+from training.ltr.ndcg import linear_gain, ndcg
 
 __all__ = ["BASELINES", "linear", "network", "standardise"]
 
@@ -101,7 +101,7 @@ def lambdarank_loss(scores: Any, grades: Any) -> Any:
     import torch
 
     losses, higher = _pairs(scores, grades)
-    gains = torch.tensor(exponential_gain())[grades]
+    gains = torch.tensor(linear_gain())[grades]
     discounts = torch.empty_like(scores)
     discounts[scores.detach().argsort(descending=True)] = 1 / torch.log2(torch.arange(2, len(scores) + 2).float())
     ideal = (gains.sort(descending=True).values / torch.log2(torch.arange(2, len(scores) + 2).float())).sum()

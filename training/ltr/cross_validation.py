@@ -80,7 +80,7 @@ def cross_validate(data: RankingData, folds: Folds, fit: Fit, *, on_fold: Callab
     for fold in folds:
         others = [each for each in folds if each is not fold]
         model = fit(data.of({query_id for each in others for query_id in each}).judged(), others)
-        tested = np.repeat([query_id in set(fold) for query_id in data.query_ids], data.sizes).astype(bool)
+        tested = data.rows_of(set(fold))
         scores[tested] = model(data.rows[tested])
         on_fold()
     return scores

@@ -44,7 +44,11 @@ class RankingData:
 
     def of(self, query_ids: Collection[str]) -> "RankingData":
         """The groups of these queries, in the order they have here."""
-        return self._where(np.repeat([each in query_ids for each in self.query_ids], self.sizes).astype(bool))
+        return self._where(self.rows_of(query_ids))
+
+    def rows_of(self, query_ids: Collection[str]) -> npt.NDArray[np.bool_]:
+        """(n,): True for the rows of these queries."""
+        return np.repeat([each in query_ids for each in self.query_ids], self.sizes).astype(bool)
 
     def judged(self) -> "RankingData":
         """Without unjudged rows, and without groups that have no other."""

@@ -1,38 +1,49 @@
 """The model folder that the sidecar serves: trained, cross-validated, described."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evaluation.fold_models import FoldModels
 from ltr_features import FeatureSet
 from sidecar.runtime import forest_folder
 from sidecar.runtime.forest_folder import MODEL, ForestFolder, LambdaMartToml
 from training.ltr.cross_validation import Fit, Folds, Score
 from training.ltr.dataset import RankingData
 from training.ltr.exports import ExportFormat, export
-from training.ltr.train import TrainingOptions, best_trees, train
+from training.ltr.selection import Choice, choose
+from training.ltr.train import TrainingOptions, train
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-__all__ = ["export_model", "fit_lambdamart", "write_model"]
+__all__ = ["Trained", "export_model", "fit_lambdamart", "write_fold_models", "write_model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A forest, and how it was trained."""
+
+    choice: Choice
+    booster: "Booster"
 
 
 def fit_lambdamart(
     features: Sequence[str],
-    options: TrainingOptions,
-    on_trained: Callable[[int], None] = lambda _trees: None,
+    settings: Mapping[str, TrainingOptions],
+    on_trained: Callable[[Trained], None] = lambda _trained: None,
 ) -> Fit:
-    """For cross-validation; `on_trained` is told how many trees were best for each fold."""
+    """For cross-validation: the setting is chosen within the training data, too. `on_trained` gets each fold's."""
 
     def fit(data: RankingData, folds: Folds) -> Score:
-        trees = best_trees(data, features, options, folds)
-        on_trained(trees)
-        booster = train(data, features, options, trees)
-        return lambda rows: np.asarray(booster.predict(rows, num_threads=options.threads))
+        choice = choose(data, features, settings, folds)
+        booster = train(data, features, choice.options, choice.trees)
+        on_trained(Trained(choice, booster))
+        return lambda rows: np.asarray(booster.predict(rows, num_threads=1))
 
     return fit
 
@@ -59,3 +70,26 @@ def write_model(
         for file in sorted(draft.iterdir(), key=lambda each: each.name == last):
             file.replace(out / file.name)
     return forest_folder.read(out)
+
+
+def write_fold_models(
+    out: Path,
+    trained: Sequence[Trained],
+    folds: Folds,
+    queries: Mapping[str, str],
+    feature_set: FeatureSet,
+    *,
+    name: str,
+    version: str,
+    licence: str,
+) -> None:
+    """Write the forest of each fold, which has not seen the fold's queries (query_id → text), and folds.json."""
+    held_out = {}
+    for number, (each, fold) in enumerate(zip(trained, folds, strict=True), start=1):
+        model = f"{name}-fold-{number}"
+        card = (
+            f"# {model}\n\nFor measuring {name} on {len(fold)} queries that this forest has not seen; serve {name}.\n"
+        )
+        write_model(out / model, each.booster, feature_set, name=model, version=version, licence=licence, card=card)
+        held_out[model] = {query_id: queries[query_id] for query_id in fold}
+    FoldModels(out, name, held_out).save()

@@ -1,4 +1,4 @@
-"""nDCG as LightGBM's lambdarank has it, over rows that were scored: gain by grade, discount by place."""
+"""nDCG over rows that were scored: gain by grade, discount by place."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,27 @@ import numpy as np
 
 from training.ltr.dataset import Grades, Matrix, RankingData
 
-__all__ = ["dcg", "exponential_gain", "ndcg"]
+__all__ = ["dcg", "exponential_gain", "linear_gain", "ndcg"]
+
+GRADES = 31  # LightGBM's own bound
 
 
-def exponential_gain(grades: int = 31) -> tuple[float, ...]:
-    """2^g − 1 for g from 0 on (Burges et al., ICML 2005), LightGBM's own.
+def linear_gain() -> tuple[float, ...]:
+    """The grade itself, for g from 0 on, as trec_eval, BEIR and `evaluation.measures` have it.
 
-    >>> exponential_gain(4)
+    >>> linear_gain()[:4]
+    (0.0, 1.0, 2.0, 3.0)
+    """
+    return tuple(float(grade) for grade in range(GRADES))
+
+
+def exponential_gain() -> tuple[float, ...]:
+    """2^g − 1 for g from 0 on (Burges et al., ICML 2005), LightGBM's default.
+
+    >>> exponential_gain()[:4]
     (0.0, 1.0, 3.0, 7.0)
     """
-    return tuple(2.0**grade - 1 for grade in range(grades))
+    return tuple(2.0**grade - 1 for grade in range(GRADES))
 
 
 def dcg(grades: Grades, k: int, label_gain: Sequence[float]) -> float:
@@ -31,10 +42,10 @@ def dcg(grades: Grades, k: int, label_gain: Sequence[float]) -> float:
 def ndcg(data: RankingData, scores: Matrix, *, k: int, label_gain: Sequence[float] | None = None) -> dict[str, float]:
     """DCG over that of the best order of the same rows, in [0, 1], for each query that has a grade above 0.
 
-    `scores` (n,) order the rows, equal ones as they stand. All rows must be judged. LightGBM's own mean counts a query
-    without such a grade as 1; here it is left out.
+    `scores` (n,) order the rows, equal ones as they stand. All rows must be judged. The gain is the grade itself unless
+    `label_gain` says otherwise. LightGBM's own mean counts a query without such a grade as 1; here it is left out.
     """
-    gain = exponential_gain() if label_gain is None else label_gain
+    gain = linear_gain() if label_gain is None else label_gain
     values = {}
     for query_id, place in data.groups():
         grades = data.grades[place]

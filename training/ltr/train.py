@@ -2,63 +2,88 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from training.ltr.dataset import UNJUDGED, RankingData
+from ltr_features import FeatureSet
+from ltr_features.transforms import Direction
+from training.ltr.dataset import UNJUDGED, Matrix, RankingData
 from training.ltr.errors import TrainingError
-from training.ltr.ndcg import exponential_gain
+from training.ltr.ndcg import linear_gain
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-__all__ = ["TrainingOptions", "best_trees", "load_options", "train"]
+__all__ = ["HeldOut", "TrainingOptions", "hold_out", "load_options", "train"]
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """How many trees rank new queries best, and each row's score (n,) by so many, trained without the row's fold."""
+
+    trees: int
+    scores: Matrix
 
 
 class TrainingOptions(BaseModel):
     """How to train. The defaults are for some hundred to some thousand judged queries.
 
-    Small trees and a slow rate (`num_leaves`, `learning_rate`) because judgments are few; `max_trees` is a bound that
-    early stopping should reach before. `truncation_level` is how far down a ranking pairs are looked at: a little more
-    than `ndcg_at`, the nDCG that early stopping watches (LightGBM's advice). `label_gain` has the gain of every grade
-    from 0 on; empty means 2^g − 1. `monotone` holds feature → 1 where the score may only rise with it, −1 where it may
-    only fall. `position_bias_regularization` is for data with positions. `missing_as_zero` trains on 0 in the place of
-    NaN, for servers that know no missing value. `threads` is 1: a few thousand rows are too little to share, and
-    threads that wait for a busy core cost many times what they save. `parameters` go to LightGBM by its own names and
-    win over all others.
+    Small trees and a slow rate (`num_leaves`, `learning_rate`) because judgments are few; each tree sees
+    `bagging_fraction` of the queries and `feature_fraction` of the features, and `lambda_l2` shrinks what leaves of few
+    rows say. There are `max_trees`, or, with `early_stopping`, as many as were best when so many more brought nothing;
+    a hundred queries cannot tell. `truncation_level` is how far down a ranking pairs are looked at: a little more than
+    `ndcg_at`, the nDCG that early stopping watches (LightGBM's advice). `label_gain` has the gain of every grade from 0
+    on; empty means the grade itself, as it is measured here. `known_directions` lets a score only rise, or only fall,
+    with the features of which that is known before (`FeatureSet.directions`); `monotone` says so of others, by feature:
+    1 where it may only rise, -1 where only fall, 0 where both after all. `position_bias_regularization` is for data
+    with positions. `missing_as_zero` trains on 0 in the place of NaN, for servers that know no missing value. `threads`
+    is 1: a few thousand rows are too little to share, and threads that wait for a busy core cost many times what they
+    save. `parameters` go to LightGBM by its own names and win over all others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    num_leaves: Annotated[int, Field(ge=2)] = 15
+    num_leaves: Annotated[int, Field(ge=2)] = 8
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
-    max_trees: Annotated[int, Field(ge=1)] = 500
-    early_stopping: Annotated[int, Field(ge=0)] = 50
-    min_data_in_leaf: Annotated[int, Field(ge=1)] = 20
+    max_trees: Annotated[int, Field(ge=1)] = 200
+    early_stopping: Annotated[int, Field(ge=0)] = 0
+    min_data_in_leaf: Annotated[int, Field(ge=1)] = 30
+    bagging_fraction: Annotated[float, Field(gt=0, le=1)] = 0.7
+    feature_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
+    lambda_l2: Annotated[float, Field(ge=0)] = 5.0
     truncation_level: Annotated[int, Field(ge=1)] = 20
     ndcg_at: Annotated[int, Field(ge=1)] = 10
     label_gain: tuple[Annotated[float, Field(ge=0)], ...] = ()
-    monotone: Mapping[str, Literal[-1, 1]] = Field(default_factory=dict)
+    known_directions: bool = True
+    monotone: Mapping[str, Direction] = Field(default_factory=dict)
     position_bias_regularization: Annotated[float, Field(ge=0)] = 0.0
     missing_as_zero: bool = False
     seed: Annotated[int, Field(ge=0)] = 17
     threads: Annotated[int, Field(ge=1)] = 1
     parameters: Mapping[str, Any] = Field(default_factory=dict)
 
+    def of(self, feature_set: FeatureSet) -> "TrainingOptions":
+        """With what is known of these features in `monotone`."""
+        known = feature_set.directions if self.known_directions else {}
+        return self.model_copy(update={"monotone": {**known, **self.monotone}})
+
     @property
     def gains(self) -> tuple[float, ...]:
         """The gain of each grade."""
-        return self.label_gain or exponential_gain()
+        return self.label_gain or linear_gain()
 
     def lightgbm(self, features: Sequence[str]) -> dict[str, Any]:
         """LightGBM's parameters. Raises TrainingError for a monotone feature that is not there."""
         if unknown := sorted(set(self.monotone) - set(features)):
             raise TrainingError(f"monotone: the feature set has no {', '.join(unknown)}")
         monotone = {"monotone_constraints": [self.monotone.get(name, 0) for name in features]} if self.monotone else {}
+        by_query = {"bagging_fraction": self.bagging_fraction, "bagging_freq": 1, "bagging_by_query": True}
+        bagging = by_query if self.bagging_fraction < 1 else {}
         return {
             "objective": "lambdarank",
             "metric": "ndcg",
@@ -66,6 +91,8 @@ class TrainingOptions(BaseModel):
             "num_leaves": self.num_leaves,
             "learning_rate": self.learning_rate,
             "min_data_in_leaf": self.min_data_in_leaf,
+            "feature_fraction": self.feature_fraction,
+            "lambda_l2": self.lambda_l2,
             "lambdarank_truncation_level": self.truncation_level,
             "lambdarank_position_bias_regularization": self.position_bias_regularization,
             "label_gain": list(self.gains),
@@ -75,6 +102,7 @@ class TrainingOptions(BaseModel):
             "force_row_wise": True,  # else it times both and may take another one next time
             "verbosity": -1,
             **monotone,
+            **bagging,
             **self.parameters,
         }
 
@@ -102,37 +130,39 @@ def load_options(path: Path) -> TrainingOptions:
         raise TrainingError(f"{path}: {error}") from error
 
 
-def best_trees(
+def hold_out(
     data: RankingData, features: Sequence[str], options: TrainingOptions, folds: Sequence[Sequence[str]]
-) -> int:
-    """How many trees rank new queries best: by the mean nDCG of each fold (query_ids), trained on the others.
+) -> HeldOut:
+    """Train without each fold (query_ids) in turn, all with as many trees as rank the folds best on average.
 
-    All folds grow together, and stop `early_stopping` trees after the mean was highest; a few dozen queries alone would
-    stop by chance. All rows must be judged. Raises TrainingError.
+    All folds grow together, and stop `early_stopping` trees after their mean nDCG was highest; a few dozen queries
+    alone would stop by chance. Every row must be judged and its query in a fold. Raises TrainingError.
     """
     import lightgbm
 
-    if not options.early_stopping:
-        return options.max_trees
-    parameters = options.lightgbm(features)
     boosters = []
     for fold in folds:
-        rest, dev = data.of(set(data.query_ids) - set(fold)), data.of(set(fold))
-        if dev.sizes:
+        dev, rest = data.rows_of(set(fold)), data.of(set(data.query_ids) - set(fold))
+        if dev.any():
             _check(rest, features, options)
             training = _dataset(rest, features, options)
-            boosters.append(lightgbm.Booster(parameters, training))
-            boosters[-1].add_valid(_dataset(dev, features, options, reference=training), "dev")
-    best, trees = -1.0, 0
+            booster = lightgbm.Booster(options.lightgbm(features), training)
+            booster.add_valid(_dataset(data.of(set(fold)), features, options, reference=training), "dev")
+            boosters.append((booster, dev))
+    best, trees = -1.0, options.max_trees
     for count in range(1, options.max_trees + 1):
-        for booster in boosters:
+        for booster, _ in boosters:
             booster.update()
-        mean = fmean(booster.eval_valid()[0][2] for booster in boosters)
-        if mean > best:
-            best, trees = mean, count
-        elif count - trees >= options.early_stopping:
-            break
-    return trees
+        if options.early_stopping:
+            mean = fmean(booster.eval_valid()[0][2] for booster, _ in boosters)
+            if mean > best:
+                best, trees = mean, count
+            elif count - trees >= options.early_stopping:
+                break
+    scores = np.full(len(data.rows), np.nan)
+    for booster, dev in boosters:
+        scores[dev] = booster.predict(data.rows[dev], num_iteration=trees, num_threads=options.threads)
+    return HeldOut(trees, scores)
 
 
 def train(data: RankingData, features: Sequence[str], options: TrainingOptions, trees: int | None = None) -> "Booster":

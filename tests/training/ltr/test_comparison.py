@@ -45,7 +45,7 @@ def test_rankers_are_measured_against_all_judgments_of_all_queries():
 def test_the_most_important_feature_comes_first():
     data = made_up()
     data.rows[:, 4] = 7.0  # of no use
-    found = importance(train(data, NAMES, TrainingOptions(max_trees=20, threads=1)), data)
+    found = importance(train(data, NAMES, TrainingOptions(max_trees=20, feature_fraction=1)), data)
     assert found[0].name == "title"
     assert found[-1].name == "noise"
     assert (found[-1].gain, found[-1].shap, found[-1].missing) == (0, 0, 0)
@@ -57,7 +57,7 @@ def test_a_card_tells_data_measures_and_features():
     told = [{"name": name, "kind": "query_length", "description": f"the {name} | told"} for name in NAMES]
     feature_set = FeatureSet.model_validate({"name": "shop", "features": told})
     data = made_up()
-    features = importance(train(data, NAMES, TrainingOptions(max_trees=5, threads=1)), data)
+    features = importance(train(data, NAMES, TrainingOptions(max_trees=5)), data)
     measured = compare_rankers(DATA, QRELS, {"lambdamart": SCORES}, "rrf")
     card = model_card("shop", feature_set, {"collection": "shop, qrels/all", "licence": "CC0-1.0"}, features, measured)
     assert card.startswith("# shop\n")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.ltr.dataset import UNJUDGED, RankingData, from_groups
-from training.ltr.ndcg import dcg, exponential_gain, ndcg
+from training.ltr.ndcg import dcg, exponential_gain, linear_gain, ndcg
 
 DATA = from_groups(
     [
@@ -38,15 +38,16 @@ def test_columns_of_another_length_are_refused():
 def test_ndcg_is_the_formula():
     scores = np.array([0.1, 9.0, 0.3, 0.0, 2.0, 1.0])
     found = ndcg(DATA.with_unjudged_as(0), scores, k=2)
-    assert found["q3"] == pytest.approx((1 + 7 / math.log2(3)) / (7 + 1 / math.log2(3)))
+    assert found["q3"] == pytest.approx((1 + 3 / math.log2(3)) / (3 + 1 / math.log2(3)))
     assert found["q1"] == 0  # the only relevant row is third
     assert set(found) == {"q1", "q3"}
 
 
-def test_linear_gain_is_a_matter_of_the_gains():
-    assert dcg(np.array([2, 1]), 10, (0, 1, 2)) == pytest.approx(2 + 1 / math.log2(3))
-    assert exponential_gain()[30] == 2**30 - 1
+def test_gains_are_the_grades_or_grow_with_them():
+    assert dcg(np.array([2, 1]), 10, linear_gain()) == pytest.approx(2 + 1 / math.log2(3))
+    assert dcg(np.array([2, 1]), 10, exponential_gain()) == pytest.approx(3 + 1 / math.log2(3))
+    assert (linear_gain()[30], exponential_gain()[30]) == (30, 2**30 - 1)
 
 
 def test_equal_scores_keep_the_order_of_the_rows():
-    assert ndcg(DATA.of({"q3"}), np.zeros(2), k=1) == {"q3": pytest.approx(1 / 7)}
+    assert ndcg(DATA.of({"q3"}), np.zeros(2), k=1) == {"q3": pytest.approx(1 / 3)}

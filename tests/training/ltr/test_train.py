@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from ltr_features import FeatureSet
 from tests.training.ltr.data import NAMES, made_up
 from training.ltr.errors import TrainingError
 from training.ltr.letor import read_letor, read_sizes
-from training.ltr.ndcg import ndcg
-from training.ltr.train import TrainingOptions, best_trees, train
+from training.ltr.ndcg import exponential_gain, ndcg
+from training.ltr.train import TrainingOptions, hold_out, train
 
-OPTIONS = TrainingOptions(max_trees=30, min_data_in_leaf=5, threads=1)
+OPTIONS = TrainingOptions(max_trees=30, min_data_in_leaf=5, bagging_fraction=1, feature_fraction=1, lambda_l2=0)
 
 
 def mean(values):
@@ -39,19 +40,20 @@ def test_as_many_trees_are_best_as_the_folds_say_on_average():
     options = OPTIONS.model_copy(update={"max_trees": 25, "early_stopping": 25})
 
     def on_new_queries(trees):
-        found = {}
+        scores = np.zeros(len(data.rows))
         for fold in folds:
             forest = train(data.of(set(data.query_ids) - set(fold)), NAMES, options, trees)
-            found |= ndcg(data.of(set(fold)), forest.predict(data.of(set(fold)).rows), k=10)
-        return mean(found)
+            scores[data.rows_of(fold)] = forest.predict(data.of(set(fold)).rows)
+        return scores
 
-    curve = [on_new_queries(trees) for trees in range(1, 26)]
-    best = best_trees(data, NAMES, options, folds)
-    assert curve[best - 1] == pytest.approx(max(curve), abs=1e-9)
+    curve = [mean(ndcg(data, on_new_queries(trees), k=10)) for trees in range(1, 26)]
+    best = hold_out(data, NAMES, options, folds)
+    assert curve[best.trees - 1] == pytest.approx(max(curve), abs=1e-9)
+    assert best.scores.tolist() == on_new_queries(best.trees).tolist()
     hasty = options.model_copy(update={"early_stopping": 1})
     first_fall = next(place for place, (one, next_) in enumerate(pairwise(curve), start=1) if next_ <= one)
-    assert best_trees(data, NAMES, hasty, folds) == first_fall
-    assert best_trees(data, NAMES, options.model_copy(update={"early_stopping": 0}), folds) == 25
+    assert hold_out(data, NAMES, hasty, folds).trees == first_fall
+    assert hold_out(data, NAMES, options.model_copy(update={"early_stopping": 0}), folds).trees == 25
     assert train(data, NAMES, options, 7).num_trees() == 7
 
 
@@ -143,14 +145,40 @@ def test_lightgbms_own_example_comes_out_as_lightgbm_has_it(collections, tmp_pat
     training, test = sets["train"], sets["test"]
     assert (len(training.sizes), len(training.rows), len(test.sizes), len(test.rows)) == (201, 3005, 50, 768)
 
-    options = TrainingOptions(max_trees=100, truncation_level=30, parameters=TRAIN_CONF)
+    gains = exponential_gain()
+    options = TrainingOptions(
+        max_trees=100, truncation_level=30, label_gain=gains, lambda_l2=0, bagging_fraction=1, parameters=TRAIN_CONF
+    )
     conf = {**TRAIN_CONF, "seed": options.seed, "verbosity": -1, "num_threads": 1}
     alone = lightgbm.train(conf, lightgbm.Dataset(str(tmp_path / "rank.train"), params=conf), num_boost_round=100)
-    wanted = mean(ndcg(test, np.asarray(alone.predict(str(tmp_path / "rank.test"), num_threads=1)), k=5))
+    wanted = mean(
+        ndcg(test, np.asarray(alone.predict(str(tmp_path / "rank.test"), num_threads=1)), k=5, label_gain=gains)
+    )
 
     width = training.rows.shape[1]
     forest = train(training, [f"f{number}" for number in range(1, width + 1)], options)
-    found = mean(ndcg(test, forest.predict(test.rows[:, :width]), k=5))
+    found = mean(ndcg(test, forest.predict(test.rows[:, :width]), k=5, label_gain=gains))
 
     assert wanted > 0.6
     assert found == pytest.approx(wanted, abs=0.005)
+
+
+def test_what_is_known_of_features_holds_unless_the_options_say_otherwise():
+    features = [
+        {"name": "title", "kind": "bm25", "fields": ["title"]},
+        {"name": "rank", "kind": "fused", "value_of": "rank"},
+        {"name": "price", "kind": "number", "field": "price"},
+    ]
+    feature_set = FeatureSet.model_validate({"name": "s", "features": features})
+    assert TrainingOptions().of(feature_set).monotone == {"title": 1, "rank": -1}
+    said = TrainingOptions(monotone={"rank": 0, "price": -1})
+    assert said.of(feature_set).monotone == {"title": 1, "rank": 0, "price": -1}
+    assert TrainingOptions(known_directions=False).of(feature_set).monotone == {}
+
+
+def test_each_tree_sees_a_share_of_the_queries():
+    """Whole queries: with half of them, half of the rows are in each tree, or none of a query's."""
+    data = made_up(queries=40, rows=12)
+    forest = train(data, NAMES, OPTIONS.model_copy(update={"bagging_fraction": 0.5}))
+    counts = {tree["tree_structure"]["internal_count"] for tree in forest.dump_model()["tree_info"]}
+    assert all(count % 12 == 0 and count < 480 for count in counts)
