@@ -12,6 +12,7 @@ from connector.engines.connect import connect_engine
 from connector.request import SearchRequest
 from connector.rescore.client import SidecarClient
 from connector.rescore.feature_log import FeatureLog
+from connector.retrieval import FusedBy
 from connector.search import HybridSearch
 from connector.types import SearchResponse
 
@@ -24,19 +25,26 @@ class SyncHybridSearch:
     """`HybridSearch` for code without an event loop; safe to share between threads.
 
     `engine` and `sidecar` are addresses, as `connect_engine` and `SidecarClient` take them; or a SidecarClient, where
-    TLS or a key is needed; `feature_log` as for HybridSearch. Use it in a `with` block, or call `close`, which closes
-    the client too.
+    TLS or a key is needed; `fusion` and `feature_log` as for HybridSearch. Use it in a `with` block, or call `close`,
+    which closes the client too.
     """
 
     def __init__(
-        self, engine: str, sidecar: str | SidecarClient | None = None, *, feature_log: FeatureLog | None = None
+        self,
+        engine: str,
+        sidecar: str | SidecarClient | None = None,
+        *,
+        fusion: FusedBy = "client",
+        feature_log: FeatureLog | None = None,
     ) -> None:
         self._sidecar = SidecarClient(sidecar) if isinstance(sidecar, str) else sidecar
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hybridrank-search", daemon=True)
         self._thread.start()
         try:
-            self._search = HybridSearch(self._wait(connect_engine(engine)), self._sidecar, feature_log=feature_log)
+            self._search = HybridSearch(
+                self._wait(connect_engine(engine)), self._sidecar, fusion=fusion, feature_log=feature_log
+            )
         except BaseException:
             self._stop()
             raise

@@ -174,9 +174,9 @@ class Hit:
     """One document of the answer with what every stage said of it.
 
     `score` is that of the last stage that scored it: blended, or fused where none did. `retrievers` lacks a retriever
-    that did not find the document. `rerank_scores` has what each model said, by its name, and `rerank_score` the last
-    of them: None outside every window, and inside where time ran out. `features` is filled on request, NaN for what is
-    not known.
+    that did not find the document, and is empty where the engine fused, which does not tell. `rerank_scores` has what
+    each model said, by its name, and `rerank_score` the last of them: None outside every window, and inside where time
+    ran out. `features` is filled on request, NaN for what is not known.
     """
 
     doc_id: str
@@ -196,7 +196,7 @@ class Hit:
 class Degraded:
     """A part of the answer that was skipped: which stage, a word for why, and the sentence behind it."""
 
-    stage: str  # "encode", "rescore" ("rescore:MODEL" where there are several), "feature_log", or the retriever's name
+    stage: str  # "encode", "fusion", "rescore" ("rescore:MODEL" of several), "feature_log", or the retriever's name
     reason: str
     detail: str
 

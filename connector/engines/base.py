@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from connector.errors import EngineError
+from connector.fusion import Fusion
 from connector.types import Document, EngineInfo, Query, Retrieved
 from index_templates import IndexDefinition
 from ltr_features import FeatureQuery, FeatureSet
@@ -37,6 +38,14 @@ class Engine(Protocol):
         Rankings hold at most `rank_window_size` candidates over all shards, equal scores in doc_id order. Which of
         several equal scores make it into a full window is the engine's choice.
         Raises EngineError when the engine as a whole did not answer.
+        """
+        ...
+
+    async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:
+        """One ranking of all queries, fused by the engine itself in one search; its scores are fused scores.
+
+        It holds at most `rank_window_size` candidates. Raises EngineError, with reason "not_native" where the engine
+        has no such fusion or not the same as `fusion`.
         """
         ...
 

@@ -2,19 +2,23 @@
 
 import asyncio
 import json
+import re
 import ssl
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from connector.engines.addresses import node_urls
 from connector.engines.base import Engine
 from connector.errors import BadAddress, EngineUnreachable
 
 __all__ = ["connect_engine"]
 
+_HOST = re.compile(r"([^:\[\]]+|\[[^\]]+\])(:\d+)?")
 _CLASSES = {
     "embedded": ("connector.engines.embedded", "EmbeddedEngine"),
     "opensearch": ("connector.engines.opensearch", "OpenSearchEngine"),
@@ -25,8 +29,9 @@ _CLASSES = {
 async def connect_engine(
     address: str, *, ca_certs: str | None = None, verify_certs: bool = True, timeout_s: float = 10.0
 ) -> Engine:
-    """The engine at `embedded:PATH` or `http(s)://[user:password@]host:port`.
+    """The engine at `embedded:PATH` or `http(s)://[user:password@]host:port[,host:port…]`.
 
+    Several hosts are nodes of one cluster: each takes the place of one that does not answer.
     Raises EngineUnreachable naming the host and the cause, BadAddress for an address of another form, and ImportError
     with the install command when the engine's client is not installed.
     """
@@ -34,17 +39,29 @@ async def connect_engine(
         embedded: Engine = _engine_class("embedded")(address.removeprefix("embedded:"))
         return embedded
     parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadAddress(f"engine address {_shown(address)!r} is neither embedded:PATH nor http(s)://HOST:PORT")
+    hosts = parts.netloc.rpartition("@")[2]
+    if parts.scheme not in ("http", "https") or not all(_HOST.fullmatch(host) for host in hosts.split(",")):
+        raise BadAddress(
+            f"engine address {_shown(address)!r} is neither embedded:PATH nor http(s)://HOST:PORT[,HOST:PORT…]"
+        )
     auth = (parts.username, parts.password or "") if parts.username else None
-    url = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+    url = urlunsplit((parts.scheme, hosts, parts.path.rstrip("/"), "", ""))
     kind = await asyncio.to_thread(
-        _ask, url, auth=auth, ca_certs=ca_certs, verify_certs=verify_certs, timeout_s=timeout_s
+        _ask_any, url, auth=auth, ca_certs=ca_certs, verify_certs=verify_certs, timeout_s=timeout_s
     )
     engine: Engine = _engine_class(kind)(
         url, auth=auth, ca_certs=ca_certs, verify_certs=verify_certs, timeout_s=timeout_s
     )
     return engine
+
+
+def _ask_any(url: str, **access: Any) -> str:
+    """What the first node that answers is; the error of the last when none does."""
+    *others, last = node_urls(url)
+    for each in others:
+        with suppress(EngineUnreachable):
+            return _ask(each, **access)
+    return _ask(last, **access)
 
 
 def _ask(

@@ -8,10 +8,13 @@ from elastic_transport import ConnectionTimeout, TransportError
 from elasticsearch import ApiError, AsyncElasticsearch
 from elasticsearch.helpers import async_streaming_bulk
 
+from connector.engines import native
+from connector.engines.addresses import node_urls
 from connector.engines.base import RejectedDocument
 from connector.engines.rest import RestEngine, refusal
 from connector.errors import EngineError, EngineTimeout, EngineUnreachable
-from connector.queries import knn
+from connector.fusion import Fusion, Rrf
+from connector.queries import knn, retrievers
 from connector.types import KnnQuery
 
 __all__ = ["ElasticsearchEngine"]
@@ -20,9 +23,9 @@ __all__ = ["ElasticsearchEngine"]
 class ElasticsearchEngine(RestEngine):
     """A cluster of Elasticsearch 9 (8.12 or later with the client of version 8), on any licence.
 
-    `url` without credentials; `auth` is (user, password), or `api_key` its encoded form. Certificates are checked
-    unless `verify_certs` is False; `ca_certs` is the path of a bundle for a private authority. `timeout_s` bounds
-    every request.
+    `url` without credentials, `http://host:9200,host:9200` for several nodes; `auth` is (user, password), or `api_key`
+    its encoded form. Certificates are checked unless `verify_certs` is False; `ca_certs` is the path of a bundle for a
+    private authority. `timeout_s` bounds every request.
     """
 
     name = "elasticsearch"
@@ -39,17 +42,47 @@ class ElasticsearchEngine(RestEngine):
     ) -> None:
         super().__init__(url)
         tls: dict[str, Any] = {"verify_certs": verify_certs, "ca_certs": ca_certs} if url.startswith("https") else {}
+        urls = node_urls(url)
         self._client = AsyncElasticsearch(
-            url,
+            urls,
             basic_auth=auth,
             api_key=api_key,
             request_timeout=timeout_s,
-            max_retries=1,
+            max_retries=len(urls),
             **{key: value for key, value in tls.items() if value is not None},
         )
+        self._version_and_licence: tuple[str, str] | None = None
 
     def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
         return knn.elasticsearch(query)
+
+    async def _fusion_lack(self, fusion: Fusion, retrievers: Sequence[str]) -> str:
+        if self._version_and_licence is None:
+            self._version_and_licence = (await self.info()).version, await self._licence()
+        return native.elasticsearch_lack(*self._version_and_licence, fusion, retrievers)
+
+    async def _licence(self) -> str:
+        """The type of the licence that is active; empty when there is none, or the server knows nothing of licences."""
+        try:
+            licence = (await self._send("GET", "/_license"))["license"]
+        except EngineError as error:
+            if not error.status:
+                raise
+            return ""
+        return str(licence["type"]) if licence["status"] == "active" else ""
+
+    def _fused_body(
+        self, bodies: Sequence[Mapping[str, Any]], fusion: Fusion, weights: Sequence[float], rank_window_size: int
+    ) -> tuple[dict[str, Any], float]:
+        found = [retrievers.standard(body["query"]) for body in bodies]
+        fused = (
+            retrievers.rrf(
+                found, rank_constant=fusion.rank_constant, weights=weights, rank_window_size=rank_window_size
+            )
+            if isinstance(fusion, Rrf)
+            else retrievers.linear(found, weights=weights, rank_window_size=rank_window_size)
+        )
+        return retrievers.body(fused, size=rank_window_size, source=bodies[0]["_source"]), 1.0
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         headers = {"accept": "application/json"} | ({"content-type": "application/json"} if body is not None else {})

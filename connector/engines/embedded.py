@@ -19,6 +19,7 @@ from connector.engines import extraction, fields
 from connector.engines.base import IndexReport, RejectedDocument
 from connector.engines.snapshot import Snapshot
 from connector.errors import EngineError, IndexMissing
+from connector.fusion import Fusion
 from connector.types import Document, EngineInfo, Query, Retrieved
 from index_templates import IndexDefinition
 from ltr_features import FeatureQuery, FeatureSet
@@ -54,6 +55,10 @@ class EmbeddedEngine:
         """One ranking a query, over what was there at the last refresh."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
         return {name: await asyncio.to_thread(_answer, index, snapshot, query) for name, query in queries.items()}
+
+    async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:  # noqa: ARG002
+        """Never: there is no round trip to save."""
+        raise EngineError("the embedded engine leaves fusion to the client", reason="not_native")
 
     async def extract(
         self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]

@@ -1,15 +1,19 @@
 """OpenSearch, through its official asynchronous client."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import fsum
 from typing import Any
 
 from opensearchpy import AsyncOpenSearch, exceptions
 from opensearchpy.helpers import async_streaming_bulk
 
+from connector.engines import native
+from connector.engines.addresses import node_urls
 from connector.engines.base import RejectedDocument
 from connector.engines.rest import RestEngine, refusal
 from connector.errors import EngineError, EngineTimeout, EngineUnreachable
-from connector.queries import knn
+from connector.fusion import Fusion, Rrf
+from connector.queries import hybrid, knn
 from connector.types import KnnQuery
 
 __all__ = ["OpenSearchEngine"]
@@ -18,8 +22,9 @@ __all__ = ["OpenSearchEngine"]
 class OpenSearchEngine(RestEngine):
     """A cluster of OpenSearch 2.9 or later, or 3.
 
-    `url` without credentials; `auth` is (user, password). Certificates are checked unless `verify_certs` is False;
-    `ca_certs` is the path of a bundle for a private authority. `timeout_s` bounds every request.
+    `url` without credentials, `http://host:9200,host:9200` for several nodes; `auth` is (user, password). Certificates
+    are checked unless `verify_certs` is False; `ca_certs` is the path of a bundle for a private authority. `timeout_s`
+    bounds every request.
     """
 
     name = "opensearch"
@@ -34,12 +39,33 @@ class OpenSearchEngine(RestEngine):
         timeout_s: float = 10.0,
     ) -> None:
         super().__init__(url)
+        urls = node_urls(url)
         self._client = AsyncOpenSearch(
-            hosts=[url], http_auth=auth, ca_certs=ca_certs, verify_certs=verify_certs, timeout=timeout_s, max_retries=1
+            hosts=urls,
+            http_auth=auth,
+            ca_certs=ca_certs,
+            verify_certs=verify_certs,
+            timeout=timeout_s,
+            max_retries=len(urls),
         )
+        self._nodes: Mapping[str, Any] = {}
 
     def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
         return knn.opensearch(query)
+
+    async def _fusion_lack(self, fusion: Fusion, retrievers: Sequence[str]) -> str:
+        if not self._nodes:
+            self._nodes = await self._send("GET", "/_nodes/search_pipelines")
+        return native.opensearch_lack(self._nodes, fusion, retrievers)
+
+    def _fused_body(
+        self, bodies: Sequence[Mapping[str, Any]], fusion: Fusion, weights: Sequence[float], rank_window_size: int
+    ) -> tuple[dict[str, Any], float]:
+        assert isinstance(fusion, Rrf)
+        body = hybrid.rrf(
+            bodies, rank_constant=fusion.rank_constant, weights=weights, rank_window_size=rank_window_size
+        )
+        return body, fsum(weights) if any(weight != 1 for weight in weights) else 1.0
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         try:

@@ -11,10 +11,11 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import index_templates
-from connector.engines import fields, msearch
+from connector.engines import fields, msearch, native
 from connector.engines.base import IndexReport, RejectedDocument
 from connector.engines.fields import Fields
 from connector.errors import EngineError, IndexMissing
+from connector.fusion import Fusion
 from connector.queries import bm25
 from connector.types import Bm25Query, Document, EngineInfo, KnnQuery, Query, Retrieved
 from index_templates import IndexDefinition
@@ -51,6 +52,19 @@ class RestEngine(ABC):
             for name, response in zip(bodies, responses, strict=True):
                 outcome[name] = msearch.retrieved(index, response)
         return outcome
+
+    async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:
+        """One `_search`; whether the server can is asked before the first."""
+        mapped = await self._mapped(index)
+        if problem := next(filter(None, (fields.problem(index, mapped, each) for each in queries.values())), ""):
+            self._fields.pop(index, None)
+            raise EngineError(problem, reason="bad_field")
+        if lack := await self._fusion_lack(fusion, list(queries)):
+            raise EngineError(lack, reason="not_native")
+        window = max(each.rank_window_size for each in queries.values())
+        bodies = [self._body(each) for each in queries.values()]
+        body, scale = self._fused_body(bodies, fusion, native.weights(fusion, list(queries)), window)
+        return native.ranked(index, await self._send("POST", f"/{index}/_search", body), scale=scale)
 
     async def extract(
         self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
@@ -159,6 +173,10 @@ class RestEngine(ABC):
             return EngineInfo(self.name, version)
         return EngineInfo(self.name, version, frozenset({"english"}))
 
+    async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One request to the server's own API, for what has no method here; raises EngineError."""
+        return await self._send(method, path, body)
+
     async def _fitting(self, definition: IndexDefinition) -> IndexDefinition:
         english = "english" in (await self.info()).capabilities
         return definition if english else replace(definition, analysis="standard")
@@ -183,6 +201,16 @@ class RestEngine(ABC):
 
     @abstractmethod
     def _knn_body(self, query: KnnQuery) -> dict[str, Any]: ...
+
+    @abstractmethod
+    async def _fusion_lack(self, fusion: Fusion, retrievers: Sequence[str]) -> str:
+        """Why the server cannot fuse so, empty when it can; what is needed to know that is asked once."""
+
+    @abstractmethod
+    def _fused_body(
+        self, bodies: Sequence[Mapping[str, Any]], fusion: Fusion, weights: Sequence[float], rank_window_size: int
+    ) -> tuple[dict[str, Any], float]:
+        """One search that fuses the retrievers' bodies, and what its scores are multiplied by to be ours."""
 
     @abstractmethod
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

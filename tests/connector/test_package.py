@@ -7,7 +7,7 @@ import types
 import pytest
 
 import connector
-from connector import connect_engine
+from connector import BadAddress, EngineUnreachable, connect_engine
 from connector.engines.elasticsearch import ElasticsearchEngine
 from connector.engines.opensearch import OpenSearchEngine
 
@@ -57,3 +57,16 @@ async def test_a_password_in_an_address_shows_in_no_error():
         with pytest.raises(Exception) as caught:  # noqa: PT011
             await connect_engine(address)
         assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost:9200", "http://", "http://a:9200,", "http://a:9200,http://b:9200", "http://a:port"]
+)
+async def test_an_address_of_another_form_is_refused(address):
+    with pytest.raises(BadAddress, match="neither embedded:PATH nor http"):
+        await connect_engine(address)
+
+
+async def test_of_several_nodes_none_of_which_answers_the_last_is_named():
+    with pytest.raises(EngineUnreachable, match=r"no engine at http://127\.0\.0\.1:2: "):
+        await connect_engine("http://127.0.0.1:1,127.0.0.1:2")

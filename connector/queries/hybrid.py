@@ -1,0 +1,45 @@
+"""Several retrievers' bodies → one OpenSearch search that fuses them by reciprocal rank."""
+
+from collections.abc import Mapping, Sequence
+from math import fsum
+from typing import Any
+
+__all__ = ["MAX_QUERIES", "rrf", "shares"]
+
+MAX_QUERIES = 5
+"""So many queries the server takes in one `hybrid`."""
+
+
+def rrf(
+    bodies: Sequence[Mapping[str, Any]], *, rank_constant: int, weights: Sequence[float], rank_window_size: int
+) -> dict[str, Any]:
+    """A `hybrid` query with its own pipeline inline, so that nothing need be created on the server.
+
+    Each query keeps its filter inside, for a filter around kNN would be applied after the nearest were chosen.
+    `pagination_depth` is how deep each query is ranked, on every shard. Without weights each weighs 1; with them the
+    server wants fractions, and gives scores that are smaller by their sum.
+
+    https://docs.opensearch.org/latest/search-plugins/search-pipelines/score-ranker-processor/
+    """
+    combination: dict[str, Any] = {"technique": "rrf", "rank_constant": rank_constant}
+    if any(weight != 1 for weight in weights):
+        combination["parameters"] = {"weights": shares(weights)}
+    return {
+        "query": {
+            "hybrid": {"queries": [body["query"] for body in bodies], "pagination_depth": rank_window_size},
+        },
+        "search_pipeline": {"phase_results_processors": [{"score-ranker-processor": {"combination": combination}}]},
+        "size": rank_window_size,
+        "track_total_hits": False,
+        "_source": bodies[0]["_source"],
+    }
+
+
+def shares(weights: Sequence[float]) -> list[float]:
+    """The weights as fractions that sum to 1; floats, for the server refuses an integer.
+
+    >>> shares([1, 3])
+    [0.25, 0.75]
+    """
+    total = fsum(weights)
+    return [weight / total for weight in weights]

@@ -1,0 +1,86 @@
+"""The first stage of a search: one ranking a retriever, in one round trip, fused here or by the engine."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from connector.engines.base import Engine
+from connector.errors import EngineError, EngineTimeout, EngineUnreachable, IndexMissing, SearchFailed
+from connector.fusion import Fused
+from connector.request import FeatureRescore, SearchRequest
+from connector.trace import Trace
+from connector.types import Bm25Query, Degraded, Hit, KnnQuery, Query, Ranking, Vector
+from index_templates import HEAVY_FIELDS
+
+__all__ = ["FirstStage", "FusedBy"]
+
+FusedBy: TypeAlias = Literal["client", "native"]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStage:
+    """Retrieval and fusion. What the engine cannot fuse ("native") is fused here ("client"), and the trace says so."""
+
+    engine: Engine
+    fusion: FusedBy
+
+    async def run(self, request: SearchRequest, vector: Vector | None, trace: Trace) -> tuple[Hit, ...]:
+        """The fused ranking. Raises EngineError, or SearchFailed when every retriever failed."""
+        queries = _queries(request, vector)
+        if self.fusion == "client" or len(queries) == 1:
+            return await self._fused_here(request, queries, trace)
+        try:
+            if _reads_retrievers(request):
+                raise EngineError(
+                    "a feature of kind 'retriever' reads what fusion in the engine does not tell", reason="not_native"
+                )
+            return await self._fused_there(request, queries, trace)
+        except (EngineUnreachable, EngineTimeout, IndexMissing):
+            raise  # another request would fare no better
+        except EngineError as error:
+            trace.degraded.append(Degraded("fusion", error.reason, f"fused by the client: {error}"))
+            return await self._fused_here(request, queries, trace)
+
+    async def _fused_there(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
+        answer = await trace.bound(self.engine.retrieve_fused(request.index, queries, request.fusion))
+        if answer.warning:
+            trace.degraded.append(Degraded("fusion", "partial", answer.warning))
+        return tuple(_hit(Fused(each, {})) for each in answer.ranking)
+
+    async def _fused_here(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
+        outcome = await trace.bound(self.engine.retrieve(request.index, queries))
+        rankings: dict[str, Ranking] = {}
+        causes: dict[str, EngineError] = {}
+        for retriever, answer in outcome.items():
+            if isinstance(answer, EngineError):
+                causes[retriever] = answer
+                trace.lacks(retriever, answer)
+            else:
+                rankings[retriever] = answer.ranking
+                if answer.warning:
+                    trace.degraded.append(Degraded(retriever, "partial", answer.warning))
+        if not rankings:
+            missing = (each for each in causes.values() if isinstance(each, IndexMissing))
+            raise next(missing, SearchFailed(causes))
+        return tuple(_hit(each) for each in request.fusion.fuse(rankings))
+
+
+def _queries(request: SearchRequest, vector: Vector | None) -> dict[str, Query]:
+    """The retrievers' queries. Without a vector the search is lexical, also when only kNN was asked for."""
+    window = request.rank_window_size
+    excludes = tuple(dict.fromkeys((*HEAVY_FIELDS, request.vector_field)))
+    queries: dict[str, Query] = {}
+    if "bm25" in request.retrievers or vector is None:
+        queries["bm25"] = Bm25Query(request.query_text, request.fields, window, request.filters, excludes)
+    if "knn" in request.retrievers and vector is not None:
+        queries["knn"] = KnnQuery(vector, request.vector_field, window, 2 * window, request.filters, excludes)
+    return queries
+
+
+def _reads_retrievers(request: SearchRequest) -> bool:
+    sets = (stage.feature_set for stage in request.stages if isinstance(stage, FeatureRescore))
+    return any(feature.kind == "retriever" for each in sets for feature in each.features)
+
+
+def _hit(fused: Fused) -> Hit:
+    each = fused.candidate
+    return Hit(each.doc_id, each.rank, each.score, each.rank, each.score, fused.retrievers, source=each.source)
