@@ -19,6 +19,7 @@ from hybridrank.ltr import app as ltr
 from hybridrank.model import app as model
 from hybridrank.search import search
 from hybridrank.serve import CONTEXT, serve
+from hybridrank.setup import app as setup
 from hybridrank.sidecar_process import SidecarNotStarted
 from local_engines.errors import LocalEngineError
 from ltr_features.feature_set import BadFeatureSet
@@ -39,6 +40,7 @@ for command in (demo, index, search, evaluate, doctor):
     app.command()(command)
 app.command(context_settings=CONTEXT)(serve)
 app.add_typer(engine, name="engine")
+app.add_typer(setup, name="setup")
 app.add_typer(model, name="model")
 app.add_typer(ltr, name="ltr")
 app.add_typer(colbert, name="colbert")

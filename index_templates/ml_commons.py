@@ -13,6 +13,7 @@ __all__ = [
     "DOCUMENT_ENCODER",
     "EMBEDDINGS_PATH",
     "MODELS",
+    "MODEL_GROUP",
     "QUERY_ENCODER",
     "RERANKER",
     "RERANK_PATH",
@@ -26,6 +27,7 @@ __all__ = [
 RERANKER = "hybridrank-reranker"
 DOCUMENT_ENCODER = "hybridrank-document-encoder"
 QUERY_ENCODER = "hybridrank-query-encoder"
+MODEL_GROUP = "hybridrank"
 MODELS = (RERANKER, DOCUMENT_ENCODER, QUERY_ENCODER)
 
 RERANK_PATH = "/v1/rerank"
@@ -84,9 +86,15 @@ def connectors(sidecar: HttpSidecar) -> dict[str, dict[str, Any]]:
     }
 
 
-def remote_model(name: str, connector_id: str) -> dict[str, Any]:
-    """A model that is a connector's other end."""
-    return {"name": name, "function_name": "remote", "description": "hybridrank", "connector_id": connector_id}
+def remote_model(name: str, *, connector_id: str, group_id: str) -> dict[str, Any]:
+    """A model that is a connector's other end. Without a group one would be made for it, and left behind."""
+    return {
+        "name": name,
+        "function_name": "remote",
+        "description": "hybridrank",
+        "connector_id": connector_id,
+        "model_group_id": group_id,
+    }
 
 
 def _encoder(sidecar: HttpSidecar, name: str, kind: str, timeout_s: int, retries: int = 0) -> dict[str, Any]:

@@ -44,7 +44,8 @@ for (field in params.fields) {
   def value = ctx[field];
   if (value != null && value != '') { lines.add(value.toString()); }
 }
-if (lines.isEmpty()) { ctx.remove(params.passage); } else { ctx[params.passage] = String.join('\\n', lines); }
+if (lines.isEmpty()) { ctx.remove(params.passage); }
+else { ctx[params.passage] = String.join(params.separator, lines); }
 """
 
 
@@ -57,7 +58,7 @@ def embed(encoder: str, text_fields: Sequence[str]) -> dict[str, Any]:
                 "script": {
                     "lang": "painless",
                     "source": " ".join(_JOIN.split()),
-                    "params": {"fields": list(text_fields), "passage": PASSAGE},
+                    "params": {"fields": list(text_fields), "passage": PASSAGE, "separator": "\n"},
                 }
             },
             {
@@ -115,8 +116,11 @@ def by_field(encoder: str, score_field: str) -> dict[str, Any]:
     return _second_stage(encoder, f"reciprocal rank fusion, then the head by the field {score_field}", stage)
 
 
-def search_template(pipeline: str, text_fields: Sequence[str]) -> dict[str, Any]:
-    """A stored search template: `query_text`, with `size` and `filter` where given, becomes the whole request."""
+def search_template(text_fields: Sequence[str]) -> dict[str, Any]:
+    """A stored search template: `query_text`, with `size` and `filter` where given, becomes the whole body.
+
+    The pipeline is named in the URL: OpenSearch does not look for it in what a template gives.
+    """
     text = "{{query_text}}"
     query = {
         "hybrid": {
@@ -135,7 +139,6 @@ def search_template(pipeline: str, text_fields: Sequence[str]) -> dict[str, Any]
     }
     body = {
         "size": "SIZE",
-        "search_pipeline": pipeline,
         "_source": {"excludes": ["vector"]},
         "query": query,
         "ext": {"rerank": {"query_context": {"query_text": text}}},

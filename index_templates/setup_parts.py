@@ -7,6 +7,7 @@ from typing import Any
 from index_templates import IndexDefinition, pipelines, render
 from index_templates.ml_commons import (
     DOCUMENT_ENCODER,
+    MODEL_GROUP,
     MODELS,
     QUERY_ENCODER,
     RERANKER,
@@ -56,7 +57,7 @@ def parts(
 ) -> tuple[Part, ...]:
     """The parts, without the cluster settings. `score_field` is what the pipeline by field ranks by."""
     ids = {name: reference("model", name) for name in MODELS}
-    encoder = ids[QUERY_ENCODER]
+    encoder, group = ids[QUERY_ENCODER], reference("model group", MODEL_GROUP)
     search = {
         NORMALIZATION_PIPELINE: pipelines.normalization(encoder),
         RRF_PIPELINE: pipelines.rrf(encoder),
@@ -65,11 +66,15 @@ def parts(
     }
     return (
         *(Part("connector", name, body) for name, body in connectors(sidecar).items()),
-        *(Part("model", name, remote_model(name, reference("connector", name))) for name in MODELS),
+        Part("model group", MODEL_GROUP, {"name": MODEL_GROUP, "description": "hybridrank: the models of a sidecar"}),
+        *(
+            Part("model", name, remote_model(name, connector_id=reference("connector", name), group_id=group))
+            for name in MODELS
+        ),
         *(Part("deployment", name, {}) for name in MODELS),
         Part("ingest pipeline", INGEST_PIPELINE, pipelines.embed(ids[DOCUMENT_ENCODER], text_fields)),
         *(Part("search pipeline", name, body) for name, body in search.items()),
-        Part("search template", SEARCH_TEMPLATE, pipelines.search_template(RERANK_PIPELINE, text_fields)),
+        Part("search template", SEARCH_TEMPLATE, pipelines.search_template(text_fields)),
         *([Part("index template", f"{TEMPLATE_PREFIX}{index.name}", _template(index, text_fields))] if index else []),
     )
 
@@ -77,6 +82,12 @@ def parts(
 def _template(index: IndexWish, text_fields: Sequence[str]) -> dict[str, Any]:
     body = render("opensearch", index.name, IndexDefinition(index.dimensions, tuple(text_fields)))
     body["priority"] = _PRIORITY
-    body["template"]["settings"]["index"]["default_pipeline"] = INGEST_PIPELINE
+    settings = body["template"]["settings"]
+    settings["index"] |= {
+        "analysis": settings.pop("analysis"),  # where servers tell it
+        "default_pipeline": INGEST_PIPELINE,
+        # A hybrid query that names no pipeline would come back unfused, with scores like -9.5e9. Others pass untouched.
+        "search": {"default_pipeline": RRF_PIPELINE},
+    }
     body["template"]["mappings"]["properties"][pipelines.PASSAGE] = {"type": "text", "index": False}
     return body

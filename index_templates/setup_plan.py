@@ -15,8 +15,10 @@ Kind = Literal[
     "record of settings",
     "cluster setting",
     "connector",
+    "model group",
     "model",
     "deployment",
+    "task record",
     "ingest pipeline",
     "search pipeline",
     "search template",
@@ -32,7 +34,9 @@ _REMOVED: tuple[Kind, ...] = (
     "search pipeline",
     "ingest pipeline",
     "deployment",
+    "task record",
     "model",
+    "model group",
     "connector",
 )
 
@@ -109,10 +113,11 @@ def plan_removal(found: Sequence[Found], settings: Mapping[str, Any]) -> tuple[S
     """The steps that take everything away again, users before what they use; `settings` are those to put back."""
     removals = [_removal(each) for kind in _REMOVED for each in found if each.kind == kind]
     back = [
-        Step("change", each.kind, each.name, body, each.id, changes(each.body, body))
+        Step("change", each.kind, each.name, {"value": value}, each.id, changes(each.body, after))
         for each in found
         if each.kind == "cluster setting" and each.name in settings
-        for body in [{"value": settings[each.name]}]
+        for value in [settings[each.name]]
+        for after in [{} if value is None else {"value": value}]
     ]
     # The record goes last: after an interruption the settings can still be put back.
     record = [_removal(each) for each in found if each.kind == "record of settings"]

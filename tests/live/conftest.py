@@ -37,6 +37,13 @@ def elasticsearch_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def ml_commons_url() -> Iterator[str]:
+    """An OpenSearch with ml-commons; always a fresh one, since its cluster settings are changed."""
+    with server_or_skip("opensearch", ml_commons=True, heap_mb=768) as engine:
+        yield engine.url
+
+
 @pytest.fixture(scope="session", params=local_engines.ENGINES)
 def engine_url(request: pytest.FixtureRequest) -> str:
     """Each server in turn."""

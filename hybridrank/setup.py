@@ -1,0 +1,199 @@
+"""`hybridrank setup`: what a cluster needs so that it asks a sidecar by itself, for callers that only speak to it."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import urllib.request
+from dataclasses import asdict
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from connector import connect_engine
+from connector.engines.opensearch import OpenSearchEngine
+from hybridrank.opensearch_cluster import Cluster, carry_out, read_cluster
+from hybridrank.options import JsonOption
+from index_templates.ml_commons import EMBEDDINGS_PATH, RERANK_PATH, HttpSidecar, key_digest
+from index_templates.ml_settings import is_private, trusted_pattern, undone, wanted_settings
+from index_templates.setup_parts import RECORD, SEARCH_TEMPLATE, IndexWish, parts
+from index_templates.setup_plan import Part, Step, plan, plan_removal
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Put what it takes to rerank by a sidecar into a cluster, for applications that only speak to the cluster.",
+    no_args_is_help=True,
+)
+out = Console(highlight=False, soft_wrap=True)
+
+TEXT_FIELDS = ("title", "text")
+_STYLES = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
+
+
+@app.callback()
+def _group() -> None:
+    """Put what it takes to rerank by a sidecar into a cluster, for applications that only speak to the cluster."""
+
+
+@app.command()
+def opensearch(
+    url: Annotated[str, typer.Option("--url", envvar="HYBRIDRANK_ENGINE", help="http(s)://[USER:PASSWORD@]HOST:PORT.")],
+    sidecar: Annotated[
+        str, typer.Option(help="http(s)://HOST:PORT of the sidecar's HTTP face, as the cluster's nodes reach it.")
+    ] = "",
+    index: Annotated[
+        str, typer.Option(help="An index, yet to be created, whose documents are embedded as they are written.")
+    ] = "",
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="A text field that is searched and scored; may be repeated.", show_default="title, text"),
+    ] = None,
+    score_field: Annotated[str, typer.Option(help="The number that the pipeline by field ranks by.")] = "score",
+    reranker: Annotated[str, typer.Option(help="The sidecar's model that scores passages.")] = "cross-encoder",
+    encoder: Annotated[str, typer.Option(help="The sidecar's model that makes vectors.")] = "encoder",
+    dimensions: Annotated[
+        int | None, typer.Option(min=1, help="Of the encoder's vectors.", show_default="ask the sidecar")
+    ] = None,
+    timeout_s: Annotated[int, typer.Option(min=1, help="Seconds a search waits for the sidecar.")] = 5,
+    private: Annotated[
+        bool | None,
+        typer.Option("--private/--public", help="Kind of the sidecar's address.", show_default="look its name up"),
+    ] = None,
+    plaintext_api_key: Annotated[
+        bool, typer.Option("--plaintext-api-key", help="Let the key travel unencrypted, on a network that you trust.")
+    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take away what setup made, and put settings back.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Change cluster settings, or remove, without asking.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Pipelines, models and connectors by which OpenSearch embeds, fuses and reranks through the sidecar.
+
+    Run it again at any time: only what differs is changed. HYBRIDRANK_CLIENT_API_KEY is the key that the sidecar wants.
+
+    Examples:
+    hybridrank setup opensearch --url http://localhost:9200 --sidecar http://localhost:8080 --index docs --dry-run
+    hybridrank setup opensearch --url http://localhost:9200 --remove
+    """
+    api_key = os.environ.get("HYBRIDRANK_CLIENT_API_KEY", "")
+    if not remove:
+        _check(sidecar, api_key, plaintext=plaintext_api_key)
+    target = HttpSidecar(sidecar.rstrip("/"), reranker, encoder, timeout_s, key_digest(api_key))
+    if private is None:
+        private = not remove and _looks_private(target.host)
+    if index and not remove and dimensions is None:
+        dimensions = _dimensions(target, api_key)
+
+    def planned(cluster: Cluster) -> tuple[Step, ...]:
+        if remove:
+            return plan_removal(cluster.found, undone(cluster.settings, cluster.record))
+        wish = IndexWish(index, dimensions) if index and dimensions else None
+        wanted = parts(target, text_fields=field or TEXT_FIELDS, score_field=score_field, index=wish)
+        return plan((*_settings(cluster, target, private=bool(private)), *wanted), cluster.found)
+
+    async def run() -> tuple[Step, ...]:
+        engine = await connect_engine(url)
+        try:
+            if not isinstance(engine, OpenSearchEngine):
+                raise typer.BadParameter(f"{engine!r} is not an OpenSearch", param_hint="--url")
+            cluster = await read_cluster(engine.request)
+            steps = planned(cluster)
+            _show(steps, as_json=as_json)
+            if steps and not dry_run:
+                _ask(steps, yes=yes)
+                await carry_out(engine.request, steps, cluster.found, api_key=api_key)
+            return steps
+        finally:
+            await engine.close()
+
+    steps = asyncio.run(run())
+    if as_json:
+        return
+    if not steps:
+        out.print("nothing would change" if dry_run else "nothing to change")
+    elif not dry_run:
+        out.print("done" if remove else f"done: try the search template {SEARCH_TEMPLATE} (docs/opensearch.md)")
+
+
+def _settings(cluster: Cluster, sidecar: HttpSidecar, *, private: bool) -> list[Part]:
+    urls = [f"{sidecar.url}{path}" for path in (RERANK_PATH, EMBEDDINGS_PATH)]
+    change, record = wanted_settings(
+        urls,
+        trusted_pattern(sidecar.url),
+        private=private,
+        settings=cluster.settings,
+        record=cluster.record,
+    )
+    settings = [Part("cluster setting", name, {"value": value}) for name, value in change.items()]
+    return [Part("record of settings", RECORD, record.body()), *settings] if settings else []
+
+
+def _show(steps: tuple[Step, ...], *, as_json: bool) -> None:
+    if as_json:
+        keys = ("action", "kind", "name", "changes")
+        print(json.dumps([{key: asdict(step)[key] for key in keys} for step in steps]))
+        return
+    for step in steps:
+        sign, colour = _STYLES[step.action]
+        out.print(f"[{colour}]{sign}[/] {step.kind} [bold]{escape(step.name)}[/]")
+        for line in step.changes if step.kind != "record of settings" else ():  # which repeats the settings
+            shown = line.replace("\n", "\\n")
+            out.print(f"    [dim]{escape(shown)}[/]")
+
+
+def _ask(steps: tuple[Step, ...], *, yes: bool) -> None:
+    """Ask before the cluster's own settings change, or something is removed; end when nobody can be asked."""
+    settings = [step.name for step in steps if step.kind == "cluster setting"]
+    removed = any(step.action == "remove" and step.kind != "deployment" for step in steps)
+    if yes or not (settings or removed):
+        return
+    if not sys.stdin.isatty():
+        typer.echo("error: this changes cluster settings, or removes; say --yes to have it done", err=True)
+        raise typer.Exit(1)
+    typer.confirm("Change these cluster settings?" if settings and not removed else "Remove these?", abort=True)
+
+
+def _check(sidecar: str, api_key: str, *, plaintext: bool) -> None:
+    parts = urlsplit(sidecar)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise typer.BadParameter("give the sidecar's HTTP face as http(s)://HOST:PORT", param_hint="--sidecar")
+    if api_key and parts.scheme == "http" and not plaintext and not _is_loopback(parts.hostname):
+        raise typer.BadParameter(
+            f"the API key would travel unencrypted to {parts.hostname}: use https, or --plaintext-api-key",
+            param_hint="--sidecar",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "127.0.0.1", "::1")
+
+
+def _looks_private(host: str) -> bool:
+    """By looking the name up here; the nodes may see another address, hence --private and --public."""
+    try:
+        return is_private({str(found[4][0]).partition("%")[0] for found in socket.getaddrinfo(host, None)})
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{host} is not known on this machine ({error}): say --private or --public", param_hint="--sidecar"
+        ) from error
+
+
+def _dimensions(sidecar: HttpSidecar, api_key: str) -> int:
+    """As many numbers as the sidecar makes of a word."""
+    body = json.dumps({"model": sidecar.encoder, "input": ["word"]}).encode()
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {api_key}"} if api_key else {})
+    request = urllib.request.Request(f"{sidecar.url}{EMBEDDINGS_PATH}", body, headers)  # noqa: S310  http or https, checked
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            found: Any = json.load(answer)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"cannot ask {sidecar.url} from here for the length of its vectors ({error}): say --dimensions",
+            param_hint="--index",
+        ) from error
+    return len(found["data"][0]["embedding"])
