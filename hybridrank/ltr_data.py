@@ -64,7 +64,9 @@ async def from_collection(
             bench = await open_bench(stack, engine or default_engine(), sidecar, [parsed], err)
         except UnknownModel as error:
             raise typer.BadParameter(str(error), param_hint="--pipeline") from error
-        await bench.index(index, documents)
+        if rejected := (await bench.index(index, documents)).rejected:
+            first = f"{rejected[0].doc_id}: {rejected[0].reason}"
+            err.print(f"rejected: {len(rejected)} of {len(documents)} documents, the first {first}", markup=False)
         info = await bench.engine.info()
         search = HybridSearch(bench.engine, bench.sidecar)
         settings = PipelineSettings(size=window)
