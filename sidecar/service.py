@@ -37,13 +37,11 @@ class RerankService:
 
         With `best_effort`, those that were not scored when the deadline neared are missing.
         """
-        model = self.models.get(request.model)
+        model, tokens = self.models.get(request.model), 0
         if isinstance(model.reranker, LambdaMartReranker):
             scores, timings = await score_rows(request, model.reranker, self.worker)
-            tokens = 0
         elif any(passage.token_vectors for passage in request.passages):
             scores, timings = await score_stored(request, model, self.worker)
-            tokens = 0
         else:
             work = rerank_work(request, model.reranker)
             rows, timings = await self._computer.rows(work)
