@@ -3,15 +3,20 @@
 import asyncio
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from connector import ConnectorError, connect_engine
+from connector.engines.base import Engine
+from connector.engines.opensearch import OpenSearchEngine
+from hybridrank.findings import Finding
+from hybridrank.opensearch_facts import gather
+from hybridrank.opensearch_findings import findings as opensearch_findings
 from hybridrank.options import EngineOption, JsonOption, SidecarOption
 from hybridrank.session import open_sidecar
 from local_engines.errors import LocalEngineError
@@ -36,24 +41,26 @@ _OPTIONAL = {"engines", "ltr", "openvino", "otel", "train"}
 out = Console(highlight=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `advice` says what to do when it is not ok."""
-
-    subject: str
-    state: Literal["ok", "note", "problem"]
-    detail: str
-    advice: str = ""
-
-
-def doctor(engine: EngineOption = "", sidecar: SidecarOption = "auto", as_json: JsonOption = False) -> None:
+def doctor(
+    engine: EngineOption = "",
+    sidecar: SidecarOption = "auto",
+    sidecar_http: Annotated[
+        str, typer.Option(help="http(s)://HOST:PORT of the HTTP face, as OpenSearch's nodes reach it.")
+    ] = "",
+    index: Annotated[str, typer.Option(help="An index that OpenSearch's own pipelines search.")] = "",
+    as_json: JsonOption = False,
+) -> None:
     """Look at everything a search needs. Exit code 1 when something is broken.
+
+    Of an OpenSearch with ml-commons, the way of its own pipelines to a sidecar too: each model is tried.
 
     Examples:
     hybridrank doctor
     hybridrank doctor --engine https://admin:secret@localhost:9200 --sidecar localhost:50051
+    hybridrank doctor --engine http://localhost:9200 --sidecar-http http://localhost:8080 --index docs
     """
-    findings = [_python(), *_packages(), _jdk(), *asyncio.run(_services(engine, sidecar))]
+    services = asyncio.run(_services(engine, sidecar, sidecar_http.rstrip("/"), index))
+    findings = [_python(), *_packages(), _jdk(), *services]
     if as_json:
         print(json.dumps([asdict(each) for each in findings]))
     else:
@@ -90,8 +97,9 @@ def _jdk() -> Finding:
     return Finding("jdk", "ok", f"{jdk.version} at {jdk.home}")
 
 
-async def _services(engine: str, sidecar: str) -> list[Finding]:
-    findings = [await _engine(engine)] if engine else [Finding("engine", "note", "none given", "--engine ADDRESS")]
+async def _services(engine: str, sidecar: str, sidecar_http: str, index: str) -> list[Finding]:
+    none = Finding("engine", "note", "none given", "--engine ADDRESS")
+    findings = await _engine(engine, sidecar_http, index) if engine else [none]
     try:
         async with open_sidecar(sidecar) as client:
             models = await client.models()
@@ -107,15 +115,19 @@ async def _services(engine: str, sidecar: str) -> list[Finding]:
     return findings
 
 
-async def _engine(address: str) -> Finding:
+async def _engine(address: str, sidecar_http: str, index: str) -> list[Finding]:
     try:
         engine = await connect_engine(address)
         try:
-            info = await engine.info()
+            return [await _capabilities(engine), *await _pipelines(engine, sidecar_http, index)]
         finally:
             await engine.close()
     except ConnectorError as error:
-        return Finding("engine", "problem", str(error), "check the address, and that the engine runs")
+        return [Finding("engine", "problem", str(error), "check the address, and that the engine runs")]
+
+
+async def _capabilities(engine: Engine) -> Finding:
+    info = await engine.info()
     subject, detail = f"engine {info.name}", f"{info.version}, {', '.join(sorted(info.capabilities)) or 'plain'}"
     if "english" not in info.capabilities:
         return Finding(
@@ -125,3 +137,11 @@ async def _engine(address: str) -> Finding:
             "words are matched as they stand; install the server's analysis module for stems and stop words",
         )
     return Finding(subject, "ok", detail)
+
+
+async def _pipelines(engine: Engine, sidecar_http: str, index: str) -> list[Finding]:
+    """Where the cluster has models of a sidecar, or should have."""
+    if not isinstance(engine, OpenSearchEngine):
+        return []
+    facts = await gather(engine.request, sidecar_http, index)
+    return list(opensearch_findings(facts, sidecar_http)) if facts.remotes or sidecar_http or index else []

@@ -34,7 +34,8 @@ _WITH_ID: dict[Kind, tuple[str, str, str]] = {
 }
 _DEFAULT_PIPELINES = ("index.default_pipeline", "index.search.default_pipeline")
 _DEPLOY_TIMEOUT_S = 60.0
-_LOOK_EVERY_S = 0.1
+_UNAVAILABLE_S = 30.0
+_LOOK_EVERY_S = 0.2
 _MOST = 1000
 
 
@@ -80,6 +81,7 @@ async def read_cluster(send: Send) -> Cluster:
 
 async def carry_out(send: Send, steps: Iterable[Step], found: Iterable[Found], *, api_key: str) -> None:
     """One step after the other; an EngineError names the step. Run again after one, and it goes on from there."""
+    send = _patient(send)
     known = {reference(each.kind, each.name): each.id for each in found}
     known[API_KEY] = api_key or "none"
     for step in steps:
@@ -97,7 +99,7 @@ async def _carry_out(send: Send, step: Step, body: Mapping[str, Any], known: Map
     if step.kind == "cluster setting":
         await send("PUT", "/_cluster/settings", {"persistent": {step.name: body["value"]}})
     elif step.kind == "default pipeline":
-        await send("PUT", f"/{step.name}/_settings", dict.fromkeys(_DEFAULT_PIPELINES))
+        await send("PUT", f"/{step.name}/_settings", body)
     elif step.kind == "deployment":
         model = step.id or known[reference("model", step.name)]
         await send("POST", f"{_ML}/models/{model}/{'_undeploy' if step.action == 'remove' else '_deploy'}", {})
@@ -141,6 +143,26 @@ async def _search(send: Send, path: str, query: Mapping[str, Any]) -> list[Any]:
                 reason="no_ml_commons",
             ) from error
         raise
+
+
+def _patient(send: Send) -> Send:
+    """Try again while ml-commons is not there yet.
+
+    503: it makes its indices with the first connector, and reads them before they are ready. 409: it writes to a model
+    that is being deployed.
+    """
+
+    async def patient(method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        until = time.monotonic() + _UNAVAILABLE_S
+        while True:
+            try:
+                return await send(method, path, body)
+            except EngineError as error:
+                if error.status not in (409, 503) or time.monotonic() > until:
+                    raise
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    return patient
 
 
 async def _named(send: Send, path: str, name: str) -> Any:

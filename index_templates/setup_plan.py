@@ -33,7 +33,6 @@ _REMOVED: tuple[Kind, ...] = (
     "search template",
     "search pipeline",
     "ingest pipeline",
-    "deployment",
     "task record",
     "model",
     "model group",
@@ -97,7 +96,7 @@ def plan(wanted: Sequence[Part], found: Sequence[Found]) -> tuple[Step, ...]:
     wanted = [replace(part, body=resolved(part.body, ids)) for part in wanted]
     steps = [_step(part, there.get((part.kind, part.name))) for part in wanted]
     changing = {each.name for each in steps if each and each.action == "change" and each.kind in ("connector", "model")}
-    first = [_removal(each) for each in there.values() if each.kind == "deployment" and each.name in changing]
+    first = [_undeployment(each) for each in there.values() if each.kind == "model" and each.name in changing]
     again = {each.name for each in first}
     return (
         *first,
@@ -112,6 +111,7 @@ def plan(wanted: Sequence[Part], found: Sequence[Found]) -> tuple[Step, ...]:
 def plan_removal(found: Sequence[Found], settings: Mapping[str, Any]) -> tuple[Step, ...]:
     """The steps that take everything away again, users before what they use; `settings` are those to put back."""
     removals = [_removal(each) for kind in _REMOVED for each in found if each.kind == kind]
+    undeployments = [_undeployment(each) for each in found if each.kind == "model"]
     back = [
         Step("change", each.kind, each.name, {"value": value}, each.id, changes(each.body, after))
         for each in found
@@ -121,7 +121,7 @@ def plan_removal(found: Sequence[Found], settings: Mapping[str, Any]) -> tuple[S
     ]
     # The record goes last: after an interruption the settings can still be put back.
     record = [_removal(each) for each in found if each.kind == "record of settings"]
-    return (*removals, *back, *record)
+    return (*undeployments, *removals, *back, *record)
 
 
 def _step(part: Part, there: Found | None) -> Step | None:
@@ -133,7 +133,14 @@ def _step(part: Part, there: Found | None) -> Step | None:
 
 
 def _removal(there: Found) -> Step:
-    return Step("remove", there.kind, there.name, {}, there.id)
+    # Of an index's settings only those go that name a pipeline of ours.
+    body = dict.fromkeys(there.body) if there.kind == "default pipeline" else {}
+    return Step("remove", there.kind, there.name, body, there.id)
+
+
+def _undeployment(model: Found) -> Step:
+    """Whatever state the model is said to be in: a node may have it deployed all the same."""
+    return Step("remove", "deployment", model.name, {}, model.id)
 
 
 def _narrowed(there: Any, wanted: Any) -> Any:

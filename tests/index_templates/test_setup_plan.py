@@ -22,7 +22,7 @@ def carried_out(steps, found=()):
     for step in steps:
         key = step.kind, step.name
         if step.action == "remove":
-            del there[key]
+            there.pop(key, None)  # a model is undeployed whatever state it is said to be in
             continue
         known = {reference(each.kind, each.name): each.id for each in there.values()}
         body = resolved(step.body, known)
@@ -93,7 +93,7 @@ def test_settings_are_put_back_after_what_needs_them_and_the_record_goes_last():
     assert [step.kind for step in steps[-2:]] == ["cluster setting", "record of settings"]
     assert steps[-2].body == {"value": None}
     assert steps[-2].changes == ("-value[0] = a", "-value[1] = b")
-    assert steps[0].kind == "index template"
+    assert steps[len(MODELS)].kind == "index template"
 
 
 def test_two_connectors_of_one_name_are_both_removed():
@@ -143,3 +143,9 @@ def test_the_search_template_is_json_once_it_is_filled_in():
     assert body["size"] == 10
     assert body["query"]["hybrid"]["queries"][0]["multi_match"]["fields"] == ["name"]
     assert body["ext"]["rerank"]["query_context"]["query_text"] == "tea"
+
+
+def test_an_index_keeps_a_default_pipeline_that_is_not_ours():
+    used = Found("default pipeline", "docs", {"index.default_pipeline": INGEST_PIPELINE}, "docs")
+    (step,) = plan_removal((used,), {})
+    assert (step.name, step.body) == ("docs", {"index.default_pipeline": None})

@@ -4,14 +4,20 @@ A server left running by `hybridrank engine start` is used as it is, unless HYBR
 be had (no JDK, no download) its tests are skipped with the reason; with REQUIRE_ENGINES=1 they fail instead.
 """
 
+import json
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 import local_engines
+from tests.live.http_sidecar import HttpSidecarProcess, http_sidecar
 from tests.local_engines.available import server_or_skip
 
 TIMEOUT_S = 600  # the first test that asks for a server waits until it is downloaded and up
@@ -42,6 +48,37 @@ def ml_commons_url() -> Iterator[str]:
     """An OpenSearch with ml-commons; always a fresh one, since its cluster settings are changed."""
     with server_or_skip("opensearch", ml_commons=True, heap_mb=768) as engine:
         yield engine.url
+
+
+@pytest.fixture(scope="session")
+def ml_commons(ml_commons_url: str) -> Iterator[httpx.Client]:
+    """Plain HTTP to that OpenSearch."""
+    with httpx.Client(base_url=ml_commons_url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def http_face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpSidecarProcess]:
+    """A sidecar whose HTTP face that OpenSearch can call."""
+    with http_sidecar(tmp_path_factory.mktemp("sidecar")) as sidecar:
+        yield sidecar
+
+
+@pytest.fixture(scope="session")
+def setup(ml_commons_url: str, http_face: HttpSidecarProcess) -> Callable[..., Any]:
+    """Run `hybridrank setup opensearch` on the two, with patience for a busy machine; returns its steps from JSON."""
+
+    def setup(*options: str, expect: int = 0, **variables: str) -> Any:
+        where = ["--url", ml_commons_url, "--sidecar", http_face.url, "--timeout-s", "60", "--json"]
+        command = [sys.executable, "-m", "hybridrank", "setup", "opensearch", *where, *options]
+        environment = os.environ | variables
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        return json.loads(done.stdout) if expect == 0 else done.stderr
+
+    return setup
 
 
 @pytest.fixture(scope="session", params=local_engines.ENGINES)

@@ -7,10 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
-
-from tests.live.http_sidecar import http_sidecar
 
 DOCS = Path(__file__).parents[2] / "docs" / "opensearch.md"
 RERANK, EMBED = "/v1/rerank", "/v1/embeddings"
@@ -23,39 +20,13 @@ NOTHING_LISTENS = "http://127.0.0.1:1"
 
 
 @pytest.fixture(scope="module")
-def sidecar(tmp_path_factory):
-    with http_sidecar(tmp_path_factory.mktemp("sidecar")) as sidecar:
-        yield sidecar
-
-
-@pytest.fixture(scope="module")
-def http(ml_commons_url):
-    with httpx.Client(base_url=ml_commons_url, timeout=60) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def setup(ml_commons_url, sidecar):
-    """Run the command on the two with patience for a busy machine; returns the steps that it printed as JSON."""
-
-    def setup(*options: str, expect: int = 0):
-        where = ["--url", ml_commons_url, "--sidecar", sidecar.url, "--timeout-s", "60", "--json"]
-        command = [sys.executable, "-m", "hybridrank", "setup", "opensearch", *where, *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-        assert done.returncode == expect, done.stdout + done.stderr
-        return json.loads(done.stdout) if expect == 0 else done.stderr
-
-    return setup
-
-
-@pytest.fixture(scope="module")
-def tea(setup, http):
+def tea(setup, ml_commons):
     """The cluster set up, with documents of which one answers QUESTION; all of it is gone afterwards."""
     setup("--index", "tea", "--yes")
-    write(http, "tea", range(120))
+    write(ml_commons, "tea", range(120))
     yield
     setup("--remove", "--yes")
-    http.delete("/tea").raise_for_status()
+    ml_commons.delete("/tea").raise_for_status()
 
 
 def write(http, index, numbers):
@@ -102,13 +73,13 @@ def state(http):
     }
 
 
-def test_from_an_empty_cluster_to_reranked_hits_and_back(setup, http, sidecar):
+def test_from_an_empty_cluster_to_reranked_hits_and_back(setup, ml_commons, http_face):
     """Nothing but HTTP between the command's two runs; the sidecar is called with the window, not with the page."""
-    before = state(http)
+    before = state(ml_commons)
     assert len(setup("--index", "tea", "--dry-run")) > 15
-    assert state(http) == before
+    assert state(ml_commons) == before
     assert "say --yes" in setup("--index", "tea", expect=1)
-    assert state(http) == before
+    assert state(ml_commons) == before
 
     planned = setup("--index", "tea", "--yes")
     assert [step["name"] for step in planned if step["kind"] == "cluster setting"] == [
@@ -117,32 +88,32 @@ def test_from_an_empty_cluster_to_reranked_hits_and_back(setup, http, sidecar):
     ]
     assert setup("--index", "tea", "--yes") == []
 
-    write(http, "tea", range(120))
-    assert max(call["texts"] for call in sidecar.calls(EMBED)) == 32
-    hits = search(http, TEMPLATE, {"id": "hybridrank-search", "params": {"query_text": QUESTION}})
+    write(ml_commons, "tea", range(120))
+    assert max(call["texts"] for call in http_face.calls(EMBED)) == 32
+    hits = search(ml_commons, TEMPLATE, {"id": "hybridrank-search", "params": {"query_text": QUESTION}})
     assert len(hits) == PAGE
     assert hits[0]["_id"] == str(ANSWER)
     assert 1 > hits[0]["_score"] > 0.9 > hits[1]["_score"]
-    assert sidecar.calls(RERANK)[-1]["candidates"] == WINDOW
+    assert http_face.calls(RERANK)[-1]["candidates"] == WINDOW
 
     setup("--remove", "--yes")
-    assert state(http) == before
+    assert state(ml_commons) == before
     assert setup("--remove", "--yes") == []
-    write(http, "tea", [500])  # the index forgot the pipeline that is gone
-    assert search(http, "/tea/_search", {"query": {"match": {"title": "500"}}})[0]["_source"]["price"] == 500
-    http.delete("/tea").raise_for_status()
+    write(ml_commons, "tea", [500])  # the index forgot the pipeline that is gone
+    assert search(ml_commons, "/tea/_search", {"query": {"match": {"title": "500"}}})[0]["_source"]["price"] == 500
+    ml_commons.delete("/tea").raise_for_status()
 
 
-def test_the_page_of_the_docs_is_true(http, ml_commons_url, sidecar):
+def test_the_page_of_the_docs_is_true(ml_commons, ml_commons_url, http_face):
     """Its commands, one after the other, on this cluster and this sidecar."""
-    before = state(http)
+    before = state(ml_commons)
     blocks = re.findall(r"```console\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
     commands = [each for block in blocks for each in split(block)]
     assert len(commands) >= 6
     variables = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     answers = []
     for command in commands:
-        here = command.replace("http://localhost:9200", ml_commons_url).replace("http://localhost:8080", sidecar.url)
+        here = command.replace("http://localhost:9200", ml_commons_url).replace("http://localhost:8080", http_face.url)
         here = here.replace("localhost:9200", ml_commons_url)
         done = subprocess.run(["bash", "-c", here], capture_output=True, text=True, check=False, env=variables)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
@@ -153,8 +124,8 @@ def test_the_page_of_the_docs_is_true(http, ml_commons_url, sidecar):
     assert found[0][0] == "tea"
     assert set(found[1]) == {"chai", "soup"}
     assert found[2][0] == "tea"
-    assert state(http) == before
-    http.delete("/docs").raise_for_status()
+    assert state(ml_commons) == before
+    ml_commons.delete("/docs").raise_for_status()
 
 
 def split(block):
@@ -163,36 +134,36 @@ def split(block):
 
 
 @pytest.mark.parametrize(("size", "window"), [(1, 5), (3, 15), (20, 100)])
-def test_the_window_is_five_pages(tea, http, sidecar, size, window):
-    assert len(search(http, RERANKED, hybrid(size=size))) == size
-    assert sidecar.calls(RERANK)[-1]["candidates"] == window
+def test_the_window_is_five_pages(tea, ml_commons, http_face, size, window):
+    assert len(search(ml_commons, RERANKED, hybrid(size=size))) == size
+    assert http_face.calls(RERANK)[-1]["candidates"] == window
 
 
-def test_text_of_any_kind_arrives(tea, http, sidecar):
+def test_text_of_any_kind_arrives(tea, ml_commons, http_face):
     text = 'green tea "two minutes" \\ back\\slash\n\ttab é 茶 {"a": [1]} ${parameters.model} {{query_text}}'
-    hits = search(http, TEMPLATE, {"id": "hybridrank-search", "params": {"query_text": text, "size": 2}})
+    hits = search(ml_commons, TEMPLATE, {"id": "hybridrank-search", "params": {"query_text": text, "size": 2}})
     assert hits[0]["_id"] == str(ANSWER)
-    last = sidecar.calls(RERANK)[-1]
+    last = http_face.calls(RERANK)[-1]
     assert (last["code"], last["candidates"]) == ("OK", 10)
 
 
-def test_a_filter_holds_for_both_retrievers(tea, http, sidecar):
+def test_a_filter_holds_for_both_retrievers(tea, ml_commons, http_face):
     params = {"query_text": QUESTION, "size": 20, "filter": {"range": {"price": {"gte": 100}}}}
-    hits = search(http, TEMPLATE, {"id": "hybridrank-search", "params": params})
+    hits = search(ml_commons, TEMPLATE, {"id": "hybridrank-search", "params": params})
     assert {int(hit["_id"]) for hit in hits} == set(range(100, 120))
-    assert sidecar.calls(RERANK)[-1]["candidates"] == 20
+    assert http_face.calls(RERANK)[-1]["candidates"] == 20
 
 
-def test_the_text_may_be_read_from_the_query(tea, http, sidecar):
+def test_the_text_may_be_read_from_the_query(tea, ml_commons, http_face):
     context = {"query_text_path": "query.hybrid.queries.0.match.text.query"}
-    assert search(http, RERANKED, hybrid(ext={"rerank": {"query_context": context}}))[0]["_score"] > 0.9
+    assert search(ml_commons, RERANKED, hybrid(ext={"rerank": {"query_context": context}}))[0]["_score"] > 0.9
 
 
-def test_a_passage_that_is_not_in_the_source_is_read_from_fields(tea, http):
-    hits = search(http, RERANKED, hybrid(_source=["title"], fields=["passage"]))
+def test_a_passage_that_is_not_in_the_source_is_read_from_fields(tea, ml_commons):
+    hits = search(ml_commons, RERANKED, hybrid(_source=["title"], fields=["passage"]))
     assert hits[0]["_id"] == str(ANSWER)
     assert hits[0]["_score"] > 0.9
-    blind = search(http, RERANKED, hybrid(_source=["title"]))
+    blind = search(ml_commons, RERANKED, hybrid(_source=["title"]))
     assert len({hit["_score"] for hit in blind}) == 1, "the docs say that these are scores of an empty text"
 
 
@@ -201,47 +172,47 @@ def test_a_passage_that_is_not_in_the_source_is_read_from_fields(tea, http):
     [{"size": 0}, {"track_total_hits": False}, {"ext": {}}],
     ids=["no page", "no total", "no text to rerank by"],
 )
-def test_where_reranking_fails_the_fused_page_comes_back(tea, http, sidecar, more):
+def test_where_reranking_fails_the_fused_page_comes_back(tea, ml_commons, http_face, more):
     """Each is an exception within the plugin, which the pipeline passes over."""
-    calls = len(sidecar.calls(RERANK))
+    calls = len(http_face.calls(RERANK))
     body = hybrid(**more)
-    fused = search(http, "/tea/_search?search_pipeline=hybridrank-rrf", body)
-    assert [hit["_id"] for hit in search(http, RERANKED, body)] == [hit["_id"] for hit in fused]
+    fused = search(ml_commons, "/tea/_search?search_pipeline=hybridrank-rrf", body)
+    assert [hit["_id"] for hit in search(ml_commons, RERANKED, body)] == [hit["_id"] for hit in fused]
     assert len(fused) == body["size"]
-    assert len(sidecar.calls(RERANK)) == calls
+    assert len(http_face.calls(RERANK)) == calls
 
 
-def test_nothing_found_is_an_empty_page(tea, http):
+def test_nothing_found_is_an_empty_page(tea, ml_commons):
     nothing = {"hybrid": {"queries": [{"match": {"text": "zebra"}}, {"match": {"title": "zebra"}}]}}
-    assert search(http, RERANKED, hybrid(query=nothing)) == []
+    assert search(ml_commons, RERANKED, hybrid(query=nothing)) == []
 
 
-def test_a_hybrid_query_that_names_no_pipeline_is_fused_all_the_same(tea, http):
+def test_a_hybrid_query_that_names_no_pipeline_is_fused_all_the_same(tea, ml_commons):
     """Elsewhere it comes back with delimiters for hits, whose scores are below -4e9."""
-    assert all(0 < hit["_score"] < 0.04 for hit in search(http, "/tea/_search", hybrid()))
-    scaled = search(http, "/tea/_search?search_pipeline=hybridrank-normalization", hybrid())
+    assert all(0 < hit["_score"] < 0.04 for hit in search(ml_commons, "/tea/_search", hybrid()))
+    scaled = search(ml_commons, "/tea/_search?search_pipeline=hybridrank-normalization", hybrid())
     assert scaled[0]["_score"] == pytest.approx(1.0, abs=1e-3)
 
 
-def test_scores_computed_elsewhere_rank_by_field(setup, tea, http):
+def test_scores_computed_elsewhere_rank_by_field(setup, tea, ml_commons):
     steps = setup("--score-field", "price", "--yes")
     assert [(step["action"], step["name"]) for step in steps] == [("change", "hybridrank-by-field")]
     by_field = "/tea/_search?search_pipeline=hybridrank-by-field"
-    window = search(http, "/tea/_search?search_pipeline=hybridrank-rrf", hybrid(size=WINDOW))
+    window = search(ml_commons, "/tea/_search?search_pipeline=hybridrank-rrf", hybrid(size=WINDOW))
     prices = sorted((hit["_source"]["price"] for hit in window), reverse=True)
-    assert [hit["_source"]["price"] for hit in search(http, by_field, hybrid())] == prices[:PAGE]
+    assert [hit["_source"]["price"] for hit in search(ml_commons, by_field, hybrid())] == prices[:PAGE]
     setup("--score-field", "missing", "--yes")
-    assert [hit["_id"] for hit in search(http, by_field, hybrid())] == [hit["_id"] for hit in window[:PAGE]]
+    assert [hit["_id"] for hit in search(ml_commons, by_field, hybrid())] == [hit["_id"] for hit in window[:PAGE]]
 
 
-def test_without_its_sidecar_a_page_is_fused_but_a_neural_query_fails(setup, tea, http):
+def test_without_its_sidecar_a_page_is_fused_but_a_neural_query_fails(setup, tea, ml_commons):
     """Another address is also a change of connectors, which ml-commons allows to models that are not deployed alone."""
     steps = setup("--sidecar", NOTHING_LISTENS, "--yes")
     assert {step["kind"] for step in steps if step["action"] == "change"} >= {"connector", "cluster setting"}
     try:
         words = {"hybrid": {"queries": [{"match": {"text": "hot water"}}, {"match": {"title": "tea"}}]}}
-        assert len(search(http, RERANKED, hybrid(query=words))) == PAGE
-        assert http.post(RERANKED, json=hybrid()).status_code >= 400
+        assert len(search(ml_commons, RERANKED, hybrid(query=words))) == PAGE
+        assert ml_commons.post(RERANKED, json=hybrid()).status_code >= 400
     finally:
         setup("--yes")
-    assert search(http, RERANKED, hybrid())[0]["_score"] > 0.9
+    assert search(ml_commons, RERANKED, hybrid())[0]["_score"] > 0.9
