@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from connector import ConnectorError, connect_engine
 from connector.engines.base import Engine
-from connector.engines.opensearch import OpenSearchEngine
+from connector.engines.rest import RestEngine
 from hybridrank.findings import Finding
 from hybridrank.opensearch_facts import gather
 from hybridrank.opensearch_findings import findings as opensearch_findings
@@ -141,7 +141,7 @@ async def _capabilities(engine: Engine) -> Finding:
 
 async def _pipelines(engine: Engine, sidecar_http: str, index: str) -> list[Finding]:
     """Where the cluster has models of a sidecar, or should have."""
-    if not isinstance(engine, OpenSearchEngine):
+    if not isinstance(engine, RestEngine) or engine.name != "opensearch":
         return []
     facts = await gather(engine.request, sidecar_http, index)
     return list(opensearch_findings(facts, sidecar_http)) if facts.remotes or sidecar_http or index else []

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from connector import connect_engine
-from connector.engines.opensearch import OpenSearchEngine
+from connector.engines.rest import RestEngine
 from hybridrank.opensearch_cluster import Cluster, carry_out, read_cluster
 from hybridrank.options import JsonOption
 from index_templates.ml_commons import EMBEDDINGS_PATH, RERANK_PATH, HttpSidecar, key_digest
@@ -99,7 +99,7 @@ def opensearch(
     async def run() -> tuple[Step, ...]:
         engine = await connect_engine(url)
         try:
-            if not isinstance(engine, OpenSearchEngine):
+            if not isinstance(engine, RestEngine) or engine.name != "opensearch":
                 raise typer.BadParameter(f"{engine!r} is not an OpenSearch", param_hint="--url")
             cluster = await read_cluster(engine.request)
             steps = planned(cluster)
