@@ -5,7 +5,17 @@
 ...     print(engine.url)
 """
 
-from local_engines.engines import ENGINES, HEAP_MB, LocalEngine, detached, running, start, start_detached, stop_detached
+from local_engines.engines import (
+    ENGINES,
+    HEAP_MB,
+    LocalEngine,
+    StartedEngine,
+    detached,
+    running,
+    start,
+    start_detached,
+    stop_detached,
+)
 from local_engines.errors import ChecksumMismatch, DownloadFailed, JdkMissing, LocalEngineError, NodeFailed
 
 __all__ = [
@@ -17,6 +27,7 @@ __all__ = [
     "LocalEngine",
     "LocalEngineError",
     "NodeFailed",
+    "StartedEngine",
     "detached",
     "running",
     "start",

@@ -34,23 +34,50 @@ class RunningNode:
 
 
 @dataclass(frozen=True)
+class _Leashed:
+    """A node's process, and what ends it when we end."""
+
+    process: "subprocess.Popen[bytes]"
+    leash: "subprocess.Popen[bytes]"
+
+
+@dataclass(frozen=True)
 class Launched:
     """A cluster that is up: it ends with this program until it is either stopped or let go."""
 
-    nodes: tuple[RunningNode, ...]
-    processes: tuple["subprocess.Popen[bytes]", ...]
-    leashes: tuple["subprocess.Popen[bytes]", ...]
+    installation: Installation
+    plan: ClusterPlan
+    leashed: dict[str, _Leashed]
+
+    @property
+    def nodes(self) -> tuple[RunningNode, ...]:
+        """The nodes that run, in the order of the plan."""
+        running = ((node, self.leashed[node.name].process) for node in self.plan.nodes if node.name in self.leashed)
+        return tuple(
+            RunningNode(node.name, node.url, _identity(process, self.installation, node), node.output)
+            for node, process in running
+        )
+
+    def stop_node(self, name: str) -> None:
+        """End one node, and wait for that."""
+        _end([self.leashed.pop(name)])
+
+    def start_node(self, name: str, *, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Start a node again that was stopped, on its old ports and data; returns when it sees the others."""
+        node = next(node for node in self.plan.nodes if node.name == name)
+        self.leashed[name] = _spawn(self.installation, self.plan, node)
+        waited_for = [(node, self.leashed[name].process)]
+        _wait(self.installation, waited_for, len(self.leashed), stderr_console(), timeout_s)
 
     def stop(self) -> None:
         """End every node, and wait for that."""
-        _end(self.processes, self.leashes)
+        _end([*self.leashed.values()])
 
     def let_go(self) -> None:
         """Let the nodes outlive this program."""
-        for leashed in self.leashes:
-            unleash(leashed)
-        for process in self.processes:
-            process.returncode = 0  # nobody here will wait for it
+        for each in self.leashed.values():
+            unleash(each.leash)
+            each.process.returncode = 0  # nobody here will wait for it
 
 
 def free_ports(count: int) -> list[int]:
@@ -96,41 +123,41 @@ def launch(
 
     Raises NodeFailed with the end of the log when one ends or `timeout_s` seconds pass; then none is left running.
     """
-    started: list[subprocess.Popen[bytes]] = []
-    leashes: list[subprocess.Popen[bytes]] = []
+    launched = Launched(installation, cluster, {})
     try:
         for node in cluster.nodes:
-            nodes.prepare(installation, cluster, node)
-            started.append(nodes.spawn(installation, cluster, node))
-            leashes.append(leash(started[-1].pid))
-        _wait(installation, cluster, started, console or stderr_console(), timeout_s)
-        running = tuple(
-            RunningNode(node.name, node.url, _identity(process, installation, node), node.output)
-            for node, process in zip(cluster.nodes, started, strict=True)
-        )
-        return Launched(running, tuple(started), tuple(leashes))
+            launched.leashed[node.name] = _spawn(installation, cluster, node)
+        started = [(node, launched.leashed[node.name].process) for node in cluster.nodes]
+        _wait(installation, started, len(started), console or stderr_console(), timeout_s)
+        return launched
     except BaseException:
-        _end(started, leashes)
+        launched.stop()
         raise
 
 
-def _end(processes: Sequence["subprocess.Popen[bytes]"], leashes: Sequence["subprocess.Popen[bytes]"]) -> None:
-    stop([each for each in (process_id(process.pid) for process in processes) if each])
-    for process in processes:
-        process.wait()
-    for leashed in leashes:
-        unleash(leashed)
+def _spawn(installation: Installation, cluster: ClusterPlan, node: NodePlan) -> _Leashed:
+    nodes.prepare(installation, cluster, node)
+    process = nodes.spawn(installation, cluster, node)
+    return _Leashed(process, leash(process.pid))
+
+
+def _end(ended: Sequence[_Leashed]) -> None:
+    stop([each for each in (process_id(leashed.process.pid) for leashed in ended) if each])
+    for leashed in ended:
+        leashed.process.wait()
+        unleash(leashed.leash)
 
 
 def _wait(
     installation: Installation,
-    cluster: ClusterPlan,
-    started: Sequence["subprocess.Popen[bytes]"],
+    started: Sequence[tuple[NodePlan, "subprocess.Popen[bytes]"]],
+    count: int,
     console: Console,
     timeout_s: float,
 ) -> None:
+    """Until each of `started` sees `count` nodes."""
     deadline = time.monotonic() + timeout_s
-    waited_for = list(zip(cluster.nodes, started, strict=True))
+    waited_for = [*started]
     distribution = installation.distribution
     with waiting(f"starting {distribution.name} {distribution.version}", console) as tick:
         while waited_for:
@@ -138,7 +165,7 @@ def _wait(
             for other, process in waited_for:
                 if process.poll() is not None:
                     raise nodes.failure(installation, other, f"ended with exit status {process.returncode}")
-            if _is_ready(node, waited_for[0][1], len(cluster.nodes)):
+            if _is_ready(node, waited_for[0][1], count):
                 waited_for.pop(0)
                 continue
             if time.monotonic() > deadline:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 
 from local_engines.account import Account, server_account
 from local_engines.artifacts import load_lock
-from local_engines.cluster import RunningNode, launch, plan
+from local_engines.cluster import Launched, RunningNode, launch, plan
 from local_engines.distribution import Distribution
 from local_engines.elasticsearch import Elasticsearch
 from local_engines.errors import LocalEngineError
@@ -17,11 +17,21 @@ from local_engines.home import ready_home
 from local_engines.jdk import find_jdk
 from local_engines.node import Installation
 from local_engines.opensearch import OpenSearch
-from local_engines.process import stop
+from local_engines.process import ProcessId, stop
 from local_engines.runs import run_folder, this_process
 from local_engines.state import State, forget, locked, read_state, write_state
 
-__all__ = ["ENGINES", "HEAP_MB", "LocalEngine", "detached", "running", "start", "start_detached", "stop_detached"]
+__all__ = [
+    "ENGINES",
+    "HEAP_MB",
+    "LocalEngine",
+    "StartedEngine",
+    "detached",
+    "running",
+    "start",
+    "start_detached",
+    "stop_detached",
+]
 
 ENGINES = ("opensearch", "elasticsearch")
 HEAP_MB = 768  # holds some hundred thousand passages with their vectors, and leaves a laptop room for the sidecar
@@ -41,6 +51,25 @@ class LocalEngine:
         return self.nodes[0].url
 
 
+@dataclass(frozen=True)
+class StartedEngine(LocalEngine):
+    """A cluster of this program's: `nodes` as they were at its start. One of them can go and come back."""
+
+    cluster: Launched = field(repr=False)
+
+    def process(self, name: str) -> ProcessId:
+        """The process of a node as it runs now."""
+        return next(node.process for node in self.cluster.nodes if node.name == name)
+
+    def stop_node(self, name: str) -> None:
+        """End one node as its operator would (SIGTERM), and wait for that."""
+        self.cluster.stop_node(name)
+
+    def start_node(self, name: str) -> None:
+        """Start it again, on its old ports and data; returns when it sees the other nodes that run."""
+        self.cluster.start_node(name)
+
+
 @contextmanager
 def start(
     name: str,
@@ -50,7 +79,7 @@ def start(
     port: int | None = None,
     heap_mb: int = HEAP_MB,
     console: Console | None = None,
-) -> Iterator[LocalEngine]:
+) -> Iterator[StartedEngine]:
     """Run a fresh cluster while the `with` block runs; it ends with this program, even when that is killed.
 
     `name` is "opensearch" or "elasticsearch", `heap_mb` the heap of each node in megabytes, `port` the HTTP port of
@@ -65,7 +94,7 @@ def start(
         cluster = plan(f"hybridrank-{name}", folder, nodes=nodes, heap_mb=heap_mb, port=port)
         launched = launch(installation, cluster, console=console)
         try:
-            yield LocalEngine(name, distribution.version, launched.nodes)
+            yield StartedEngine(name, distribution.version, launched.nodes, launched)
         finally:
             launched.stop()
 

@@ -48,10 +48,16 @@ class RestEngine(ABC):
                 outcome[name] = EngineError(problem, reason="bad_field")
         bodies = {name: self._body(query) for name, query in queries.items() if name not in outcome}
         if bodies:
-            responses = await self._msearch(msearch.lines(index, list(bodies.values())))
-            for name, response in zip(bodies, responses, strict=True):
-                outcome[name] = msearch.retrieved(index, response)
+            responses = await self._responses(index, bodies)
+            again = {name: bodies[name] for name, response in responses.items() if msearch.lost_a_node(response)}
+            if again:
+                responses |= await self._responses(index, again)
+            outcome |= {name: msearch.retrieved(index, response) for name, response in responses.items()}
         return outcome
+
+    async def _responses(self, index: str, bodies: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        responses = await self._msearch(msearch.lines(index, list(bodies.values())))
+        return dict(zip(bodies, responses, strict=True))
 
     async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:
         """One `_search`; whether the server can is asked before the first."""
@@ -64,7 +70,7 @@ class RestEngine(ABC):
         window = max(each.rank_window_size for each in queries.values())
         bodies = [self._body(each) for each in queries.values()]
         body, scale = self._fused_body(bodies, fusion, native.weights(fusion, list(queries)), window)
-        return native.ranked(index, await self._send("POST", f"/{index}/_search", body), scale=scale)
+        return native.ranked(index, await self._search(f"/{index}/_search", body), scale=scale)
 
     async def extract(
         self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
@@ -75,7 +81,7 @@ class RestEngine(ABC):
             self._fields.pop(index, None)
             raise EngineError(problem, reason="bad_field")
         body = features_body(feature_set, query, doc_ids, dialect=self.name)
-        answer: Mapping[str, Any] = await self._send("POST", f"/{index}/_search?include_named_queries_score=true", body)
+        answer = await self._search(f"/{index}/_search?include_named_queries_score=true", body)
         if warning := msearch.warning(answer):
             raise EngineError(f"index {index!r}: {warning}", reason="partial")
         return answer
@@ -137,7 +143,7 @@ class RestEngine(ABC):
             "_source": ["token_vectors"],
             "track_total_hits": False,
         }
-        answer: Mapping[str, Any] = await self._send("POST", f"/{index}/_search", body)
+        answer = await self._search(f"/{index}/_search", body)
         if warning := msearch.warning(answer):
             raise EngineError(f"index {index!r}: {warning}", reason="partial")
         found = ((hit["_id"], hit.get("_source", {}).get("token_vectors")) for hit in answer["hits"]["hits"])
@@ -195,6 +201,19 @@ class RestEngine(ABC):
         if index not in self._fields:
             self._fields[index] = fields.read(await self._send("GET", f"/{index}/_mapping"))
         return self._fields[index]
+
+    async def _search(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One search, asked again when a node left in the middle of it, of which a 500 may be the sign."""
+        try:
+            answer: Mapping[str, Any] = await self._send("POST", path, body)
+        except EngineError as error:
+            if error.status != 500:
+                raise
+        else:
+            if not msearch.lost_a_node(answer):
+                return answer
+        again: Mapping[str, Any] = await self._send("POST", path, body)
+        return again
 
     def _body(self, query: Query) -> dict[str, Any]:
         return bm25.body(query) if isinstance(query, Bm25Query) else self._knn_body(query)

@@ -33,6 +33,34 @@ def test_a_failed_shard_leaves_the_hits_and_a_warning():
     assert len(answer.ranking) == 1
 
 
+def test_a_shard_without_a_copy_that_is_up_is_missed_though_none_failed():
+    """As OpenSearch 3.6.0 answered when the only copy of a shard was on a node that had been stopped."""
+    answer = msearch.retrieved("docs", response(("a", 1.0), _shards={"total": 3, "successful": 2, "failed": 0}))
+    assert isinstance(answer, Retrieved)
+    assert answer.warning == "1 of 3 shards are not there: no copy of them is up"
+
+
+def failed(*types: str) -> dict:
+    failures = [{"shard": 1, "index": "docs", "reason": {"type": each, "reason": "…"}} for each in types]
+    return {"total": 3, "successful": 3 - len(types), "failed": len(types), "failures": failures}
+
+
+def test_what_a_node_took_with_it_may_be_asked_for_again():
+    """Recorded while a node of three was stopped, between ranking and fetching."""
+    gone = failed("search_context_missing_exception", "node_disconnected_exception")
+    assert msearch.lost_a_node(response(("a", 1.0), _shards=gone))
+    closed = [{"type": "node_closed_exception", "reason": "…"}]
+    error = {"type": "search_phase_execution_exception", "reason": "", "phase": "fetch"}
+    assert msearch.lost_a_node({"error": error | {"root_cause": closed}, "status": 503})
+    assert msearch.lost_a_node({"error": error | {"root_cause": []}, "status": 500})
+    refused = {"error": {"root_cause": [{"type": "parsing_exception"}], "type": "parsing_exception"}, "status": 400}
+    assert not msearch.lost_a_node(refused)
+    assert not msearch.lost_a_node(response(("a", 1.0)))
+    assert not msearch.lost_a_node(response(_shards={"total": 3, "successful": 2, "failed": 0}))
+    overloaded = failed("node_disconnected_exception", "circuit_breaking_exception")
+    assert not msearch.lost_a_node(response(_shards=overloaded))
+
+
 def test_a_search_cut_short_by_the_engine_says_so():
     answer = msearch.retrieved("docs", response(("a", 1.0), timed_out=True))
     assert isinstance(answer, Retrieved)

@@ -12,7 +12,7 @@ import local_engines
 @contextmanager
 def server_or_skip(
     name: str, *, nodes: int = 1, ml_commons: bool = False, heap_mb: int = 512, port: int | None = None
-) -> Iterator[local_engines.LocalEngine]:
+) -> Iterator[local_engines.StartedEngine]:
     """Run a fresh server. Without a JDK or its artifacts the test is skipped; under REQUIRE_ENGINES=1 it fails."""
     with ExitStack() as stack:
         try:
