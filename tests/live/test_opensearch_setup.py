@@ -205,7 +205,7 @@ def test_scores_computed_elsewhere_rank_by_field(setup, tea, ml_commons):
     assert [hit["_id"] for hit in search(ml_commons, by_field, hybrid())] == [hit["_id"] for hit in window[:PAGE]]
 
 
-def test_without_its_sidecar_a_page_is_fused_but_a_neural_query_fails(setup, tea, ml_commons):
+def test_without_its_sidecar_a_page_is_fused_but_a_neural_query_and_a_write_fail(setup, tea, ml_commons):
     """Another address is also a change of connectors, which ml-commons allows to models that are not deployed alone."""
     steps = setup("--sidecar", NOTHING_LISTENS, "--yes")
     assert {step["kind"] for step in steps if step["action"] == "change"} >= {"connector", "cluster setting"}
@@ -213,6 +213,9 @@ def test_without_its_sidecar_a_page_is_fused_but_a_neural_query_fails(setup, tea
         words = {"hybrid": {"queries": [{"match": {"text": "hot water"}}, {"match": {"title": "tea"}}]}}
         assert len(search(ml_commons, RERANKED, hybrid(query=words))) == PAGE
         assert ml_commons.post(RERANKED, json=hybrid()).status_code >= 400
+        refused = ml_commons.put("/tea/_doc/unwritten", json={"text": "hot water"})
+        assert "Error communicating with remote model" in refused.text
+        assert ml_commons.get("/tea/_doc/unwritten").json()["found"] is False
     finally:
         setup("--yes")
     assert search(ml_commons, RERANKED, hybrid())[0]["_score"] > 0.9
