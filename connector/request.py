@@ -1,7 +1,7 @@
 """SearchRequest: everything a caller can ask of one search, validated before anything is sent."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from typing_extensions import Self
@@ -75,6 +75,10 @@ class SearchRequest(BaseModel):
     one before left. `encode_timeout_s` bounds the query's encoding; without a vector the search is lexical only.
     `timeout_s` bounds the whole search: each stage gets its own timeout or what is left, when that is less, and what it
     leaves no time for is in `degraded`. `query_id` is what a feature log calls the query.
+
+    `aggregations` go to the engine as they are and count all that BM25 matches and the filters let pass, not the window
+    alone. `highlight` names fields of which each hit of the page gets fragments around the query's words. With
+    `collapse`, the name of a field, only the best hit of each of its values is kept.
     """
 
     model_config = _FROZEN | ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
@@ -95,6 +99,9 @@ class SearchRequest(BaseModel):
     size: int = Field(10, ge=0, le=10_000)
     rank_window_size: int = Field(0, ge=0, le=10_000, validate_default=True)
     query_id: str | None = Field(None, min_length=1)
+    aggregations: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    highlight: tuple[str, ...] = ()
+    collapse: str | None = Field(None, min_length=1)
 
     @property
     def stages(self) -> tuple[Stage, ...]:

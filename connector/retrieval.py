@@ -1,7 +1,9 @@
 """The first stage of a search: one ranking a retriever, in one round trip, fused here or by the engine."""
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 from connector.engines.base import Engine
 from connector.errors import EngineError, EngineTimeout, EngineUnreachable, IndexMissing, SearchFailed
@@ -11,7 +13,7 @@ from connector.trace import Trace
 from connector.types import Bm25Query, Degraded, Hit, KnnQuery, Query, Ranking, Vector
 from index_templates import HEAVY_FIELDS
 
-__all__ = ["FirstStage", "FusedBy"]
+__all__ = ["FirstStage", "FusedBy", "lexical"]
 
 FusedBy: TypeAlias = Literal["client", "native"]
 
@@ -23,9 +25,34 @@ class FirstStage:
     engine: Engine
     fusion: FusedBy
 
-    async def run(self, request: SearchRequest, vector: Vector | None, trace: Trace) -> tuple[Hit, ...]:
-        """The fused ranking. Raises EngineError, or SearchFailed when every retriever failed."""
-        queries = _queries(request, vector)
+    async def run(
+        self, request: SearchRequest, vector: Vector | None, trace: Trace
+    ) -> tuple[tuple[Hit, ...], Mapping[str, Any]]:
+        """The fused ranking, and the aggregations, which are asked for at the same time.
+
+        Raises EngineError, or SearchFailed when every retriever failed.
+        """
+        ranked = self._ranked(request, _queries(request, vector), trace)
+        hits, aggregations = await asyncio.gather(ranked, self._aggregated(request, trace))
+        return hits, aggregations
+
+    async def _aggregated(self, request: SearchRequest, trace: Trace) -> Mapping[str, Any]:
+        """Over what BM25 matches, whichever retrievers were asked for: kNN finds the nearest and matches nothing."""
+        if not request.aggregations:
+            return {}
+        query = replace(lexical(request), rank_window_size=0, aggregations=request.aggregations)
+        try:
+            answer = (await trace.bound(self.engine.retrieve(request.index, {"aggregations": query})))["aggregations"]
+            if isinstance(answer, EngineError):
+                raise answer
+        except EngineError as error:
+            trace.lacks("aggregations", error)
+            return {}
+        if answer.warning:
+            trace.degraded.append(Degraded("aggregations", "partial", answer.warning))
+        return answer.aggregations
+
+    async def _ranked(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
         if self.fusion == "client" or len(queries) == 1:
             return await self._fused_here(request, queries, trace)
         try:
@@ -64,16 +91,24 @@ class FirstStage:
         return tuple(_hit(each) for each in request.fusion.fuse(rankings))
 
 
+def lexical(request: SearchRequest) -> Bm25Query:
+    """What the request asks of BM25."""
+    return Bm25Query(request.query_text, request.fields, request.rank_window_size, request.filters, _excluded(request))
+
+
 def _queries(request: SearchRequest, vector: Vector | None) -> dict[str, Query]:
     """The retrievers' queries. Without a vector the search is lexical, also when only kNN was asked for."""
     window = request.rank_window_size
-    excludes = tuple(dict.fromkeys((*HEAVY_FIELDS, request.vector_field)))
     queries: dict[str, Query] = {}
     if "bm25" in request.retrievers or vector is None:
-        queries["bm25"] = Bm25Query(request.query_text, request.fields, window, request.filters, excludes)
+        queries["bm25"] = lexical(request)
     if "knn" in request.retrievers and vector is not None:
-        queries["knn"] = KnnQuery(vector, request.vector_field, window, 2 * window, request.filters, excludes)
+        queries["knn"] = KnnQuery(vector, request.vector_field, window, 2 * window, request.filters, _excluded(request))
     return queries
+
+
+def _excluded(request: SearchRequest) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*HEAVY_FIELDS, request.vector_field)))
 
 
 def _reads_retrievers(request: SearchRequest) -> bool:

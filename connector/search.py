@@ -1,14 +1,15 @@
 """HybridSearch: the whole path of a request. Encode, retrieve, fuse, rescore, page."""
 
 from connector.engines.base import Engine
-from connector.errors import SidecarError
+from connector.errors import EngineError, SidecarError
+from connector.page import collapsed, with_highlights
 from connector.request import SearchRequest
 from connector.rescore.base import Sidecar
 from connector.rescore.feature_log import FeatureLog
 from connector.rescore.stages import Stages
-from connector.retrieval import FirstStage, FusedBy
+from connector.retrieval import FirstStage, FusedBy, lexical
 from connector.trace import Trace
-from connector.types import SearchResponse, Vector
+from connector.types import Hit, SearchResponse, Vector
 
 __all__ = ["HybridSearch"]
 
@@ -42,13 +43,25 @@ class HybridSearch:
         trace = Trace(request.timeout_s)
         vector = await self._encode(request, trace)
         trace.tick()
-        fused = await FirstStage(self.engine, self.fusion).run(request, vector, trace)
+        fused, aggregations = await FirstStage(self.engine, self.fusion).run(request, vector, trace)
         trace.tick()
         stages = Stages(self.engine, self.sidecar, self.feature_log)
-        hits = await stages.run(request, vector, fused, trace)
+        hits = collapsed(await stages.run(request, vector, fused, trace), request.collapse)
         trace.tick()
-        page = hits[request.from_ : request.from_ + request.size]
-        return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings())
+        page = await self._highlighted(request, hits[request.from_ : request.from_ + request.size], trace)
+        trace.tick()
+        return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings(), aggregations)
+
+    async def _highlighted(self, request: SearchRequest, page: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
+        if not request.highlight or not page:
+            return page
+        doc_ids = [hit.doc_id for hit in page]
+        try:
+            asked = self.engine.highlight(request.index, lexical(request), request.highlight, doc_ids)
+            return with_highlights(page, await trace.bound(asked))
+        except EngineError as error:
+            trace.lacks("highlight", error)
+            return page
 
     async def _encode(self, request: SearchRequest, trace: Trace) -> Vector | None:
         if request.query_vector is not None or not request.needs_vector:

@@ -51,9 +51,11 @@ class Trace:
             raise EngineTimeout(message, reason="timeout") from error
 
     def timings(self) -> Timings:
-        """Of the three stages, once all have ended."""
-        encode, retrieve, rescore = (1000 * (b - a) for a, b in zip(self.clock, self.clock[1:], strict=False))
-        return Timings(encode, retrieve, rescore, total_ms=1000 * (self.clock[-1] - self.clock[0]))
+        """Of the four stages, once all have ended."""
+        encode, retrieve, rescore, highlight = (
+            1000 * (b - a) for a, b in zip(self.clock, self.clock[1:], strict=False)
+        )
+        return Timings(encode, retrieve, rescore, highlight, total_ms=1000 * (self.clock[-1] - self.clock[0]))
 
     def _left_s(self) -> float | None:
         return None if self.timeout_s is None else self.clock[0] + self.timeout_s - perf_counter()

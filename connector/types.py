@@ -89,17 +89,22 @@ Ranking: TypeAlias = tuple[Candidate, ...]
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """One retriever's ranking; `warning` says what it lacks (a failed shard, say) and is empty when it is whole."""
+    """One retriever's ranking; `warning` says what it lacks (a failed shard, say) and is empty when it is whole.
+
+    `aggregations` are the engine's answer to those of the query.
+    """
 
     ranking: Ranking
     warning: str = ""
+    aggregations: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Bm25Query:
     """The BM25 retriever's query: `text` against `fields` (name → boost), `rank_window_size` candidates wanted.
 
-    `source_excludes` names the heavy fields that a hit need not carry.
+    `source_excludes` names the heavy fields that a hit need not carry. `aggregations`, in the engine's own words, count
+    over all that match.
     """
 
     text: str
@@ -107,6 +112,7 @@ class Bm25Query:
     rank_window_size: int
     filters: tuple[Filter, ...] = ()
     source_excludes: tuple[str, ...] = ()
+    aggregations: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,8 @@ class Hit:
     `score` is that of the last stage that scored it: blended, or fused where none did. `retrievers` lacks a retriever
     that did not find the document, and is empty where the engine fused, which does not tell. `rerank_scores` has what
     each model said, by its name, and `rerank_score` the last of them: None outside every window, and inside where time
-    ran out. `features` is filled on request, NaN for what is not known.
+    ran out. On request `features` is filled, NaN for what is not known, and `highlights`: fragments by field, as HTML
+    with `<em>` around what matched.
     """
 
     doc_id: str
@@ -190,13 +197,16 @@ class Hit:
     source: Mapping[str, Any] = field(default_factory=dict, repr=False)
     rerank_scores: Mapping[str, float] = field(default_factory=dict)
     features: Mapping[str, float] = field(default_factory=dict)
+    highlights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Degraded:
     """A part of the answer that was skipped: which stage, a word for why, and the sentence behind it."""
 
-    stage: str  # "encode", "fusion", "rescore" ("rescore:MODEL" of several), "feature_log", or the retriever's name
+    stage: (
+        str  # the retriever's name, or "encode", "fusion", "rescore" ("rescore:MODEL"), "feature_log", "highlight", …
+    )
     reason: str
     detail: str
 
@@ -211,6 +221,7 @@ class Timings:
     encode_ms: float = 0.0
     retrieve_ms: float = 0.0
     rescore_ms: float = 0.0
+    highlight_ms: float = 0.0
     total_ms: float = 0.0
 
 
@@ -219,13 +230,14 @@ class SearchResponse:
     """One page of the ranking.
 
     `total_candidates` counts the fused ranking that pages are cut from; a page past its end is empty.
-    `degraded` is empty when every stage that was asked for ran.
+    `degraded` is empty when every stage that was asked for ran. `aggregations` are the engine's own answer.
     """
 
     hits: tuple[Hit, ...]
     total_candidates: int
     degraded: tuple[Degraded, ...]
     timings: Timings
+    aggregations: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from connector.errors import EngineError
 from connector.fusion import Fusion
-from connector.types import Document, EngineInfo, Query, Retrieved
+from connector.types import Bm25Query, Document, EngineInfo, Query, Retrieved
 from index_templates import IndexDefinition
 from ltr_features import FeatureQuery, FeatureSet
 
@@ -46,6 +46,15 @@ class Engine(Protocol):
 
         It holds at most `rank_window_size` candidates. Raises EngineError, with reason "not_native" where the engine
         has no such fusion or not the same as `fusion`.
+        """
+        ...
+
+    async def highlight(
+        self, index: str, query: Bm25Query, names: Sequence[str], doc_ids: Sequence[str]
+    ) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+        """Fragments of the named fields by doc_id and field: HTML, with `<em>` around the words of `query`.
+
+        Raises EngineError.
         """
         ...
 

@@ -13,14 +13,16 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from connector.engines import extraction, fields
 from connector.engines.base import IndexReport, RejectedDocument
 from connector.engines.snapshot import Snapshot
+from connector.engines.snippets import snippets
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
-from connector.types import Document, EngineInfo, Query, Retrieved
+from connector.types import Bm25Query, Document, EngineInfo, Query, Retrieved
 from index_templates import IndexDefinition
 from ltr_features import FeatureQuery, FeatureSet
 
@@ -47,6 +49,7 @@ class EmbeddedEngine:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser()
         self._snapshots: dict[str, Snapshot] = {}
+        self._deriving = Lock()  # the first searches of an index may come together, and one derives it for all
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
@@ -59,6 +62,15 @@ class EmbeddedEngine:
     async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:  # noqa: ARG002
         """Never: there is no round trip to save."""
         raise EngineError("the embedded engine leaves fusion to the client", reason="not_native")
+
+    async def highlight(
+        self, index: str, query: Bm25Query, names: Sequence[str], doc_ids: Sequence[str]
+    ) -> dict[str, dict[str, tuple[str, ...]]]:
+        """The best fragment of each field, as tantivy finds it."""
+        snapshot = await asyncio.to_thread(self._snapshot, index)
+        if problem := fields.absent(index, snapshot.fields, names):
+            raise EngineError(problem, reason="bad_field")
+        return await asyncio.to_thread(snippets, snapshot, query, names, doc_ids)
 
     async def extract(
         self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
@@ -187,13 +199,14 @@ class EmbeddedEngine:
         return IndexReport(len(rows), rejected)
 
     def _snapshot(self, index: str) -> Snapshot:
-        if index not in self._snapshots:
-            definition = self._definition(index)
-            with self._open(index) as database:
-                rows = database.execute("SELECT doc_id, source, vector FROM documents ORDER BY doc_id").fetchall()
-                folder = self.path / index / f"tantivy-{_LAYOUT}-{_version(database)}"
-            self._snapshots[index] = Snapshot.build(folder, definition, rows)
-        return self._snapshots[index]
+        with self._deriving:
+            if index not in self._snapshots:
+                definition = self._definition(index)
+                with self._open(index) as database:
+                    rows = database.execute("SELECT doc_id, source, vector FROM documents ORDER BY doc_id").fetchall()
+                    folder = self.path / index / f"tantivy-{_LAYOUT}-{_version(database)}"
+                self._snapshots[index] = Snapshot.build(folder, definition, rows)
+            return self._snapshots[index]
 
 
 def _version(database: sqlite3.Connection) -> int:
@@ -201,5 +214,7 @@ def _version(database: sqlite3.Connection) -> int:
 
 
 def _answer(index: str, snapshot: Snapshot, query: Query) -> Retrieved | EngineError:
+    if isinstance(query, Bm25Query) and query.aggregations:
+        return EngineError("the embedded engine has no aggregations", reason="unsupported")
     problem = fields.problem(index, snapshot.fields, query)
     return EngineError(problem, reason="bad_field") if problem else Retrieved(snapshot.rank(query))

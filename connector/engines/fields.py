@@ -1,13 +1,13 @@
 """Checks a query against an index's mapping: an engine answers a misspelt field with no hits and no word of why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from connector.types import Bm25Query, Filter, Not, Query
 from ltr_features import FeatureQuery, FeatureSet
 
-__all__ = ["Fields", "feature_problem", "problem", "read"]
+__all__ = ["Fields", "absent", "feature_problem", "problem", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,15 @@ def problem(index: str, fields: Fields, query: Query) -> str:
     """The sentence that says which field of the query does not fit the index; empty when all do."""
     wanted = [*query.fields] if isinstance(query, Bm25Query) else [query.field]
     wanted += [_filtered_field(each) for each in query.filters]
-    missing = next(filter(None, (_missing(index, fields, name) for name in wanted)), "")
+    missing = absent(index, fields, wanted)
     if missing or isinstance(query, Bm25Query):
         return missing
     return _wrong_length(index, fields, query.field, len(query.vector))
+
+
+def absent(index: str, fields: Fields, names: Sequence[str]) -> str:
+    """The sentence that says which of the fields the index lacks; empty when it has all."""
+    return next(filter(None, (_missing(index, fields, name) for name in names)), "")
 
 
 def feature_problem(index: str, fields: Fields, feature_set: FeatureSet, query: FeatureQuery) -> str:
@@ -49,6 +54,12 @@ def feature_problem(index: str, fields: Fields, feature_set: FeatureSet, query: 
 
 
 def _missing(index: str, fields: Fields, name: str) -> str:
+    parents = (name[:place] for place, letter in enumerate(name) if letter == ".")
+    if nested := next((parent for parent in parents if fields.types.get(parent) == "nested"), ""):
+        return (
+            f"field {name!r} of index {index!r} lies in the nested field {nested!r}, where a query matches nothing;"
+            " include_in_root in its mapping puts a copy where queries look"
+        )
     if name in fields.types or "*" in name or name.startswith("_"):
         return ""
     known = ", ".join(sorted(fields.types)) or "none"
@@ -68,7 +79,7 @@ def _wrong_length(index: str, fields: Fields, name: str, length: int) -> str:
 def _collect(properties: Mapping[str, Any], prefix: str, found: Fields) -> None:
     for name, definition in properties.items():
         path = f"{prefix}{name}"
-        found.types[path] = definition.get("type", "object")
+        found.types[path] = "object" if definition.get("include_in_root") else definition.get("type", "object")
         dimensions = definition.get("dimension") or definition.get("dims")
         if dimensions:
             found.dimensions[path] = int(dimensions)

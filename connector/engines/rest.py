@@ -72,6 +72,19 @@ class RestEngine(ABC):
         body, scale = self._fused_body(bodies, fusion, native.weights(fusion, list(queries)), window)
         return native.ranked(index, await self._search(f"/{index}/_search", body), scale=scale)
 
+    async def highlight(
+        self, index: str, query: Bm25Query, names: Sequence[str], doc_ids: Sequence[str]
+    ) -> dict[str, dict[str, tuple[str, ...]]]:
+        """One `_search` for these documents alone, so that a window need not be highlighted to show a page."""
+        if problem := fields.absent(index, await self._mapped(index), names):
+            self._fields.pop(index, None)
+            raise EngineError(problem, reason="bad_field")
+        answer = await self._search(f"/{index}/_search", bm25.highlights(query, names, doc_ids))
+        return {
+            hit["_id"]: {name: tuple(fragments) for name, fragments in hit.get("highlight", {}).items()}
+            for hit in answer["hits"]["hits"]
+        }
+
     async def extract(
         self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
     ) -> Mapping[str, Any]:

@@ -1,11 +1,12 @@
 """Query text → BM25 query body, the same for OpenSearch and Elasticsearch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from connector.queries.filters import clauses
 from connector.types import Bm25Query
 
-__all__ = ["TIE_BREAKER", "body"]
+__all__ = ["TIE_BREAKER", "body", "highlights"]
 
 TIE_BREAKER = 0.2
 """How much the weaker fields add to the best one. Chosen on scifact train and dev, nDCG@10: 0.0 .678, 0.1 .690,
@@ -17,17 +18,37 @@ def body(query: Bm25Query) -> dict[str, Any]:
 
     `operator: or` lets WAND skip what cannot reach the window; hits are not counted, for counting would undo that.
     """
-    match_text = {
+    match_text = _match(query)
+    return {
+        "query": {"bool": {"must": [match_text], "filter": clauses(query.filters)}} if query.filters else match_text,
+        "size": query.rank_window_size,
+        "track_total_hits": False,
+        "_source": {"excludes": list(query.source_excludes)},
+        **({"aggs": dict(query.aggregations)} if query.aggregations else {}),
+    }
+
+
+def highlights(query: Bm25Query, fields: Sequence[str], doc_ids: Sequence[str]) -> dict[str, Any]:
+    """These documents with fragments of `fields` around what the text matches; the text of documents is escaped."""
+    return {
+        "query": {"ids": {"values": list(doc_ids)}},
+        "size": len(doc_ids),
+        "track_total_hits": False,
+        "_source": False,
+        "highlight": {
+            "encoder": "html",
+            "highlight_query": _match(query),
+            "fields": {field: {} for field in fields},
+        },
+    }
+
+
+def _match(query: Bm25Query) -> dict[str, Any]:
+    return {
         "multi_match": {
             "query": query.text,
             "type": "best_fields",
             "tie_breaker": TIE_BREAKER,
             "fields": [f"{field}^{boost:g}" for field, boost in query.fields.items()],
         }
-    }
-    return {
-        "query": {"bool": {"must": [match_text], "filter": clauses(query.filters)}} if query.filters else match_text,
-        "size": query.rank_window_size,
-        "track_total_hits": False,
-        "_source": {"excludes": list(query.source_excludes)},
     }

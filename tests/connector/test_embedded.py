@@ -1,3 +1,4 @@
+import asyncio
 import shutil
 
 import pytest
@@ -26,6 +27,13 @@ class TestEmbeddedEngine(EngineContract):
             shutil.rmtree(derived)
         later = EmbeddedEngine(filled.path)
         assert ids(await self.one(later, index, bm25("soup"))) == ["soup"]
+
+    async def test_first_searches_that_come_together(self, filled, index):
+        for derived in (filled.path / index).glob("tantivy-*"):
+            shutil.rmtree(derived)
+        later = EmbeddedEngine(filled.path)
+        rankings = await asyncio.gather(*(self.one(later, index, bm25("soup")) for _ in range(8)))
+        assert [ids(ranking) for ranking in rankings] == [["soup"]] * 8
 
     async def test_what_is_written_is_not_searched_before_the_refresh(self, filled, index):
         await self.one(filled, index, bm25("soup"))

@@ -61,6 +61,12 @@ def test_what_a_node_took_with_it_may_be_asked_for_again():
     assert not msearch.lost_a_node(response(_shards=overloaded))
 
 
+def test_aggregations_come_with_the_ranking():
+    counts = {"kinds": {"buckets": [{"key": "drink", "doc_count": 2}]}}
+    answer = msearch.retrieved("docs", response(aggregations=counts))
+    assert answer == Retrieved((), aggregations=counts)
+
+
 def test_a_search_cut_short_by_the_engine_says_so():
     answer = msearch.retrieved("docs", response(("a", 1.0), timed_out=True))
     assert isinstance(answer, Retrieved)

@@ -32,6 +32,28 @@ def test_bm25_filters_without_touching_the_score():
     assert query["bool"]["must"][0]["multi_match"]["fields"] == ["text^0.5"]
 
 
+def test_aggregations_go_with_bm25_as_they_are():
+    counts = {"kinds": {"terms": {"field": "kind"}}}
+    body = bm25.body(Bm25Query("tea", {"text": 1.0}, 0, DRINKS, aggregations=counts))
+    assert (body["aggs"], body["size"]) == (counts, 0)
+    assert body["query"]["bool"]["filter"] == DRINK_CLAUSES
+
+
+def test_highlights_are_asked_for_documents_by_id():
+    query = Bm25Query("green tea", {"title": 2.0}, 100, DRINKS)
+    assert bm25.highlights(query, ("text",), ["a", "b"]) == {
+        "query": {"ids": {"values": ["a", "b"]}},
+        "size": 2,
+        "track_total_hits": False,
+        "_source": False,
+        "highlight": {
+            "encoder": "html",
+            "highlight_query": bm25.body(Bm25Query("green tea", {"title": 2.0}, 100))["query"],
+            "fields": {"text": {}},
+        },
+    }
+
+
 def test_knn_for_opensearch():
     assert knn.opensearch(FILTERED) == {
         "query": {"knn": {"vector": {"vector": [0.5, -0.25], "k": 200, "filter": {"bool": {"filter": DRINK_CLAUSES}}}}},

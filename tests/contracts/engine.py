@@ -184,6 +184,30 @@ class EngineContract:
         with pytest.raises(IndexMissing, match="no-such-index"):
             await engine.retrieve("no-such-index", {"bm25": bm25("tea")})
 
+    async def test_highlights_mark_what_the_query_matched(self, filled, index):
+        """A fragment may end before the full stop."""
+        found = await filled.highlight(index, bm25("hot tea"), ("title", "text"), ["tea", "soup", "cake"])
+        shown = {
+            doc_id: {field: [each.rstrip(".") for each in fragments] for field, fragments in fields.items()}
+            for doc_id, fields in found.items()
+        }
+        assert shown["tea"] == {"title": ["Green <em>tea</em>"], "text": ["Leaves in <em>hot</em> water"]}
+        assert shown["soup"] == {"text": ["Vegetables in <em>hot</em> water"]}
+        assert shown["cake"] == {}
+
+    async def test_highlights_are_safe_to_show(self, filled, index):
+        await filled.index_documents(index, [_passage("odd", "Odd", "<script>tea</script> & <b>milk</b>")])
+        await filled.refresh(index)
+        found = await filled.highlight(index, bm25("tea"), ("text",), ["odd"])
+        (fragment,) = found["odd"]["text"]
+        assert "&lt;script&gt;<em>tea</em>&lt;" in fragment
+        assert "<script>" not in fragment
+        assert "<b>" not in fragment
+
+    async def test_a_field_to_highlight_that_is_not_there_is_named(self, filled, index):
+        with pytest.raises(EngineError, match="'titel'"):
+            await filled.highlight(index, bm25("tea"), ("titel",), ["tea"])
+
     async def test_bm25_features_are_the_scores_of_bm25(self, filled, index):
         """A field alone, and two of them: the sum of both, and the better one."""
         features = feature_set(

@@ -1,0 +1,76 @@
+"""What a page shows besides its hits: one hit a value, fragments, counts."""
+
+import pytest
+
+from connector import Hit, HybridSearch, SearchRequest
+from connector.engines.embedded import EmbeddedEngine
+from connector.page import collapsed
+from tests.contracts.engine import DEFINITION, PASSAGES
+
+
+@pytest.fixture
+async def engine(tmp_path):
+    engine = EmbeddedEngine(tmp_path)
+    await engine.create_index("menu", DEFINITION)
+    await engine.index_documents("menu", PASSAGES)
+    return engine
+
+
+def request(**changes) -> SearchRequest:
+    return SearchRequest(**{"index": "menu", "query_text": "hot tea", "query_vector": (1.0, 0.2, 0.0)} | changes)
+
+
+def hit(doc_id: str, rank: int, **source) -> Hit:
+    return Hit(doc_id, rank, 1 / rank, rank, 1 / rank, {}, source=source)
+
+
+def test_the_best_hit_of_each_value_is_kept():
+    hits = [
+        hit("a", 1, book="x"),
+        hit("b", 2, book="y"),
+        hit("c", 3, book="x"),
+        hit("d", 4),
+        hit("e", 5),
+        hit("f", 6, book="z"),
+    ]
+    kept = collapsed(hits, "book")
+    assert [(each.doc_id, each.rank) for each in kept] == [("a", 1), ("b", 2), ("d", 3), ("e", 4), ("f", 5)]
+    assert collapsed(hits, None) == tuple(hits)
+
+
+def test_a_value_may_lie_in_an_object_or_be_a_list():
+    hits = [hit("a", 1, book={"id": 7}), hit("b", 2, book={"id": 7}), hit("c", 3, book={"id": "7"})]
+    assert [each.doc_id for each in collapsed(hits, "book.id")] == ["a", "c"]
+    hits = [hit("a", 1, tags=["x", "y"]), hit("b", 2, tags=["x"]), hit("c", 3, tags=["x", "y"])]
+    assert [each.doc_id for each in collapsed(hits, "tags")] == ["a", "b"]
+
+
+async def test_pages_of_a_collapsed_ranking(engine):
+    search = HybridSearch(engine)
+    whole = await search.search(request(collapse="kind"))
+    assert [hit.source["kind"] for hit in whole.hits] == ["drink", "food", "note"]
+    assert whole.total_candidates == 3
+    pages = [await search.search(request(collapse="kind", from_=start, size=1)) for start in range(4)]
+    assert [each for page in pages for each in page.hits] == [*whole.hits]
+
+
+async def test_only_the_page_is_highlighted(engine):
+    response = await HybridSearch(engine).search(request(highlight=("title", "text"), size=1))
+    assert response.hits[0].doc_id == "chai"
+    assert response.hits[0].highlights == {"text": ("<em>Tea</em> with milk and spices",)}
+    assert response.degraded == ()
+    assert response.timings.total_ms >= response.timings.highlight_ms > 0
+
+
+async def test_a_page_without_its_highlights_says_so(engine):
+    response = await HybridSearch(engine).search(request(highlight=("titel",)))
+    assert [(each.stage, each.reason) for each in response.degraded] == [("highlight", "bad_field")]
+    assert response.hits == (await HybridSearch(engine).search(request())).hits
+
+
+async def test_an_engine_without_aggregations_says_so(engine):
+    counts = {"kinds": {"terms": {"field": "kind"}}}
+    response = await HybridSearch(engine).search(request(aggregations=counts))
+    assert [(each.stage, each.reason) for each in response.degraded] == [("aggregations", "unsupported")]
+    assert response.aggregations == {}
+    assert response.hits

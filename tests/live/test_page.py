@@ -1,0 +1,101 @@
+"""What real servers give a page besides its hits, the same with fusion in the engine where it has one."""
+
+import uuid
+
+import pytest
+
+import index_templates
+from connector import HybridSearch, Not, Range, SearchRequest, Term, connect_engine
+from tests.contracts.engine import DEFINITION, PASSAGES
+
+KINDS = {"kinds": {"terms": {"field": "kind"}}, "dearest": {"max": {"field": "price"}}}
+
+
+@pytest.fixture
+async def engine(engine_url):
+    engine = await connect_engine(engine_url)
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+async def index(engine):
+    """Two shards, and nested fields: one that queries do not reach, one with a copy that they do."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    body = index_templates.render(engine.name, name, await engine._fitting(DEFINITION))
+    body["template"]["settings"]["index"]["number_of_shards"] = 2
+    inner = {"properties": {"by": {"type": "keyword"}}}
+    body["template"]["mappings"]["properties"] |= {
+        "notes": {"type": "nested", **inner},
+        "reviews": {"type": "nested", "include_in_root": True, **inner},
+    }
+    await engine._send("PUT", f"/_index_template/hybridrank-{name}", body)
+    await engine._send("PUT", f"/{name}", {})
+    reviewed = [
+        type(each)(
+            each.doc_id, {**each.source, "reviews": [{"by": "ann" if "tea" in each.doc_id else "bob"}]}, each.vector
+        )
+        for each in PASSAGES
+    ]
+    assert (await engine.index_documents(name, reviewed)).rejected == ()
+    await engine.refresh(name)
+    yield name
+    await engine.delete_index(name)
+
+
+@pytest.fixture(params=["client", "native"])
+def search(request, engine):
+    return HybridSearch(engine, fusion=request.param)
+
+
+def request(index: str, **changes) -> SearchRequest:
+    whole = {"index": index, "query_text": "hot tea with milk", "query_vector": (1.0, 0.2, 0.0)}
+    return SearchRequest(**whole | changes)
+
+
+def lacks(response) -> list[tuple[str, str]]:
+    """All but that Elasticsearch has no fusion without a licence."""
+    return [(each.stage, each.reason) for each in response.degraded if each.reason != "not_native"]
+
+
+async def test_aggregations_count_what_bm25_matches_whatever_the_page(search, index):
+    """Three documents hold a word of the query and one more is near; kNN matches nothing, so that it counts nothing."""
+    for page in ({}, {"size": 1}, {"from_": 40}, {"rank_window_size": 1, "size": 1}, {"retrievers": ("knn",)}):
+        response = await search.search(request(index, query_text="tea", aggregations=KINDS, **page))
+        assert lacks(response) == []
+        found = {each["key"]: each["doc_count"] for each in response.aggregations["kinds"]["buckets"]}
+        assert found == {"drink": 2, "note": 1}
+        assert response.aggregations["dearest"]["value"] == 5
+
+
+async def test_aggregations_heed_the_filters(search, index):
+    response = await search.search(
+        request(index, query_text="tea", aggregations=KINDS, filters=(Not(Term("kind", "note")), Range("price", lt=5)))
+    )
+    assert response.aggregations["kinds"]["buckets"][0]["doc_count"] == 1
+    assert response.aggregations["dearest"]["value"] == 3
+    assert [hit.doc_id for hit in response.hits] in (["tea"], ["tea", "cake"])
+
+
+async def test_aggregations_that_the_engine_refuses_cost_nothing_else(search, index):
+    response = await search.search(request(index, aggregations={"wrong": {"trems": {"field": "kind"}}}))
+    ((stage, _),) = lacks(response)
+    assert stage == "aggregations"
+    assert response.hits
+
+
+async def test_highlights_and_collapse(search, index):
+    response = await search.search(request(index, highlight=("title", "text"), collapse="kind"))
+    assert lacks(response) == []
+    assert sorted(hit.source["kind"] for hit in response.hits) == ["drink", "food", "note"]
+    marked = {hit.doc_id: hit.highlights for hit in response.hits}
+    assert "<em>" in str(marked[response.hits[0].doc_id])
+
+
+async def test_a_filter_in_a_nested_field_is_named_or_heeded(search, index):
+    """Engines answer it with no hits and no word of why."""
+    with pytest.raises(Exception, match=r"'notes\.by'.* lies in the nested field 'notes'"):
+        await search.search(request(index, filters=(Term("notes.by", "ann"),)))
+    heeded = await search.search(request(index, filters=(Term("reviews.by", "ann"),)))
+    assert lacks(heeded) == []
+    assert [hit.doc_id for hit in heeded.hits] == ["tea"]
