@@ -21,7 +21,7 @@ __all__ = ["ElasticsearchEngine"]
 
 
 class ElasticsearchEngine(RestEngine):
-    """A cluster of Elasticsearch 9 (8.12 or later with the client of version 8), on any licence.
+    """A cluster of Elasticsearch 9 (8.12 or later with the client of version 8.19), on any licence.
 
     `url` without credentials, `http://host:9200,host:9200` for several nodes; `auth` is (user, password), or `api_key`
     its encoded form. Certificates are checked unless `verify_certs` is False; `ca_certs` is the path of a bundle for a
