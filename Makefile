@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-torch check check-chart fmt proto golden chaos bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-search lock clean
+.PHONY: help demo dev test test-torch check check-chart fmt proto golden chaos bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-search bench-engines lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -68,6 +68,9 @@ bench-rerankers: $(VENV)/.dev  ## rerankers through the sidecar beside the libra
 
 bench-search: $(VENV)/.dev  ## what HybridSearch adds to the engine's own _msearch (ENGINE=opensearch|elasticsearch)
 	@$(BIN)/python -m benchmarks.search_overhead $(if $(filter embedded,$(ENGINE)),opensearch,$(ENGINE))
+
+bench-engines: $(VENV)/.dev  ## nDCG@10 of the library and of OpenSearch's own pipelines on one index (COLLECTION=DIR)
+	@$(BIN)/python -m benchmarks.engine_pipelines --collection $(COLLECTION)
 
 lock:  ## resolve the lock files anew
 	@sh requirements/compile.sh

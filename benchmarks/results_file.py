@@ -27,6 +27,7 @@ class Page:
 PAGES = {
     "sidecar": Page("The sidecar, measured", ("throughput", "quality", "overload", "soak")),
     "rerankers": Page("Rerankers, measured", ("lambdamart", "maxsim", "codecs")),
+    "engines": Page("Engines, measured", ("pipelines",)),
 }
 RESULTS = Path(__file__).parent / "results"
 
