@@ -3,8 +3,8 @@
 import asyncio
 import ctypes
 
-# Often enough that what requests, or an unloaded model, held is not held for long. It takes 5 ms on a thread of its own;
-# two threads that compute without a pause were as fast with a trim every half second as with one every ten.
+# Often enough that what requests, or an unloaded model, held is not held for long. It takes 5 ms on its own thread; two
+# threads that compute without a pause were as fast with a trim every half second as with one every ten.
 EVERY_S = 1.0
 
 
