@@ -40,8 +40,8 @@ def test_the_losses_are_the_papers_formulas():
     assert float(ranknet_loss(scores, grades)) == pytest.approx(sum(pairs) / 3)
 
     discount = [1 / math.log2(3), 1.0, 0.5]  # the second row is first, the first second
-    ideal = 3 + 1 / math.log2(3)
-    swaps = [3 * (discount[1] - discount[0]), 2 * (discount[0] - discount[2]), 1 * (discount[1] - discount[2])]
+    ideal = 2 + 1 / math.log2(3)  # the gain of a grade is the grade
+    swaps = [2 * (discount[1] - discount[0]), 1 * (discount[0] - discount[2]), 1 * (discount[1] - discount[2])]
     wanted = sum(pair * swap / ideal for pair, swap in zip(pairs, swaps, strict=True))
     assert float(lambdarank_loss(scores, grades)) == pytest.approx(wanted)
 
