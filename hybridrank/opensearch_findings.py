@@ -80,8 +80,7 @@ def _remote(facts: Facts, remote: Remote) -> Finding:
         return Finding(
             subject, "problem", "not deployed", f"{_AGAIN}, or POST /_plugins/_ml/models/{remote.id}/_deploy"
         )
-    if not remote.deployed:
-        return Finding(subject, "note", "was not deployed, until this trial deployed it", _AGAIN)
+    # Where the trial was answered the model is deployed by now; ml-commons tells its state some seconds late.
     return Finding(subject, "ok", f"answers through {remote.url}")
 
 

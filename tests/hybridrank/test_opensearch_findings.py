@@ -54,7 +54,6 @@ def test_a_sound_cluster_has_nothing_but_ok():
         (setting(**{PRIVATE_IP: "false"}), "problem", "10.0.0.7 is a private address", "true"),
         (setting(**{ROLES: ["ml"]}), "problem", "role of ml only", "[data, ml]"),
         ({"node_roles": (frozenset({"ingest"}),)}, "problem", "role of data, ml only", ROLES),
-        (remote(RERANKER, deployed=False), "note", "was not deployed", "setup"),
         (
             remote(RERANKER, deployed=False) | setting(**{"plugins.ml_commons.model_auto_deploy.enable": "false"}),
             "problem",
@@ -95,6 +94,11 @@ def test_before_2_12_remote_models_run_where_only_run_on_ml_node_lets_them():
     )
     assert wrong.subject == f"setting {ONLY_ML}"
     assert all(each.state == "ok" for each in findings(replace(SOUND, settings=old | {ONLY_ML: "false"}), SIDECAR))
+
+
+def test_a_model_that_answered_is_deployed_however_late_that_is_told():
+    facts = replace(SOUND, **remote(RERANKER, deployed=False))
+    assert {each.state for each in findings(facts, SIDECAR)} == {each.state for each in findings(SOUND, SIDECAR)}
 
 
 def test_a_cluster_without_the_plugin_or_without_models_is_told_what_to_do():
