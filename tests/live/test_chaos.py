@@ -124,7 +124,7 @@ async def victim(engine: RestEngine, cluster: StartedEngine, *, elected: bool) -
     return next(node.name for node in cluster.nodes if manages[node.name] == elected)
 
 
-# The servers' own clients may leave a session of aiohttp behind here, which warns whenever it is collected.
+# At times a session of aiohttp is left unclosed, by which client is not known; it warns whenever it is collected.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(300 + 120 * TURNS)
 @pytest.mark.parametrize("name", ["opensearch", "elasticsearch"])
