@@ -10,11 +10,16 @@ from sidecar.registry import LoadedModel, Models
 from sidecar.runtime.model_scan import Found, newest_first, scan
 from sidecar.trial import load_model
 
-__all__ = ["LoadFolder", "load"]
+__all__ = ["LoadFolder", "find", "load"]
 
 log = structlog.get_logger("sidecar")
 
 LoadFolder = Callable[[Path], LoadedModel]
+
+
+def find(roots: Sequence[Path]) -> tuple[Found, ...]:
+    """The model folders at or below `roots`; BadModelFolder for a root that cannot be read or has none."""
+    return tuple(found for root in roots for found in _scan(root))
 
 
 def load(roots: Sequence[Path], *, keep_versions: int = 1, load_folder: LoadFolder = load_model) -> Models:
@@ -23,9 +28,8 @@ def load(roots: Sequence[Path], *, keep_versions: int = 1, load_folder: LoadFold
     A bad folder is passed over where another version of the name can serve; otherwise, BadModelFolder.
     """
     by_name: dict[str, list[Found]] = {}
-    for root in roots:
-        for found in _scan(root):
-            by_name.setdefault(found.name, []).append(found)
+    for found in find(roots):
+        by_name.setdefault(found.name, []).append(found)
     models = Models(keep_versions=keep_versions)
     for versions in by_name.values():
         for model in reversed(_newest(versions, keep_versions, load_folder)):

@@ -1,7 +1,7 @@
 """Watches the model folders: what is new there is loaded, what is gone is taken out."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import structlog
@@ -18,16 +18,25 @@ log = structlog.get_logger("sidecar")
 class ModelWatch:
     """Looks every `every_s` seconds. When the folders of a name have changed, its newest `keep_versions` are to serve.
 
+    `known` are the folders as they were before the models were loaded: what was written since is a change.
     Only a change counts: what was loaded or unloaded by a call stays so until then. A bad folder changes nothing, and
     is not tried again before one of its files is written. Nor does a root that cannot be read: that is no empty one.
     """
 
-    def __init__(self, control: ModelControl, roots: Sequence[Path], *, every_s: float, keep_versions: int = 1) -> None:
+    def __init__(
+        self,
+        control: ModelControl,
+        roots: Sequence[Path],
+        *,
+        known: Iterable[Found],
+        every_s: float,
+        keep_versions: int = 1,
+    ) -> None:
         self._control = control
         self._roots = roots
         self._every_s = every_s
         self._keep_versions = keep_versions
-        self._seen: frozenset[Found] | None = None
+        self._seen = frozenset(known)
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -36,15 +45,13 @@ class ModelWatch:
             await asyncio.sleep(self._every_s)
 
     async def look(self) -> None:
-        """Look once; the first look only takes note."""
+        """Look once."""
         try:
             found = frozenset(await asyncio.to_thread(scan, self._roots))
         except OSError as error:
             log.error("model folders cannot be read", error=str(error))
             return
         seen, self._seen = self._seen, found
-        if seen is None:
-            return
         for name in sorted({each.name for each in found ^ seen}):
             await self._settle(name, [each for each in found if each.name == name])
 

@@ -1,6 +1,7 @@
 """The running sidecar: all its parts, put together from the settings; started, and stopped without losing a call."""
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 
 import structlog
@@ -13,6 +14,7 @@ from sidecar.model_watch import ModelWatch
 from sidecar.readiness import Readiness
 from sidecar.runtime.blas import multiply_on_one_thread
 from sidecar.runtime.memory import trim_regularly
+from sidecar.runtime.model_scan import Found
 from sidecar.service import RerankService
 from sidecar.settings import Settings
 from sidecar.transport.calls import Calls
@@ -31,7 +33,7 @@ log = structlog.get_logger("sidecar")
 class Sidecar:
     """Models, scheduler, both wires and what watches over them. `stop` is set when the process is to end."""
 
-    def __init__(self, settings: Settings, control: ModelControl, stop: asyncio.Event) -> None:
+    def __init__(self, settings: Settings, control: ModelControl, known: Iterable[Found], stop: asyncio.Event) -> None:
         multiply_on_one_thread()
         self._settings = settings
         self._tracing = tracing_to(settings.otlp_endpoint)
@@ -72,6 +74,7 @@ class Sidecar:
             self._worker, self._readiness, max_batch_s=settings.max_batch_s, threads=settings.worker_threads, stop=stop
         )
         self._control = control
+        self._known = known
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -80,10 +83,11 @@ class Sidecar:
         load_folder = partial(
             trial.load_model, precision=settings.precision, device=settings.device, runtime=settings.runtime
         )
+        known = await asyncio.to_thread(loading.find, settings.models)
         models = await asyncio.to_thread(
             loading.load, settings.models, keep_versions=settings.keep_versions, load_folder=load_folder
         )
-        return cls(settings, ModelControl(models, settings.models, load_folder), stop)
+        return cls(settings, ModelControl(models, settings.models, load_folder), known, stop)
 
     async def start(self) -> tuple[str, str | None]:
         """Take calls; returns host:port of gRPC, and the URL of HTTP where that is on. Raises OSError."""
@@ -95,7 +99,8 @@ class Sidecar:
         watches = [self._watchdog.run(), trim_regularly()]
         if settings.watch_models_s:
             roots, every_s, keep = settings.models, settings.watch_models_s, settings.keep_versions
-            watches.append(ModelWatch(self._control, roots, every_s=every_s, keep_versions=keep).run())
+            watch = ModelWatch(self._control, roots, known=self._known, every_s=every_s, keep_versions=keep)
+            watches.append(watch.run())
         self._tasks = [asyncio.create_task(watch) for watch in watches]
         return address, url
 

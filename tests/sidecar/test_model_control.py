@@ -16,6 +16,7 @@ from sidecar.model_watch import ModelWatch
 from sidecar.protocol import rerank_pb2 as pb
 from sidecar.registry import Models
 from sidecar.runtime import model_folder
+from sidecar.runtime.model_scan import scan
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.doubles import GatedReranker, loaded
 from tests.sidecar.serving import rerank_request, serving
@@ -119,14 +120,19 @@ async def test_loads_at_once_come_one_after_another(root, control):
 
 class TestWatch:
     @pytest.fixture
-    async def watch(self, root, control):
-        watch = ModelWatch(control, [root], every_s=1)
-        await watch.look()
-        return watch
+    def watch(self, root, control):
+        return ModelWatch(control, [root], known=scan([root]), every_s=1)
 
-    async def test_the_first_look_and_one_without_change_load_nothing(self, control, watch):
+    async def test_a_look_without_change_loads_nothing(self, control, watch):
         await watch.look()
         assert not control.outcomes
+
+    async def test_what_was_written_while_the_models_were_loaded_is_found_by_the_first_look(self, root):
+        known = scan([root])
+        control = ModelControl(load([root]), [root])
+        write(root, "2")
+        await ModelWatch(control, [root], known=known, every_s=1).look()
+        assert versions(control)["tiny-cross-encoder"] == "2"
 
     async def test_a_new_version_is_loaded_and_its_removal_brings_back_the_one_before(self, root, control, watch):
         new = write(root, "10")
@@ -176,8 +182,7 @@ class TestWatch:
 
     async def test_as_many_versions_as_are_to_be_kept(self, root):
         control = ModelControl(load([root], keep_versions=2), [root])
-        watch = ModelWatch(control, [root], every_s=1, keep_versions=2)
-        await watch.look()
+        watch = ModelWatch(control, [root], known=scan([root]), every_s=1, keep_versions=2)
         write(root, "2")
         write(root, "3")
         await watch.look()
