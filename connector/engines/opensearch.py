@@ -92,8 +92,11 @@ class OpenSearchEngine(RestEngine):
         return rejected
 
     async def close(self) -> None:
-        """Close the client's connections."""
+        """Close the client's connections, those too to nodes that went, which it leaves open."""
         await self._client.close()
+        pool = self._client.transport.connection_pool
+        for connection in getattr(pool, "orig_connections", ()):  # the pool of a single node takes none out
+            await connection.close()
 
     def _ours(self, path: str, error: exceptions.OpenSearchException) -> EngineError:
         match error:

@@ -124,8 +124,6 @@ async def victim(engine: RestEngine, cluster: StartedEngine, *, elected: bool) -
     return next(node.name for node in cluster.nodes if manages[node.name] == elected)
 
 
-# At times a session of aiohttp is left unclosed, by which client is not known; it warns whenever it is collected.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(300 + 120 * TURNS)
 @pytest.mark.parametrize("name", ["opensearch", "elasticsearch"])
 async def test_nodes_go_and_come_back_under_load(name):
