@@ -14,7 +14,7 @@ from hybridrank.demo import demo
 from hybridrank.doctor import doctor
 from hybridrank.engine import app as engine
 from hybridrank.evaluate import evaluate
-from hybridrank.index import index
+from hybridrank.index import app as index
 from hybridrank.ltr import app as ltr
 from hybridrank.model import app as model
 from hybridrank.search import search
@@ -36,9 +36,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (demo, index, search, evaluate, doctor):
+for command in (demo, search, evaluate, doctor):
     app.command()(command)
 app.command(context_settings=CONTEXT)(serve)
+app.add_typer(index, name="index")
 app.add_typer(engine, name="engine")
 app.add_typer(setup, name="setup")
 app.add_typer(model, name="model")

@@ -14,24 +14,29 @@ from connector.indexing import IndexingReport, index_documents
 from connector.types import TokenFormat
 from connector.vector_cache import VectorCache
 from evaluation.collections import BadLine, BeirFolder
+from hybridrank.index_swap import swap
 from hybridrank.options import EngineOption, IndexOption, JsonOption, SidecarOption, cache_folder
 from hybridrank.progress import progress
 from hybridrank.session import default_engine, open_sidecar
 from index_templates import IndexDefinition
 
-__all__ = ["index", "index_collection"]
+__all__ = ["app", "index_collection"]
 
 _SHOWN = 20  # bad lines and rejected documents listed before "and N more"
 
+app = typer.Typer(invoke_without_command=True)
+app.command()(swap)
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+@app.callback()
 def index(
+    context: typer.Context,
     collection: Annotated[
-        Path, typer.Option("--collection", help="Folder with corpus.jsonl or corpus.jsonl.gz.", show_default=False)
-    ],
-    index: IndexOption,
+        Path | None, typer.Option("--collection", help="Folder with corpus.jsonl or corpus.jsonl.gz.")
+    ] = None,
+    index: IndexOption = "",
     engine: EngineOption = "",
     sidecar: SidecarOption = "auto",
     token_vectors: Annotated[
@@ -53,6 +58,10 @@ def index(
     hybridrank index --collection ./docs --index docs --engine http://localhost:9200 --dry-run
     hybridrank index --collection ./docs --index docs --token-vectors int8
     """
+    if context.invoked_subcommand:
+        return
+    if collection is None or not index:
+        raise typer.BadParameter("is missing", param_hint="--index" if collection else "--collection")
     bad_lines: list[BadLine] = []
     folder = BeirFolder(collection, report=bad_lines.append)
     if dry_run:
