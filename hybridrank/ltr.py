@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from evaluation.collections import BeirFolder
-from hybridrank import ltr_train
+from hybridrank import ltr_train, ltr_upload
 from ltr_features.sltr import feature_set_body
 from sidecar.runtime import forest_folder
 from training.ltr import clicks
@@ -18,6 +18,7 @@ app = typer.Typer(help="LambdaMART: learning to rank from judgments or clicks.",
 app.command()(ltr_train.train)
 app.command()(ltr_train.train_clicks)
 app.command()(ltr_train.log)
+app.command()(ltr_upload.upload)
 
 _READERS = {"ubi": clicks.read_ubi, "table": clicks.read_ctr_table}
 

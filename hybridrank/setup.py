@@ -4,20 +4,16 @@ import asyncio
 import json
 import os
 import socket
-import sys
 import urllib.request
-from dataclasses import asdict
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from connector import connect_engine
 from connector.engines.rest import RestEngine
 from hybridrank.opensearch_cluster import Cluster, carry_out, read_cluster
 from hybridrank.options import JsonOption
+from hybridrank.setup_steps import ask, check_sidecar, out, show
 from index_templates.ml_commons import EMBEDDINGS_PATH, RERANK_PATH, HttpSidecar, key_digest
 from index_templates.ml_settings import is_private, trusted_pattern, undone, wanted_settings
 from index_templates.setup_parts import RECORD, SEARCH_TEMPLATE, IndexWish, parts
@@ -29,10 +25,8 @@ app = typer.Typer(
     help="Put what it takes to rerank by a sidecar into a cluster, for applications that only speak to the cluster.",
     no_args_is_help=True,
 )
-out = Console(highlight=False, soft_wrap=True)
 
 TEXT_FIELDS = ("title", "text")
-_STYLES = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
 
 
 @app.callback()
@@ -82,7 +76,7 @@ def opensearch(
     """
     api_key = os.environ.get("HYBRIDRANK_CLIENT_API_KEY", "")
     if not remove:
-        _check(sidecar, api_key, plaintext=plaintext_api_key)
+        check_sidecar(sidecar, api_key, plaintext=plaintext_api_key)
     target = HttpSidecar(sidecar.rstrip("/"), reranker, encoder, timeout_s, key_digest(api_key))
     if private is None:
         private = not remove and _looks_private(target.host)
@@ -103,9 +97,9 @@ def opensearch(
                 raise typer.BadParameter(f"{engine!r} is not an OpenSearch", param_hint="--url")
             cluster = await read_cluster(engine.request)
             steps = planned(cluster)
-            _show(steps, as_json=as_json)
+            show(steps, as_json=as_json)
             if steps and not dry_run:
-                _ask(steps, yes=yes)
+                ask(steps, yes=yes)
                 await carry_out(engine.request, steps, cluster.found, api_key=api_key)
             return steps
         finally:
@@ -131,46 +125,6 @@ def _settings(cluster: Cluster, sidecar: HttpSidecar, *, private: bool) -> list[
     )
     settings = [Part("cluster setting", name, {"value": value}) for name, value in change.items()]
     return [Part("record of settings", RECORD, record.body()), *settings] if settings else []
-
-
-def _show(steps: tuple[Step, ...], *, as_json: bool) -> None:
-    if as_json:
-        keys = ("action", "kind", "name", "changes")
-        print(json.dumps([{key: asdict(step)[key] for key in keys} for step in steps]))
-        return
-    for step in steps:
-        sign, colour = _STYLES[step.action]
-        out.print(f"[{colour}]{sign}[/] {step.kind} [bold]{escape(step.name)}[/]")
-        for line in step.changes if step.kind != "record of settings" else ():  # which repeats the settings
-            shown = line.replace("\n", "\\n")
-            out.print(f"    [dim]{escape(shown)}[/]")
-
-
-def _ask(steps: tuple[Step, ...], *, yes: bool) -> None:
-    """Ask before the cluster's own settings change, or something is removed; end when nobody can be asked."""
-    settings = [step.name for step in steps if step.kind == "cluster setting"]
-    removed = any(step.action == "remove" and step.kind != "deployment" for step in steps)
-    if yes or not (settings or removed):
-        return
-    if not sys.stdin.isatty():
-        typer.echo("error: this changes cluster settings, or removes; say --yes to have it done", err=True)
-        raise typer.Exit(1)
-    typer.confirm("Change these cluster settings?" if settings and not removed else "Remove these?", abort=True)
-
-
-def _check(sidecar: str, api_key: str, *, plaintext: bool) -> None:
-    parts = urlsplit(sidecar)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
-        raise typer.BadParameter("give the sidecar's HTTP face as http(s)://HOST:PORT", param_hint="--sidecar")
-    if api_key and parts.scheme == "http" and not plaintext and not _is_loopback(parts.hostname):
-        raise typer.BadParameter(
-            f"the API key would travel unencrypted to {parts.hostname}: use https, or --plaintext-api-key",
-            param_hint="--sidecar",
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "127.0.0.1", "::1")
 
 
 def _looks_private(host: str) -> bool:

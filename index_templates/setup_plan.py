@@ -24,6 +24,10 @@ Kind = Literal[
     "search template",
     "index template",
     "default pipeline",
+    "inference endpoint",
+    "feature store",
+    "feature set",
+    "LTR model",
 ]
 
 
@@ -37,6 +41,7 @@ _REMOVED: tuple[Kind, ...] = (
     "model",
     "model group",
     "connector",
+    "inference endpoint",
 )
 
 

@@ -1,26 +1,30 @@
-"""Bodies for clusters that have an LTR plugin (o19s' or OpenSearch's): feature set, model, rescore, log.
+"""Bodies for clusters that have an LTR plugin (o19s' or OpenSearch's): feature set, model, rescore, log. Pure.
 
 The plugin computes its features inside the cluster from query templates, so a set may hold only what a query's score
 can say: `bm25`, `phrase` and `proximity` without a transform, and `number` with none or `log1p`. A number must not be
-negative there, and of several values the plugin's is the smallest. What does not match is 0 to the plugin, not missing:
-train with `missing_as_zero` for it. The user's text is the parameter `keywords`.
+negative there, and of several values the plugin's is the smallest. The user's text is the parameter `keywords`.
+
+What does not match is 0 here, on purpose: versions of the plugins take it for 0, send it right at every split, or send
+it where the forest says. So every template matches every document, and a forest is trained with `missing_as_zero`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from ltr_features.base import MISSING
 from ltr_features.document import Number
 from ltr_features.feature_set import Feature, FeatureSet
 from ltr_features.text import Bm25, Phrase, Proximity
 from ltr_features.transforms import Log1p
 from ltr_features.values import FeatureQuery
 
-__all__ = ["KEYWORDS", "ModelType", "NotInPlugin", "feature_set_body", "log_body", "model_body", "rescore"]
+__all__ = ["KEYWORDS", "ModelType", "NotInPlugin", "feature_set_body", "log_body", "logged", "model_body", "rescore"]
 
 ModelType = Literal["model/xgboost+json", "model/ranklib"]
 
 KEYWORDS = "keywords"
 _TEMPLATE = FeatureQuery(f"{{{{{KEYWORDS}}}}}")  # {{keywords}}, in Mustache
+_LOG, _NAMED = "log", "features"
 
 
 class NotInPlugin(ValueError):
@@ -56,14 +60,36 @@ def rescore(model: str, query_text: str, window_size: int) -> dict[str, Any]:
 
 
 def log_body(feature_set: FeatureSet, query_text: str, doc_ids: Sequence[str]) -> dict[str, Any]:
-    """A search that logs these documents' features, in `fields._ltrlog` of each hit, without those that are missing."""
-    sltr = {"sltr": {"_name": "features", "featureset": feature_set.name, "params": {KEYWORDS: query_text}}}
-    log = {"name": "log", "named_query": "features", "missing_as_zero": False}
+    """A search that logs these documents' features, in `fields._ltrlog` of each hit; `logged` reads it."""
+    sltr = {"sltr": {"_name": _NAMED, "featureset": feature_set.name, "params": {KEYWORDS: query_text}}}
+    log = {"name": _LOG, "named_query": _NAMED, "missing_as_zero": False}
     return {
         "size": len(doc_ids),
         "query": {"bool": {"filter": [{"terms": {"_id": list(doc_ids)}}, sltr]}},
         "ext": {"ltr_log": {"log_specs": log}},
+        "_source": False,
+        "track_total_hits": False,
     }
+
+
+def logged(feature_set: FeatureSet, doc_ids: Sequence[str], answer: Mapping[str, Any]) -> tuple[tuple[float, ...], ...]:
+    """A row for each document, in their order, with a value for each feature: the shape of `ltr_features.matrix`.
+
+    `answer` is the cluster's to `log_body`. NaN where it says nothing: for a document that is gone, and for a feature
+    that did not match in a set that others uploaded. Raises ValueError for a feature that the set in the cluster lacks.
+    """
+    logs = {hit["_id"]: _values(hit) for hit in answer["hits"]["hits"]}
+    known = next(iter(logs.values()), dict.fromkeys(feature_set.names))
+    if lacking := [name for name in feature_set.names if name not in known]:
+        raise ValueError(f"feature set {feature_set.name!r} in the cluster lacks {', '.join(lacking)}; upload it again")
+    return tuple(tuple(logs.get(doc_id, {}).get(name, MISSING) for name in feature_set.names) for doc_id in doc_ids)
+
+
+def _values(hit: Mapping[str, Any]) -> dict[str, float]:
+    """Feature → value. A feature that did not match is listed without one; what else a plugin logs is no number."""
+    (log,) = hit["fields"]["_ltrlog"]
+    values = {each["name"]: each.get("value", MISSING) for each in log[_LOG]}
+    return {name: float(value) for name, value in values.items() if not isinstance(value, Mapping)}
 
 
 def _why_not(feature: Feature) -> str:
@@ -78,6 +104,12 @@ def _why_not(feature: Feature) -> str:
 
 
 def _template(feature: Feature) -> dict[str, Any]:
+    """Adds the query's score to 0, which every document has."""
+    everything = {"match_all": {"boost": 0.0}}
+    return {"bool": {"must": [everything], "should": [_query(feature)]}}
+
+
+def _query(feature: Feature) -> dict[str, Any]:
     if not isinstance(feature, Number):
         return feature.clause(_TEMPLATE, (), "elasticsearch") or {}
     modifier = {"modifier": "ln1p"} if feature.transform else {}

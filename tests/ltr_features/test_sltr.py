@@ -1,9 +1,11 @@
 """Bodies for the LTR plugin: compared whole, and refused where a query's score cannot say what a feature is."""
 
+import math
+
 import pytest
 
 from ltr_features import FeatureSet
-from ltr_features.sltr import NotInPlugin, feature_set_body, log_body, model_body, rescore
+from ltr_features.sltr import NotInPlugin, feature_set_body, log_body, logged, model_body, rescore
 
 SHOP = FeatureSet.model_validate(
     {
@@ -18,7 +20,10 @@ SHOP = FeatureSet.model_validate(
 
 
 def test_a_feature_set_is_a_list_of_templates():
-    about = {"params": ["keywords"], "template_language": "mustache"}
+    def feature(name, query):
+        template = {"bool": {"must": [{"match_all": {"boost": 0.0}}], "should": [query]}}
+        return {"name": name, "params": ["keywords"], "template_language": "mustache", "template": template}
+
     price = {
         "function_score": {
             "query": {"exists": {"field": "price"}},
@@ -31,9 +36,9 @@ def test_a_feature_set_is_a_list_of_templates():
         "featureset": {
             "name": "shop",
             "features": [
-                {"name": "title", **about, "template": {"match": {"title": {"query": "{{keywords}}"}}}},
-                {"name": "phrase", **about, "template": phrase},
-                {"name": "price", **about, "template": price},
+                feature("title", {"match": {"title": {"query": "{{keywords}}"}}}),
+                feature("phrase", phrase),
+                feature("price", price),
             ],
         }
     }
@@ -77,4 +82,36 @@ def test_a_model_a_rescore_and_a_log():
             }
         },
         "ext": {"ltr_log": {"log_specs": {"name": "log", "named_query": "features", "missing_as_zero": False}}},
+        "_source": False,
+        "track_total_hits": False,
     }
+
+
+def answer(**logs):
+    """As the plugin's page "Logging Feature Scores" shows it."""
+    hits = [{"_id": doc_id, "fields": {"_ltrlog": [{"log": values}]}} for doc_id, values in logs.items()]
+    return {"hits": {"hits": hits}}
+
+
+def test_a_log_is_read_as_rows():
+    """In the order of the documents asked for and of the set, whatever the order of the log's."""
+    found = answer(
+        b=[{"name": "price", "value": 1.5}, {"name": "phrase"}, {"name": "title", "value": 2.0}],
+        a=[
+            {"name": "title", "value": 0.5},
+            {"name": "phrase", "value": 0.0},
+            {"name": "price", "value": 3},
+            {"name": "extra_logging", "value": {"took": 3}},
+        ],
+    )
+    rows = logged(SHOP, ["a", "gone", "b"], found)
+    assert rows[0] == (0.5, 0.0, 3.0)
+    assert all(map(math.isnan, rows[1]))
+    assert (rows[2][0], rows[2][2]) == (2.0, 1.5)
+    assert math.isnan(rows[2][1])
+    assert [len(row) for row in logged(SHOP, ["a"], answer())] == [3]
+
+
+def test_a_log_of_another_set_is_refused():
+    with pytest.raises(ValueError, match="'shop' in the cluster lacks phrase, price; upload it again"):
+        logged(SHOP, ["a"], answer(a=[{"name": "title", "value": 1.0}]))

@@ -21,7 +21,7 @@ from training.ltr.errors import CannotExport
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-__all__ = ["FORMATS", "ExportFormat", "export"]
+__all__ = ["FORMATS", "ExportFormat", "export", "sent_elsewhere"]
 
 ExportFormat: TypeAlias = Literal["xgboost", "ranklib", "lightgbm"]
 FORMATS: tuple[ExportFormat, ...] = ("xgboost", "ranklib", "lightgbm")
@@ -41,12 +41,19 @@ def export(booster: "Booster", to: ExportFormat) -> str:
         return json.dumps(dump, indent=1) + "\n"
     if to == "xgboost":
         return json.dumps([_Numbered().xgboost(tree, names) for tree in trees], indent=1) + "\n"
-    if routed := sorted({names[feature] for tree in trees for feature in _unlike_zero(tree)}):
+    if routed := sent_elsewhere(booster):
         raise CannotExport(
             "RankLib reads 0 where a value is missing, and the forest sends these another way than 0 when missing: "
             f"{', '.join(routed)}. Train with missing_as_zero, or export to xgboost"
         )
     return _ranklib(trees)
+
+
+def sent_elsewhere(booster: "Booster") -> list[str]:
+    """The features, by name, that the forest sends another way when they are missing than when they are 0."""
+    dump = booster.dump_model()
+    trees = (tree["tree_structure"] for tree in dump["tree_info"])
+    return sorted({dump["feature_names"][feature] for tree in trees for feature in _unlike_zero(tree)})
 
 
 def goes_left_when_missing(split: Node) -> bool:

@@ -50,9 +50,14 @@ def fit_lambdamart(
 
 def export_model(folder: ForestFolder, to: ExportFormat) -> str:
     """The model of a folder in another server's format. Raises CannotExport."""
+    return export(load_booster(folder), to)
+
+
+def load_booster(folder: ForestFolder) -> "Booster":
+    """The forest of a folder."""
     import lightgbm
 
-    return export(lightgbm.Booster(model_file=str(folder.model)), to)
+    return lightgbm.Booster(model_file=str(folder.model))
 
 
 def write_model(
