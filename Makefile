@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-torch check check-chart fmt proto golden chaos bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-search bench-engines lock clean
+.PHONY: help demo dev test test-torch check check-chart fmt proto golden chaos bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-engines lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -66,11 +66,9 @@ bench-soak: $(VENV)/.dev  ## half an hour of mixed load with a model replaced ev
 bench-rerankers: $(VENV)/.dev  ## rerankers through the sidecar beside the libraries that compute them ([COLLECTION=DIR] [PEERS=DIR])
 	@$(BIN)/python -m benchmarks.rerankers $(if $(PEERS),--peers $(PEERS)) $(if $(COLLECTION),--collection $(COLLECTION))
 
-bench-search: $(VENV)/.dev  ## what HybridSearch adds to the engine's own _msearch (ENGINE=opensearch|elasticsearch)
-	@$(BIN)/python -m benchmarks.search_overhead $(if $(filter embedded,$(ENGINE)),opensearch,$(ENGINE))
-
-bench-engines: $(VENV)/.dev  ## nDCG@10 of the library and of OpenSearch's own pipelines on one index (COLLECTION=DIR)
+bench-engines: $(VENV)/.dev  ## the library beside OpenSearch's own pipelines, their nDCG@10 and their latency (COLLECTION=DIR)
 	@$(BIN)/python -m benchmarks.engine_pipelines --collection $(COLLECTION)
+	@$(BIN)/python -m benchmarks.engine_latency --collection $(COLLECTION)
 
 lock:  ## resolve the lock files anew
 	@sh requirements/compile.sh

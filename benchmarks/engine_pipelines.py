@@ -10,7 +10,7 @@ head of 50 reranked by the model alone. Takes about a quarter of an hour on two 
 import argparse
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -40,7 +40,8 @@ PATIENCE_S = 60
 WITHIN = 0.003
 MEASURE = "ndcg@10"
 
-Rankings = Mapping[str, tuple[str, ...]]
+Ranking = Sequence[tuple[str, float]]
+"""Doc ids with their scores, best first."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,11 @@ class OpenSearch:
             assert not answer["errors"], next(each for each in answer["items"] if "error" in each["index"])
         self.post(f"/{INDEX}/_refresh", b"")
 
-    def search(self, text: str, *, pipeline: str, size: int) -> tuple[str, ...]:
+    def search(self, text: str, *, pipeline: str, size: int) -> Ranking:
         params = {"id": SEARCH_TEMPLATE, "params": {"query_text": text, "size": size}}
         path = f"/{INDEX}/_search/template?search_pipeline={pipeline}"
-        return tuple(hit["_id"] for hit in self.post(path, json.dumps(params).encode())["hits"]["hits"])
+        hits = self.post(path, json.dumps(params).encode())["hits"]["hits"]
+        return [(hit["_id"], hit["_score"]) for hit in hits]
 
 
 def main() -> None:
@@ -108,39 +110,65 @@ async def measure(arguments: argparse.Namespace, cluster: OpenSearch, sidecar: s
     return section({"rrf": fused, "rrf, cross-encoder": reranked}, qrels, about)
 
 
-async def by_library(search: HybridSearch, queries: Mapping[str, str], rescore: Rescore | None) -> Rankings:
+async def by_library(
+    search: HybridSearch, queries: Mapping[str, str], rescore: Rescore | None
+) -> Mapping[str, Ranking]:
     rankings = {}
     for query_id, text in queries.items():
         request = SearchRequest(
             index=INDEX,
             query_text=text,
-            size=PAGE,
+            size=2 * WINDOW,
             rank_window_size=WINDOW,
             rescore=rescore,
             encode_timeout_s=PATIENCE_S,
         )
         response = await search.search(request)
         assert response.degraded == (), response.degraded
-        rankings[query_id] = tuple(hit.doc_id for hit in response.hits)
+        rankings[query_id] = [(hit.doc_id, hit.score) for hit in response.hits]
     return rankings
 
 
-async def by_pipeline(cluster: OpenSearch, queries: Mapping[str, str], pipeline: str) -> Rankings:
+async def by_pipeline(cluster: OpenSearch, queries: Mapping[str, str], pipeline: str) -> Mapping[str, Ranking]:
     """Fused alone, the whole window is asked for, as the library asks each retriever for it."""
     rankings = {}
     for query_id, text in queries.items():
         size = WINDOW if pipeline == RRF_PIPELINE else PAGE
-        rankings[query_id] = (await asyncio.to_thread(cluster.search, text, pipeline=pipeline, size=size))[:PAGE]
+        rankings[query_id] = await asyncio.to_thread(cluster.search, text, pipeline=pipeline, size=size)
     return rankings
 
 
-def section(found: Mapping[str, tuple[Rankings, Rankings]], qrels: Mapping, about: Mapping) -> Section:
+def ties_as(library: Ranking, ranking: Ranking) -> Ranking:
+    """`ranking` with equal scores in the order of `library`; what that lacks comes last among its equals.
+
+    >>> ties_as([("b", 0.5), ("a", 0.5)], [("a", 0.3), ("b", 0.3), ("c", 0.1)])
+    [('b', 0.3), ('a', 0.3), ('c', 0.1)]
+    """
+    place = {doc_id: number for number, (doc_id, _) in enumerate(library)}
+    return sorted(ranking, key=lambda each: (-each[1], place.get(each[0], len(place))))
+
+
+def first_ten(rankings: Mapping[str, Ranking]) -> dict[str, tuple[str, ...]]:
+    return {query_id: tuple(doc_id for doc_id, _ in ranking[:PAGE]) for query_id, ranking in rankings.items()}
+
+
+def section(
+    found: Mapping[str, tuple[Mapping[str, Ranking], Mapping[str, Ranking]]], qrels: Mapping, about: Mapping
+) -> Section:
     measured, rows, aims = {}, [], []
     for name, (library, pipeline) in found.items():
-        ours, theirs = (evaluate(qrels, rankings).mean[MEASURE] for rankings in (library, pipeline))
-        same = sum(library[query_id] == pipeline[query_id] for query_id in qrels) / len(qrels)
-        measured[name] = {"library": ours, "pipeline": theirs, "same_first_ten": same}
-        rows.append((name, f"{ours:.4f}", f"{theirs:.4f}", f"{same:.0%}"))
+        settled = {query_id: ties_as(library[query_id], ranking) for query_id, ranking in pipeline.items()}
+        tens = [first_ten(each) for each in (library, pipeline, settled)]
+        ours, theirs, without_ties = (evaluate(qrels, each).mean[MEASURE] for each in tens)
+        same, same_settled = (sum(tens[0][each] == ten[each] for each in qrels) / len(qrels) for ten in tens[1:])
+        measured[name] = {
+            "library": ours,
+            "pipeline": theirs,
+            "pipeline_with_ties_as_library": without_ties,
+            "same_first_ten": same,
+            "same_first_ten_with_ties_as_library": same_settled,
+        }
+        rows.append((name, f"{ours:.4f}", f"{theirs:.4f}", f"{same:.0%}", f"{without_ties:.4f}", f"{same_settled:.0%}"))
         aims.append(Aim(f"{name}: difference of {MEASURE}", abs(ours - theirs), WITHIN, at_most=True))
     collection = about["collection"]
     return Section(
@@ -151,9 +179,11 @@ def section(found: Mapping[str, tuple[Rankings, Rankings]], qrels: Mapping, abou
             f"{MEASURE} on {collection['name']} ({collection['queries']} queries) from one index of OpenSearch "
             f"{about['engine']['version']}, written through the ingest pipeline: by HybridSearch, and by the search "
             f"template and pipelines of `hybridrank setup opensearch`. Both take {WINDOW} documents of each retriever, "
-            f"and rerank {WINDOW} by the model alone.",
+            f"and rerank {WINDOW} by the model alone. Documents that only one retriever found, at the same rank, have "
+            "equal RRF scores: the library puts them in an order of its own, OpenSearch leaves it open. Last "
+            "come the pipeline's scores with their ties in the library's order.",
         ),
-        ReportTable(("", "library", "pipeline", "same first ten"), tuple(rows)),
+        ReportTable(("", "library", "pipeline", "same first ten", "ties settled", "same first ten"), tuple(rows)),
         tuple(aims),
     )
 

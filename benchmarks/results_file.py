@@ -27,7 +27,7 @@ class Page:
 PAGES = {
     "sidecar": Page("The sidecar, measured", ("throughput", "quality", "overload", "soak")),
     "rerankers": Page("Rerankers, measured", ("lambdamart", "maxsim", "codecs")),
-    "engines": Page("Engines, measured", ("pipelines",)),
+    "engines": Page("Engines, measured", ("pipelines", "latency")),
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -13,7 +13,7 @@ from connector.trace import Trace
 from connector.types import Bm25Query, Degraded, Hit, KnnQuery, Query, Ranking, Vector
 from index_templates import HEAVY_FIELDS
 
-__all__ = ["FirstStage", "FusedBy", "lexical"]
+__all__ = ["FirstStage", "FusedBy", "lexical", "queries_of"]
 
 FusedBy: TypeAlias = Literal["client", "native"]
 
@@ -32,7 +32,7 @@ class FirstStage:
 
         Raises EngineError, or SearchFailed when every retriever failed.
         """
-        ranked = self._ranked(request, _queries(request, vector), trace)
+        ranked = self._ranked(request, queries_of(request, vector), trace)
         hits, aggregations = await asyncio.gather(ranked, self._aggregated(request, trace))
         return hits, aggregations
 
@@ -96,7 +96,7 @@ def lexical(request: SearchRequest) -> Bm25Query:
     return Bm25Query(request.query_text, request.fields, request.rank_window_size, request.filters, _excluded(request))
 
 
-def _queries(request: SearchRequest, vector: Vector | None) -> dict[str, Query]:
+def queries_of(request: SearchRequest, vector: Vector | None) -> dict[str, Query]:
     """The retrievers' queries. Without a vector the search is lexical, also when only kNN was asked for."""
     window = request.rank_window_size
     queries: dict[str, Query] = {}
