@@ -27,7 +27,6 @@ class Remote:
     name: str
     id: str
     url: str
-    deployed: bool
     dimensions: int | None = None
     error: str = ""
 
@@ -89,10 +88,10 @@ async def _remotes(send: Send, sidecar: str) -> AsyncIterator[Remote]:
     for hit in await _search(send, f"{_ML}/models/_search"):
         url = connectors.get(hit["_source"].get("connector_id", ""))
         if url:
-            yield await _tried(send, hit["_source"]["name"], hit["_id"], url, hit["_source"].get("model_state"))
+            yield await _tried(send, hit["_source"]["name"], hit["_id"], url)
 
 
-async def _tried(send: Send, name: str, model: str, url: str, state: str) -> Remote:
+async def _tried(send: Send, name: str, model: str, url: str) -> Remote:
     kind, body = ("text_similarity", {"query_text": "word", "text_docs": ["word"]})
     if url.endswith(EMBEDDINGS_PATH):
         kind, body = ("text_embedding", {"text_docs": ["word"]})
@@ -100,11 +99,11 @@ async def _tried(send: Send, name: str, model: str, url: str, state: str) -> Rem
         answer = await send("POST", f"{_ML}/_predict/{kind}/{model}", body)
         output = answer["inference_results"][0]["output"][0]
     except EngineError as error:
-        return Remote(name, model, url, state == "DEPLOYED", error=str(error).partition(": ")[2])
+        return Remote(name, model, url, error=str(error).partition(": ")[2])
     except (KeyError, IndexError):
-        return Remote(name, model, url, state == "DEPLOYED", error="the answer is not that of a sidecar")
+        return Remote(name, model, url, error="the answer is not that of a sidecar")
     dimensions = output["shape"][0] if kind == "text_embedding" else None
-    return Remote(name, model, url, state == "DEPLOYED", dimensions)
+    return Remote(name, model, url, dimensions)
 
 
 async def _search(send: Send, path: str) -> list[Any]:

@@ -12,8 +12,25 @@ __all__ = ["findings"]
 
 ROLES = "plugins.ml_commons.task_dispatcher.eligible_node_role.remote_model"
 ONLY_ML = "plugins.ml_commons.only_run_on_ml_node"
-AUTO_DEPLOY = "plugins.ml_commons.model_auto_deploy.enable"
 _AGAIN = "run `hybridrank setup opensearch` again"
+# Words of ml-commons or of the sidecar, in small letters, and what to do.
+_ADVICE = (
+    (
+        ("unauthenticated", "http 401"),
+        f"the sidecar wants a key, or another: put it into HYBRIDRANK_CLIENT_API_KEY and {_AGAIN}",
+    ),
+    (("private ip",), f"set {PRIVATE_IP} to true, or {_AGAIN}"),
+    (("eligible node",), f"no node may run remote models: see {ROLES}"),
+    (("deploy the model first",), f"{_AGAIN}, or POST /_plugins/_ml/models/{{model}}/_deploy"),
+    (
+        ("certification path",),
+        "the Java of the cluster's nodes does not know who signed the sidecar's certificate: put that authority in its"
+        " trust store (-Djavax.net.ssl.trustStore in jvm.options, docs/opensearch.md)",
+    ),
+    (("throttling",), "the sidecar's queue is full: give it more cores, or start more of them (docs/sidecar.md)"),
+    (("no model", "http 404"), f"{_AGAIN} with --reranker and --encoder as `hybridrank model list` tells them"),
+)
+_UNREACHABLE = "see that the sidecar runs (GET /readyz) and that the cluster's nodes reach it at this address"
 
 
 def findings(facts: Facts, sidecar: str) -> Iterator[Finding]:
@@ -68,7 +85,7 @@ def _settings(facts: Facts, sidecar: str) -> Iterator[Finding]:
 def _remote(facts: Facts, remote: Remote) -> Finding:
     subject, error = f"model {remote.name}", remote.error
     if error:
-        return Finding(subject, "problem", f"{remote.url}: {error}", _advice(error))
+        return Finding(subject, "problem", f"{remote.url}: {error}", _advice(error, remote.id))
     if remote.dimensions and facts.dimensions and remote.dimensions != facts.dimensions:
         return Finding(
             subject,
@@ -76,25 +93,14 @@ def _remote(facts: Facts, remote: Remote) -> Finding:
             f"its vectors have {remote.dimensions} dimensions, field vector of {facts.index} has {facts.dimensions}",
             "index into a new name (setup --index), or set up with the encoder that made the index (--encoder)",
         )
-    if not remote.deployed and not _is_true(facts.settings.get(AUTO_DEPLOY)):
-        return Finding(
-            subject, "problem", "not deployed", f"{_AGAIN}, or POST /_plugins/_ml/models/{remote.id}/_deploy"
-        )
-    # Where the trial was answered the model is deployed by now; ml-commons tells its state some seconds late.
+    # What answered is deployed, whatever ml-commons says of its state, which it tells some seconds late.
     return Finding(subject, "ok", f"answers through {remote.url}")
 
 
-def _advice(error: str) -> str:
+def _advice(error: str, model: str) -> str:
     """For what ml-commons says in place of an answer."""
-    if "unauthenticated" in error.lower() or "HTTP 401" in error:
-        return f"the sidecar wants a key, or another: put it into HYBRIDRANK_CLIENT_API_KEY and {_AGAIN}"
-    if "private ip" in error:
-        return f"set {PRIVATE_IP} to true, or {_AGAIN}"
-    if "eligible node" in error:
-        return f"no node may run remote models: see {ROLES}"
-    if "no model" in error or "HTTP 404" in error:
-        return f"{_AGAIN} with --reranker and --encoder as `hybridrank model list` tells them"
-    return "see that the sidecar runs (GET /readyz) and that the cluster's nodes reach it at this address"
+    known = (advice for words, advice in _ADVICE if any(each in error.lower() for each in words))
+    return next(known, _UNREACHABLE).replace("{model}", model)
 
 
 def _index(facts: Facts) -> Iterator[Finding]:

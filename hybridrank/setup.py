@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+import ssl
 import urllib.request
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from connector import connect_engine
 from connector.engines.rest import RestEngine
 from hybridrank.opensearch_cluster import Cluster, carry_out, read_cluster
 from hybridrank.options import JsonOption
+from hybridrank.setup_elasticsearch import elasticsearch
 from hybridrank.setup_steps import ask, check_sidecar, out, show
 from index_templates.ml_commons import EMBEDDINGS_PATH, RERANK_PATH, HttpSidecar, key_digest
 from index_templates.ml_settings import is_private, trusted_pattern, undone, wanted_settings
@@ -27,6 +29,9 @@ app = typer.Typer(
 )
 
 TEXT_FIELDS = ("title", "text")
+
+
+app.command()(elasticsearch)
 
 
 @app.callback()
@@ -143,7 +148,8 @@ def _dimensions(sidecar: HttpSidecar, api_key: str) -> int:
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {api_key}"} if api_key else {})
     request = urllib.request.Request(f"{sidecar.url}{EMBEDDINGS_PATH}", body, headers)  # noqa: S310  http or https, checked
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        context = ssl.create_default_context(cafile=os.environ.get("HYBRIDRANK_CLIENT_CA_CERTS"))
+        with urllib.request.urlopen(request, timeout=10, context=context) as answer:  # noqa: S310
             found: Any = json.load(answer)
     except OSError as error:
         raise typer.BadParameter(

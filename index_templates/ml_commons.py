@@ -37,7 +37,7 @@ API_KEY = "<API key>"
 """Stands for the key in bodies, which are printed; the key itself is put in when they are sent."""
 
 # A bulk request can wait longer than a search, and be tried again; ml-commons does so only where an answer has Amazon's
-# header for throttling.
+# header for throttling, as those of a sidecar have whose queue is full.
 _CONNECT_TIMEOUT_S = 1
 _INGEST_TIMEOUT_S = 30
 _INGEST_RETRIES = 3

@@ -22,7 +22,7 @@ TAIL_LINES = 30
 ANSWER_TIMEOUT_S = 5
 _STACK_FRAME = re.compile(r"(^|\] )\s+(at \S+\(.*\)|\.\.\. \d+ more)$")
 # Nothing the caller's Java tools were given may reach the server.
-_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ")
+_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "JDK_JAVA_OPTIONS")  # the last: more options for any `java`
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from sidecar.transport import http_answers as answers
 from sidecar.transport import http_bodies as bodies
 from sidecar.transport.call import REQUEST_ID, Call
 from sidecar.transport.calls import CALLER_GONE, Calls
+from sidecar.transport.http_errors import error_headers
 from sidecar.transport.security_keys import KeyRing
-from sidecar.transport.status import retry_after, status
+from sidecar.transport.status import status
 
 JSON = "application/json"
 
@@ -63,7 +64,7 @@ class Face:
         except CallerGone:
             return Response(status_code=CALLER_GONE.http)  # seen by nobody but a proxy's log
         except SidecarError as error:
-            headers.update(retry_after(error))
+            headers.update(error_headers(error))
             content = answers.to_json(endpoint.error(error))
             return Response(content, status(error).http, headers, JSON)
         # A thousand vectors take a second to print; other calls go on meanwhile.

@@ -4,8 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sidecar.errors import BadScore, InvalidArgument, ModelNotFound, SidecarError
-from sidecar.transport.status import status
+from sidecar.errors import BadScore, InvalidArgument, ModelNotFound, Overloaded, SidecarError
+from sidecar.transport.status import retry_after, status
+
+# OpenSearch's ml-commons sends a refused call again only where the answer says so in Amazon's words, whoever answers:
+# https://github.com/opensearch-project/ml-commons, MLSdkAsyncHttpResponseHandler.handleThrottlingInHeader.
+_TRY_AGAIN = {"x-amzn-errortype": "ThrottlingException"}
+
+
+def error_headers(error: SidecarError) -> dict[str, str]:
+    """What clients act upon: when to come back, where that helps."""
+    return dict(retry_after(error)) | (_TRY_AGAIN if isinstance(error, Overloaded) else {})
 
 
 @contextmanager

@@ -9,15 +9,14 @@ from hybridrank.opensearch_findings import ONLY_ML, ROLES, findings
 from index_templates.ml_settings import PRIVATE_IP, TRUSTED
 
 SIDECAR = "http://10.0.0.7:8080"
-RERANKER = Remote("hybridrank-reranker", "r", f"{SIDECAR}/v1/rerank", deployed=True)
-ENCODER = Remote("hybridrank-query-encoder", "e", f"{SIDECAR}/v1/embeddings", deployed=True, dimensions=384)
+RERANKER = Remote("hybridrank-reranker", "r", f"{SIDECAR}/v1/rerank")
+ENCODER = Remote("hybridrank-query-encoder", "e", f"{SIDECAR}/v1/embeddings", dimensions=384)
 FUSING = {"phase_results_processors": [{"score-ranker-processor": {}}]}
 SOUND = Facts(
     settings={
         TRUSTED: [r"^https://api\.example/.*$", r"^http://10\.0\.0\.7:8080/.*$"],
         PRIVATE_IP: "true",
         ROLES: ["data", "ml"],
-        "plugins.ml_commons.model_auto_deploy.enable": "true",
     },
     node_roles=(frozenset({"data", "ingest"}), frozenset({"cluster_manager"})),
     remotes=(RERANKER, ENCODER),
@@ -55,10 +54,10 @@ def test_a_sound_cluster_has_nothing_but_ok():
         (setting(**{ROLES: ["ml"]}), "problem", "role of ml only", "[data, ml]"),
         ({"node_roles": (frozenset({"ingest"}),)}, "problem", "role of data, ml only", ROLES),
         (
-            remote(RERANKER, deployed=False) | setting(**{"plugins.ml_commons.model_auto_deploy.enable": "false"}),
+            remote(RERANKER, error="HTTP 400: Model not ready yet. Please deploy the model first."),
             "problem",
-            "not deployed",
-            "setup",
+            "not ready",
+            "models/r/_deploy",
         ),
         (remote(ENCODER, error='HTTP 401: {"message":"unauthenticated"}'), "problem", "401", "CLIENT_API_KEY"),
         (
@@ -68,6 +67,13 @@ def test_a_sound_cluster_has_nothing_but_ok():
             PRIVATE_IP,
         ),
         (remote(RERANKER, error="HTTP 400: no eligible node to run predict request"), "problem", "eligible", ROLES),
+        (
+            remote(RERANKER, error="HTTP 400: PKIX path building failed: unable to find valid certification path"),
+            "problem",
+            "certification path",
+            "trustStore",
+        ),
+        (remote(ENCODER, error="HTTP 429: denied due to remote server throttling"), "problem", "429", "queue is full"),
         (remote(RERANKER, error="HTTP 404: no model 'x'"), "problem", "no model 'x'", "--reranker"),
         (remote(RERANKER, error="HTTP 500: Connection refused"), "problem", "refused", "/readyz"),
         (remote(ENCODER, dimensions=768), "problem", "768 dimensions, field vector of docs has 384", "--index"),
@@ -94,11 +100,6 @@ def test_before_2_12_remote_models_run_where_only_run_on_ml_node_lets_them():
     )
     assert wrong.subject == f"setting {ONLY_ML}"
     assert all(each.state == "ok" for each in findings(replace(SOUND, settings=old | {ONLY_ML: "false"}), SIDECAR))
-
-
-def test_a_model_that_answered_is_deployed_however_late_that_is_told():
-    facts = replace(SOUND, **remote(RERANKER, deployed=False))
-    assert {each.state for each in findings(facts, SIDECAR)} == {each.state for each in findings(SOUND, SIDECAR)}
 
 
 def test_a_cluster_without_the_plugin_or_without_models_is_told_what_to_do():

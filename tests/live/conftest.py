@@ -11,14 +11,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
 import local_engines
 from tests.live.http_sidecar import HttpSidecarProcess, http_sidecar
 from tests.local_engines.available import server_or_skip
+from tests.sidecar.certificates import Authority
 
 TIMEOUT_S = 600  # the first test that asks for a server waits until it is downloaded and up
 FOLDER = Path(__file__).parent
@@ -44,10 +48,18 @@ def elasticsearch_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def ml_commons_url() -> Iterator[str]:
+def authority() -> Authority:
+    """A private authority that the Java of `ml_commons_url` knows, and nothing else does."""
+    return Authority("the cluster's own")
+
+
+@pytest.fixture(scope="session")
+def ml_commons_url(authority: Authority) -> Iterator[str]:
     """An OpenSearch with ml-commons; always a fresh one, since its cluster settings are changed."""
-    with server_or_skip("opensearch", ml_commons=True, heap_mb=768) as engine:
-        yield engine.url
+    with trust_store(authority) as options, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JDK_JAVA_OPTIONS", options)
+        with server_or_skip("opensearch", ml_commons=True, heap_mb=768) as engine:
+            yield engine.url
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +97,19 @@ def setup(ml_commons_url: str, http_face: HttpSidecarProcess) -> Callable[..., A
 def engine_url(request: pytest.FixtureRequest) -> str:
     """Each server in turn."""
     return request.getfixturevalue(f"{request.param}_url")
+
+
+@contextmanager
+def trust_store(authority: Authority) -> Iterator[str]:
+    """The options by which a Java, of any user, trusts this authority alone."""
+    certificate = x509.load_pem_x509_certificate(authority.certificate)
+    trusted = [pkcs12.PKCS12Certificate(certificate, b"sidecar")]
+    with TemporaryDirectory(dir="/var/tmp") as folder:
+        path = Path(folder, "trusted.p12")
+        path.write_bytes(pkcs12.serialize_java_truststore(trusted, BestAvailableEncryption(b"changeit")))
+        Path(folder).chmod(0o755)
+        path.chmod(0o644)
+        yield f"-Djavax.net.ssl.trustStore={path} -Djavax.net.ssl.trustStorePassword=changeit"
 
 
 @contextmanager

@@ -10,9 +10,12 @@ import pytest
 from connector import connect_engine
 from hybridrank.opensearch_facts import gather
 from hybridrank.opensearch_findings import ROLES, findings
+from index_templates.ml_commons import RERANKER
 from index_templates.ml_settings import PRIVATE_IP, TRUSTED
 from tests.live.http_sidecar import http_sidecar
+from tests.sidecar.certificates import Authority
 
+AUTO_DEPLOY = "plugins.ml_commons.model_auto_deploy.enable"
 KEY = "s3cret-s3cret-s3cret"
 INDEX = "doctored"
 
@@ -107,6 +110,40 @@ async def test_a_key_that_is_missing_and_a_sidecar_that_is_gone(wrong, setup, ml
     gone = await wrong(locked.url)
     assert all("/readyz" in each.advice for each in gone.values()), gone
     assert len(gone) == 3
+    setup("--yes")
+
+
+async def test_a_model_that_is_not_deployed_and_may_not_deploy_itself(wrong, setup, ml_commons):
+    """What answers is deployed, however late ml-commons says so; what is not says so when it is tried."""
+    with settings(ml_commons, **{AUTO_DEPLOY: False}):
+        assert await wrong() == {}
+        found = ml_commons.post("/_plugins/_ml/models/_search", json={"query": {"term": {"name.keyword": RERANKER}}})
+        (model,) = found.json()["hits"]["hits"]
+        ml_commons.post(f"/_plugins/_ml/models/{model['_id']}/_undeploy").raise_for_status()
+        lacking = await wrong()
+        assert set(lacking) == {f"model {RERANKER}"}
+        assert "_deploy" in lacking[f"model {RERANKER}"].advice, lacking
+        setup("--yes")
+        assert await wrong() == {}
+
+
+async def test_certificates_that_the_cluster_knows_and_does_not_know(wrong, setup, ml_commons, authority, tmp_path):
+    """ml-commons has no setting for an authority: it trusts what the Java of its nodes trusts."""
+    known, unknown = authority, Authority("nobody's")
+    for number, signer in enumerate((known, unknown)):
+        folder = tmp_path / str(number)
+        certificate, key = signer.sign("sidecar").write(folder)
+        with http_sidecar(folder, "--tls-cert", str(certificate), "--tls-key", str(key)) as sidecar:
+            assert sidecar.url.startswith("https://")
+            (folder / "ca.pem").write_bytes(signer.certificate)
+            # Its vectors' length is asked for from here, by the authority that the sidecar's own clients are told.
+            setup("--sidecar", sidecar.url, "--index", "tls", "--yes", HYBRIDRANK_CLIENT_CA_CERTS=f"{folder}/ca.pem")
+            found = await wrong(sidecar.url)
+            if signer is known:
+                assert found == {}
+            else:
+                assert len(found) == 3
+                assert all("trustStore" in each.advice for each in found.values()), found
     setup("--yes")
 
 

@@ -1,5 +1,6 @@
 """`hybridrank setup opensearch` on a real cluster: there, used by plain HTTP alone, and gone again without a trace."""
 
+import asyncio
 import json
 import os
 import re
@@ -8,6 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from models import SHIPPED_MODELS
+from sidecar.loading import load
+from sidecar.registry import Models
+from tests.sidecar.doubles import GatedReranker, loaded
+from tests.sidecar.http_serving import serving_both
+from tests.sidecar.serving import rerank_request
 
 DOCS = Path(__file__).parents[2] / "docs" / "opensearch.md"
 RERANK, EMBED = "/v1/rerank", "/v1/embeddings"
@@ -203,6 +211,32 @@ def test_scores_computed_elsewhere_rank_by_field(setup, tea, ml_commons):
     assert [hit["_source"]["price"] for hit in search(ml_commons, by_field, hybrid())] == prices[:PAGE]
     setup("--score-field", "missing", "--yes")
     assert [hit["_id"] for hit in search(ml_commons, by_field, hybrid())] == [hit["_id"] for hit in window[:PAGE]]
+
+
+async def test_a_document_that_the_sidecar_refuses_at_first_is_sent_again(setup, tea, ml_commons):
+    """The queue is full until the first refusal is counted; ml-commons tries again by itself."""
+    slow = GatedReranker()
+    models = Models([*load([SHIPPED_MODELS]), loaded(slow)])
+    async with serving_both(models, threads=1, max_queue_tokens=10) as sidecar:
+        await asyncio.to_thread(setup, "--sidecar", sidecar.url, "--yes")
+        try:
+            held = asyncio.ensure_future(sidecar.reranker.Rerank(rerank_request("gated", "a", "a " * 20, "b " * 9)))
+            assert await asyncio.to_thread(slow.started.wait, 60)
+            document = {"title": "Late tea", "text": "hot water"}
+            writing = asyncio.ensure_future(asyncio.to_thread(ml_commons.put, "/tea/_doc/late", json=document))
+            while not await sidecar.metric("requests_total", wire="http", method="Encode", outcome="refused"):
+                assert not writing.done(), writing.result().text
+                await asyncio.sleep(0.02)
+            slow.gate.set()
+            await held
+            answer = await writing
+            assert answer.status_code == 201, answer.text
+        finally:
+            slow.gate.set()
+            await asyncio.to_thread(setup, "--yes")
+    stored = await asyncio.to_thread(ml_commons.get, "/tea/_doc/late")
+    assert len(stored.json()["_source"]["vector"]) == 384
+    ml_commons.delete("/tea/_doc/late?refresh").raise_for_status()
 
 
 def test_without_its_sidecar_a_page_is_fused_but_a_neural_query_and_a_write_fail(setup, tea, ml_commons):

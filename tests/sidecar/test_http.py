@@ -189,6 +189,7 @@ async def test_one_too_many_is_refused_by_the_same_rule_and_told_when_to_come_ba
     response = await wires.http.post("/v1/rerank", json={"query": "a", "documents": ["c c " * 9]})
     assert response.status_code == 429
     assert int(response.headers["retry-after"]) >= 1
+    assert response.headers["x-amzn-errortype"] == "ThrottlingException"
     reranker.gate.set()
     assert len((await running).results) == 2
 

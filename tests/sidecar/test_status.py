@@ -74,6 +74,7 @@ async def test_every_error_is_told_on_both_wires(error):
             response = await wires.http.post(path, json={"query": "a", "documents": [], "texts": [], "input": []})
             assert (response.status_code, message(response.json())) == (row.http, str(error))
             assert response.headers.get("retry-after") == metadata.get("retry-after")
+            assert ("x-amzn-errortype" in response.headers) == isinstance(error, errors.Overloaded)
         assert await wires.metric("requests_total", wire="grpc", method="Rerank", outcome=row.outcome) == 1
         assert await wires.metric("requests_total", wire="http", method="Rerank", outcome=row.outcome) == 3
         assert await wires.metric("requests_total", wire="http", method="Encode", outcome=row.outcome) == 1
