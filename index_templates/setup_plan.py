@@ -45,6 +45,9 @@ _REMOVED: tuple[Kind, ...] = (
 )
 
 
+_SECRETS = ("credential", "secret_parameters", "api_key")
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One thing that is wanted: `body` is what is sent for it."""
@@ -130,11 +133,17 @@ def plan_removal(found: Sequence[Found], settings: Mapping[str, Any]) -> tuple[S
 
 
 def _step(part: Part, there: Found | None) -> Step | None:
-    shown = {key: value for key, value in part.body.items() if key != "credential"}  # which no server tells again
+    shown = _told(part.body)
     if there is None:
         return Step("create", part.kind, part.name, part.body, changes=changes(None, shown))
     difference = changes(_narrowed(there.body, shown), shown)
     return Step("change", part.kind, part.name, part.body, there.id, difference) if difference else None
+
+
+def _told(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the secrets, at whatever depth, which no server tells again."""
+    told = {key: value for key, value in body.items() if key not in _SECRETS}
+    return {key: _told(value) if isinstance(value, Mapping) else value for key, value in told.items()}
 
 
 def _removal(there: Found) -> Step:

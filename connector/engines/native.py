@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from connector.engines import msearch
+from connector.engines.licence import LICENCES, licence_lack
 from connector.errors import EngineError
 from connector.fusion import Fusion, Rrf
 from connector.queries import hybrid
@@ -16,7 +17,6 @@ __all__ = ["elasticsearch_lack", "opensearch_lack", "ranked", "weights"]
 _ACROSS_SHARDS = (3, 5)  # https://github.com/opensearch-project/neural-search/pull/1718
 _MOST_CONSTANT = 10_000
 _RRF, _LINEAR, _WEIGHTED_RRF = (8, 16), (8, 18), (9, 2)
-_LICENCES = ("enterprise", "trial")
 
 
 def weights(fusion: Fusion, retrievers: Sequence[str]) -> list[float]:
@@ -56,10 +56,7 @@ def elasticsearch_lack(version: str, licence: str, fusion: Fusion, retrievers: S
         method, since = "rrf with weights", _WEIGHTED_RRF
     if _number(version) < since:
         return f"Elasticsearch {version} has no retriever {method}; {'.'.join(map(str, since))} and later have"
-    if licence not in _LICENCES:
-        held = f"this server's is {licence!r}" if licence else "this server tells of none"
-        return f"the retriever {method} wants an enterprise or trial licence, and {held}"
-    return ""
+    return licence_lack(f"the retriever {method}", licence)
 
 
 def ranked(index: str, answer: Mapping[str, Any], *, scale: float) -> Retrieved:
