@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from connector.engines import msearch
-from connector.engines.licence import LICENCES, licence_lack
+from connector.engines.licence import licence_lack
 from connector.errors import EngineError
 from connector.fusion import Fusion, Rrf
 from connector.queries import hybrid
