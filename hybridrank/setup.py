@@ -14,6 +14,7 @@ from connector import connect_engine
 from connector.engines.rest import RestEngine
 from hybridrank.opensearch_cluster import Cluster, carry_out, read_cluster
 from hybridrank.options import JsonOption
+from hybridrank.setup_elasticsearch import elasticsearch
 from hybridrank.setup_steps import ask, check_sidecar, out, show
 from index_templates.ml_commons import EMBEDDINGS_PATH, RERANK_PATH, HttpSidecar, key_digest
 from index_templates.ml_settings import is_private, trusted_pattern, undone, wanted_settings
@@ -28,6 +29,9 @@ app = typer.Typer(
 )
 
 TEXT_FIELDS = ("title", "text")
+
+
+app.command()(elasticsearch)
 
 
 @app.callback()
