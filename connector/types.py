@@ -12,6 +12,7 @@ __all__ = [
     "Encoding",
     "EngineInfo",
     "Filter",
+    "FoundPassage",
     "Hit",
     "KnnQuery",
     "Not",
@@ -74,13 +75,25 @@ Filter: TypeAlias = Term | Terms | Range | Not
 
 
 @dataclass(frozen=True, slots=True)
+class FoundPassage:
+    """The passage of a long document that matched best: its place among them, counted from 0, and its text."""
+
+    place: int
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
-    """A document kept for the next stage. `rank` is 1-based; `source` holds the fields it was indexed with."""
+    """A document kept for the next stage. `rank` is 1-based; `source` holds the fields it was indexed with.
+
+    `passage` is the best of the document's passages, where the index has them.
+    """
 
     doc_id: str
     rank: int
     score: float
     source: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    passage: FoundPassage | None = field(default=None, compare=False)
 
 
 Ranking: TypeAlias = tuple[Candidate, ...]
