@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from operator import itemgetter
+from typing import Any, Literal, TypeAlias
 
+from connector.passages import field_values
 from connector.types import Hit
 
-__all__ = ["collapsed", "with_highlights"]
+__all__ = ["Direction", "collapsed", "sorted_by", "with_highlights", "without_values"]
+
+Direction: TypeAlias = Literal["asc", "desc"]
 
 
 def collapsed(hits: Sequence[Hit], field: str | None) -> tuple[Hit, ...]:
@@ -16,12 +20,33 @@ def collapsed(hits: Sequence[Hit], field: str | None) -> tuple[Hit, ...]:
     seen: set[str] = set()
     kept: list[Hit] = []
     for hit in hits:
-        value = _at(hit.source, field)
-        key = repr(value)
-        if value is None or key not in seen:
+        values = field_values(hit.source, field)
+        key = repr(values)
+        if not values or key not in seen:
             kept.append(replace(hit, rank=len(kept) + 1))
             seen.add(key)
     return tuple(kept)
+
+
+def sorted_by(hits: Sequence[Hit], order: Mapping[str, Direction]) -> tuple[Hit, ...]:
+    """The hits by the values of these fields, the first first, ranked anew; as they stood where values are equal.
+
+    Of several values the smallest counts, descending the largest, as in the engines. Numbers are below words, and a
+    hit without a value comes last either way.
+    """
+    found = list(hits)
+    for field, direction in reversed([*order.items()]):
+        descending = direction == "desc"
+        keyed = [(_values(hit.source, field), hit) for hit in found]
+        known = [((max if descending else min)(values), hit) for values, hit in keyed if values]
+        known.sort(key=itemgetter(0), reverse=descending)
+        found = [hit for _, hit in known] + [hit for values, hit in keyed if not values]
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(found, start=1)) if order else tuple(hits)
+
+
+def without_values(hits: Sequence[Hit], fields: Sequence[str]) -> list[str]:
+    """Those of the fields in which no hit at all has a value: most likely misspelt."""
+    return [field for field in fields if hits and not any(field_values(hit.source, field) for hit in hits)]
 
 
 def with_highlights(hits: Sequence[Hit], fragments: Mapping[str, Mapping[str, tuple[str, ...]]]) -> tuple[Hit, ...]:
@@ -29,9 +54,10 @@ def with_highlights(hits: Sequence[Hit], fragments: Mapping[str, Mapping[str, tu
     return tuple(replace(hit, highlights=fragments.get(hit.doc_id, {})) for hit in hits)
 
 
-def _at(source: Mapping[str, Any], field: str) -> Any:
-    """The value of a field; `a.b` is field b of the object in field a."""
-    value: Any = source
-    for name in field.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
+def _values(source: Mapping[str, Any], field: str) -> list[tuple[bool, Any]]:
+    """The values of a field that have an order, each with whether it is a word."""
+    return [
+        (isinstance(value, str), value)
+        for value in field_values(source, field)
+        if isinstance(value, (bool, int, float, str))
+    ]

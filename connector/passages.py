@@ -1,9 +1,9 @@
-"""The text that a model reads of a document: the same for vectors and for reranking."""
+"""What is read of a stored document: values of fields, and the text for models, the same for vectors and reranking."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["DEFAULT_FIELDS", "passage_text"]
+__all__ = ["DEFAULT_FIELDS", "field_values", "passage_text"]
 
 DEFAULT_FIELDS = ("title", "text")
 
@@ -13,5 +13,21 @@ def passage_text(source: Mapping[str, Any], fields: Sequence[str] = DEFAULT_FIEL
 
     >>> passage_text({"title": "Tea", "text": "Leaves in hot water."})
     'Tea\\nLeaves in hot water.'
+    >>> passage_text({"book": {"title": "Tea", "by": [{"id": "Ann"}, {"id": "Bo"}]}}, ["book.title", "book.by.id"])
+    'Tea\\nAnn Bo'
     """
-    return "\n".join(str(source[field]) for field in fields if source.get(field))
+    lines = (" ".join(str(value) for value in field_values(source, field) if value) for field in fields)
+    return "\n".join(filter(None, lines))
+
+
+def field_values(source: Any, field: str) -> list[Any]:
+    """The values of a field, none where there is none; `a.b` is field b of the object, or of each of the list, in a."""
+    if isinstance(source, list):
+        return [value for each in source for value in field_values(each, field)]
+    if not isinstance(source, Mapping):
+        return []
+    if field in source:
+        found = source[field]
+        return found if isinstance(found, list) else [] if found is None else [found]
+    parent, _, rest = field.partition(".")
+    return field_values(source.get(parent), rest) if rest else []

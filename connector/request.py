@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from typing_extensions import Self
 
 from connector.fusion import Fusion, Rrf
+from connector.page import Direction
 from connector.passages import DEFAULT_FIELDS
 from connector.types import Filter
 from ltr_features import FeatureSet
@@ -78,7 +79,9 @@ class SearchRequest(BaseModel):
 
     `aggregations` go to the engine as they are and count all that BM25 matches and the filters let pass, not the window
     alone. `highlight` names fields of which each hit of the page gets fragments around the query's words. With
-    `collapse`, the name of a field, only the best hit of each of its values is kept.
+    `collapse`, the name of a field, only the best hit of each of its values is kept. `sort`, name → "asc" or "desc",
+    puts the ranking that there is, the window and not the index, in the order of these fields. `profile` has the engine
+    say where the time of each retriever goes, which costs it time.
     """
 
     model_config = _FROZEN | ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
@@ -102,6 +105,8 @@ class SearchRequest(BaseModel):
     aggregations: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     highlight: tuple[str, ...] = ()
     collapse: str | None = Field(None, min_length=1)
+    sort: Mapping[str, Direction] = Field(default_factory=dict)
+    profile: bool = False
 
     @property
     def stages(self) -> tuple[Stage, ...]:

@@ -71,6 +71,7 @@ class FirstStage:
         answer = await trace.bound(self.engine.retrieve_fused(request.index, queries, request.fusion))
         if answer.warning:
             trace.degraded.append(Degraded("fusion", "partial", answer.warning))
+        trace.profile |= {"fusion": answer.profile} if answer.profile else {}
         return tuple(_hit(Fused(each, {})) for each in answer.ranking)
 
     async def _fused_here(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
@@ -83,6 +84,7 @@ class FirstStage:
                 trace.lacks(retriever, answer)
             else:
                 rankings[retriever] = answer.ranking
+                trace.profile |= {retriever: answer.profile} if answer.profile else {}
                 if answer.warning:
                     trace.degraded.append(Degraded(retriever, "partial", answer.warning))
         if not rankings:
@@ -101,9 +103,10 @@ def queries_of(request: SearchRequest, vector: Vector | None) -> dict[str, Query
     window = request.rank_window_size
     queries: dict[str, Query] = {}
     if "bm25" in request.retrievers or vector is None:
-        queries["bm25"] = lexical(request)
+        queries["bm25"] = replace(lexical(request), profile=request.profile)
     if "knn" in request.retrievers and vector is not None:
-        queries["knn"] = KnnQuery(vector, request.vector_field, window, 2 * window, request.filters, _excluded(request))
+        excluded, profile = _excluded(request), request.profile
+        queries["knn"] = KnnQuery(vector, request.vector_field, window, 2 * window, request.filters, excluded, profile)
     return queries
 
 

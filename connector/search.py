@@ -2,14 +2,14 @@
 
 from connector.engines.base import Engine
 from connector.errors import EngineError, SidecarError
-from connector.page import collapsed, with_highlights
+from connector.page import collapsed, sorted_by, with_highlights, without_values
 from connector.request import SearchRequest
 from connector.rescore.base import Sidecar
 from connector.rescore.feature_log import FeatureLog
 from connector.rescore.stages import Stages
 from connector.retrieval import FirstStage, FusedBy, lexical
 from connector.trace import Trace
-from connector.types import Hit, SearchResponse, Vector
+from connector.types import Degraded, Hit, SearchResponse, Vector
 
 __all__ = ["HybridSearch"]
 
@@ -46,11 +46,17 @@ class HybridSearch:
         fused, aggregations = await FirstStage(self.engine, self.fusion).run(request, vector, trace)
         trace.tick()
         stages = Stages(self.engine, self.sidecar, self.feature_log)
-        hits = collapsed(await stages.run(request, vector, fused, trace), request.collapse)
+        hits = self._arranged(request, await stages.run(request, vector, fused, trace), trace)
         trace.tick()
         page = await self._highlighted(request, hits[request.from_ : request.from_ + request.size], trace)
         trace.tick()
-        return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings(), aggregations)
+        return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings(), aggregations, trace.profile)
+
+    def _arranged(self, request: SearchRequest, ranking: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
+        for part, fields in (("collapse", [request.collapse] if request.collapse else []), ("sort", [*request.sort])):
+            for field in without_values(ranking, fields):
+                trace.degraded.append(Degraded(part, "no_values", f"no hit has a value in the field {field!r}"))
+        return sorted_by(collapsed(ranking, request.collapse), request.sort)
 
     async def _highlighted(self, request: SearchRequest, page: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
         if not request.highlight or not page:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from connector.errors import EngineError, EngineTimeout, SidecarError, SidecarTimeout
 from connector.types import Degraded, Timings
@@ -21,6 +21,7 @@ class Trace:
     timeout_s: float | None = None
     clock: list[float] = field(default_factory=lambda: [perf_counter()])
     degraded: list[Degraded] = field(default_factory=list)
+    profile: dict[str, Any] = field(default_factory=dict)
 
     def tick(self) -> None:
         """A stage has ended."""

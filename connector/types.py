@@ -104,12 +104,13 @@ Ranking: TypeAlias = tuple[Candidate, ...]
 class Retrieved:
     """One retriever's ranking; `warning` says what it lacks (a failed shard, say) and is empty when it is whole.
 
-    `aggregations` are the engine's answer to those of the query.
+    `aggregations` are the engine's answer to those of the query, `profile` is where its time went, in its own words.
     """
 
     ranking: Ranking
     warning: str = ""
     aggregations: Mapping[str, Any] = field(default_factory=dict)
+    profile: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class Bm25Query:
     filters: tuple[Filter, ...] = ()
     source_excludes: tuple[str, ...] = ()
     aggregations: Mapping[str, Any] = field(default_factory=dict)
+    profile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class KnnQuery:
     num_candidates: int
     filters: tuple[Filter, ...] = ()
     source_excludes: tuple[str, ...] = ()
+    profile: bool = False
 
 
 Query: TypeAlias = Bm25Query | KnnQuery
@@ -243,7 +246,8 @@ class SearchResponse:
     """One page of the ranking.
 
     `total_candidates` counts the fused ranking that pages are cut from; a page past its end is empty.
-    `degraded` is empty when every stage that was asked for ran. `aggregations` are the engine's own answer.
+    `degraded` is empty when every stage that was asked for ran. `aggregations` are the engine's own answer, `profile`
+    its own profiles by retriever.
     """
 
     hits: tuple[Hit, ...]
@@ -251,6 +255,7 @@ class SearchResponse:
     degraded: tuple[Degraded, ...]
     timings: Timings
     aggregations: Mapping[str, Any] = field(default_factory=dict)
+    profile: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from connector import FeatureRescore, Rescore, SearchRequest
 from connector.request import RetrieverName, Stage
+from connector.retrieval import FusedBy
 from evaluation.fold_models import FoldModels
 from ltr_features import FeatureSet
 
@@ -23,7 +24,8 @@ class PipelineSettings:
     `size` is 100, so that R@100 means something. `timeout_s` is generous, so that an experiment measures rankings and
     not the budget. `weight` and `rescore_window_size` are those of `Rescore`; a model in `feature_sets` ranks by
     features over the same window, and by itself (weight 1). Those in `token_vectors` score what the index stores. The
-    name of `fold_models` stands, for each query, for the one of these models that has not seen it.
+    name of `fold_models` stands, for each query, for the one of these models that has not seen it. `fusion` is that of
+    `HybridSearch`: who fuses.
     """
 
     size: int = 100
@@ -34,6 +36,7 @@ class PipelineSettings:
     feature_sets: Mapping[str, FeatureSet] = field(default_factory=dict)
     fold_models: FoldModels | None = None
     token_vectors: tuple[str, ...] = ()
+    fusion: FusedBy = "client"
 
     def served(self, model: str) -> tuple[str, ...]:
         """The models of the sidecar that a pipeline's model stands for."""

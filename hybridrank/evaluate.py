@@ -22,7 +22,7 @@ from hybridrank import tables
 from hybridrank.experiments import UnknownModel, index_name, judged_queries, open_bench
 from hybridrank.feature_sets import FeatureSetsOption, feature_sets_of, load_feature_sets
 from hybridrank.late_interaction import stored_models
-from hybridrank.options import EngineOption, SidecarOption
+from hybridrank.options import EngineOption, FusionOption, SidecarOption
 from hybridrank.progress import progress
 from hybridrank.session import default_engine
 from ltr_features import FeatureSet
@@ -71,6 +71,7 @@ def evaluate(
     budget_s: Annotated[
         float, typer.Option(min=0.001, help="What reranking may take before the fused order is used.")
     ] = 30.0,
+    fusion: FusionOption = "client",
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
     ] = None,
@@ -94,7 +95,9 @@ def evaluate(
         if folder and not folder.is_dir():
             raise typer.BadParameter(f"there is no folder {folder}", param_hint=option)
     folds = FoldModels.load(fold_models) if fold_models else None
-    settings = PipelineSettings(weight=weight, rescore_window_size=window, timeout_s=budget_s, fold_models=folds)
+    settings = PipelineSettings(
+        weight=weight, rescore_window_size=window, timeout_s=budget_s, fold_models=folds, fusion=fusion
+    )
     feature_sets = load_feature_sets([*(features or ()), *(folds.feature_sets if folds else ())])
     try:
         result, runs = asyncio.run(

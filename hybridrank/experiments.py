@@ -72,7 +72,7 @@ class Bench:
         self, index: str, pipelines: Sequence[Pipeline], queries: Mapping[str, str], settings: PipelineSettings
     ) -> dict[str, PipelineRun]:
         """Every pipeline over every query, by the pipeline's name."""
-        search = HybridSearch(self.engine, self.sidecar)
+        search = HybridSearch(self.engine, self.sidecar, fusion=settings.fusion)
         runs = {}
         for each in pipelines:
             with progress(f"{each.name}: {len(queries)} queries", self.console, len(queries)) as advance:

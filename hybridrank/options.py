@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["EngineOption", "IndexOption", "JsonOption", "SidecarOption", "cache_folder"]
+from connector.retrieval import FusedBy
+
+__all__ = ["EngineOption", "FusionOption", "IndexOption", "JsonOption", "SidecarOption", "cache_folder"]
 
 
 def cache_folder() -> Path:
@@ -30,5 +32,9 @@ SidecarOption = Annotated[
         envvar="HYBRIDRANK_SIDECAR",
         help="HOST:PORT, several separated by commas, or auto to start one for this command.",
     ),
+]
+FusionOption = Annotated[
+    FusedBy,
+    typer.Option("--fusion", help="Who fuses the rankings of BM25 and kNN: this program, or the engine where it can."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]

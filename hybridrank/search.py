@@ -1,6 +1,7 @@
 """`hybridrank search`: one search, as a person or a program wants to see it."""
 
 import asyncio
+import html
 import json
 from dataclasses import asdict, replace
 from typing import Annotated
@@ -16,7 +17,7 @@ from evaluation.pipelines import PipelineSettings
 from hybridrank.feature_sets import FeatureSetsOption, feature_sets_of, load_feature_sets
 from hybridrank.filters import SYNTAX, parse
 from hybridrank.late_interaction import stored_models
-from hybridrank.options import EngineOption, IndexOption, JsonOption, SidecarOption
+from hybridrank.options import EngineOption, FusionOption, IndexOption, JsonOption, SidecarOption
 from hybridrank.session import open_search
 from ltr_features import FeatureSet
 
@@ -47,6 +48,11 @@ def search(
         int, typer.Option(min=1, help="What reranking may cost before the fused order is shown.")
     ] = 2000,
     filters: Annotated[list[str] | None, typer.Option("--filter", help=f"{SYNTAX}. May be repeated: all hold.")] = None,
+    fusion: FusionOption = "client",
+    highlight: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD", help="Show where the query's words stand in this field. May be repeated."),
+    ] = None,
     from_: Annotated[int, typer.Option("--from", min=0, help="How many hits to skip.")] = 0,
     size: Annotated[int, typer.Option(min=0, help="How many hits to show.")] = 10,
     explain: Annotated[bool, typer.Option(help="Show rank and score of every stage.")] = False,
@@ -59,12 +65,14 @@ def search(
     hybridrank search "parse a date" --index docs --engine http://localhost:9200 --filter "kind=function" --explain
     hybridrank search "toner" --index shop --rerank lambdamart+cross-encoder --features features.json
     hybridrank search "parse a date" --index docs --token-vectors --window 300
+    hybridrank search "parse a date" --index docs --engine http://localhost:9200 --fusion native --highlight text
     """
     try:
         request = SearchRequest(
             index=index,
             query_text=query_text,
             filters=tuple(parse(each) for each in filters or ()),
+            highlight=tuple(highlight or ()),
             from_=from_,
             size=size,
         )
@@ -72,7 +80,7 @@ def search(
         raise typer.BadParameter("; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())) from error
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    settings = PipelineSettings(weight=weight, rescore_window_size=window, timeout_s=budget_ms / 1000)
+    settings = PipelineSettings(weight=weight, rescore_window_size=window, timeout_s=budget_ms / 1000, fusion=fusion)
     models = [] if rerank == "none" else rerank.split("+")
     if not all(models):
         raise typer.BadParameter(f"{rerank!r} is not MODEL, MODEL+MODEL or none", param_hint="--rerank")
@@ -93,7 +101,7 @@ async def _search(
     feature_sets: list[FeatureSet],
     token_vectors: bool,
 ) -> SearchResponse:
-    async with open_search(engine, sidecar) as (hybrid, client):
+    async with open_search(engine, sidecar, settings.fusion) as (hybrid, client):
         if feature_sets:
             found = feature_sets_of(models, await client.models(), feature_sets)
             settings = replace(settings, feature_sets=found)
@@ -118,10 +126,9 @@ def _show(response: SearchResponse, *, explain: bool) -> None:
             table.add_column(name, justify="right")
     for hit in response.hits:
         title = str(hit.source.get("title") or hit.doc_id)
-        text = " ".join(str(hit.source.get("text", "")).split())[:_SNIPPET]
         table.add_row(
             str(hit.rank),
-            f"{escape(title)} [dim]{escape(hit.doc_id)}\n{escape(text)}[/]",
+            f"{escape(title)} [dim]{escape(hit.doc_id)}\n{_text(hit)}[/]",
             *(_stages(hit) if explain else ()),
         )
     out.print(table)
@@ -130,6 +137,14 @@ def _show(response: SearchResponse, *, explain: bool) -> None:
         f"[dim]{response.total_candidates} candidates · encode {timings.encode_ms:.0f} ms · retrieve"
         f" {timings.retrieve_ms:.0f} ms · rescore {timings.rescore_ms:.0f} ms[/]"
     )
+
+
+def _text(hit: Hit) -> str:
+    """The beginning of the text, or the fragments around the query's words, with those in bold."""
+    if not hit.highlights:
+        return escape(" ".join(str(hit.source.get("text", "")).split())[:_SNIPPET])
+    fragments = escape(" … ".join(" ".join(each.split()) for found in hit.highlights.values() for each in found))
+    return html.unescape(fragments.replace("<em>", "[bold]").replace("</em>", "[/bold]"))
 
 
 def _stages(hit: Hit) -> tuple[str, ...]:

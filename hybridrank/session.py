@@ -8,6 +8,7 @@ from typing import Any
 
 from connector import HybridSearch, SidecarClient, connect_engine
 from connector.engines.base import Engine
+from connector.retrieval import FusedBy
 from hybridrank.options import cache_folder
 from hybridrank.sidecar_process import sidecar_process
 
@@ -46,14 +47,16 @@ async def open_sidecar(address: str, settings: dict[str, str] | None = None) -> 
 
 
 @asynccontextmanager
-async def open_search(engine: Engine | str, sidecar: str) -> AsyncIterator[tuple[HybridSearch, SidecarClient]]:
+async def open_search(
+    engine: Engine | str, sidecar: str, fusion: FusedBy = "client"
+) -> AsyncIterator[tuple[HybridSearch, SidecarClient]]:
     """A HybridSearch over both, and the sidecar's client for encoding documents."""
     async with AsyncExitStack() as stack:
         if isinstance(engine, str):
             engine = await connect_engine(engine or default_engine())
             stack.push_async_callback(engine.close)
         client = await stack.enter_async_context(open_sidecar(sidecar))
-        yield HybridSearch(engine, client), client
+        yield HybridSearch(engine, client, fusion=fusion), client
 
 
 def _access() -> dict[str, Any]:

@@ -82,7 +82,8 @@ class ElasticsearchEngine(RestEngine):
             if isinstance(fusion, Rrf)
             else retrievers.linear(found, weights=weights, rank_window_size=rank_window_size)
         )
-        return retrievers.body(fused, size=rank_window_size, source=bodies[0]["_source"]), 1.0
+        body = retrievers.body(fused, size=rank_window_size, source=bodies[0]["_source"])
+        return body | ({"profile": True} if "profile" in bodies[0] else {}), 1.0
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         headers = {"accept": "application/json"} | ({"content-type": "application/json"} if body is not None else {})

@@ -39,7 +39,7 @@ def retrieved(index: str, response: Mapping[str, Any]) -> Retrieved | EngineErro
     ranking = tuple(
         Candidate(hit["_id"], rank, hit["_score"], hit.get("_source", {})) for rank, hit in enumerate(hits, start=1)
     )
-    return Retrieved(ranking, warning(response), response.get("aggregations", {}))
+    return Retrieved(ranking, warning(response), response.get("aggregations", {}), response.get("profile", {}))
 
 
 def lost_a_node(response: Mapping[str, Any]) -> bool:

@@ -25,6 +25,7 @@ def body(query: Bm25Query) -> dict[str, Any]:
         "track_total_hits": False,
         "_source": {"excludes": list(query.source_excludes)},
         **({"aggs": dict(query.aggregations)} if query.aggregations else {}),
+        **({"profile": True} if query.profile else {}),
     }
 
 

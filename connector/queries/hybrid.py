@@ -32,6 +32,7 @@ def rrf(
         "size": rank_window_size,
         "track_total_hits": False,
         "_source": bodies[0]["_source"],
+        **({"profile": True} if "profile" in bodies[0] else {}),
     }
 
 

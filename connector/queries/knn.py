@@ -45,4 +45,5 @@ def _body(clause: dict[str, Any], query: KnnQuery) -> dict[str, Any]:
         "size": query.rank_window_size,
         "track_total_hits": False,
         "_source": {"excludes": list(query.source_excludes)},
+        **({"profile": True} if query.profile else {}),
     }

@@ -4,7 +4,7 @@ import pytest
 
 from connector import Hit, HybridSearch, SearchRequest
 from connector.engines.embedded import EmbeddedEngine
-from connector.page import collapsed
+from connector.page import collapsed, sorted_by
 from tests.contracts.engine import DEFINITION, PASSAGES
 
 
@@ -74,3 +74,35 @@ async def test_an_engine_without_aggregations_says_so(engine):
     assert [(each.stage, each.reason) for each in response.degraded] == [("aggregations", "unsupported")]
     assert response.aggregations == {}
     assert response.hits
+
+
+def test_sorting_keeps_what_is_equal_as_it_stood():
+    hits = [hit("a", 1, price=3), hit("b", 2), hit("c", 3, price=1), hit("d", 4, price=3), hit("e", 5, price=2.5)]
+    up, down = (sorted_by(hits, {"price": direction}) for direction in ("asc", "desc"))
+    assert [(each.doc_id, each.rank) for each in up] == [("c", 1), ("e", 2), ("a", 3), ("d", 4), ("b", 5)]
+    assert [each.doc_id for each in down] == ["a", "d", "e", "c", "b"]
+    assert {each.doc_id: each.fused_rank for each in down} == {each.doc_id: each.fused_rank for each in hits}
+    assert sorted_by(hits, {}) == tuple(hits)
+
+
+def test_the_second_field_decides_where_the_first_is_equal():
+    hits = [hit("a", 1, kind="x", price=2), hit("b", 2, kind="y", price=1), hit("c", 3, kind="x", price=1)]
+    assert [each.doc_id for each in sorted_by(hits, {"kind": "desc", "price": "asc"})] == ["b", "c", "a"]
+
+
+def test_of_several_values_the_first_in_order_counts():
+    hits = [hit("a", 1, sizes=[5, 9]), hit("b", 2, sizes=[7]), hit("c", 3, sizes=[]), hit("d", 4, sizes=["m", 8])]
+    assert [each.doc_id for each in sorted_by(hits, {"sizes": "asc"})] == ["a", "b", "d", "c"]
+    assert [each.doc_id for each in sorted_by(hits, {"sizes": "desc"})] == ["d", "a", "b", "c"]
+
+
+async def test_pages_of_a_sorted_ranking_and_a_misspelt_field(engine):
+    search = HybridSearch(engine)
+    whole = await search.search(request(sort={"price": "desc"}))
+    assert whole.degraded == ()
+    assert [hit.source.get("price") for hit in whole.hits] == [7, 5, 4, 3, None]
+    pages = [await search.search(request(sort={"price": "desc"}, from_=start, size=2)) for start in (0, 2, 4, 6)]
+    assert [each for page in pages for each in page.hits] == [*whole.hits]
+    wrong = await search.search(request(sort={"prise": "desc"}, collapse="kint"))
+    assert [(each.stage, each.reason) for each in wrong.degraded] == [("collapse", "no_values"), ("sort", "no_values")]
+    assert wrong.hits == (await search.search(request())).hits

@@ -108,6 +108,19 @@ def test_filters_and_pages(indexed, run):
     assert found("--from", "9") == []
 
 
+def test_fragments_take_the_place_of_the_beginning_of_the_text(indexed, run):
+    shown = run("search", "spices", "--index", "menu", "--highlight", "text", "--size", "1").stdout
+    assert "Tea with milk and spices" in shown
+    response = json.loads(run("search", "spices", "--index", "menu", "--highlight", "text", "--json").stdout)
+    assert response["hits"][0]["highlights"] == {"text": ["Tea with milk and <em>spices</em>"]}
+
+
+def test_an_engine_that_cannot_fuse_is_asked_and_named(indexed, run):
+    response = json.loads(run("search", "tea", "--index", "menu", "--fusion", "native", "--json").stdout)
+    assert [(each["stage"], each["reason"]) for each in response["degraded"]] == [("fusion", "not_native")]
+    assert response["hits"]
+
+
 def test_without_a_sidecar_the_search_is_answered_and_says_so(indexed, run):
     done = run("search", "green tea", "--index", "menu", "--sidecar", "127.0.0.1:1", "--json")
     response = json.loads(done.stdout)

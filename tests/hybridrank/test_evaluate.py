@@ -64,6 +64,15 @@ def test_a_second_run_finds_its_index_and_gives_the_same_numbers(tmp_path, run):
     assert len(list((tmp_path / "cache/hybridrank/indices").iterdir())) == 1
 
 
+def test_who_fuses_is_told_to_every_search_and_in_the_result(tmp_path, run):
+    """The embedded engine fuses nothing, which counts as degraded."""
+    flags = ["--pipelines", "bm25,rrf", "--fusion", "native", "--json", "native.json"]
+    assert run("--collection", write_menu(tmp_path / "menu"), *flags).returncode == 0
+    result = json.loads((tmp_path / "native.json").read_text())
+    assert result["settings"]["fusion"] == "native"
+    assert [each["degraded"] for each in result["pipelines"].values()] == [0, len(QRELS)]
+
+
 def test_a_cascade_of_a_forest_and_a_cross_encoder(tmp_path, run):
     """The feature set is found by the digest that the model tells, whatever the file is called."""
     menu = write_menu(tmp_path / "menu")

@@ -5,10 +5,12 @@ import uuid
 import pytest
 
 import index_templates
-from connector import HybridSearch, Not, Range, SearchRequest, Term, connect_engine
+from connector import HybridSearch, Not, Range, Rescore, SearchRequest, Term, connect_engine
 from tests.contracts.engine import DEFINITION, PASSAGES
+from tests.doubles import WordSidecar
 
 KINDS = {"kinds": {"terms": {"field": "kind"}}, "dearest": {"max": {"field": "price"}}}
+WORDS = Rescore(model="words", timeout_s=30)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ async def index(engine):
 
 @pytest.fixture(params=["client", "native"])
 def search(request, engine):
-    return HybridSearch(engine, fusion=request.param)
+    return HybridSearch(engine, WordSidecar(), fusion=request.param)
 
 
 def request(index: str, **changes) -> SearchRequest:
@@ -90,6 +92,56 @@ async def test_highlights_and_collapse(search, index):
     assert sorted(hit.source["kind"] for hit in response.hits) == ["drink", "food", "note"]
     marked = {hit.doc_id: hit.highlights for hit in response.hits}
     assert "<em>" in str(marked[response.hits[0].doc_id])
+
+
+async def test_sorting_puts_the_reranked_window_in_order(search, index):
+    reranked = await search.search(request(index, rescore=WORDS))
+    dearest = await search.search(request(index, rescore=WORDS, sort={"price": "desc"}))
+    assert lacks(dearest) == []
+    assert [hit.source.get("price") for hit in dearest.hits] == [7, 5, 4, 3, None]
+    assert {hit.doc_id: hit.score for hit in dearest.hits} == {hit.doc_id: hit.score for hit in reranked.hits}
+    assert [hit.doc_id for hit in dearest.hits] != [hit.doc_id for hit in reranked.hits]
+
+
+async def test_the_engines_own_profile_beside_our_timings(search, index):
+    """Of each retriever, or of the one search where the engine fused: of the two shards, what each query took."""
+    response = await search.search(request(index, rescore=WORDS, profile=True))
+    assert lacks(response) == []
+    fused_there = search.fusion == "native" and search.engine.name == "opensearch"
+    assert set(response.profile) == ({"fusion"} if fused_there else {"bm25", "knn"})
+    for profile in response.profile.values():
+        assert len(profile["shards"]) == 2
+        assert all(shard["searches"][0]["query"][0]["time_in_nanos"] > 0 for shard in profile["shards"])
+    assert response.timings.retrieve_ms > 0
+    assert (await search.search(request(index))).profile == {}
+
+
+async def test_everything_at_once_through_a_filtered_alias(search, index):
+    """Each of the usual requests, in one: filter, nested fields, counts, fragments, one of a kind, order, profile."""
+    alias = f"{index}-drinks"
+    drinks = {"add": {"index": index, "alias": alias, "filter": {"terms": {"kind": ["drink", "food"]}}}}
+    await search.engine._send("POST", "/_aliases", {"actions": [drinks]})
+    response = await search.search(
+        request(
+            alias,
+            query_text="hot tea with milk",
+            filters=(Range("price", gte=3), Not(Term("reviews.by", "nobody"))),
+            rescore=WORDS,
+            aggregations=KINDS,
+            highlight=("text",),
+            collapse="kind",
+            sort={"price": "asc"},
+            profile=True,
+        )
+    )
+    assert lacks(response) == []
+    assert [hit.source["kind"] for hit in response.hits] in (["drink", "food"], ["food", "drink"])
+    prices = [hit.source["price"] for hit in response.hits]
+    assert prices == sorted(prices)
+    assert all(hit.rerank_score is not None for hit in response.hits)
+    assert {each["key"] for each in response.aggregations["kinds"]["buckets"]} == {"drink", "food"}
+    assert any("<em>" in str(hit.highlights) for hit in response.hits)
+    assert response.profile
 
 
 async def test_a_filter_in_a_nested_field_is_named_or_heeded(search, index):
