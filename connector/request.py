@@ -82,6 +82,10 @@ class SearchRequest(BaseModel):
     `collapse`, the name of a field, only the best hit of each of its values is kept. `sort`, name → "asc" or "desc",
     puts the ranking that there is, the window and not the index, in the order of these fields. `profile` has the engine
     say where the time of each retriever goes, which costs it time.
+
+    `vector_field` is the one that kNN compares; the default also stands for the passages of an index that has them.
+    Where the engine rounds vectors, `oversample` times as many as are wanted are compared again as they were; without
+    it, as the engine does by default.
     """
 
     model_config = _FROZEN | ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
@@ -92,6 +96,7 @@ class SearchRequest(BaseModel):
     retrievers: tuple[RetrieverName, ...] = Field(("bm25", "knn"), min_length=1)
     fields: Mapping[str, Annotated[float, Field(gt=0)]] = Field({"title": 1.0, "text": 1.0}, min_length=1)
     vector_field: str = Field("vector", min_length=1)
+    oversample: float | None = Field(None, ge=1, lt=10)
     encoder: str = Field("encoder", min_length=1)
     encode_timeout_s: float = Field(0.3, gt=0)
     timeout_s: float | None = Field(None, gt=0)

@@ -106,7 +106,16 @@ def queries_of(request: SearchRequest, vector: Vector | None) -> dict[str, Query
         queries["bm25"] = replace(lexical(request), profile=request.profile)
     if "knn" in request.retrievers and vector is not None:
         excluded, profile = _excluded(request), request.profile
-        queries["knn"] = KnnQuery(vector, request.vector_field, window, 2 * window, request.filters, excluded, profile)
+        queries["knn"] = KnnQuery(
+            vector,
+            request.vector_field,
+            window,
+            2 * window,
+            request.filters,
+            excluded,
+            profile,
+            request.oversample,
+        )
     return queries
 
 
@@ -121,4 +130,13 @@ def _reads_retrievers(request: SearchRequest) -> bool:
 
 def _hit(fused: Fused) -> Hit:
     each = fused.candidate
-    return Hit(each.doc_id, each.rank, each.score, each.rank, each.score, fused.retrievers, source=each.source)
+    return Hit(
+        each.doc_id,
+        each.rank,
+        each.score,
+        each.rank,
+        each.score,
+        fused.retrievers,
+        source=each.source,
+        passage=each.passage,
+    )

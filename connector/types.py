@@ -118,7 +118,7 @@ class Bm25Query:
     """The BM25 retriever's query: `text` against `fields` (name → boost), `rank_window_size` candidates wanted.
 
     `source_excludes` names the heavy fields that a hit need not carry. `aggregations`, in the engine's own words, count
-    over all that match.
+    over all that match. `passages` is the nested field whose best passage each hit brings along.
     """
 
     text: str
@@ -128,6 +128,7 @@ class Bm25Query:
     source_excludes: tuple[str, ...] = ()
     aggregations: Mapping[str, Any] = field(default_factory=dict)
     profile: bool = False
+    passages: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,8 @@ class KnnQuery:
     """The kNN retriever's query: the nearest `rank_window_size` documents to `vector` by cosine.
 
     `num_candidates` bounds what an approximate index looks at on each shard; an exact engine has no use for it.
+    Where the index rounds vectors, `oversample` times as many are compared again as they were. `path` is the nested
+    field that `field` lies in; a document is then as near as the nearest of its passages.
     """
 
     vector: Vector
@@ -144,6 +147,8 @@ class KnnQuery:
     filters: tuple[Filter, ...] = ()
     source_excludes: tuple[str, ...] = ()
     profile: bool = False
+    oversample: float | None = None
+    path: str = ""
 
 
 Query: TypeAlias = Bm25Query | KnnQuery
@@ -151,12 +156,17 @@ Query: TypeAlias = Bm25Query | KnnQuery
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What an engine indexes: its id, its fields, its vector and its packed token vectors when it has them."""
+    """What an engine indexes: its id, its fields, its vector and its packed token vectors when it has them.
+
+    `passages` are the texts and vectors of its parts; `vectors` those of further fields, by name.
+    """
 
     doc_id: str
     source: Mapping[str, Any]
     vector: Vector | None = field(default=None, repr=False)
     token_vectors: bytes | None = field(default=None, repr=False)
+    passages: tuple[tuple[str, Vector], ...] = field(default=(), repr=False)
+    vectors: Mapping[str, Vector] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +209,8 @@ class Hit:
     that did not find the document, and is empty where the engine fused, which does not tell. `rerank_scores` has what
     each model said, by its name, and `rerank_score` the last of them: None outside every window, and inside where time
     ran out. On request `features` is filled, NaN for what is not known, and `highlights`: fragments by field, as HTML
-    with `<em>` around what matched.
+    with `<em>` around what matched. `passage` is the best passage of a long document, of the retriever that ranks the
+    document best.
     """
 
     doc_id: str
@@ -214,6 +225,7 @@ class Hit:
     rerank_scores: Mapping[str, float] = field(default_factory=dict)
     features: Mapping[str, float] = field(default_factory=dict)
     highlights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    passage: FoundPassage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connector.errors import EngineError, EngineTimeout, IndexMissing
+from connector.queries import nested
 from connector.types import Candidate, Retrieved
 
 __all__ = ["lines", "lost_a_node", "retrieved", "warning"]
@@ -37,7 +38,8 @@ def retrieved(index: str, response: Mapping[str, Any]) -> Retrieved | EngineErro
         return _error(index, response)
     hits = sorted(response["hits"]["hits"], key=lambda hit: (-hit["_score"], hit["_id"]))
     ranking = tuple(
-        Candidate(hit["_id"], rank, hit["_score"], hit.get("_source", {})) for rank, hit in enumerate(hits, start=1)
+        Candidate(hit["_id"], rank, hit["_score"], hit.get("_source", {}), nested.found(hit))
+        for rank, hit in enumerate(hits, start=1)
     )
     return Retrieved(ranking, warning(response), response.get("aggregations", {}), response.get("profile", {}))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Protocol
 
-from connector.types import Candidate, Ranking, RetrieverScore
+from connector.types import Candidate, FoundPassage, Ranking, RetrieverScore
 
 __all__ = ["Fused", "FusionMethod", "merge"]
 
@@ -43,8 +43,16 @@ def merge(rankings: Mapping[str, Ranking], shares: Mapping[str, Mapping[str, flo
 
     return tuple(
         Fused(
-            candidate=Candidate(doc_id, rank, scores[doc_id], next(iter(found[doc_id].values())).source),
+            candidate=Candidate(
+                doc_id, rank, scores[doc_id], next(iter(found[doc_id].values())).source, _passage(found[doc_id])
+            ),
             retrievers={name: RetrieverScore(each.rank, each.score) for name, each in found[doc_id].items()},
         )
         for rank, doc_id in enumerate(sorted(found, key=order), start=1)
     )
+
+
+def _passage(by_retriever: Mapping[str, Candidate]) -> FoundPassage | None:
+    """That of the retriever that ranks the document best, of those that found one."""
+    best_first = sorted(by_retriever, key=lambda name: (by_retriever[name].rank, name))
+    return next((each for name in best_first if (each := by_retriever[name].passage)), None)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from connector.queries import nested
 from connector.queries.filters import clauses
 from connector.types import Bm25Query
 
@@ -18,15 +19,24 @@ def body(query: Bm25Query) -> dict[str, Any]:
 
     `operator: or` lets WAND skip what cannot reach the window; hits are not counted, for counting would undo that.
     """
-    match_text = _match(query)
     return {
-        "query": {"bool": {"must": [match_text], "filter": clauses(query.filters)}} if query.filters else match_text,
+        "query": _query(query),
         "size": query.rank_window_size,
         "track_total_hits": False,
         "_source": {"excludes": list(query.source_excludes)},
         **({"aggs": dict(query.aggregations)} if query.aggregations else {}),
         **({"profile": True} if query.profile else {}),
     }
+
+
+def _query(query: Bm25Query) -> dict[str, Any]:
+    match_text = _match(query)
+    more: dict[str, Any] = {"filter": clauses(query.filters)} if query.filters else {}
+    if query.passages:  # which change no score
+        words = {"match": {f"{query.passages}.text": query.text}}
+        best = nested.best(query.passages, words, name="bm25")
+        more["should"] = [{"nested": best["nested"] | {"boost": 0}}]
+    return {"bool": {"must": [match_text], **more}} if more else match_text
 
 
 def highlights(query: Bm25Query, fields: Sequence[str], doc_ids: Sequence[str]) -> dict[str, Any]:

@@ -6,10 +6,23 @@ The filter goes inside the kNN clause: outside it would be applied after the k n
 
 from typing import Any
 
+from connector.queries import nested
 from connector.queries.filters import clauses
-from connector.types import KnnQuery
+from connector.types import KnnQuery, Vector
 
-__all__ = ["elasticsearch", "opensearch"]
+__all__ = ["as_bytes", "elasticsearch", "opensearch"]
+
+_LARGEST = 127
+
+
+def as_bytes(vector: Vector) -> tuple[int, ...]:
+    """Whole numbers from -127 to 127, the largest at an end: only the direction of a vector counts by cosine.
+
+    >>> as_bytes((0.1, -0.05, 0.0))
+    (127, -64, 0)
+    """
+    peak = max(map(abs, vector), default=0) or 1
+    return tuple(round(_LARGEST * value / peak) for value in vector)
 
 
 def opensearch(query: KnnQuery) -> dict[str, Any]:
@@ -18,6 +31,8 @@ def opensearch(query: KnnQuery) -> dict[str, Any]:
     https://docs.opensearch.org/latest/query-dsl/specialized/k-nn/index/
     """
     clause: dict[str, Any] = {"vector": list(query.vector), "k": query.num_candidates}
+    if query.oversample:
+        clause["rescore"] = {"oversample_factor": query.oversample}
     if query.filters:
         clause["filter"] = {"bool": {"filter": clauses(query.filters)}}
     return _body({query.field: clause}, query)
@@ -34,14 +49,17 @@ def elasticsearch(query: KnnQuery) -> dict[str, Any]:
         "k": query.rank_window_size,
         "num_candidates": query.num_candidates,
     }
+    if query.oversample:
+        clause["rescore_vector"] = {"oversample": query.oversample}
     if query.filters:
         clause["filter"] = clauses(query.filters)
     return _body(clause, query)
 
 
 def _body(clause: dict[str, Any], query: KnnQuery) -> dict[str, Any]:
+    nearest = {"knn": clause}
     return {
-        "query": {"knn": clause},
+        "query": nested.best(query.path, nearest, name="knn") if query.path else nearest,
         "size": query.rank_window_size,
         "track_total_hits": False,
         "_source": {"excludes": list(query.source_excludes)},

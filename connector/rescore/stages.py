@@ -79,7 +79,10 @@ class Stages:
         rescore = partial(
             self._asked(stage).rescore, request.query_text, model=stage.model, allow_partial=stage.allow_partial
         )
-        passages = [Passage(hit.doc_id, passage_text(hit.source, stage.fields)) for hit in window]
+        passages = [
+            Passage(hit.doc_id, hit.passage.text if hit.passage else passage_text(hit.source, stage.fields))
+            for hit in window
+        ]
         if not stage.token_vectors:
             return await rescore(passages, timeout_s=timeout_s)
         ends_at = perf_counter() + timeout_s
