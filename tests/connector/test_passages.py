@@ -1,0 +1,30 @@
+"""What a model reads of a document, wherever in it the fields lie."""
+
+from connector import HybridSearch, Rescore, SearchRequest
+from connector.engines.embedded import EmbeddedEngine
+from connector.passages import field_values
+from connector.types import Document
+from tests.contracts.engine import DEFINITION
+from tests.doubles import WordSidecar
+
+
+def test_values_are_found_in_objects_in_lists_and_under_dotted_names():
+    source = {"a": {"b": [{"c": 1}, {"c": [2, 3]}, {}]}, "x.y": 4, "none": None, "empty": []}
+    assert field_values(source, "a.b.c") == [1, 2, 3]
+    assert field_values(source, "x.y") == [4]
+    assert [field_values(source, name) for name in ("none", "empty", "a.b.d", "z", "x.y.z")] == [[]] * 5
+
+
+async def test_a_model_reads_fields_of_objects_and_lists(tmp_path):
+    engine = EmbeddedEngine(tmp_path)
+    await engine.create_index("books", DEFINITION)
+    notes = {"one": "cold milk", "two": "green tea with milk"}
+    await engine.index_documents(
+        "books",
+        [Document(name, {"text": "a book", "notes": [{"by": "Ann", "says": said}]}) for name, said in notes.items()],
+    )
+    rescore = Rescore(model="words", fields=("notes.says",), weight=1)
+    request = SearchRequest(index="books", query_text="book of green tea", retrievers=("bm25",), rescore=rescore)
+    response = await HybridSearch(engine, WordSidecar()).search(request)
+    assert [hit.doc_id for hit in response.hits] == ["two", "one"]
+    assert response.hits[0].rerank_score > response.hits[1].rerank_score
