@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
 from connector.engines.base import Engine, RejectedDocument
 from connector.errors import SidecarError
-from connector.passages import DEFAULT_FIELDS, passage_text
+from connector.passages import passage_text
 from connector.rescore.base import Encoder
 from connector.rescore.client import ModelInfo
 from connector.types import Document, Encoding, TokenFormat, Vector
@@ -94,7 +94,7 @@ async def index_documents(
     documents: Iterable[Document],
     *,
     cache: VectorCache,
-    text_fields: tuple[str, ...] = DEFAULT_FIELDS,
+    definition: IndexDefinition | None = None,
     model: str = "encoder",
     token_vectors: TokenFormat | None = None,
     colbert: str = "colbert",
@@ -102,6 +102,7 @@ async def index_documents(
 ) -> IndexingReport:
     """Create the index if need be, then encode and write every document that is new or has changed.
 
+    The index is made as `definition` says, for vectors of the encoder's length.
     A document's `content_digest` covers its fields and the model's digest, so a run that was interrupted goes on where
     it stopped, and a new model encodes everything anew. `on_progress` is given the size of each batch that is done.
     With `token_vectors` every document gets those of `colbert` too, packed so, for Rescore(token_vectors=True).
@@ -110,7 +111,7 @@ async def index_documents(
     models = await encoder.models()
     info = _find(models, model)
     tokens = _Tokens.of(models, colbert, token_vectors) if token_vectors else None
-    await engine.create_index(index, IndexDefinition(info.dimensions, text_fields))
+    await engine.create_index(index, replace(definition or IndexDefinition(), dimensions=info.dimensions))
     report = IndexingReport()
     seen: set[str] = set()
     for batch in _batches(documents):

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from index_templates import DEFAULT_BOOSTS
+
 __all__ = ["DEFAULT_FIELDS", "field_values", "passage_text"]
 
-DEFAULT_FIELDS = ("title", "text")
+DEFAULT_FIELDS = tuple(DEFAULT_BOOSTS)
 
 
 def passage_text(source: Mapping[str, Any], fields: Sequence[str] = DEFAULT_FIELDS) -> str:

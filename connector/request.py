@@ -70,12 +70,13 @@ Stage: TypeAlias = Rescore | FeatureRescore
 class SearchRequest(BaseModel):
     """One search.
 
-    `index` may be an alias. `fields` are searched by BM25, name → boost. `filters` must all hold, for every retriever.
-    `rank_window_size` is how many candidates each retriever gives to fusion: by default max(100, from + size), so that
-    a page never asks for more than was ranked. `rescore` is one stage or a cascade of them, each over the head that the
-    one before left. `encode_timeout_s` bounds the query's encoding; without a vector the search is lexical only.
-    `timeout_s` bounds the whole search: each stage gets its own timeout or what is left, when that is less, and what it
-    leaves no time for is in `degraded`. `query_id` is what a feature log calls the query.
+    `index` may be an alias. `fields` are searched by BM25, name → boost; with none, those of the index. `filters` must
+    all hold, for every retriever. `rank_window_size` is how many candidates each retriever gives to fusion: by default
+    max(100, from + size), so that a page never asks for more than was ranked. `rescore` is one stage or a cascade of
+    them, each over the head that the one before left. `encode_timeout_s` bounds the query's encoding; without a vector
+    the search is lexical only. `timeout_s` bounds the whole search: each stage gets its own timeout or what is left,
+    when that is less, and what it leaves no time for is in `degraded`. `query_id` is what a feature log calls the
+    query.
 
     `aggregations` go to the engine as they are and count all that BM25 matches and the filters let pass, not the window
     alone. `highlight` names fields of which each hit of the page gets fragments around the query's words. With
@@ -94,7 +95,7 @@ class SearchRequest(BaseModel):
     query_text: str
     query_vector: tuple[float, ...] | None = None
     retrievers: tuple[RetrieverName, ...] = Field(("bm25", "knn"), min_length=1)
-    fields: Mapping[str, Annotated[float, Field(gt=0)]] = Field({"title": 1.0, "text": 1.0}, min_length=1)
+    fields: Mapping[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     vector_field: str = Field("vector", min_length=1)
     oversample: float | None = Field(None, ge=1, lt=10)
     encoder: str = Field("encoder", min_length=1)

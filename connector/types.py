@@ -117,6 +117,8 @@ class Retrieved:
 class Bm25Query:
     """The BM25 retriever's query: `text` against `fields` (name → boost), `rank_window_size` candidates wanted.
 
+    Without `fields` those that the index was made with, boosts and all.
+
     `source_excludes` names the heavy fields that a hit need not carry. `aggregations`, in the engine's own words, count
     over all that match. `passages` is the nested field whose best passage each hit brings along.
     """

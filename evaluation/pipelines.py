@@ -22,17 +22,17 @@ class PipelineSettings:
     """What all pipelines of an experiment share.
 
     `size` is 100, so that R@100 means something. `timeout_s` is generous, so that an experiment measures rankings and
-    not the budget. `weight` and `rescore_window_size` are those of `Rescore`; a model in `feature_sets` ranks by
-    features over the same window, and by itself (weight 1). Those in `token_vectors` score what the index stores. The
-    name of `fold_models` stands, for each query, for the one of these models that has not seen it. `fusion` is that of
-    `HybridSearch`: who fuses.
+    not the budget. Without `fields` those of the index are searched. `weight` and `rescore_window_size` are those of
+    `Rescore`; a model in `feature_sets` ranks by features over the same window, and by itself (weight 1). Those in
+    `token_vectors` score what the index stores. The name of `fold_models` stands, for each query, for the one of these
+    models that has not seen it. `fusion` is that of `HybridSearch`: who fuses.
     """
 
     size: int = 100
     weight: float = 0.5
     rescore_window_size: int = 50
     timeout_s: float = 30.0
-    fields: Mapping[str, float] = field(default_factory=lambda: {"title": 1.0, "text": 1.0})
+    fields: Mapping[str, float] = field(default_factory=dict)
     feature_sets: Mapping[str, FeatureSet] = field(default_factory=dict)
     fold_models: FoldModels | None = None
     token_vectors: tuple[str, ...] = ()

@@ -2,12 +2,29 @@
 
 import difflib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, Literal
 
-__all__ = ["HEAVY_FIELDS", "TEMPLATE_KEYS", "IndexDefinition", "changes", "dimensions_of", "render"]
+from index_templates.analysis import Subfield, analysis, search_analysis, stored_synonyms, text_field
+from index_templates.languages import Language
+
+__all__ = [
+    "DEFAULT_BOOSTS",
+    "HEAVY_FIELDS",
+    "TEMPLATE_KEYS",
+    "IndexDefinition",
+    "carried_over",
+    "changes",
+    "dimensions_of",
+    "fitting",
+    "noted",
+    "render",
+]
+
+DEFAULT_BOOSTS: Mapping[str, float] = {"title": 1.0, "text": 1.0}
+"""The fields that BM25 searches and what each counts, for an index that says nothing else."""
 
 HEAVY_FIELDS = ("vector", "token_vectors")
 """Fields that are stored for machines and that no search answer needs to carry."""
@@ -22,14 +39,30 @@ _DIMENSIONS_KEY = {"opensearch": "dimension", "elasticsearch": "dims"}
 class IndexDefinition:
     """What differs from one passage index to the next.
 
-    `dimensions` of a vector; `text_fields` are analysed for BM25, every other string is kept as one keyword.
-    `analysis` is "english" (possessives, stop words, Porter 2 stems) or "standard" (words in lower case) where the
-    server lacks the English filters.
+    `dimensions` of a vector, which indexing takes from the encoder. `text_fields` are analysed for BM25 as `language`
+    says, every other string is kept as one keyword; `subfields` are made of each text field. `boosts`, field → factor,
+    is what a search that names no fields searches, by default each text field once. `synonyms` are rules in Solr's
+    format. What an object holds is kept as words under one field ("flat"), or each key becomes a field of its own
+    ("fields"), of which there can be 1000. `boosts` and `synonyms` that are left open stay as an index has them.
     """
 
-    dimensions: int
-    text_fields: tuple[str, ...] = ("title", "text")
-    analysis: Literal["english", "standard"] = "english"
+    dimensions: int = 0
+    text_fields: tuple[str, ...] = tuple(DEFAULT_BOOSTS)
+    language: Language = "english"
+    subfields: tuple[Subfield, ...] = ()
+    boosts: Mapping[str, float] | None = None
+    synonyms: tuple[str, ...] = ()
+    objects: Literal["flat", "fields"] = "flat"
+
+    @property
+    def searched(self) -> Mapping[str, float]:
+        """The fields that BM25 searches unless a request names others, each with its boost."""
+        return dict.fromkeys(self.text_fields, 1.0) | dict(self.boosts or {})
+
+    @property
+    def subfield_paths(self) -> tuple[str, ...]:
+        """Each subfield of each text field, `title.exact` and so on."""
+        return tuple(f"{field}.{each}" for field in self.text_fields for each in self.subfields)
 
 
 def render(engine: Literal["opensearch", "elasticsearch"], index: str, definition: IndexDefinition) -> dict[str, Any]:
@@ -37,14 +70,48 @@ def render(engine: Literal["opensearch", "elasticsearch"], index: str, definitio
     text = files(__name__).joinpath(f"passages.{engine}.json").read_text(encoding="utf-8")
     body: dict[str, Any] = json.loads(text)
     body["index_patterns"] = [index]
-    properties = body["template"]["mappings"]["properties"]
-    properties["vector"][_DIMENSIONS_KEY[engine]] = definition.dimensions
-    analyzer = "passage" if definition.analysis == "english" else "standard"
+    settings, mappings = body["template"]["settings"], body["template"]["mappings"]
+    mappings["_meta"] = {"hybridrank": {"language": definition.language, "boosts": dict(definition.searched)}}
+    mappings["properties"]["vector"][_DIMENSIONS_KEY[engine]] = definition.dimensions
     for field in definition.text_fields:
-        properties[field] = {"type": "text", "analyzer": analyzer}
-    if definition.analysis == "standard":
-        del body["template"]["settings"]["analysis"]
+        mappings["properties"][field] = text_field(
+            definition.language, definition.subfields, synonyms=bool(definition.synonyms)
+        )
+    made = analysis(definition.language, definition.subfields)
+    more = search_analysis(definition.language, definition.synonyms) if definition.synonyms else {}
+    merged = {kind: made.get(kind, {}) | more.get(kind, {}) for kind in made | more}
+    if merged:
+        settings["analysis"] = merged
+    if definition.objects == "fields":
+        mappings["dynamic_templates"] = [
+            each for each in mappings["dynamic_templates"] if "objects_are_flat" not in each
+        ]
     return body
+
+
+def fitting(definition: IndexDefinition, capabilities: Collection[str]) -> IndexDefinition:
+    """The definition without what an engine of these capabilities lacks: `index_templates.analysis.lacks` names it."""
+    return replace(
+        definition,
+        language=definition.language if definition.language in capabilities else "standard",
+        subfields=tuple(each for each in definition.subfields if each == "exact" or each in capabilities),
+    )
+
+
+def carried_over(definition: IndexDefinition, template: Mapping[str, Any] | None) -> IndexDefinition:
+    """The definition with the boosts and synonyms that it leaves open as the template on the server has them."""
+    there = (template or {}).get("template", {})
+    if definition.boosts is None and (boosts := noted(there.get("mappings", {})).get("boosts")):
+        definition = replace(definition, boosts=boosts)
+    if not definition.synonyms:
+        definition = replace(definition, synonyms=stored_synonyms(there.get("settings", {})))
+    return definition
+
+
+def noted(mappings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What `render` noted in an index's mapping: its `language` and `boosts`; empty for an index that is not ours."""
+    found: Mapping[str, Any] = mappings.get("_meta", {}).get("hybridrank", {})
+    return found
 
 
 def dimensions_of(engine: Literal["opensearch", "elasticsearch"], properties: Mapping[str, Any]) -> int | None:

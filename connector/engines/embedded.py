@@ -16,10 +16,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from connector.engines import extraction, fields
 from connector.engines.base import IndexReport, RejectedDocument
 from connector.engines.snapshot import Snapshot
 from connector.engines.snippets import snippets
+from connector.engines.words import EMBEDDED_LANGUAGES
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
 from connector.types import Bm25Query, Document, EngineInfo, Query, Retrieved
@@ -36,6 +39,7 @@ CREATE TABLE definition (body TEXT NOT NULL);
 _PACKED_TABLE = "CREATE TABLE IF NOT EXISTS token_vectors (doc_id TEXT PRIMARY KEY, packed BLOB NOT NULL)"
 
 
+_DEFINITION = TypeAdapter(IndexDefinition)
 _LAYOUT = 2  # of what is derived; what an earlier release derived is derived anew
 
 
@@ -86,9 +90,18 @@ class EmbeddedEngine:
         return () if self._file(index).exists() else (f"+index {index}, {definition}",)
 
     async def create_index(self, index: str, definition: IndexDefinition) -> bool:
-        """Make the folder and its tables."""
+        """Make the folder and its tables. Raises EngineError for a language that tantivy lacks, and for synonyms."""
+        if definition.language not in EMBEDDED_LANGUAGES or definition.synonyms:
+            lacking = "synonyms" if definition.synonyms else f"analysis for {definition.language}"
+            raise EngineError(f"the embedded engine has no {lacking}", reason="unsupported")
         if self._file(index).exists():
             stored = await asyncio.to_thread(self._definition, index)
+            if (stored.language, stored.subfields) != (definition.language, definition.subfields):
+                raise EngineError(
+                    f"index {index!r} was made for {stored.language} with subfields {list(stored.subfields)}, not"
+                    f" {definition.language} and {list(definition.subfields)}; index into a new name",
+                    reason="wrong_language",
+                )
             if stored.dimensions != definition.dimensions:
                 raise EngineError(
                     f"index {index!r} holds vectors of {stored.dimensions} dimensions in field 'vector', not"
@@ -141,7 +154,9 @@ class EmbeddedEngine:
 
     async def info(self) -> EngineInfo:
         """The version is tantivy's."""
-        return EngineInfo("embedded", version("tantivy"), frozenset({"english", "exact_knn"}))
+        return EngineInfo(
+            "embedded", version("tantivy"), frozenset({*EMBEDDED_LANGUAGES, "exact_knn", "prefix"} - {"standard"})
+        )
 
     async def close(self) -> None:
         """Forget the snapshots."""
@@ -176,8 +191,8 @@ class EmbeddedEngine:
 
     def _definition(self, index: str) -> IndexDefinition:
         with self._open(index) as database:
-            body: dict[str, Any] = json.loads(database.execute("SELECT body FROM definition").fetchone()[0])
-        return IndexDefinition(**body | {"text_fields": tuple(body["text_fields"])})
+            (body,) = database.execute("SELECT body FROM definition").fetchone()
+        return _DEFINITION.validate_json(body)
 
     def _write(self, index: str, documents: Sequence[Document]) -> IndexReport:
         dimensions = self._definition(index).dimensions
@@ -216,5 +231,6 @@ def _version(database: sqlite3.Connection) -> int:
 def _answer(index: str, snapshot: Snapshot, query: Query) -> Retrieved | EngineError:
     if isinstance(query, Bm25Query) and query.aggregations:
         return EngineError("the embedded engine has no aggregations", reason="unsupported")
+    query = fields.with_fields(query, snapshot.fields)
     problem = fields.problem(index, snapshot.fields, query)
     return EngineError(problem, reason="bad_field") if problem else Retrieved(snapshot.rank(query))

@@ -13,7 +13,7 @@ import numpy as np
 import tantivy
 
 from connector.engines.masks import values_at
-from connector.engines.snapshot import K1_PLUS_1, Snapshot, analyze, any_of
+from connector.engines.snapshot import K1_PLUS_1, Snapshot
 from ltr_features import Feature, FeatureQuery, FeatureSet
 from ltr_features.base import words
 from ltr_features.document import VectorSimilarity
@@ -55,7 +55,7 @@ def _scores(
     """Ordinal → score of the feature's clause, without the documents that do not match."""
     if isinstance(feature, VectorSimilarity):
         return _cosines(snapshot, query, list(found.values()))
-    clause = _clause(snapshot.schema, feature, query.text)
+    clause = _clause(snapshot, feature, query.text)
     if clause is None or not found:
         return {}
     both = tantivy.Query.boolean_query([(tantivy.Occur.Must, clause), (tantivy.Occur.Must, among)])
@@ -64,27 +64,27 @@ def _scores(
     return {ordinal: score / factor for ordinal, score in scores.items()}
 
 
-def _clause(schema: tantivy.Schema, feature: Feature, text: str) -> tantivy.Query | None:
+def _clause(snapshot: Snapshot, feature: Feature, text: str) -> tantivy.Query | None:
     match feature:
-        case Bm25(fields=fields, combine=combine) if stems := analyze(text):
+        case Bm25(fields=fields, combine=combine):
             tie_breaker = _ALL_FIELDS if combine == "sum" else _BEST_FIELD
-            by_field = [any_of(schema, field, stems) for field in fields]
-            return tantivy.Query.disjunction_max_query(by_field, tie_breaker)
-        case Phrase(field=field, slop=slop) if places := _places(text):
+            by_field = [clause for field in fields if (clause := snapshot.any_of(field, text))]
+            return tantivy.Query.disjunction_max_query(by_field, tie_breaker) if by_field else None
+        case Phrase(field=field, slop=slop) if places := _places(snapshot, field, text):
             if len(places) == 1:
-                return any_of(schema, field, analyze(text))
-            return tantivy.Query.phrase_query(schema, field, places, slop)
+                return snapshot.any_of(field, text)
+            return tantivy.Query.phrase_query(snapshot.schema, field, places, slop)
         case Coverage(field=field):
-            each = [any_of(schema, field, stems) for word in words(text) if (stems := analyze(word))]
+            each = [clause for word in words(text) if (clause := snapshot.any_of(field, word))]
             ones = [(tantivy.Occur.Should, tantivy.Query.const_score_query(one, 1.0)) for one in each]
             return tantivy.Query.boolean_query(ones) if ones else None
     return None
 
 
-def _places(text: str) -> list[str | tuple[int, str]]:
+def _places(snapshot: Snapshot, field: str, text: str) -> list[str | tuple[int, str]]:
     """The words of a phrase and their places; a stop word leaves its place empty, as it does in the index."""
     tokens = enumerate(re.findall(r"[^\W_]+", text))
-    return [(place, stem) for place, token in tokens for stem in analyze(token)]
+    return [(place, stem) for place, token in tokens for stem in snapshot.words(field, token)]
 
 
 def _cosines(snapshot: Snapshot, query: FeatureQuery, ordinals: Sequence[int]) -> dict[int, float]:
@@ -99,9 +99,8 @@ def _cosines(snapshot: Snapshot, query: FeatureQuery, ordinals: Sequence[int]) -
 
 def _counts(snapshot: Snapshot, feature: Idf, query: FeatureQuery) -> dict[str, Any]:
     """How many documents there are, and how many hold each word of the query."""
-    searcher, schema = snapshot.searcher, snapshot.schema
-    clauses = [any_of(schema, feature.field, analyze(word)) for word in words(query.text)]
-    found: list[Any] = [searcher.search(clause, 1, count=True) for clause in clauses]
+    clauses = [snapshot.any_of(feature.field, word) or tantivy.Query.empty_query() for word in words(query.text)]
+    found: list[Any] = [snapshot.searcher.search(clause, 1, count=True) for clause in clauses]
     return {"doc_count": len(snapshot.doc_ids)} | {
         str(place): {"doc_count": each.count} for place, each in enumerate(found)
     }

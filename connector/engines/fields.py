@@ -1,36 +1,54 @@
 """Checks a query against an index's mapping: an engine answers a misspelt field with no hits and no word of why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
 
-from connector.types import Bm25Query, Filter, Not, Query
+from connector.types import Bm25Query, Filter, Not, Query, Range
+from index_templates import DEFAULT_BOOSTS, noted
 from ltr_features import FeatureQuery, FeatureSet
 
-__all__ = ["Fields", "absent", "feature_problem", "problem", "read"]
+__all__ = ["FLAT_TYPES", "Fields", "absent", "feature_problem", "problem", "read", "with_fields"]
+
+AnyQuery = TypeVar("AnyQuery", bound=Query)
+
+FLAT_TYPES = ("flat_object", "flattened")
+"""Types of a field that holds a whole object, each of its values as a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What an index holds: field path → type, and the length of the vectors of those that hold vectors."""
+    """What an index holds: field path → type, and the length of the vectors of those that hold vectors.
+
+    `boosts` are the fields that a search which names none searches.
+    """
 
     types: dict[str, str] = field(default_factory=dict)
     dimensions: dict[str, int] = field(default_factory=dict)
+    boosts: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
 
 
 def read(mappings: Mapping[str, Any]) -> Fields:
     """The fields of all indices of a `_mapping` response (an alias may stand for several)."""
-    found = Fields()
+    boosts = (noted(each["mappings"]).get("boosts") for each in mappings.values())
+    found = Fields(boosts=dict(next(filter(None, boosts), DEFAULT_BOOSTS)))
     for each in mappings.values():
         _collect(each["mappings"].get("properties", {}), "", found)
     return found
 
 
+def with_fields(query: AnyQuery, fields: Fields) -> AnyQuery:
+    """The query, with the fields and boosts of the index where it names none."""
+    if isinstance(query, Bm25Query) and not query.fields:
+        return cast("AnyQuery", replace(query, fields=fields.boosts))
+    return query
+
+
 def problem(index: str, fields: Fields, query: Query) -> str:
     """The sentence that says which field of the query does not fit the index; empty when all do."""
-    wanted = [*query.fields] if isinstance(query, Bm25Query) else [query.field]
+    wanted = [*(query.fields or fields.boosts)] if isinstance(query, Bm25Query) else [query.field]
     wanted += [_filtered_field(each) for each in query.filters]
-    missing = absent(index, fields, wanted)
+    missing = absent(index, fields, wanted) or _words_alone(index, fields, query.filters)
     if missing or isinstance(query, Bm25Query):
         return missing
     return _wrong_length(index, fields, query.field, len(query.vector))
@@ -54,16 +72,34 @@ def feature_problem(index: str, fields: Fields, feature_set: FeatureSet, query: 
 
 
 def _missing(index: str, fields: Fields, name: str) -> str:
-    parents = (name[:place] for place, letter in enumerate(name) if letter == ".")
-    if nested := next((parent for parent in parents if fields.types.get(parent) == "nested"), ""):
+    if nested := _parent_of(name, fields, ("nested",)):
         return (
             f"field {name!r} of index {index!r} lies in the nested field {nested!r}, where a query matches nothing;"
             " include_in_root in its mapping puts a copy where queries look"
         )
-    if name in fields.types or "*" in name or name.startswith("_"):
+    if name in fields.types or "*" in name or name.startswith("_") or _parent_of(name, fields, FLAT_TYPES):
         return ""
     known = ", ".join(sorted(fields.types)) or "none"
     return f"index {index!r} has no field {name!r}; its fields: {known}"
+
+
+def _words_alone(index: str, fields: Fields, filters: Sequence[Filter]) -> str:
+    for each in filters:
+        inner = each.filter if isinstance(each, Not) else each
+        if isinstance(inner, Not):
+            return _words_alone(index, fields, [inner])
+        if isinstance(inner, Range) and (flat := _parent_of(inner.field, fields, FLAT_TYPES)):
+            return (
+                f"field {inner.field!r} of index {index!r} has no range: {flat!r} holds every value as a word;"
+                " an index made with --objects fields has numbers"
+            )
+    return ""
+
+
+def _parent_of(name: str, fields: Fields, types: Sequence[str]) -> str:
+    """The object around the field, if it is of one of these types; empty otherwise."""
+    parents = (name[:place] for place, letter in enumerate(name) if letter == ".")
+    return next((parent for parent in parents if fields.types.get(parent) in types), "")
 
 
 def _wrong_length(index: str, fields: Fields, name: str, length: int) -> str:

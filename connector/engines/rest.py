@@ -3,11 +3,12 @@
 A subclass brings the official client (`_send`, `_msearch`, `_bulk`), its errors turned into ours, and its kNN dialect.
 """
 
+import asyncio
 import json
 from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import index_templates
@@ -19,11 +20,10 @@ from connector.fusion import Fusion
 from connector.queries import bm25
 from connector.types import Bm25Query, Document, EngineInfo, KnnQuery, Query, Retrieved
 from index_templates import IndexDefinition
+from index_templates.analysis import probes
 from ltr_features import FeatureQuery, FeatureSet, features_body
 
 __all__ = ["RestEngine"]
-
-_ENGLISH = {"tokenizer": "standard", "filter": ["stop", {"type": "stemmer", "language": "porter2"}], "text": "a test"}
 
 
 class RestEngine(ABC):
@@ -41,12 +41,12 @@ class RestEngine(ABC):
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
         """One `_msearch`; before the first on an index its mapping is read, so that a misspelt field is an error."""
         outcome: dict[str, Retrieved | EngineError] = {}
+        bodies: dict[str, Any] = {}
         for name, query in queries.items():
-            problem = fields.problem(index, await self._mapped(index), query)
-            if problem:
-                self._fields.pop(index, None)  # the mapping may be put right later
+            if problem := await self._problem(index, partial(fields.problem, query=query)):
                 outcome[name] = EngineError(problem, reason="bad_field")
-        bodies = {name: self._body(query) for name, query in queries.items() if name not in outcome}
+            else:
+                bodies[name] = self._body(fields.with_fields(query, await self._mapped(index)))
         if bodies:
             responses = await self._responses(index, bodies)
             again = {name: bodies[name] for name, response in responses.items() if msearch.lost_a_node(response)}
@@ -61,14 +61,14 @@ class RestEngine(ABC):
 
     async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:
         """One `_search`; whether the server can is asked before the first."""
-        mapped = await self._mapped(index)
-        if problem := next(filter(None, (fields.problem(index, mapped, each) for each in queries.values())), ""):
-            self._fields.pop(index, None)
-            raise EngineError(problem, reason="bad_field")
+        for query in queries.values():
+            if problem := await self._problem(index, partial(fields.problem, query=query)):
+                raise EngineError(problem, reason="bad_field")
         if lack := await self._fusion_lack(fusion, list(queries)):
             raise EngineError(lack, reason="not_native")
         window = max(each.rank_window_size for each in queries.values())
-        bodies = [self._body(each) for each in queries.values()]
+        mapped = await self._mapped(index)
+        bodies = [self._body(fields.with_fields(each, mapped)) for each in queries.values()]
         body, scale = self._fused_body(bodies, fusion, native.weights(fusion, list(queries)), window)
         return native.ranked(index, await self._search(f"/{index}/_search", body), scale=scale)
 
@@ -76,10 +76,10 @@ class RestEngine(ABC):
         self, index: str, query: Bm25Query, names: Sequence[str], doc_ids: Sequence[str]
     ) -> dict[str, dict[str, tuple[str, ...]]]:
         """One `_search` for these documents alone, so that a window need not be highlighted to show a page."""
-        if problem := fields.absent(index, await self._mapped(index), names):
-            self._fields.pop(index, None)
+        if problem := await self._problem(index, partial(fields.absent, names=names)):
             raise EngineError(problem, reason="bad_field")
-        answer = await self._search(f"/{index}/_search", bm25.highlights(query, names, doc_ids))
+        body = bm25.highlights(fields.with_fields(query, await self._mapped(index)), names, doc_ids)
+        answer = await self._search(f"/{index}/_search", body)
         return {
             hit["_id"]: {name: tuple(fragments) for name, fragments in hit.get("highlight", {}).items()}
             for hit in answer["hits"]["hits"]
@@ -89,9 +89,7 @@ class RestEngine(ABC):
         self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
     ) -> Mapping[str, Any]:
         """One `_search` that tells the score of every named clause."""
-        problem = fields.feature_problem(index, await self._mapped(index), feature_set, query)
-        if problem:
-            self._fields.pop(index, None)
+        if problem := await self._problem(index, partial(fields.feature_problem, feature_set=feature_set, query=query)):
             raise EngineError(problem, reason="bad_field")
         body = features_body(feature_set, query, doc_ids, dialect=self.name)
         answer = await self._search(f"/{index}/_search?include_named_queries_score=true", body)
@@ -101,29 +99,52 @@ class RestEngine(ABC):
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
         """The lines by which the index template on the server would change."""
-        wanted = index_templates.render(self.name, index, await self._fitting(definition))
-        return index_templates.changes(await self._template(index), wanted)
+        current = await self.template(index)
+        wanted = index_templates.render(self.name, index, await self._fitting(definition, current))
+        return index_templates.changes(current, wanted)
 
     async def create_index(self, index: str, definition: IndexDefinition) -> bool:
         """Bring the template up to date, then create the index from it."""
-        definition = await self._fitting(definition)
-        wanted = index_templates.render(self.name, index, definition)
-        if index_templates.changes(await self._template(index), wanted):
-            await self._send("PUT", f"/_index_template/{_template_name(index)}", wanted)
+        current = await self.template(index)
+        fitted = await self._fitting(definition, current)
+        wanted = index_templates.render(self.name, index, fitted)
         try:
             mappings = await self._send("GET", f"/{index}/_mapping")
         except IndexMissing:
-            await self._send("PUT", f"/{index}", {})
-            return True
+            mappings = {}
         for concrete, mapping in mappings.items():
-            stored = index_templates.dimensions_of(self.name, mapping["mappings"].get("properties", {}))
-            if stored != definition.dimensions:
-                raise EngineError(
-                    f"index {concrete!r} holds vectors of {stored} dimensions in field 'vector', not"
-                    f" {definition.dimensions}; index into a new name, or delete it first",
-                    reason="wrong_dimensions",
-                )
-        return False
+            self._check(concrete, mapping["mappings"], fitted)
+        if index_templates.changes(current, wanted):
+            await self._send("PUT", f"/_index_template/{_template_name(index)}", wanted)
+        if not mappings:
+            await self._send("PUT", f"/{index}", {})
+        elif definition.boosts is not None:
+            await self._send("PUT", f"/{index}/_mapping", {"_meta": wanted["template"]["mappings"]["_meta"]})
+            self._fields.pop(index, None)
+        return not mappings
+
+    def _check(self, index: str, mapping: Mapping[str, Any], definition: IndexDefinition) -> None:
+        """Raises EngineError where an index that is there cannot become what is wanted."""
+        stored = index_templates.dimensions_of(self.name, mapping.get("properties", {}))
+        if stored != definition.dimensions:
+            raise EngineError(
+                f"index {index!r} holds vectors of {stored} dimensions in field 'vector', not"
+                f" {definition.dimensions}; index into a new name, or delete it first",
+                reason="wrong_dimensions",
+            )
+        language = index_templates.noted(mapping).get("language", definition.language)
+        if language not in (definition.language, "standard"):
+            raise EngineError(
+                f"index {index!r} was made for {language}, not {definition.language}; say --language {language},"
+                " or index into a new name",
+                reason="wrong_language",
+            )
+        there = fields.read({index: {"mappings": mapping}})
+        if lacking := [each for each in definition.subfield_paths if each not in there.types]:
+            raise EngineError(
+                f"index {index!r} was made without {', '.join(lacking)}; index into a new name",
+                reason="wrong_subfields",
+            )
 
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
         """Bulk writes through the official client's helper, which retries what the engine is too busy to take."""
@@ -181,26 +202,34 @@ class RestEngine(ABC):
         return True
 
     async def info(self) -> EngineInfo:
-        """Version of the nodes, and whether English analysis is there (minimal distributions lack it)."""
+        """Version of the nodes, and what their analysis can (minimal distributions lack most of it)."""
         nodes = (await self._send("GET", "/_nodes/_local"))["nodes"]
-        version = next(iter(nodes.values()))["version"]
-        try:
-            await self._send("POST", "/_analyze", _ENGLISH)
-        except EngineError as error:
-            if error.status != 400:
-                raise
-            return EngineInfo(self.name, version)
-        return EngineInfo(self.name, version, frozenset({"english"}))
+        asked = probes()
+        able = await asyncio.gather(*(self._analyzes(body) for body in asked.values()))
+        capabilities = frozenset(name for name, can in zip(asked, able, strict=True) if can)
+        return EngineInfo(self.name, next(iter(nodes.values()))["version"], capabilities)
 
     async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """One request to the server's own API, for what has no method here; raises EngineError."""
         return await self._send(method, path, body)
 
-    async def _fitting(self, definition: IndexDefinition) -> IndexDefinition:
-        english = "english" in (await self.info()).capabilities
-        return definition if english else replace(definition, analysis="standard")
+    async def _fitting(self, definition: IndexDefinition, template: Mapping[str, Any] | None = None) -> IndexDefinition:
+        capabilities = (await self.info()).capabilities
+        if definition.synonyms and "synonyms" not in capabilities:
+            raise EngineError(f"{self.name} at {self.url} has no filter for synonyms", reason="unsupported")
+        return index_templates.fitting(index_templates.carried_over(definition, template), capabilities)
 
-    async def _template(self, index: str) -> Mapping[str, Any] | None:
+    async def _analyzes(self, body: Mapping[str, Any]) -> bool:
+        try:
+            await self._send("POST", "/_analyze", body)
+        except EngineError as error:
+            if error.status != 400:
+                raise
+            return False
+        return True
+
+    async def template(self, index: str) -> Mapping[str, Any] | None:
+        """Of the index template that `create_index` makes, what is ours; None where there is none."""
         try:
             found = await self._send("GET", f"/_index_template/{_template_name(index)}")
         except EngineError as error:
@@ -209,6 +238,13 @@ class RestEngine(ABC):
             raise
         template: Mapping[str, Any] = found["index_templates"][0]["index_template"]
         return {key: template[key] for key in index_templates.TEMPLATE_KEYS if key in template}
+
+    async def _problem(self, index: str, find: Callable[[str, Fields], str]) -> str:
+        """What does not fit the index; its mapping is read anew before that is believed: an alias may have moved."""
+        if not find(index, await self._mapped(index)):
+            return ""
+        del self._fields[index]
+        return find(index, await self._mapped(index))
 
     async def _mapped(self, index: str) -> Fields:
         if index not in self._fields:

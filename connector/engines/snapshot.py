@@ -1,12 +1,8 @@
-"""What the embedded engine searches: one index as it was at a refresh, never changed afterwards.
-
-Analysis is what the index templates ask of a server: lower case, Lucene's English stop words, Porter 2 stems. Words are
-runs of letters and digits, a little finer than the servers' tokenizer (`json.dumps` is two words here, one there).
-"""
+"""What the embedded engine searches: one index as it was at a refresh, never changed afterwards."""
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,31 +13,18 @@ from numpy.typing import NDArray
 
 from connector.engines import masks
 from connector.engines.fields import Fields
+from connector.engines.words import analyzer_names, analyzers, beginnings
 from connector.queries.bm25 import TIE_BREAKER
 from connector.types import Bm25Query, Candidate, KnnQuery, Query, Ranking, Vector
 from index_templates import IndexDefinition
 
-__all__ = ["K1_PLUS_1", "Snapshot", "analyze", "any_of"]
+__all__ = ["K1_PLUS_1", "Snapshot"]
 
 Row: TypeAlias = tuple[str, str, bytes | None]  # doc_id, source as JSON, vector as little-endian float32
 
-# fmt: off
-_STOP_WORDS = [
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of",
-    "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with",
-]
-# fmt: on
 _WRITER_BYTES = 64_000_000
 K1_PLUS_1 = 2.2
 """tantivy and Elasticsearch keep this factor in front of BM25; Lucene 8 dropped it (LUCENE-8563), and OpenSearch 3."""
-
-_ANALYZER = (
-    tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    .filter(tantivy.Filter.lowercase())
-    .filter(tantivy.Filter.custom_stopword(_STOP_WORDS))
-    .filter(tantivy.Filter.stemmer("english"))
-    .build()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +41,18 @@ class Snapshot:
     fields: Fields
     schema: tantivy.Schema
     searcher: tantivy.Searcher
+    analyzers: Mapping[str, tantivy.TextAnalyzer]  # by text field
 
     @classmethod
     def build(cls, folder: Path, definition: IndexDefinition, rows: Sequence[Row]) -> "Snapshot":
         """Open the tantivy index in `folder`, deriving it from the rows first when it is not there."""
         sources = tuple(json.loads(source) for _, source, _ in rows)
         schema = _schema(definition)
+        named = analyzers(definition.language)
+        by_field = {field: named[name] for field, name in analyzer_names(definition).items()}
         if not folder.exists():
-            _derive(folder, schema, definition.text_fields, sources)
-        index = tantivy.Index(schema, str(folder))
-        index.register_tokenizer("passage", _ANALYZER)
+            _derive(folder, schema, named, by_field, sources)
+        index = _open(schema, folder, named)
         nothing = bytes(4 * definition.dimensions)
         vectors = np.frombuffer(b"".join(vector or nothing for *_, vector in rows), dtype="<f4")
         return cls(
@@ -78,6 +63,7 @@ class Snapshot:
             fields=_fields(definition, sources),
             schema=schema,
             searcher=index.searcher(),
+            analyzers=by_field,
         )
 
     @staticmethod
@@ -98,17 +84,28 @@ class Snapshot:
 
     def _bm25(self, query: Bm25Query) -> dict[int, float]:
         """Ordinal → score. With a filter every match is looked at, so that the window fills with those that pass."""
-        words = analyze(query.text)
-        if not words:
-            return {}
         by_field = [
-            tantivy.Query.boost_query(any_of(self.schema, field, words), boost) for field, boost in query.fields.items()
+            tantivy.Query.boost_query(clause, boost)
+            for field, boost in query.fields.items()
+            if (clause := self.any_of(field, query.text))
         ]
+        if not by_field:
+            return {}
         passing = masks.passing(query.filters, self.sources) if query.filters else None
         limit = query.rank_window_size if passing is None else len(self.doc_ids)
         found = self.searcher.search(tantivy.Query.disjunction_max_query(by_field, TIE_BREAKER), limit, count=False)
         scores = {ordinal: score / K1_PLUS_1 for ordinal, score in self.by_ordinal(found).items()}
         return scores if passing is None else {each: score for each, score in scores.items() if passing[each]}
+
+    def any_of(self, field: str, text: str) -> tantivy.Query | None:
+        """BM25 of a text against a text field; None when nothing is left of the text, which then matches nothing."""
+        terms = [tantivy.Query.term_query(self.schema, field, word, "freq") for word in self.words(field, text)]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms]) if terms else None
+
+    def words(self, field: str, text: str) -> list[str]:
+        """The words of a text as a text field holds them; a field of another kind holds none."""
+        analyzer = self.analyzers.get(field)
+        return analyzer.analyze(text) if analyzer else []
 
     def by_ordinal(self, found: tantivy.SearchResult) -> dict[int, float]:
         """Ordinal → tantivy's score; divide one of BM25 by K1_PLUS_1."""
@@ -129,29 +126,47 @@ class Snapshot:
 
 
 def _fields(definition: IndexDefinition, sources: Sequence[Mapping[str, Any]]) -> Fields:
-    keywords = {name: "keyword" for source in sources for name in source}
-    types = keywords | dict.fromkeys(definition.text_fields, "text") | {"vector": "knn_vector"}
-    return Fields(types, {"vector": definition.dimensions})
+    flat = definition.objects == "flat"
+    found = {path: kind for source in sources for path, kind in _paths(source, flat=flat)}
+    types = found | dict.fromkeys(analyzer_names(definition), "text") | {"vector": "knn_vector"}
+    return Fields(types, {"vector": definition.dimensions}, dict(definition.searched))
+
+
+def _paths(source: Mapping[str, Any], *, flat: bool) -> Iterator[tuple[str, str]]:
+    for name, value in source.items():
+        is_object = isinstance(value, Mapping)
+        yield name, "keyword" if not is_object else "flat_object" if flat else "object"
+        if is_object and not flat:
+            yield from ((f"{name}.{path}", kind) for path, kind in _paths(value, flat=False))
 
 
 def _schema(definition: IndexDefinition) -> tantivy.Schema:
     builder = tantivy.SchemaBuilder().add_integer_field("ordinal", indexed=True, fast=True)
-    for field in definition.text_fields:
-        builder = builder.add_text_field(field, tokenizer_name="passage", index_option="position")
+    for field, analyzer in analyzer_names(definition).items():
+        builder = builder.add_text_field(field, tokenizer_name=analyzer, index_option="position")
     return builder.build()
 
 
+def _open(schema: tantivy.Schema, folder: Path, named: Mapping[str, tantivy.TextAnalyzer]) -> tantivy.Index:
+    index = tantivy.Index(schema, str(folder))
+    for name, analyzer in named.items():
+        index.register_tokenizer(name, analyzer)
+    return index
+
+
 def _derive(
-    folder: Path, schema: tantivy.Schema, text_fields: Sequence[str], sources: Sequence[Mapping[str, Any]]
+    folder: Path,
+    schema: tantivy.Schema,
+    named: Mapping[str, tantivy.TextAnalyzer],
+    by_field: Mapping[str, tantivy.TextAnalyzer],
+    sources: Sequence[Mapping[str, Any]],
 ) -> None:
     draft = folder.with_suffix(".new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
-    index = tantivy.Index(schema, str(draft))
-    index.register_tokenizer("passage", _ANALYZER)
-    writer = index.writer(_WRITER_BYTES, 1)
+    writer = _open(schema, draft, named).writer(_WRITER_BYTES, 1)
     for ordinal, source in enumerate(sources):
-        texts = {field: _text(source.get(field)) for field in text_fields}
+        texts = {field: _text(field, source, analyzer) for field, analyzer in by_field.items()}
         writer.add_document(tantivy.Document(ordinal=ordinal, **texts))
     writer.commit()
     writer.wait_merging_threads()
@@ -161,20 +176,11 @@ def _derive(
     draft.rename(folder)
 
 
-def _text(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
-
-
-def analyze(text: str) -> list[str]:
-    """The words of a text as an index holds them."""
-    words: list[str] = _ANALYZER.analyze(text)
-    return words
-
-
-def any_of(schema: tantivy.Schema, field: str, words: Sequence[str]) -> tantivy.Query:
-    """BM25 of analysed words against a field."""
-    terms = [tantivy.Query.term_query(schema, field, word, "freq") for word in words]
-    return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+def _text(field: str, source: Mapping[str, Any], analyzer: tantivy.TextAnalyzer) -> str:
+    name, _, subfield = (field, "", "") if field in source else field.rpartition(".")
+    value = source.get(name or field)
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+    return " ".join(beginnings(analyzer.analyze(text))) if subfield == "prefix" else text
 
 
 def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:

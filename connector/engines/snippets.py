@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import tantivy
 
-from connector.engines.snapshot import Snapshot, analyze, any_of
+from connector.engines.snapshot import Snapshot
 from connector.types import Bm25Query
 
 __all__ = ["snippets"]
@@ -17,10 +17,11 @@ def snippets(
     snapshot: Snapshot, query: Bm25Query, names: Sequence[str], doc_ids: Sequence[str]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     """doc_id → field → one fragment, HTML with `<em>` around the words; nothing for a field without any of them."""
-    words = analyze(query.text)
     found: dict[str, dict[str, tuple[str, ...]]] = {doc_id: {} for doc_id in doc_ids}
-    for name in names if words else ():
-        clause = any_of(snapshot.schema, name, words)
+    for name in names:
+        clause = snapshot.any_of(name, query.text)
+        if clause is None:
+            continue
         generator = tantivy.SnippetGenerator.create(snapshot.searcher, clause, snapshot.schema, name)
         generator.set_max_num_chars(_LENGTH)
         for doc_id in doc_ids:

@@ -1,11 +1,16 @@
 import asyncio
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from connector.engines.embedded import EmbeddedEngine
 from connector.errors import EngineError
+from connector.types import Document
+from index_templates import IndexDefinition
 from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids
+from tests.contracts.text import LanguageContract, found
 
 
 class TestEmbeddedEngine(EngineContract):
@@ -44,3 +49,24 @@ class TestEmbeddedEngine(EngineContract):
     async def test_a_name_that_is_no_folder_name_is_refused(self, engine, name):
         with pytest.raises(EngineError, match="names a folder"):
             await engine.create_index(name, DEFINITION)
+
+
+class TestEmbeddedText(LanguageContract):
+    @pytest.fixture
+    def engine(self, tmp_path):
+        return EmbeddedEngine(tmp_path)
+
+    @pytest.mark.parametrize("definition", [{"language": "cjk"}, {"synonyms": ("tea, chai",)}])
+    async def test_what_tantivy_lacks_is_refused(self, engine, definition):
+        with pytest.raises(EngineError, match=r"the embedded engine has no (analysis for cjk|synonyms)"):
+            await engine.create_index("x", IndexDefinition(3, **definition))
+
+    async def test_an_index_of_an_earlier_release_is_english(self, engine):
+        """Its definition said `analysis`, and nothing of what came later."""
+        await engine.create_index("old", IndexDefinition(3))
+        earlier = '{"dimensions": 3, "text_fields": ["title", "text"], "analysis": "english"}'
+        with closing(sqlite3.connect(engine.path / "old" / "documents.sqlite3")) as database, database:
+            database.execute("UPDATE definition SET body = ?", (earlier,))
+        await engine.index_documents("old", [Document("a", {"title": "Shoes"})])
+        await engine.refresh("old")
+        assert await found(engine, "old", "shoe") == ["a"]

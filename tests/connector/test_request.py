@@ -20,7 +20,6 @@ def test_the_window_covers_the_page():
         ({"retrievers": ("bm52",)}, "retrievers"),
         ({"retrievers": ()}, "retrievers"),
         ({"fields": {"title": 0}}, "fields"),
-        ({"fields": {}}, "fields"),
         ({"fusion": {"kind": "rff"}}, "fusion"),
         ({"query_vector": (float("nan"),)}, "query_vector"),
         ({"rescore": {"model": "m", "weight": 1.5}}, "weight"),

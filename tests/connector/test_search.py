@@ -56,7 +56,7 @@ async def test_bm25_and_knn_go_out_together_with_one_filter_and_one_window(engin
     filters = (Term("kind", "drink"),)
     vector = (1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
     assert queries == {
-        "bm25": Bm25Query("hot tea with milk", {"title": 1.0, "text": 1.0}, 30, filters, excludes),
+        "bm25": Bm25Query("hot tea with milk", {}, 30, filters, excludes),
         "knn": KnnQuery(vector, "vector", 30, 60, filters, excludes),
     }
 

@@ -126,7 +126,8 @@ def test_markdown_by_hand():
 
 async def test_the_environment_names_engine_models_and_machine(engine):
     about = describe_environment(replace(await engine.info(), version="7"), [])
-    assert about["engine"] == {"name": "embedded", "version": "7", "capabilities": ["english", "exact_knn"]}
+    assert (about["engine"]["name"], about["engine"]["version"]) == ("embedded", "7")
+    assert {"english", "exact_knn"} < set(about["engine"]["capabilities"])
     assert about["hardware"]["cores"] >= 1
     assert about["hardware"]["cpu"]
     json.dumps(about)

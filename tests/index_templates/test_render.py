@@ -21,10 +21,20 @@ def test_a_template_is_filled_in_for_one_index(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_without_english_analysis_no_analyzer_is_defined(engine):
-    body = render(engine, "docs", IndexDefinition(3, analysis="standard"))
+def test_without_a_language_no_analyzer_is_defined(engine):
+    body = render(engine, "docs", IndexDefinition(3, language="standard"))
     assert "analysis" not in body["template"]["settings"]
     assert body["template"]["mappings"]["properties"]["text"] == {"type": "text", "analyzer": "standard"}
+
+
+@pytest.mark.parametrize(("engine", "kind"), [("opensearch", "flat_object"), ("elasticsearch", "flattened")])
+def test_an_object_is_one_field_unless_its_keys_are_asked_for(engine, kind):
+    def mapped(definition):
+        return [*render(engine, "docs", definition)["template"]["mappings"]["dynamic_templates"]]
+
+    (objects, strings) = mapped(IndexDefinition(3))
+    assert objects["objects_are_flat"]["mapping"]["type"] == kind
+    assert mapped(IndexDefinition(3, objects="fields")) == [strings]
 
 
 def test_rendering_twice_gives_two_bodies():

@@ -27,7 +27,7 @@ class ServerContract(EngineContract):
 
     async def test_the_template_on_the_server_is_ours(self, filled, index):
         """A template that somebody changed shows in the plan, and creating again puts it right."""
-        body = await filled._template(index)
+        body = await filled.template(index)
         body["template"]["mappings"]["properties"].pop("token_vectors")
         await filled._send("PUT", f"/_index_template/hybridrank-{index}", body)
         plan = await filled.plan_index(index, DEFINITION)

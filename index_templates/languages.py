@@ -1,0 +1,73 @@
+"""The languages that an index can be made for, each as the servers' own filters.
+
+They are those of Lucene's analyzers for the language (`GermanAnalyzer` and so on), with the light stemmers that the
+documentation of both servers recommends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+__all__ = ["LANGUAGES", "Filters", "Language", "language_named"]
+
+Language: TypeAlias = Literal[
+    "english", "german", "french", "spanish", "italian", "portuguese", "dutch", "cjk", "standard"
+]
+
+_FRENCH_ARTICLES = "l m t qu n s j d c jusqu quoiqu lorsqu puisqu"
+_ITALIAN_ARTICLES = "c l all dall dell nell sull coll pell gl agl dagl degl negl sugl un m t s v d"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What becomes of the words of a text, filter by filter.
+
+    `letters` change how words are written, `words` drop stop words and cut endings. Between the two come synonyms,
+    where an index has them, so that their rules are read as they stand. `defined` are those that are ours by name.
+    """
+
+    code: str
+    letters: tuple[str, ...] = ("lowercase",)
+    words: tuple[str, ...] = ()
+    defined: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def _stemmed(code: str, stop_words: str, stemmer: str, *also: str, **first: dict[str, Any]) -> Filters:
+    last = {
+        "passage_stop": {"type": "stop", "stopwords": stop_words},
+        "passage_stemmer": {"type": "stemmer", "language": stemmer},
+    }
+    return Filters(code, (*first, "lowercase"), ("passage_stop", *also, "passage_stemmer"), first | last)
+
+
+def _elision(articles: str) -> dict[str, Any]:
+    return {"type": "elision", "articles_case": True, "articles": articles.split()}
+
+
+LANGUAGES: Mapping[Language, Filters] = {
+    "english": _stemmed(
+        "en", "_english_", "porter2", passage_possessive={"type": "stemmer", "language": "possessive_english"}
+    ),
+    "german": _stemmed("de", "_german_", "light_german", "german_normalization"),
+    "french": _stemmed("fr", "_french_", "light_french", passage_elision=_elision(_FRENCH_ARTICLES)),
+    "spanish": _stemmed("es", "_spanish_", "light_spanish"),
+    "italian": _stemmed("it", "_italian_", "light_italian", passage_elision=_elision(_ITALIAN_ARTICLES)),
+    "portuguese": _stemmed("pt", "_portuguese_", "light_portuguese"),
+    "dutch": _stemmed("nl", "_dutch_", "dutch"),
+    # Chinese, Japanese and Korean have no spaces to cut at: every two neighbours are a word.
+    "cjk": Filters("cjk", ("cjk_width", "lowercase", "cjk_bigram")),
+    "standard": Filters("standard"),
+}
+"""`standard` is what every server has: words as they stand, in lower case."""
+
+
+def language_named(text: str) -> Language:
+    """The language of a name, or of a code such as `de`. Raises ValueError that lists them.
+
+    >>> language_named("de")
+    'german'
+    """
+    for name, filters in LANGUAGES.items():
+        if text.lower() in (name, filters.code):
+            return name
+    raise ValueError(f"there is no analysis for {text!r}; there is for {', '.join(LANGUAGES)}")
