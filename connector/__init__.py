@@ -24,7 +24,7 @@ from connector.errors import (
     SidecarUnreachable,
 )
 from connector.fusion import Rrf, WeightedSum
-from connector.request import FeatureRescore, Rescore, SearchRequest
+from connector.request import FeatureRescore, QueryRescore, Rescore, SearchRequest
 from connector.rescore.client import FeatureSetInfo, ModelInfo, SidecarClient
 from connector.rescore.feature_log import FeatureLog
 from connector.search import HybridSearch
@@ -65,6 +65,7 @@ __all__ = [
     "InvalidRequest",
     "ModelInfo",
     "Not",
+    "QueryRescore",
     "Range",
     "RelevanceScore",
     "Rescore",

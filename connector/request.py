@@ -11,8 +11,9 @@ from connector.page import Direction
 from connector.passages import DEFAULT_FIELDS
 from connector.types import Filter
 from ltr_features import FeatureSet
+from ltr_features.text import Bm25, Phrase, Proximity
 
-__all__ = ["FeatureRescore", "Rescore", "RetrieverName", "SearchRequest", "Stage"]
+__all__ = ["FeatureRescore", "QueryRescore", "Rescore", "RetrieverName", "SearchRequest", "Stage"]
 
 RetrieverName: TypeAlias = Literal["bm25", "knn"]
 
@@ -64,7 +65,29 @@ class FeatureRescore(BaseModel):
     with_features: bool = False
 
 
-Stage: TypeAlias = Rescore | FeatureRescore
+class QueryRescore(BaseModel):
+    """A stage that asks the engine: the head of the ranking, scored by one more query of the text. No sidecar needed.
+
+    `by` is a feature that is a query: the text as a `phrase`, its words near each other (`proximity`), or `bm25` of
+    other fields. What does not match scores 0. It is one request, for the window alone, on any licence; so a query that
+    would be too dear for the whole index is asked about few documents. `hit.rerank_scores` has it by the feature's
+    name.
+    """
+
+    model_config = _FROZEN
+
+    by: Annotated[Bm25 | Phrase | Proximity, Field(discriminator="kind")]
+    rescore_window_size: int = Field(50, ge=1, le=10_000)
+    weight: float = Field(0.2, gt=0, le=1)
+    timeout_s: float = Field(0.3, gt=0)
+
+    @property
+    def model(self) -> str:
+        """What the scores are called by."""
+        return self.by.name
+
+
+Stage: TypeAlias = Rescore | FeatureRescore | QueryRescore
 
 
 class SearchRequest(BaseModel):

@@ -1,6 +1,7 @@
 """The rescoring stages of a search, one after the other, each over the head that the one before left."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -11,7 +12,7 @@ from typing import TypeAlias
 from connector.engines.base import Engine
 from connector.errors import EngineError, InvalidRequest, SidecarError
 from connector.passages import passage_text
-from connector.request import FeatureRescore, Rescore, SearchRequest, Stage
+from connector.request import FeatureRescore, QueryRescore, Rescore, SearchRequest, Stage
 from connector.rescore.base import Passage, Sidecar
 from connector.rescore.blend import blend
 from connector.rescore.feature_log import FeatureLog
@@ -19,7 +20,7 @@ from connector.rescore.features import FeatureRows, feature_rows
 from connector.rescore.stored import with_token_vectors
 from connector.trace import Trace
 from connector.types import Degraded, Hit, RelevanceScore, Vector
-from ltr_features import FeatureQuery
+from ltr_features import FeatureQuery, FeatureSet
 
 __all__ = ["Stages"]
 
@@ -52,6 +53,8 @@ class Stages:
                 timeout_s = trace.budget_s(stage.timeout_s)
                 if isinstance(stage, Rescore):
                     scores = await self._by_text(stage, request, window, timeout_s, trace)
+                elif isinstance(stage, QueryRescore):
+                    scores = await self._by_query(stage, request.index, query, window, timeout_s)
                 else:
                     ends_at = perf_counter() + timeout_s
                     about = replace(query, request=stage.request)
@@ -92,6 +95,13 @@ class Stages:
         except (EngineError, InvalidRequest) as error:
             trace.degraded.append(Degraded(_name(request, stage), "token_vectors", f"scored by texts: {error}"))
         return await rescore(passages, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
+
+    async def _by_query(
+        self, stage: QueryRescore, index: str, query: FeatureQuery, window: Sequence[Hit], timeout_s: float
+    ) -> Scores:
+        feature_set = FeatureSet(name=stage.model, features=(stage.by,))
+        rows = await feature_rows(self.engine, index, feature_set, query, window, timeout_s)
+        return tuple(RelevanceScore(0.0 if math.isnan(score) else score) for (score,) in rows.values)
 
     async def _by_features(self, stage: FeatureRescore, rows: FeatureRows, timeout_s: float) -> Scores:
         if not stage.model:
