@@ -13,6 +13,7 @@ from connector.errors import SidecarError
 from connector.passages import passage_text
 from connector.rescore.base import Encoder
 from connector.rescore.client import ModelInfo
+from connector.splitting import Split, split
 from connector.types import Document, Encoding, TokenFormat, Vector
 from connector.vector_cache import VectorCache
 from index_templates import IndexDefinition
@@ -20,6 +21,7 @@ from index_templates import IndexDefinition
 __all__ = ["IndexingReport", "index_documents"]
 
 _BATCH_SIZE = 64  # documents a request: about a second of encoding on two cores, so progress stays visible
+_TEXTS_A_CALL = 256  # passages of long documents are many; a call's size and time stay bounded
 _ENCODE_TIMEOUT_S = 300.0
 
 
@@ -87,6 +89,43 @@ class _Tokens:
         return dict(zip(different, encodings, strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Which vectors a document gets, of which texts: its own or its passages', its tokens', and further ones."""
+
+    info: ModelInfo
+    tokens: _Tokens | None
+    passages: Split | None
+    vector_fields: Mapping[str, Sequence[str]]
+
+    @property
+    def made_by(self) -> str:
+        """What a digest covers besides the document: whatever changes its vectors."""
+        packed = [self.tokens.format, self.tokens.digest] if self.tokens else []
+        cut = [f"passages {self.passages.words}/{self.passages.overlap}"] if self.passages else []
+        more = [f"{name}={','.join(fields)}" for name, fields in sorted(self.vector_fields.items())]
+        return " ".join([self.info.digest, *packed, *cut, *more])
+
+    def definition(self, wanted: IndexDefinition) -> IndexDefinition:
+        """The index that holds them."""
+        length = self.info.dimensions
+        more = dict.fromkeys(self.vector_fields, length)
+        return replace(wanted, dimensions=length, passages=self.passages is not None, vector_fields=more)
+
+    def cut(self, source: Mapping[str, Any]) -> tuple[str, ...]:
+        """The passages of a document, none where it is not cut."""
+        return split(source, self.passages) if self.passages else ()
+
+    def more(self, source: Mapping[str, Any]) -> dict[str, str]:
+        """The text of each further vector."""
+        return {name: passage_text(source, fields) for name, fields in self.vector_fields.items()}
+
+    def texts(self, source: Mapping[str, Any]) -> tuple[str, ...]:
+        """All texts that are encoded."""
+        own = self.cut(source) if self.passages else (passage_text(source),)
+        return (*own, *self.more(source).values())
+
+
 async def index_documents(
     engine: Engine,
     encoder: EncoderWithModels,
@@ -98,6 +137,8 @@ async def index_documents(
     model: str = "encoder",
     token_vectors: TokenFormat | None = None,
     colbert: str = "colbert",
+    passages: Split | None = None,
+    vector_fields: Mapping[str, Sequence[str]] | None = None,
     on_progress: Callable[[int], None] = lambda _count: None,
 ) -> IndexingReport:
     """Create the index if need be, then encode and write every document that is new or has changed.
@@ -106,17 +147,22 @@ async def index_documents(
     A document's `content_digest` covers its fields and the model's digest, so a run that was interrupted goes on where
     it stopped, and a new model encodes everything anew. `on_progress` is given the size of each batch that is done.
     With `token_vectors` every document gets those of `colbert` too, packed so, for Rescore(token_vectors=True).
+    With `passages` long documents are cut so, and each passage gets a vector in place of the document. `vector_fields`
+    are further ones, each of the text of the fields that it names: {"title_vector": ["title"]}.
     Raises EngineError and SidecarError; what was written before stays.
     """
+    if passages and token_vectors:
+        raise ValueError("token vectors are stored for whole documents; leave them out, or the passages")
     models = await encoder.models()
     info = _find(models, model)
     tokens = _Tokens.of(models, colbert, token_vectors) if token_vectors else None
-    await engine.create_index(index, replace(definition or IndexDefinition(), dimensions=info.dimensions))
+    plan = _Plan(info, tokens, passages, vector_fields or {})
+    await engine.create_index(index, plan.definition(definition or IndexDefinition()))
     report = IndexingReport()
     seen: set[str] = set()
     for batch in _batches(documents):
         fresh, duplicates = _first_of_each(batch, seen)
-        report += await _index_batch(engine, encoder, info, tokens, index, fresh, cache)
+        report += await _index_batch(engine, encoder, plan, index, fresh, cache)
         report += IndexingReport(duplicates=duplicates)
         on_progress(len(batch))
     return report + IndexingReport(total_in_index=await engine.refresh(index))
@@ -125,30 +171,32 @@ async def index_documents(
 async def _index_batch(
     engine: Engine,
     encoder: EncoderWithModels,
-    info: ModelInfo,
-    tokens: _Tokens | None,
+    plan: _Plan,
     index: str,
     documents: Sequence[Document],
     cache: VectorCache,
 ) -> IndexingReport:
-    made_by = info.digest if tokens is None else f"{info.digest} {tokens.format} {tokens.digest}"
-    digests = {each.doc_id: _content_digest(each.source, made_by) for each in documents}
+    digests = {each.doc_id: _content_digest(each.source, plan.made_by) for each in documents}
     stored = await engine.stored_digests(index, list(digests))
     changed = [each for each in documents if stored.get(each.doc_id) != digests[each.doc_id]]
     if not changed:
         return IndexingReport(unchanged=len(documents))
+    tokens, info = plan.tokens, plan.info
     texts = {each.doc_id: passage_text(each.source) for each in changed}
     by_token = await tokens.encode(encoder, list(texts.values())) if tokens else {}
     ready = by_token if tokens and tokens.model == info else {}  # one run of the model gave both
-    vectors, encoded = await _vectors(encoder, info, [text for text in texts.values() if text], cache, ready)
+    wanted = [text for each in changed for text in plan.texts(each.source) if text]
+    vectors, encoded = await _vectors(encoder, info, wanted, cache, ready)
     written = await engine.index_documents(
         index,
         [
             Document(
                 each.doc_id,
                 {**each.source, "content_digest": digests[each.doc_id]},
-                vectors.get(texts[each.doc_id]),
+                None if plan.passages else vectors.get(texts[each.doc_id]),
                 by_token[texts[each.doc_id]].token_vectors if tokens else None,
+                tuple((text, vectors[text]) for text in plan.cut(each.source)),
+                {name: vectors[text] for name, text in plan.more(each.source).items() if text},
             )
             for each in changed
         ],
@@ -164,10 +212,12 @@ async def _vectors(
     missing = [text for text in dict.fromkeys(texts) if text not in known]
     if not missing:
         return known, 0
-    if not ready:
-        encodings = await encoder.encode(missing, model=info.name, kind="document", timeout_s=_ENCODE_TIMEOUT_S)
-        ready = dict(zip(missing, encodings, strict=True))
-    fresh = {text: ready[text].vector for text in missing}
+    fresh = {text: ready[text].vector for text in missing if text in ready}
+    unready = [text for text in missing if text not in fresh]
+    for start in range(0, len(unready), _TEXTS_A_CALL):
+        texts = unready[start : start + _TEXTS_A_CALL]
+        encodings = await encoder.encode(texts, model=info.name, kind="document", timeout_s=_ENCODE_TIMEOUT_S)
+        fresh |= {text: each.vector for text, each in zip(texts, encodings, strict=True)}
     await asyncio.to_thread(cache.put, info.digest, fresh)
     return {**known, **fresh}, len(missing)
 

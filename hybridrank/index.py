@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from connector import connect_engine
 from connector.indexing import IndexingReport, index_documents
+from connector.splitting import Split
 from connector.types import TokenFormat
 from connector.vector_cache import VectorCache
 from evaluation.collections import BadLine, BeirFolder
@@ -19,6 +20,7 @@ from hybridrank.options import EngineOption, IndexOption, JsonOption, SidecarOpt
 from hybridrank.progress import progress
 from hybridrank.session import default_engine, open_sidecar
 from index_templates import IndexDefinition
+from index_templates.vectors import VectorKind
 
 __all__ = ["app", "index_collection"]
 
@@ -44,6 +46,12 @@ def index(
         typer.Option(help="Store token vectors too, packed so, for late interaction without reading texts again."),
     ] = None,
     colbert: Annotated[str, typer.Option(help="The sidecar's model whose token vectors are stored.")] = "colbert",
+    vectors: Annotated[
+        VectorKind, typer.Option(help="How the engine holds vectors: smaller ones cost some of the ranking.")
+    ] = "float",
+    passages: Annotated[
+        int | None, typer.Option(min=2, help="Cut long texts into passages of so many words, each with its vector.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change in the engine; change nothing.")
     ] = False,
@@ -57,18 +65,26 @@ def index(
     hybridrank index --collection ./docs --index docs
     hybridrank index --collection ./docs --index docs --engine http://localhost:9200 --dry-run
     hybridrank index --collection ./docs --index docs --token-vectors int8
+    hybridrank index --collection ./docs --index docs --engine http://localhost:9200 --passages 180 --vectors int8
     """
     if context.invoked_subcommand:
         return
     if collection is None or not index:
         raise typer.BadParameter("is missing", param_hint="--index" if collection else "--collection")
+    if passages and token_vectors:
+        raise typer.BadParameter("token vectors are stored for whole documents", param_hint="--passages")
+    cut = Split(passages, passages // 6) if passages else None
+    definition = IndexDefinition(vectors=vectors, passages=cut is not None)
     bad_lines: list[BadLine] = []
     folder = BeirFolder(collection, report=bad_lines.append)
     if dry_run:
-        changes = asyncio.run(_plan(engine or default_engine(), index, sidecar))
+        changes = asyncio.run(_plan(engine or default_engine(), index, sidecar, definition))
         print(json.dumps(changes) if as_json else "\n".join(changes) or "nothing would change")
         return
-    report = asyncio.run(index_collection(folder, index, engine or default_engine(), sidecar, token_vectors, colbert))
+    address = engine or default_engine()
+    report = asyncio.run(
+        index_collection(folder, index, address, sidecar, token_vectors, colbert, definition=definition, passages=cut)
+    )
     if as_json:
         print(json.dumps(asdict(report) | {"bad_lines": [str(each) for each in bad_lines]}))
     else:
@@ -89,6 +105,9 @@ async def index_collection(
     sidecar: str,
     token_vectors: TokenFormat | None = None,
     colbert: str = "colbert",
+    *,
+    definition: IndexDefinition | None = None,
+    passages: Split | None = None,
 ) -> IndexingReport:
     """Index a folder with progress on stderr."""
     cache = VectorCache(cache_folder() / "vectors.sqlite3")
@@ -106,18 +125,20 @@ async def index_collection(
                     cache=cache,
                     token_vectors=token_vectors,
                     colbert=colbert,
+                    definition=definition,
+                    passages=passages,
                     on_progress=advance,
                 )
     finally:
         await target.close()
 
 
-async def _plan(engine: str, name: str, sidecar: str) -> tuple[str, ...]:
+async def _plan(engine: str, name: str, sidecar: str, definition: IndexDefinition) -> tuple[str, ...]:
     target = await connect_engine(engine)
     try:
         async with open_sidecar(sidecar) as client:
             dimensions = next(each.dimensions for each in await client.models() if "encoder" in each.aliases)
-        return await target.plan_index(name, IndexDefinition(dimensions))
+        return await target.plan_index(name, replace(definition, dimensions=dimensions))
     finally:
         await target.close()
 

@@ -3,12 +3,13 @@
 import difflib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any, Literal
 
 from index_templates.analysis import Subfield, analysis, search_analysis, stored_synonyms, text_field
 from index_templates.languages import Language
+from index_templates.vectors import PASSAGES, VectorKind, dimensions_of, vector_properties
 
 __all__ = [
     "DEFAULT_BOOSTS",
@@ -32,8 +33,6 @@ HEAVY_FIELDS = ("vector", "token_vectors")
 TEMPLATE_KEYS = ("index_patterns", "priority", "version", "template")
 """What of a template is ours; a server adds its own, such as when it was created."""
 
-_DIMENSIONS_KEY = {"opensearch": "dimension", "elasticsearch": "dims"}
-
 
 @dataclass(frozen=True, slots=True)
 class IndexDefinition:
@@ -44,6 +43,8 @@ class IndexDefinition:
     is what a search that names no fields searches, by default each text field once. `synonyms` are rules in Solr's
     format. What an object holds is kept as words under one field ("flat"), or each key becomes a field of its own
     ("fields"), of which there can be 1000. `boosts` and `synonyms` that are left open stay as an index has them.
+    `vectors` is how vectors are held, `vector_fields` are more of them than `vector`, name → dimensions, and with
+    `passages` each passage of a document has one.
     """
 
     dimensions: int = 0
@@ -53,6 +54,9 @@ class IndexDefinition:
     boosts: Mapping[str, float] | None = None
     synonyms: tuple[str, ...] = ()
     objects: Literal["flat", "fields"] = "flat"
+    vectors: VectorKind = "float"
+    vector_fields: Mapping[str, int] = field(default_factory=dict)
+    passages: bool = False
 
     @property
     def searched(self) -> Mapping[str, float]:
@@ -64,6 +68,11 @@ class IndexDefinition:
         """Each subfield of each text field, `title.exact` and so on."""
         return tuple(f"{field}.{each}" for field in self.text_fields for each in self.subfields)
 
+    @property
+    def vector_paths(self) -> tuple[str, ...]:
+        """Where the vectors are."""
+        return (f"{PASSAGES}.vector" if self.passages else "vector", *self.vector_fields)
+
 
 def render(engine: Literal["opensearch", "elasticsearch"], index: str, definition: IndexDefinition) -> dict[str, Any]:
     """The body of `PUT _index_template/NAME` that makes `index` what `definition` says."""
@@ -72,9 +81,15 @@ def render(engine: Literal["opensearch", "elasticsearch"], index: str, definitio
     body["index_patterns"] = [index]
     settings, mappings = body["template"]["settings"], body["template"]["mappings"]
     mappings["_meta"] = {"hybridrank": {"language": definition.language, "boosts": dict(definition.searched)}}
-    mappings["properties"]["vector"][_DIMENSIONS_KEY[engine]] = definition.dimensions
-    for field in definition.text_fields:
-        mappings["properties"][field] = text_field(
+    mappings["properties"] |= vector_properties(
+        engine,
+        definition.dimensions,
+        definition.vectors,
+        more=definition.vector_fields,
+        passage_text=text_field(definition.language, (), synonyms=False) if definition.passages else None,
+    )
+    for name in definition.text_fields:
+        mappings["properties"][name] = text_field(
             definition.language, definition.subfields, synonyms=bool(definition.synonyms)
         )
     made = analysis(definition.language, definition.subfields)
@@ -112,12 +127,6 @@ def noted(mappings: Mapping[str, Any]) -> Mapping[str, Any]:
     """What `render` noted in an index's mapping: its `language` and `boosts`; empty for an index that is not ours."""
     found: Mapping[str, Any] = mappings.get("_meta", {}).get("hybridrank", {})
     return found
-
-
-def dimensions_of(engine: Literal["opensearch", "elasticsearch"], properties: Mapping[str, Any]) -> int | None:
-    """The vector length of an existing index, from its mapping; None when it has no vector field."""
-    dimensions: int | None = properties.get("vector", {}).get(_DIMENSIONS_KEY[engine])
-    return dimensions
 
 
 def changes(current: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,11 +11,13 @@ from elasticsearch.helpers import async_streaming_bulk
 from connector.engines import native
 from connector.engines.addresses import node_urls
 from connector.engines.base import RejectedDocument
+from connector.engines.licence import active_licence, licence_lack
 from connector.engines.rest import RestEngine, refusal
 from connector.errors import EngineError, EngineTimeout, EngineUnreachable
 from connector.fusion import Fusion, Rrf
 from connector.queries import knn, retrievers
 from connector.types import KnnQuery
+from index_templates import IndexDefinition
 
 __all__ = ["ElasticsearchEngine"]
 
@@ -58,18 +60,15 @@ class ElasticsearchEngine(RestEngine):
 
     async def _fusion_lack(self, fusion: Fusion, retrievers: Sequence[str]) -> str:
         if self._version_and_licence is None:
-            self._version_and_licence = (await self.info()).version, await self._licence()
+            self._version_and_licence = (await self.info()).version, await active_licence(self._send)
         return native.elasticsearch_lack(*self._version_and_licence, fusion, retrievers)
 
-    async def _licence(self) -> str:
-        """The type of the licence that is active; empty when there is none, or the server knows nothing of licences."""
-        try:
-            licence = (await self._send("GET", "/_license"))["license"]
-        except EngineError as error:
-            if not error.status:
-                raise
-            return ""
-        return str(licence["type"]) if licence["status"] == "active" else ""
+    async def _fitting(self, definition: IndexDefinition, template: Mapping[str, Any] | None = None) -> IndexDefinition:
+        if definition.vectors == "on_disk":
+            lack = licence_lack("the vector index bbq_disk", await active_licence(self._send))
+            if lack:
+                raise EngineError(lack, reason="unsupported")
+        return await super()._fitting(definition, template)
 
     def _fused_body(
         self, bodies: Sequence[Mapping[str, Any]], fusion: Fusion, weights: Sequence[float], rank_window_size: int

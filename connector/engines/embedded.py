@@ -91,6 +91,12 @@ class EmbeddedEngine:
 
     async def create_index(self, index: str, definition: IndexDefinition) -> bool:
         """Make the folder and its tables. Raises EngineError for a language that tantivy lacks, and for synonyms."""
+        if definition.vectors != "float" or definition.vector_fields or definition.passages:
+            raise EngineError(
+                "the embedded engine has one vector for a document, as it is: no passages, no further vector fields and"
+                " no smaller vectors; OpenSearch and Elasticsearch have them",
+                reason="unsupported",
+            )
         if definition.language not in EMBEDDED_LANGUAGES or definition.synonyms:
             lacking = "synonyms" if definition.synonyms else f"analysis for {definition.language}"
             raise EngineError(f"the embedded engine has no {lacking}", reason="unsupported")

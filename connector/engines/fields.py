@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
-from connector.types import Bm25Query, Filter, Not, Query, Range
+from connector.queries.knn import as_bytes
+from connector.types import Bm25Query, Filter, Not, Query, Range, Vector
 from index_templates import DEFAULT_BOOSTS, noted
+from index_templates.vectors import PASSAGES, held
 from ltr_features import FeatureQuery, FeatureSet
 
-__all__ = ["FLAT_TYPES", "Fields", "absent", "feature_problem", "problem", "read", "with_fields"]
+__all__ = ["FLAT_TYPES", "Fields", "absent", "feature_problem", "feature_vector", "problem", "read", "with_fields"]
+
+_PASSAGE_VECTOR = f"{PASSAGES}.vector"
 
 AnyQuery = TypeVar("AnyQuery", bound=Query)
 
@@ -20,12 +24,13 @@ FLAT_TYPES = ("flat_object", "flattened")
 class Fields:
     """What an index holds: field path → type, and the length of the vectors of those that hold vectors.
 
-    `boosts` are the fields that a search which names none searches.
+    `boosts` are the fields that a search which names none searches, `held` tells how vectors are.
     """
 
     types: dict[str, str] = field(default_factory=dict)
     dimensions: dict[str, int] = field(default_factory=dict)
     boosts: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
+    held: dict[str, Literal["float", "byte", "rounded"]] = field(default_factory=dict)
 
 
 def read(mappings: Mapping[str, Any]) -> Fields:
@@ -38,15 +43,42 @@ def read(mappings: Mapping[str, Any]) -> Fields:
 
 
 def with_fields(query: AnyQuery, fields: Fields) -> AnyQuery:
-    """The query, with the fields and boosts of the index where it names none."""
-    if isinstance(query, Bm25Query) and not query.fields:
-        return cast("AnyQuery", replace(query, fields=fields.boosts))
-    return query
+    """The query as the index wants it: with its fields and boosts where it names none, vectors as it holds them.
+
+    Where the index has passages in place of one vector for a document, those are compared, and the best is brought
+    along. No hit carries vectors.
+    """
+    has_passages = _PASSAGE_VECTOR in fields.dimensions and fields.types.get(PASSAGES) == "nested"
+    vectors = (PASSAGES if has_passages and name == _PASSAGE_VECTOR else name for name in fields.dimensions)
+    excluded = tuple(dict.fromkeys((*query.source_excludes, *vectors)))
+    if isinstance(query, Bm25Query):
+        passages = PASSAGES if has_passages and query.rank_window_size else ""
+        wanted = query.fields or fields.boosts
+        return cast("AnyQuery", replace(query, fields=wanted, passages=passages, source_excludes=excluded))
+    name = query.field
+    if has_passages and name == "vector" and name not in fields.dimensions:
+        name = _PASSAGE_VECTOR
+    held = fields.held.get(name, "float")
+    return cast(
+        "AnyQuery",
+        replace(
+            query,
+            vector=as_bytes(query.vector) if held == "byte" else query.vector,
+            field=name,
+            path=_parent_of(name, fields, ("nested",)),
+            oversample=query.oversample if held == "rounded" else None,
+            source_excludes=excluded,
+        ),
+    )
 
 
 def problem(index: str, fields: Fields, query: Query) -> str:
     """The sentence that says which field of the query does not fit the index; empty when all do."""
-    wanted = [*(query.fields or fields.boosts)] if isinstance(query, Bm25Query) else [query.field]
+    query = with_fields(query, fields)
+    if isinstance(query, Bm25Query):
+        wanted = [*query.fields]
+    else:
+        wanted = [] if query.field in fields.dimensions else [query.field]
     wanted += [_filtered_field(each) for each in query.filters]
     missing = absent(index, fields, wanted) or _words_alone(index, fields, query.filters)
     if missing or isinstance(query, Bm25Query):
@@ -57,6 +89,12 @@ def problem(index: str, fields: Fields, query: Query) -> str:
 def absent(index: str, fields: Fields, names: Sequence[str]) -> str:
     """The sentence that says which of the fields the index lacks; empty when it has all."""
     return next(filter(None, (_missing(index, fields, name) for name in names)), "")
+
+
+def feature_vector(fields: Fields, feature_set: FeatureSet, vector: Vector | None) -> Vector | None:
+    """The query's vector as the fields hold theirs that features compare it with."""
+    compared = {getattr(each, "field", "") for each in feature_set.features if each.kind == "vector_similarity"}
+    return as_bytes(vector) if vector and any(fields.held.get(name) == "byte" for name in compared) else vector
 
 
 def feature_problem(index: str, fields: Fields, feature_set: FeatureSet, query: FeatureQuery) -> str:
@@ -119,6 +157,7 @@ def _collect(properties: Mapping[str, Any], prefix: str, found: Fields) -> None:
         dimensions = definition.get("dimension") or definition.get("dims")
         if dimensions:
             found.dimensions[path] = int(dimensions)
+            found.held[path] = held(definition)
         for nested in ("properties", "fields"):
             _collect(definition.get(nested, {}), f"{path}.", found)
 

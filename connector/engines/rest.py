@@ -8,6 +8,7 @@ import json
 from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -17,10 +18,11 @@ from connector.engines.base import IndexReport, RejectedDocument
 from connector.engines.fields import Fields
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
-from connector.queries import bm25
-from connector.types import Bm25Query, Document, EngineInfo, KnnQuery, Query, Retrieved
+from connector.queries import bm25, knn
+from connector.types import Bm25Query, Document, EngineInfo, KnnQuery, Query, Retrieved, Vector
 from index_templates import IndexDefinition
 from index_templates.analysis import probes
+from index_templates.vectors import PASSAGES, held, lacks, vector_field
 from ltr_features import FeatureQuery, FeatureSet, features_body
 
 __all__ = ["RestEngine"]
@@ -91,7 +93,8 @@ class RestEngine(ABC):
         """One `_search` that tells the score of every named clause."""
         if problem := await self._problem(index, partial(fields.feature_problem, feature_set=feature_set, query=query)):
             raise EngineError(problem, reason="bad_field")
-        body = features_body(feature_set, query, doc_ids, dialect=self.name)
+        vector = fields.feature_vector(await self._mapped(index), feature_set, query.vector)
+        body = features_body(feature_set, replace(query, vector=vector), doc_ids, dialect=self.name)
         answer = await self._search(f"/{index}/_search?include_named_queries_score=true", body)
         if warning := msearch.warning(answer):
             raise EngineError(f"index {index!r}: {warning}", reason="partial")
@@ -140,6 +143,19 @@ class RestEngine(ABC):
                 reason="wrong_language",
             )
         there = fields.read({index: {"mappings": mapping}})
+        if lacking := [each for each in definition.vector_paths if each not in there.dimensions]:
+            raise EngineError(
+                f"index {index!r} was made without {', '.join(lacking)}, its vectors are in"
+                f" {', '.join(there.dimensions)}; index into a new name, and `hybridrank index swap` to it",
+                reason="wrong_vectors",
+            )
+        wanted = held(vector_field(self.name, 0, definition.vectors))
+        if differing := [each for each in definition.vector_paths if there.held[each] != wanted]:
+            raise EngineError(
+                f"index {index!r} holds {', '.join(differing)} otherwise than as {definition.vectors}; say --vectors as"
+                " it was made, or index into a new name and `hybridrank index swap` to it",
+                reason="wrong_vectors",
+            )
         if lacking := [each for each in definition.subfield_paths if each not in there.types]:
             raise EngineError(
                 f"index {index!r} was made without {', '.join(lacking)}; index into a new name",
@@ -148,11 +164,12 @@ class RestEngine(ABC):
 
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
         """Bulk writes through the official client's helper, which retries what the engine is too busy to take."""
+        mapped = await self._mapped(index)
         actions = (
             {
                 "_index": index,
                 "_id": each.doc_id,
-                "_source": dict(each.source) | _heavy(each),
+                "_source": dict(each.source) | _heavy(each, mapped),
             }
             for each in documents
         )
@@ -214,7 +231,10 @@ class RestEngine(ABC):
         return await self._send(method, path, body)
 
     async def _fitting(self, definition: IndexDefinition, template: Mapping[str, Any] | None = None) -> IndexDefinition:
-        capabilities = (await self.info()).capabilities
+        info = await self.info()
+        capabilities = info.capabilities
+        if lack := lacks(self.name, info.version, definition.dimensions, definition.vectors):
+            raise EngineError(lack, reason="unsupported")
         if definition.synonyms and "synonyms" not in capabilities:
             raise EngineError(f"{self.name} at {self.url} has no filter for synonyms", reason="unsupported")
         return index_templates.fitting(index_templates.carried_over(definition, template), capabilities)
@@ -295,10 +315,20 @@ class RestEngine(ABC):
         """Close the client's connections."""
 
 
-def _heavy(document: Document) -> dict[str, Any]:
-    vector = {"vector": list(document.vector)} if document.vector else {}
+def _heavy(document: Document, mapped: Fields) -> dict[str, Any]:
+    """What of a document is for machines, as the index holds it."""
+
+    def stored(name: str, vector: Vector) -> list[float]:
+        return list(knn.as_bytes(vector) if mapped.held.get(name) == "byte" else vector)
+
+    vectors = dict(document.vectors) | ({"vector": document.vector} if document.vector else {})
     packed = {"token_vectors": b64encode(document.token_vectors).decode()} if document.token_vectors else {}
-    return vector | packed
+    passages = [{"text": text, "vector": stored(f"{PASSAGES}.vector", vector)} for text, vector in document.passages]
+    return (
+        {name: stored(name, vector) for name, vector in vectors.items()}
+        | packed
+        | ({PASSAGES: passages} if passages else {})
+    )
 
 
 def _template_name(index: str) -> str:

@@ -1,11 +1,13 @@
 import pytest
 
-from connector import SidecarError
+from connector import EngineError, SidecarError
 from connector.engines.embedded import EmbeddedEngine
 from connector.indexing import index_documents
 from connector.rescore.client import ModelInfo
+from connector.splitting import Split
 from connector.types import Document
 from connector.vector_cache import VectorCache
+from index_templates import IndexDefinition
 from tests.doubles import WORDS, WordSidecar
 
 
@@ -111,3 +113,17 @@ def test_the_cache_keeps_float32_vectors_by_model_and_text(cache):
     assert cache.get("m1", ["tea", "milk", "emoji 🦜 \ud800"]) == {"tea": (0.5, -1.25), "emoji 🦜 \ud800": (1.0,)}
     assert cache.get("m2", ["tea"]) == {}
     assert VectorCache(cache.file).get("m1", ["tea"]) == {"tea": (0.5, -1.25)}
+
+
+async def test_what_only_servers_can_hold_is_refused_in_words(engine, cache):
+    with pytest.raises(EngineError, match="one vector for a document"):
+        await index_documents(engine, CountingEncoder(), "cups", documents(1), cache=cache, passages=Split(3, 1))
+    with pytest.raises(EngineError, match="one vector for a document"):
+        await engine.create_index("cups", IndexDefinition(3, vectors="byte"))
+
+
+async def test_passages_and_token_vectors_exclude_each_other(engine, cache):
+    with pytest.raises(ValueError, match="for whole documents"):
+        await index_documents(
+            engine, CountingEncoder(), "cups", documents(1), cache=cache, passages=Split(), token_vectors="int8"
+        )
