@@ -19,7 +19,7 @@ from connector.engines.rest import RestEngine
 from connector.types import Degraded, Document
 from local_engines import StartedEngine
 from tests.contracts.engine import DEFINITION
-from tests.live.test_lambdamart import WORDS, documents
+from tests.live.indices import WORDS, documents
 from tests.local_engines.available import server_or_skip
 
 TURNS = int(os.environ.get("HYBRIDRANK_CHAOS_TURNS", "1"))

@@ -1,26 +1,20 @@
 """LambdaMART on real servers with two shards: what a search asks of them, and that training sees what serving sees."""
 
 import math
-import uuid
-from random import Random
 
 import lightgbm
 import numpy as np
 import pytest
 
-import index_templates
 from connector import FeatureLog, FeatureRescore, HybridSearch, SearchRequest, SidecarClient, connect_engine
 from connector.rescore.feature_log import read_feature_log
-from connector.types import Document
 from ltr_features import FeatureSet
 from sidecar.loading import load
-from tests.contracts.engine import DEFINITION, feature_set
+from tests.contracts.engine import feature_set
+from tests.live.indices import QUERIES, documents, index_of
 from tests.live.recording_proxy import recording_proxy
 from tests.sidecar.forests import write_forest
 from tests.sidecar.serving import serving
-
-QUERIES = ("green tea with milk", "hot water", "a cup of milk", "sugar and spices", "water for green tea")
-WORDS = ["tea", "green", "milk", "water", "hot", "sugar", "spices", "cup", "leaves", "cake", "flour", "eggs"]
 
 FEATURES = feature_set(
     title={"kind": "bm25", "fields": ["title"]},
@@ -40,17 +34,6 @@ FEATURES = feature_set(
 )
 
 
-def documents(count: int) -> list[Document]:
-    random = Random(5)
-    made = []
-    for number in range(count):
-        source = {"title": " ".join(random.sample(WORDS, 2)), "text": " ".join(random.choices(WORDS, k=12))}
-        source |= {"price": random.randint(1, 90)} if number % 3 else {}
-        vector = tuple(random.gauss(0, 1) for _ in range(3)) if number % 5 else None
-        made.append(Document(f"d{number}", source, vector))
-    return made
-
-
 @pytest.fixture
 async def engine(engine_url):
     """Behind a proxy that keeps what is sent, `engine.proxy`."""
@@ -61,17 +44,10 @@ async def engine(engine_url):
         await engine.close()
 
 
-@pytest.fixture
-async def index(engine):
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    body = index_templates.render(engine.name, name, await engine._fitting(DEFINITION))
-    body["template"]["settings"]["index"]["number_of_shards"] = 2
-    await engine._send("PUT", f"/_index_template/hybridrank-{name}", body)
-    await engine._send("PUT", f"/{name}", {})
-    assert (await engine.index_documents(name, documents(120))).rejected == ()
-    await engine.refresh(name)
-    yield name
-    await engine.delete_index(name)
+@pytest.fixture(scope="module")
+def index(engine_url):
+    with index_of(engine_url, documents(120)) as name:
+        yield name
 
 
 def request(index: str, number: int, **stage) -> SearchRequest:

@@ -1,34 +1,24 @@
 """Fusion inside real servers: the same ranking as ours up to ties, and a plain word where a server has none."""
 
-import uuid
 from math import fsum
-from random import Random
 
 import pytest
 
-import index_templates
-from connector import Document, HybridSearch, Not, Rescore, Rrf, SearchRequest, Term, WeightedSum
+from connector import HybridSearch, Not, Rescore, Rrf, SearchRequest, Term, WeightedSum
 from connector.engines.elasticsearch import ElasticsearchEngine
 from connector.engines.opensearch import OpenSearchEngine
 from connector.queries import retrievers
-from tests.contracts.engine import DEFINITION
 from tests.doubles import WordSidecar
+from tests.live.indices import QUERIES, documents, index_of
 from tests.live.recording_proxy import recording_proxy
-from tests.live.test_lambdamart import QUERIES, WORDS
 
 COUNT = 120
 
 
-def documents() -> list[Document]:
-    """Texts of all lengths, so that few documents score alike."""
-    random = Random(7)
-    made = []
-    for number in range(COUNT):
-        source = {"title": " ".join(random.sample(WORDS, 2)), "text": " ".join(random.choices(WORDS, k=5 + number))}
-        source |= {"price": random.randint(1, 90)} if number % 3 else {}
-        vector = tuple(random.gauss(0, 1) for _ in range(3)) if number % 5 else None
-        made.append(Document(f"d{number}", source, vector))
-    return made
+# Texts of all lengths, so that few documents score alike.
+DOCUMENTS = documents(COUNT, seed=7, shortest=5, longest=COUNT + 5)
+# Hybrid queries used to fail on an index that has one, whatever they asked for.
+NESTED = {"notes": {"type": "nested", "properties": {"by": {"type": "keyword"}}}}
 
 
 @pytest.fixture
@@ -41,32 +31,22 @@ async def engine(opensearch_url):
         await engine.close()
 
 
-async def filled(engine, *, shards: int) -> str:
-    """An index with a nested field in its mapping, which hybrid queries used to fail on."""
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    body = index_templates.render(engine.name, name, await engine._fitting(DEFINITION))
-    body["template"]["settings"]["index"]["number_of_shards"] = shards
-    notes = {"type": "nested", "properties": {"by": {"type": "keyword"}}}
-    body["template"]["mappings"]["properties"]["notes"] = notes
-    await engine._send("PUT", f"/_index_template/hybridrank-{name}", body)
-    await engine._send("PUT", f"/{name}", {})
-    assert (await engine.index_documents(name, documents())).rejected == ()
-    await engine.refresh(name)
-    return name
+@pytest.fixture(scope="module")
+def index(opensearch_url):
+    with index_of(opensearch_url, DOCUMENTS, **NESTED) as name:
+        yield name
 
 
-@pytest.fixture
-async def index(engine):
-    name = await filled(engine, shards=2)
-    yield name
-    await engine.delete_index(name)
+@pytest.fixture(scope="module")
+def one_shard(opensearch_url):
+    with index_of(opensearch_url, DOCUMENTS, shards=1, **NESTED) as name:
+        yield name
 
 
-@pytest.fixture
-async def one_shard(engine):
-    name = await filled(engine, shards=1)
-    yield name
-    await engine.delete_index(name)
+@pytest.fixture(scope="module")
+def elasticsearch_index(elasticsearch_url):
+    with index_of(elasticsearch_url, DOCUMENTS, **NESTED) as name:
+        yield name
 
 
 def request(index: str, number: int, **changes) -> SearchRequest:
@@ -200,15 +180,14 @@ async def test_hits_that_nothing_fused_are_told_from_a_ranking(engine, index):
     assert response.hits == (await HybridSearch(engine).search(request(index, 0))).hits
 
 
-async def test_what_is_free_of_elasticsearchs_retrievers_runs(elasticsearch_url):
+async def test_what_is_free_of_elasticsearchs_retrievers_runs(elasticsearch_url, elasticsearch_index):
     """The head of a ranking by words, with a phrase added to its scores: `standard` within `rescorer`."""
     engine = ElasticsearchEngine(elasticsearch_url)
-    name = await filled(engine, shards=2)
     words, phrase = {"match": {"text": "green tea"}}, {"match_phrase": {"text": {"query": "green tea", "slop": 5}}}
 
     async def scores_of(retriever) -> dict[str, float]:
         body = retrievers.body(retriever, size=COUNT, source={"excludes": ["vector"]})
-        hits = (await engine._send("POST", f"/{name}/_search", body))["hits"]["hits"]
+        hits = (await engine._send("POST", f"/{elasticsearch_index}/_search", body))["hits"]["hits"]
         return {hit["_id"]: hit["_score"] for hit in hits}
 
     try:
@@ -217,23 +196,23 @@ async def test_what_is_free_of_elasticsearchs_retrievers_runs(elasticsearch_url)
             retrievers.rescorer(retrievers.standard(words), phrase, window_size=COUNT, rescore_query_weight=2.0)
         )
     finally:
-        await engine.delete_index(name)
         await engine.close()
     assert 0 < len(by_phrase) < len(by_words)
     expected = {doc_id: score + 2 * by_phrase.get(doc_id, 0) for doc_id, score in by_words.items()}
     assert rescored == pytest.approx(expected, rel=1e-5)
 
 
-async def test_elasticsearch_without_a_licence_leaves_fusion_to_the_client_and_says_so(elasticsearch_url):
+async def test_elasticsearch_without_a_licence_leaves_fusion_to_the_client_and_says_so(
+    elasticsearch_url, elasticsearch_index
+):
+    name = elasticsearch_index
     async with recording_proxy(elasticsearch_url) as proxy:
         engine = ElasticsearchEngine(proxy.url)
-        name = await filled(engine, shards=2)
         try:
             search = HybridSearch(engine, fusion="native")
             responses = [await search.search(request(name, number)) for number in range(2)]
             assert responses[1].hits == (await HybridSearch(engine).search(request(name, 1))).hits
         finally:
-            await engine.delete_index(name)
             await engine.close()
     for response in responses:
         (lack,) = response.degraded

@@ -1,13 +1,13 @@
 """What real servers give a page besides its hits, the same with fusion in the engine where it has one."""
 
-import uuid
+from dataclasses import replace
 
 import pytest
 
-import index_templates
 from connector import HybridSearch, Not, Range, Rescore, SearchRequest, Term, connect_engine
-from tests.contracts.engine import DEFINITION, PASSAGES
+from tests.contracts.engine import PASSAGES
 from tests.doubles import WordSidecar
+from tests.live.indices import index_of
 
 KINDS = {"kinds": {"terms": {"field": "kind"}}, "dearest": {"max": {"field": "price"}}}
 WORDS = Rescore(model="words", timeout_s=30)
@@ -20,29 +20,16 @@ async def engine(engine_url):
     await engine.close()
 
 
-@pytest.fixture
-async def index(engine):
+@pytest.fixture(scope="module")
+def index(engine_url):
     """Two shards, and nested fields: one that queries do not reach, one with a copy that they do."""
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    body = index_templates.render(engine.name, name, await engine._fitting(DEFINITION))
-    body["template"]["settings"]["index"]["number_of_shards"] = 2
-    inner = {"properties": {"by": {"type": "keyword"}}}
-    body["template"]["mappings"]["properties"] |= {
-        "notes": {"type": "nested", **inner},
-        "reviews": {"type": "nested", "include_in_root": True, **inner},
-    }
-    await engine._send("PUT", f"/_index_template/hybridrank-{name}", body)
-    await engine._send("PUT", f"/{name}", {})
+    nested = {"type": "nested", "properties": {"by": {"type": "keyword"}}}
     reviewed = [
-        type(each)(
-            each.doc_id, {**each.source, "reviews": [{"by": "ann" if "tea" in each.doc_id else "bob"}]}, each.vector
-        )
+        replace(each, source=each.source | {"reviews": [{"by": "ann" if "tea" in each.doc_id else "bob"}]})
         for each in PASSAGES
     ]
-    assert (await engine.index_documents(name, reviewed)).rejected == ()
-    await engine.refresh(name)
-    yield name
-    await engine.delete_index(name)
+    with index_of(engine_url, reviewed, notes=nested, reviews=nested | {"include_in_root": True}) as name:
+        yield name
 
 
 @pytest.fixture(params=["client", "native"])
