@@ -19,6 +19,7 @@ from hybridrank.opensearch_facts import gather
 from hybridrank.opensearch_findings import findings as opensearch_findings
 from hybridrank.options import EngineOption, JsonOption, SidecarOption
 from hybridrank.session import open_sidecar
+from index_templates.analysis import probes
 from local_engines.errors import LocalEngineError
 from local_engines.jdk import find_jdk
 
@@ -129,11 +130,11 @@ async def _engine(address: str, sidecar_http: str, index: str) -> list[Finding]:
 async def _capabilities(engine: Engine) -> Finding:
     info = await engine.info()
     subject, detail = f"engine {info.name}", f"{info.version}, {', '.join(sorted(info.capabilities)) or 'plain'}"
-    if "english" not in info.capabilities:
+    if missing := [each for each in probes() if each not in info.capabilities and info.name != "embedded"]:
         return Finding(
             subject,
             "note",
-            f"{detail}; no English analysis here",
+            f"{detail}; no analysis here for {', '.join(missing)}",
             "words are matched as they stand; install the server's analysis module for stems and stop words",
         )
     return Finding(subject, "ok", detail)

@@ -10,16 +10,27 @@ import typer
 from rich.console import Console
 
 from connector import connect_engine
+from connector.engines.base import Engine
 from connector.indexing import IndexingReport, index_documents
 from connector.splitting import Split
 from connector.types import TokenFormat
 from connector.vector_cache import VectorCache
 from evaluation.collections import BadLine, BeirFolder
+from hybridrank.index_options import (
+    BoostOption,
+    LanguageOption,
+    ObjectsOption,
+    SubfieldOption,
+    SynonymsOption,
+    text_definition,
+)
 from hybridrank.index_swap import swap
+from hybridrank.index_synonyms import synonyms as replace_synonyms
 from hybridrank.options import EngineOption, IndexOption, JsonOption, SidecarOption, cache_folder
 from hybridrank.progress import progress
 from hybridrank.session import default_engine, open_sidecar
 from index_templates import IndexDefinition
+from index_templates.analysis import lacks
 from index_templates.vectors import VectorKind
 
 __all__ = ["app", "index_collection"]
@@ -28,6 +39,7 @@ _SHOWN = 20  # bad lines and rejected documents listed before "and N more"
 
 app = typer.Typer(invoke_without_command=True)
 app.command()(swap)
+app.command("synonyms")(replace_synonyms)
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -46,6 +58,11 @@ def index(
         typer.Option(help="Store token vectors too, packed so, for late interaction without reading texts again."),
     ] = None,
     colbert: Annotated[str, typer.Option(help="The sidecar's model whose token vectors are stored.")] = "colbert",
+    language: LanguageOption = "english",
+    subfield: SubfieldOption = None,
+    boost: BoostOption = None,
+    synonyms: SynonymsOption = None,
+    objects: ObjectsOption = "flat",
     vectors: Annotated[
         VectorKind, typer.Option(help="How the engine holds vectors: smaller ones cost some of the ranking.")
     ] = "float",
@@ -65,6 +82,7 @@ def index(
     hybridrank index --collection ./docs --index docs
     hybridrank index --collection ./docs --index docs --engine http://localhost:9200 --dry-run
     hybridrank index --collection ./docs --index docs --token-vectors int8
+    hybridrank index --collection ./docs --index docs --language de --subfield prefix --boost title=2 --boost text=1
     hybridrank index --collection ./docs --index docs --engine http://localhost:9200 --passages 180 --vectors int8
     """
     if context.invoked_subcommand:
@@ -74,7 +92,9 @@ def index(
     if passages and token_vectors:
         raise typer.BadParameter("token vectors are stored for whole documents", param_hint="--passages")
     cut = Split(passages, passages // 6) if passages else None
-    definition = IndexDefinition(vectors=vectors, passages=cut is not None)
+    definition = replace(
+        text_definition(language, subfield, boost, synonyms, objects), vectors=vectors, passages=cut is not None
+    )
     bad_lines: list[BadLine] = []
     folder = BeirFolder(collection, report=bad_lines.append)
     if dry_run:
@@ -115,6 +135,7 @@ async def index_collection(
         total = sum(1 for _ in BeirFolder(folder.folder, report=lambda _line: None).documents())
     target = await connect_engine(engine)
     try:
+        await _tell_lacks(target, definition)
         async with open_sidecar(sidecar) as client:
             with progress(f"indexing {folder.name}", err, total) as advance:
                 return await index_documents(
@@ -136,11 +157,20 @@ async def index_collection(
 async def _plan(engine: str, name: str, sidecar: str, definition: IndexDefinition) -> tuple[str, ...]:
     target = await connect_engine(engine)
     try:
+        await _tell_lacks(target, definition)
         async with open_sidecar(sidecar) as client:
             dimensions = next(each.dimensions for each in await client.models() if "encoder" in each.aliases)
         return await target.plan_index(name, replace(definition, dimensions=dimensions))
     finally:
         await target.close()
+
+
+async def _tell_lacks(engine: Engine, definition: IndexDefinition | None) -> None:
+    """On stderr, what was asked for that the engine goes without."""
+    if definition:
+        capabilities = (await engine.info()).capabilities
+        for sentence in lacks(definition.language, definition.subfields, capabilities):
+            err.print(f"note: {sentence}", markup=False)
 
 
 def _list(label: str, lines: list[str]) -> None:

@@ -115,6 +115,14 @@ class RestEngine(ABC):
             mappings = await self._send("GET", f"/{index}/_mapping")
         except IndexMissing:
             mappings = {}
+        if mappings and definition.synonyms not in (
+            (),
+            index_templates.carried_over(IndexDefinition(), current).synonyms,
+        ):
+            raise EngineError(
+                f"index {index!r} is there already; `hybridrank index synonyms` gives it other synonyms",
+                reason="wrong_synonyms",
+            )
         for concrete, mapping in mappings.items():
             self._check(concrete, mapping["mappings"], fitted)
         if index_templates.changes(current, wanted):

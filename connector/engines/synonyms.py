@@ -33,13 +33,15 @@ async def check_synonyms(engine: RestEngine, index: str, rules: Mapping[int, str
     return found
 
 
-async def replace_synonyms(engine: RestEngine, index: str, rules: Mapping[int, str]) -> None:
+async def replace_synonyms(engine: RestEngine, index: str, rules: Mapping[int, str]) -> tuple[str, ...]:
     """Have searches of `index`, which may be an alias, know these synonyms and no others.
 
     Nothing is written anew. Each index is closed and opened again, and a search that comes in between fails. The index
-    template of `hybridrank index` gets the rules too. Raises EngineError; the index is then as it was.
+    template of `hybridrank index` gets the rules too. Returns the names of the indices. Raises EngineError; the index
+    is then as it was.
     """
-    for name, concrete in (await check_synonyms(engine, index, rules)).items():
+    found = await check_synonyms(engine, index, rules)
+    for name, concrete in found.items():
         wanted = search_analysis(_language(concrete), list(rules.values()))
         before = search_analysis(_language(concrete), stored_synonyms(concrete["settings"]))
         await engine.request("POST", f"/{name}/_close")
@@ -54,6 +56,7 @@ async def replace_synonyms(engine: RestEngine, index: str, rules: Mapping[int, s
         if searched:
             await engine.request("PUT", f"/{name}/_mapping", {"properties": searched})
         await _note(engine, name, wanted, searched)
+    return tuple(found)
 
 
 async def _note(engine: RestEngine, name: str, analysis: Mapping[str, Any], searched: Mapping[str, Any]) -> None:

@@ -66,6 +66,20 @@ def test_a_dry_run_changes_nothing(run, folder):
     assert "no index 'unborn'" in run("search", "tea", "--index", "unborn", expect=1).stderr
 
 
+def test_an_index_for_german_with_beginnings(run, tmp_path):
+    line = json.dumps({"_id": "b", "title": "Die Bücher", "text": "", "attributes": {"colour": "red"}})
+    (tmp_path / "corpus.jsonl").write_text(line + "\n")
+    options = ("--language", "de", "--subfield", "prefix", "--boost", "title=2", "--boost", "title.prefix=0.5")
+    made = run("index", "--collection", str(tmp_path), "--index", "books", *options)
+    assert (made.stderr.count("note"), "1 documents written" in made.stdout) == (0, True)
+    for query in ("Buch", "Büc"):
+        found = run("search", query, "--index", "books", "--filter", "attributes.colour=red", "--json")
+        (hit,) = json.loads(found.stdout)["hits"]
+        assert "bm25" in hit["retrievers"]
+    refused = run("index", "--collection", str(tmp_path), "--index", "books", expect=1)
+    assert "was made for german" in refused.stderr
+
+
 def test_search_shows_titles(indexed, run):
     shown = run("search", "hot vegetables", "--index", "menu").stdout
     assert "Soup [of the day]" in shown
@@ -150,6 +164,7 @@ def test_a_key_in_the_environment_goes_nowhere_unencrypted(indexed, run):
         (("search", "tea", "--index", "menu", "--filter", "colour=red"), 1, "'colour'"),
         (("search", "tea", "--index", "menu", "--engine", "elastic"), 2, "embedded:PATH"),
         (("search", "tea"), 2, "--index"),
+        (("index", "synonyms", "menu", __file__), 2, "no synonyms"),
         (("index", "--collection", "/no/such/folder", "--index", "x"), 1, "/no/such/folder"),
         (("no-such-command",), 2, "no-such-command"),
     ],

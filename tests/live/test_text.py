@@ -1,5 +1,9 @@
 """What the servers make of text and of objects: languages, subfields, synonyms that change, keys in any number."""
 
+import asyncio
+import subprocess
+import sys
+
 import pytest
 
 from connector import connect_engine
@@ -10,6 +14,10 @@ from index_templates.analysis import lacks, synonym_rules
 from tests.contracts.text import LanguageContract, TextContract, found, made, titles
 
 RULES = synonym_rules("# of drinks\n\ntea, cuppa, cup of joy\nbrew => tea\n")
+
+
+def run(command):
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 class TestOpenSearch(LanguageContract):
@@ -55,6 +63,30 @@ class TestOpenSearch(LanguageContract):
     async def test_an_index_is_made_with_synonyms(self, engine):
         async with made(engine, titles("green tea"), synonyms=("tea, cuppa",)) as index:
             assert await found(engine, index, "cuppas") == []  # a rule holds for the words that it names
+            assert await found(engine, index, "cuppa") == ["green tea"]
+            assert await engine.create_index(index, IndexDefinition(3, synonyms=("tea, cuppa",))) is False
+            with pytest.raises(EngineError, match="`hybridrank index synonyms`"):
+                await engine.create_index(index, IndexDefinition(3, synonyms=("tea, brew",)))
+
+    async def test_the_command_line_changes_synonyms(self, engine, opensearch_url, tmp_path):
+        rules = tmp_path / "rules.txt"
+        rules.write_text("tea, cuppa\n", encoding="utf-8")
+        async with made(engine, titles("green tea")) as index:
+            command = [
+                sys.executable,
+                "-m",
+                "hybridrank",
+                "index",
+                "synonyms",
+                index,
+                rules,
+                "--engine",
+                opensearch_url,
+            ]
+            tried = await asyncio.to_thread(run, [*command, "--dry-run"])
+            assert (tried.returncode, tried.stdout) == (0, f"searches of {index} would know 1 rules\n"), tried.stderr
+            assert await found(engine, index, "cuppa") == []
+            assert (await asyncio.to_thread(run, command)).returncode == 0
             assert await found(engine, index, "cuppa") == ["green tea"]
 
     async def test_a_line_that_is_no_rule_is_named_and_changes_nothing(self, engine):
