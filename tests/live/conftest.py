@@ -6,9 +6,8 @@ be had (no JDK, no download) its tests are skipped with the reason; with REQUIRE
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +17,10 @@ import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from typer.testing import CliRunner
 
 import local_engines
+from hybridrank.__main__ import app
 from tests.live.http_sidecar import HttpSidecarProcess, http_sidecar
 from tests.local_engines.available import server_or_skip
 from tests.sidecar.certificates import Authority
@@ -82,12 +83,10 @@ def setup(ml_commons_url: str, http_face: HttpSidecarProcess) -> Callable[..., A
 
     def setup(*options: str, expect: int = 0, **variables: str) -> Any:
         where = ["--url", ml_commons_url, "--sidecar", http_face.url, "--timeout-s", "60", "--json"]
-        command = [sys.executable, "-m", "hybridrank", "setup", "opensearch", *where, *options]
-        environment = os.environ | variables
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment
-        )
-        assert done.returncode == expect, done.stdout + done.stderr
+        command = ["setup", "opensearch", *where, *options]
+        with ThreadPoolExecutor(1) as elsewhere:  # the command has an event loop of its own
+            done = elsewhere.submit(CliRunner().invoke, app, command, env=variables).result()
+        assert done.exit_code == expect, f"{done.output}{done.exception!r}"
         return json.loads(done.stdout) if expect == 0 else done.stderr
 
     return setup

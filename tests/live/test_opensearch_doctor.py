@@ -1,6 +1,8 @@
 """`hybridrank doctor` on a real OpenSearch with each usual mistake made in earnest, and put right."""
 
+import asyncio
 import json
+import ssl
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -127,23 +129,23 @@ async def test_a_model_that_is_not_deployed_and_may_not_deploy_itself(wrong, set
         assert await wrong() == {}
 
 
-async def test_certificates_that_the_cluster_knows_and_does_not_know(wrong, setup, ml_commons, authority, tmp_path):
+async def test_certificates_that_the_cluster_knows_and_does_not_know(wrong, setup, authority, tmp_path):
     """ml-commons has no setting for an authority: it trusts what the Java of its nodes trusts."""
-    known, unknown = authority, Authority("nobody's")
-    for number, signer in enumerate((known, unknown)):
-        folder = tmp_path / str(number)
-        certificate, key = signer.sign("sidecar").write(folder)
-        with http_sidecar(folder, "--tls-cert", str(certificate), "--tls-key", str(key)) as sidecar:
-            assert sidecar.url.startswith("https://")
-            (folder / "ca.pem").write_bytes(signer.certificate)
-            # Its vectors' length is asked for from here, by the authority that the sidecar's own clients are told.
-            setup("--sidecar", sidecar.url, "--index", "tls", "--yes", HYBRIDRANK_CLIENT_CA_CERTS=f"{folder}/ca.pem")
-            found = await wrong(sidecar.url)
-            if signer is known:
-                assert found == {}
-            else:
-                assert len(found) == 3
-                assert all("trustStore" in each.advice for each in found.values()), found
+    certificate, key = authority.sign("sidecar").write(tmp_path / "known")
+    (tmp_path / "ca.pem").write_bytes(authority.certificate)
+    with http_sidecar(tmp_path, "--tls-cert", str(certificate), "--tls-key", str(key)) as sidecar:
+        assert sidecar.url.startswith("https://")
+        # Its vectors' length is asked for from here, by the authority that the sidecar's own clients are told.
+        setup("--sidecar", sidecar.url, "--index", "tls", "--yes", HYBRIDRANK_CLIENT_CA_CERTS=f"{tmp_path}/ca.pem")
+        assert await wrong(sidecar.url) == {}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*Authority("nobody's").sign("sidecar").write(tmp_path / "unknown"))
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context) as unknown:
+        url = f"https://127.0.0.1:{unknown.sockets[0].getsockname()[1]}"
+        setup("--sidecar", url, "--yes")
+        found = await wrong(url)
+    assert len(found) == 3
+    assert all("trustStore" in each.advice for each in found.values()), found
     setup("--yes")
 
 
