@@ -24,14 +24,19 @@ async def engine(tmp_path):
     return await menu_engine(tmp_path)
 
 
+def stage(**asked) -> QueryRescore:
+    """With all the time that a busy machine needs."""
+    return QueryRescore(timeout_s=30, **asked)
+
+
 def request(query_text: str, *stages, **changes) -> SearchRequest:
     asked = {"index": "menu", "query_text": query_text, "retrievers": ("bm25",), "rescore": stages}
     return SearchRequest(**asked | changes)
 
 
 async def test_what_matches_better_comes_first_and_what_does_not_has_zero(engine):
-    stage = QueryRescore(by=TITLE, weight=1)
-    found = await HybridSearch(engine).search(request("tea milk", stage))
+    title = stage(by=TITLE, weight=1)
+    found = await HybridSearch(engine).search(request("tea milk", title))
     scores = [hit.rerank_scores["title"] for hit in found.hits]
     assert scores == sorted(scores, reverse=True)
     assert scores[0] > 0
@@ -42,30 +47,30 @@ async def test_what_matches_better_comes_first_and_what_does_not_has_zero(engine
 
 async def test_a_query_that_nothing_matches_changes_no_order(engine):
     plain = await HybridSearch(engine).search(request("hot tea with milk"))
-    stage = QueryRescore(by=PHRASE | {"field": "title"})
-    found = await HybridSearch(engine).search(request("hot tea with milk", stage))
+    title = stage(by=PHRASE | {"field": "title"})
+    found = await HybridSearch(engine).search(request("hot tea with milk", title))
     assert [hit.doc_id for hit in found.hits] == [hit.doc_id for hit in plain.hits]
     assert {hit.rerank_scores["phrase"] for hit in found.hits} == {0.0}
 
 
 async def test_the_window_is_asked_for_in_one_request(engine):
     recording = RecordingEngine(engine)
-    stage = QueryRescore(by=TITLE, rescore_window_size=2)
-    found = await HybridSearch(recording).search(request("tea milk", stage))
+    title = stage(by=TITLE, rescore_window_size=2)
+    found = await HybridSearch(recording).search(request("tea milk", title))
     fused = sorted(found.hits, key=lambda hit: hit.fused_rank)
     assert recording.extracted == [tuple(hit.doc_id for hit in fused[:2])]
     assert ["title" in hit.rerank_scores for hit in found.hits[:3]] == [True, True, False]
 
 
 async def test_it_is_a_stage_like_others(engine):
-    stages = (QueryRescore(by=TITLE, rescore_window_size=2), Rescore(model="words", rescore_window_size=10))
+    stages = (stage(by=TITLE, rescore_window_size=2), Rescore(model="words", rescore_window_size=10, timeout_s=30))
     found = await HybridSearch(engine, WordSidecar()).search(request("tea milk", *stages))
     assert [sorted(hit.rerank_scores) for hit in found.hits[:3]] == [["title", "words"]] * 2 + [[]]
 
 
 async def test_where_it_fails_the_order_stays(engine):
     plain = await HybridSearch(engine).search(request("tea milk"))
-    found = await HybridSearch(LameEngine(engine)).search(request("tea milk", QueryRescore(by=TITLE)))
+    found = await HybridSearch(LameEngine(engine)).search(request("tea milk", stage(by=TITLE)))
     assert [hit.doc_id for hit in found.hits] == [hit.doc_id for hit in plain.hits]
     assert [(each.stage, each.reason) for each in found.degraded] == [("rescore", "partial")]
 

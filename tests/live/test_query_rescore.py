@@ -10,6 +10,8 @@ from tests.contracts.engine import DEFINITION
 from tests.live.recording_proxy import recording_proxy
 from tests.live.test_lambdamart import QUERIES, documents
 
+COUNT = 120  # and so many are rescored: which of several equal scores a smaller window holds is left open
+
 
 @pytest.fixture
 async def engine(engine_url):
@@ -28,7 +30,7 @@ async def index(engine):
     body = index_templates.render(engine.name, name, await engine._fitting(DEFINITION))
     await engine.request("PUT", f"/_index_template/hybridrank-{name}", body)
     await engine.request("PUT", f"/{name}", {})
-    assert (await engine.index_documents(name, documents(120))).rejected == ()
+    assert (await engine.index_documents(name, documents(COUNT))).rejected == ()
     await engine.refresh(name)
     yield name
     await engine.delete_index(name)
@@ -43,8 +45,8 @@ async def test_the_stage_scores_as_the_servers_own_rescore_does(engine, index):
             index=index,
             query_text=query_text,
             retrievers=("bm25",),
-            rescore=QueryRescore(by=near, rescore_window_size=20, weight=1),
-            size=20,
+            rescore=QueryRescore(by=near, rescore_window_size=COUNT, weight=1, timeout_s=30),
+            size=COUNT,
         )
         found = await HybridSearch(engine).search(request)
         assert found.degraded == ()
@@ -55,11 +57,11 @@ async def test_the_stage_scores_as_the_servers_own_rescore_does(engine, index):
 
         first_stage = searches[0]["query"]
         own = {
-            "window_size": 20,
+            "window_size": COUNT,
             "query": {"rescore_query": {"match_phrase": {"text": {"query": query_text, "slop": 3}}}},
         }
         own["query"] |= {"query_weight": 0, "rescore_query_weight": 1}
-        body = {"query": first_stage, "rescore": own, "size": 20, "_source": False}
+        body = {"query": first_stage, "rescore": own, "size": COUNT, "_source": False}
         hits = (await engine.request("POST", f"/{index}/_search", body))["hits"]["hits"]
         theirs = {hit["_id"]: hit["_score"] for hit in hits}
         ours = {hit.doc_id: hit.rerank_scores["near"] for hit in found.hits}
