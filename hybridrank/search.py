@@ -140,9 +140,11 @@ def _show(response: SearchResponse, *, explain: bool) -> None:
 
 
 def _text(hit: Hit) -> str:
-    """The beginning of the text, or the fragments around the query's words, with those in bold."""
+    """The beginning of the text or of its best passage, or fragments around the query's words, those in bold."""
     if not hit.highlights:
-        return escape(" ".join(str(hit.source.get("text", "")).split())[:_SNIPPET])
+        heading = f"{hit.source.get('title')}\n"
+        text = hit.passage.text.removeprefix(heading) if hit.passage else str(hit.source.get("text", ""))
+        return escape(" ".join(text.split())[:_SNIPPET])
     fragments = escape(" … ".join(" ".join(each.split()) for found in hit.highlights.values() for each in found))
     return html.unescape(fragments.replace("<em>", "[bold]").replace("</em>", "[/bold]"))
 

@@ -34,7 +34,7 @@ _HNSW = {"m": 16, "ef_construction": 100}
 # https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/dense-vector
 _ELASTICSEARCH_TYPES = {"int8": "int8_hnsw", "int4": "int4_hnsw", "bbq": "bbq_hnsw", "on_disk": "bbq_disk"}
 _SINCE: Mapping[Engine, Mapping[VectorKind, tuple[int, int]]] = {
-    "opensearch": {"float": (2, 0), "byte": (2, 9), "int8": (2, 16), "on_disk": (2, 17)},
+    "opensearch": {"float": (2, 0), "byte": (2, 9), "int8": (2, 17), "on_disk": (2, 17)},
     "elasticsearch": {
         "float": (8, 0),
         "byte": (8, 6),
@@ -63,8 +63,9 @@ def vector_field(engine: Engine, dimensions: int, kind: VectorKind = "float") ->
     field = {"type": "knn_vector", _DIMENSIONS_KEY[engine]: dimensions, "space_type": "cosinesimil"}
     if kind == "on_disk":  # faiss, the only engine that compresses so much; it finds its own parameters
         return {**field, "mode": "on_disk", "compression_level": "32x"}
-    encoder = {"encoder": {"name": "sq", "parameters": {"bits": 7}}} if kind == "int8" else {}
-    method = {"name": "hnsw", "engine": "lucene", "parameters": _HNSW | encoder}
+    if kind == "int8":  # "on_disk" only means that the nearest are compared again: lucene's 7 bits alone lose a lot
+        field |= {"mode": "on_disk", "compression_level": "4x"}
+    method = {"name": "hnsw", "engine": "lucene", "parameters": _HNSW}
     return {**field, **({"data_type": "byte"} if kind == "byte" else {}), "method": method}
 
 

@@ -23,10 +23,13 @@ def test_elasticsearch_has_an_index_type_for_each_kind():
 
 
 def test_opensearch_rounds_in_lucene_and_compresses_in_faiss():
-    assert vector_field("opensearch", 64, "int8")["method"] == {
-        "name": "hnsw",
-        "engine": "lucene",
-        "parameters": {"m": 16, "ef_construction": 100, "encoder": {"name": "sq", "parameters": {"bits": 7}}},
+    assert vector_field("opensearch", 64, "int8") == {
+        "type": "knn_vector",
+        "dimension": 64,
+        "space_type": "cosinesimil",
+        "mode": "on_disk",
+        "compression_level": "4x",
+        "method": {"name": "hnsw", "engine": "lucene", "parameters": {"m": 16, "ef_construction": 100}},
     }
     assert vector_field("opensearch", 64, "on_disk") == {
         "type": "knn_vector",
