@@ -16,6 +16,7 @@ from hybridrank.opensearch_cluster import Cluster, carry_out, read_cluster
 from hybridrank.options import JsonOption
 from hybridrank.setup_elasticsearch import elasticsearch
 from hybridrank.setup_steps import ask, check_sidecar, out, show
+from index_templates import DEFAULT_BOOSTS
 from index_templates.ml_commons import EMBEDDINGS_PATH, RERANK_PATH, HttpSidecar, key_digest
 from index_templates.ml_settings import is_private, trusted_pattern, undone, wanted_settings
 from index_templates.setup_parts import RECORD, SEARCH_TEMPLATE, IndexWish, parts
@@ -28,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-TEXT_FIELDS = ("title", "text")
+TEXT_FIELDS = tuple(DEFAULT_BOOSTS)
 
 
 app.command()(elasticsearch)
