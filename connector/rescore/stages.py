@@ -87,6 +87,8 @@ class Stages:
             for hit in window
         ]
         if not stage.token_vectors:
+            if not any(each.text for each in passages):
+                raise InvalidRequest(f"no candidate has a text in {', '.join(stage.fields)}; all would score alike")
             return await rescore(passages, timeout_s=timeout_s)
         ends_at = perf_counter() + timeout_s
         try:

@@ -15,7 +15,7 @@ def test_values_are_found_in_objects_in_lists_and_under_dotted_names():
     assert [field_values(source, name) for name in ("none", "empty", "a.b.d", "z", "x.y.z")] == [[]] * 5
 
 
-async def test_a_model_reads_fields_of_objects_and_lists(tmp_path):
+async def test_a_model_reads_fields_of_objects_and_lists_and_nothing_is_no_text(tmp_path):
     engine = EmbeddedEngine(tmp_path)
     await engine.create_index("books", DEFINITION)
     notes = {"one": "cold milk", "two": "green tea with milk"}
@@ -25,6 +25,13 @@ async def test_a_model_reads_fields_of_objects_and_lists(tmp_path):
     )
     rescore = Rescore(model="words", fields=("notes.says",), weight=1)
     request = SearchRequest(index="books", query_text="book of green tea", retrievers=("bm25",), rescore=rescore)
-    response = await HybridSearch(engine, WordSidecar()).search(request)
+    search = HybridSearch(engine, WordSidecar())
+    response = await search.search(request)
     assert [hit.doc_id for hit in response.hits] == ["two", "one"]
     assert response.hits[0].rerank_score > response.hits[1].rerank_score
+    misspelt = rescore.model_copy(update={"fields": ("notes.sais",)})
+    response = await search.search(request.model_copy(update={"rescore": misspelt}))
+    ((stage, reason, detail),) = ((each.stage, each.reason, each.detail) for each in response.degraded)
+    assert (stage, reason) == ("rescore", "invalid")
+    assert "notes.sais" in detail
+    assert [hit.rerank_score for hit in response.hits] == [None, None]
