@@ -23,7 +23,7 @@ DOCUMENTS = ["Interest rates rose again.", 'A dog "barks" when someone is at the
 def sidecar(tmp_path_factory):
     """A real one, in a process of its own."""
     with http_sidecar(tmp_path_factory.mktemp("sidecar")) as sidecar:
-        yield HttpSidecar(sidecar.url)
+        yield HttpSidecar(sidecar.url, timeout_s=60)  # a busy machine is slow
 
 
 def ask(body, **values):
