@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from connector.passages import field_values
 from connector.types import Hit
 
-__all__ = ["Direction", "collapsed", "sorted_by", "with_highlights", "without_values"]
+__all__ = ["Direction", "collapsed", "dressed", "sorted_by", "without_values"]
 
 Direction: TypeAlias = Literal["asc", "desc"]
 
@@ -49,9 +49,17 @@ def without_values(hits: Sequence[Hit], fields: Sequence[str]) -> list[str]:
     return [field for field in fields if hits and not any(field_values(hit.source, field) for hit in hits)]
 
 
-def with_highlights(hits: Sequence[Hit], fragments: Mapping[str, Mapping[str, tuple[str, ...]]]) -> tuple[Hit, ...]:
-    """The hits with their fragments; a hit that has none keeps none."""
-    return tuple(replace(hit, highlights=fragments.get(hit.doc_id, {})) for hit in hits)
+def dressed(hits: Sequence[Hit], parts: Mapping[str, Mapping[str, Any]]) -> tuple[Hit, ...]:
+    """The hits with their "source" and "highlight" by doc_id; what a part does not know of a hit stays as it is."""
+    sources, fragments = parts.get("source", {}), parts.get("highlight", {})
+    return tuple(
+        replace(
+            hit,
+            source=sources.get(hit.doc_id, hit.source),
+            highlights=fragments.get(hit.doc_id, hit.highlights),
+        )
+        for hit in hits
+    )
 
 
 def _values(source: Mapping[str, Any], field: str) -> list[tuple[bool, Any]]:

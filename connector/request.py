@@ -145,6 +145,11 @@ class SearchRequest(BaseModel):
         return self.rescore if isinstance(self.rescore, tuple) else (self.rescore,)
 
     @property
+    def reads_sources(self) -> bool:
+        """Whether the whole ranking is read, and not the page alone."""
+        return bool(self.rescore or self.collapse or self.sort)
+
+    @property
     def needs_vector(self) -> bool:
         """Whether a retriever or a feature compares vectors."""
         sets = [stage.feature_set for stage in self.stages if isinstance(stage, FeatureRescore)]

@@ -13,7 +13,7 @@ from connector.trace import Trace
 from connector.types import Bm25Query, Degraded, Hit, KnnQuery, Query, Ranking, Vector
 from index_templates import HEAVY_FIELDS
 
-__all__ = ["FirstStage", "FusedBy", "lexical", "queries_of"]
+__all__ = ["FirstStage", "FusedBy", "excluded", "lexical", "queries_of"]
 
 FusedBy: TypeAlias = Literal["client", "native"]
 
@@ -95,7 +95,7 @@ class FirstStage:
 
 def lexical(request: SearchRequest) -> Bm25Query:
     """What the request asks of BM25."""
-    return Bm25Query(request.query_text, request.fields, request.rank_window_size, request.filters, _excluded(request))
+    return Bm25Query(request.query_text, request.fields, request.rank_window_size, request.filters, excluded(request))
 
 
 def queries_of(request: SearchRequest, vector: Vector | None) -> dict[str, Query]:
@@ -103,23 +103,24 @@ def queries_of(request: SearchRequest, vector: Vector | None) -> dict[str, Query
     window = request.rank_window_size
     queries: dict[str, Query] = {}
     if "bm25" in request.retrievers or vector is None:
-        queries["bm25"] = replace(lexical(request), profile=request.profile)
+        queries["bm25"] = replace(lexical(request), profile=request.profile, with_sources=request.reads_sources)
     if "knn" in request.retrievers and vector is not None:
-        excluded, profile = _excluded(request), request.profile
         queries["knn"] = KnnQuery(
             vector,
             request.vector_field,
             window,
             2 * window,
             request.filters,
-            excluded,
-            profile,
+            excluded(request),
+            request.profile,
             request.oversample,
+            with_sources=request.reads_sources,
         )
     return queries
 
 
-def _excluded(request: SearchRequest) -> tuple[str, ...]:
+def excluded(request: SearchRequest) -> tuple[str, ...]:
+    """The fields that hits do not carry."""
     return tuple(dict.fromkeys((*HEAVY_FIELDS, request.vector_field)))
 
 

@@ -1,13 +1,17 @@
 """HybridSearch: the whole path of a request. Encode, retrieve, fuse, rescore, page."""
 
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
 from connector.engines.base import Engine
-from connector.errors import EngineError, SidecarError
-from connector.page import collapsed, sorted_by, with_highlights, without_values
+from connector.errors import SidecarError
+from connector.page import collapsed, dressed, sorted_by, without_values
 from connector.request import SearchRequest
 from connector.rescore.base import Sidecar
 from connector.rescore.feature_log import FeatureLog
 from connector.rescore.stages import Stages
-from connector.retrieval import FirstStage, FusedBy, lexical
+from connector.retrieval import FirstStage, FusedBy, excluded, lexical
 from connector.trace import Trace
 from connector.types import Degraded, Hit, SearchResponse, Vector
 
@@ -48,7 +52,7 @@ class HybridSearch:
         stages = Stages(self.engine, self.sidecar, self.feature_log)
         hits = self._arranged(request, await stages.run(request, vector, fused, trace), trace)
         trace.tick()
-        page = await self._highlighted(request, hits[request.from_ : request.from_ + request.size], trace)
+        page = await self._shown(request, hits[request.from_ : request.from_ + request.size], trace)
         trace.tick()
         return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings(), aggregations, trace.profile)
 
@@ -58,16 +62,20 @@ class HybridSearch:
                 trace.degraded.append(Degraded(part, "no_values", f"no hit has a value in the field {field!r}"))
         return sorted_by(collapsed(ranking, request.collapse), request.sort)
 
-    async def _highlighted(self, request: SearchRequest, page: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
-        if not request.highlight or not page:
-            return page
+    async def _shown(self, request: SearchRequest, page: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
+        """The page with what is asked for it alone: its sources, where nothing has read them yet, and highlights."""
         doc_ids = [hit.doc_id for hit in page]
-        try:
-            asked = self.engine.highlight(request.index, lexical(request), request.highlight, doc_ids)
-            return with_highlights(page, await trace.bound(asked))
-        except EngineError as error:
-            trace.lacks("highlight", error)
-            return page
+        asked: dict[str, Awaitable[Mapping[str, Any]]] = {}
+        if page and not request.reads_sources:
+            asked["source"] = self.engine.sources(request.index, doc_ids, excluded(request))
+        if page and request.highlight:
+            asked["highlight"] = self.engine.highlight(request.index, lexical(request), request.highlight, doc_ids)
+        answers = await asyncio.gather(*(trace.part(name, answer) for name, answer in asked.items()))
+        found = dict(zip(asked, answers, strict=True))
+        if gone := [each for each in doc_ids if each not in found["source"]] if found.get("source") else []:
+            detail = f"{', '.join(gone)}: not there any more when the page was read"
+            trace.degraded.append(Degraded("source", "gone", detail))
+        return dressed(page, found)
 
     async def _encode(self, request: SearchRequest, trace: Trace) -> Vector | None:
         if request.query_vector is not None or not request.needs_vector:

@@ -1,7 +1,7 @@
 """The running notes of one search: when each stage ended, what was left out, and how much time is left."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TypeVar
@@ -51,12 +51,18 @@ class Trace:
             message = f"the search's {self.timeout_s:g} s were spent before the engine answered"
             raise EngineTimeout(message, reason="timeout") from error
 
+    async def part(self, stage: str, answer: Awaitable[Mapping[str, T]]) -> Mapping[str, T]:
+        """As `bound`; empty when it fails, for the rest of the answer goes without."""
+        try:
+            return await self.bound(answer)
+        except EngineError as error:
+            self.lacks(stage, error)
+            return {}
+
     def timings(self) -> Timings:
         """Of the four stages, once all have ended."""
-        encode, retrieve, rescore, highlight = (
-            1000 * (b - a) for a, b in zip(self.clock, self.clock[1:], strict=False)
-        )
-        return Timings(encode, retrieve, rescore, highlight, total_ms=1000 * (self.clock[-1] - self.clock[0]))
+        encode, retrieve, rescore, page = (1000 * (b - a) for a, b in zip(self.clock, self.clock[1:], strict=False))
+        return Timings(encode, retrieve, rescore, page, total_ms=1000 * (self.clock[-1] - self.clock[0]))
 
     def _left_s(self) -> float | None:
         return None if self.timeout_s is None else self.clock[0] + self.timeout_s - perf_counter()

@@ -120,7 +120,8 @@ class Bm25Query:
     Without `fields` those that the index was made with, boosts and all.
 
     `source_excludes` names the heavy fields that a hit need not carry. `aggregations`, in the engine's own words, count
-    over all that match. `passages` is the nested field whose best passage each hit brings along.
+    over all that match. `passages` is the nested field whose best passage each hit brings along. Without `with_sources`
+    the ranking is one of ids and scores alone.
     """
 
     text: str
@@ -131,6 +132,7 @@ class Bm25Query:
     aggregations: Mapping[str, Any] = field(default_factory=dict)
     profile: bool = False
     passages: str = ""
+    with_sources: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ class KnnQuery:
     profile: bool = False
     oversample: float | None = None
     path: str = ""
+    with_sources: bool = True
 
 
 Query: TypeAlias = Bm25Query | KnnQuery
@@ -245,13 +248,13 @@ class Degraded:
 class Timings:
     """Wall-clock milliseconds of each stage as this process saw them; 0 for a stage that did not run.
 
-    `rescore_ms` is that of all rescoring together.
+    `rescore_ms` is that of all rescoring together, `page_ms` that of the page's sources and highlights.
     """
 
     encode_ms: float = 0.0
     retrieve_ms: float = 0.0
     rescore_ms: float = 0.0
-    highlight_ms: float = 0.0
+    page_ms: float = 0.0
     total_ms: float = 0.0
 
 

@@ -14,6 +14,7 @@ from index_templates.vectors import PASSAGES, VectorKind, dimensions_of, vector_
 __all__ = [
     "DEFAULT_BOOSTS",
     "HEAVY_FIELDS",
+    "ID_FIELD",
     "TEMPLATE_KEYS",
     "IndexDefinition",
     "carried_over",
@@ -27,7 +28,10 @@ __all__ = [
 DEFAULT_BOOSTS: Mapping[str, float] = {"title": 1.0, "text": 1.0}
 """The fields that BM25 searches and what each counts, for an index that says nothing else."""
 
-HEAVY_FIELDS = ("vector", "token_vectors")
+ID_FIELD = "hybridrank_id"
+"""Holds a document's id by column; the engine's own `_id` is a part of the stored document."""
+
+HEAVY_FIELDS = ("vector", "token_vectors", ID_FIELD)
 """Fields that are stored for machines and that no search answer needs to carry."""
 
 TEMPLATE_KEYS = ("index_patterns", "priority", "version", "template")

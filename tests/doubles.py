@@ -65,6 +65,9 @@ class FailingRetriever:
     async def retrieve(self, index: str, queries: dict[str, Query]) -> dict[str, Retrieved | EngineError]:
         return {**await self.inner.retrieve(index, queries), **{k: v for k, v in self.failures.items() if k in queries}}
 
+    async def sources(self, *asked):
+        return await self.inner.sources(*asked)
+
 
 class RecordingEngine:
     """A real engine that keeps what it was asked."""
@@ -73,6 +76,9 @@ class RecordingEngine:
         self.inner = inner
         self.queries: list[dict[str, Query]] = []
         self.extracted: list[tuple[str, ...]] = []
+
+    async def sources(self, *asked):
+        return await self.inner.sources(*asked)
 
     async def extract(self, index, feature_set, query, doc_ids):
         self.extracted.append(tuple(doc_ids))

@@ -49,6 +49,12 @@ class Engine(Protocol):
         """
         ...
 
+    async def sources(
+        self, index: str, doc_ids: Sequence[str], source_excludes: Sequence[str]
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """What is stored of those of the documents that are there, by doc_id. Raises EngineError."""
+        ...
+
     async def highlight(
         self, index: str, query: Bm25Query, names: Sequence[str], doc_ids: Sequence[str]
     ) -> Mapping[str, Mapping[str, tuple[str, ...]]]:

@@ -67,6 +67,13 @@ class EmbeddedEngine:
         """Never: there is no round trip to save."""
         raise EngineError("the embedded engine leaves fusion to the client", reason="not_native")
 
+    async def sources(
+        self, index: str, doc_ids: Sequence[str], source_excludes: Sequence[str]
+    ) -> dict[str, Mapping[str, Any]]:
+        """As they were at the last refresh."""
+        snapshot = await asyncio.to_thread(self._snapshot, index)
+        return snapshot.sources_of(doc_ids, source_excludes)
+
     async def highlight(
         self, index: str, query: Bm25Query, names: Sequence[str], doc_ids: Sequence[str]
     ) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -6,11 +6,21 @@ from typing import Any, Literal, TypeVar, cast
 
 from connector.queries.knn import as_bytes
 from connector.types import Bm25Query, Filter, Not, Query, Range, Vector
-from index_templates import DEFAULT_BOOSTS, noted
+from index_templates import DEFAULT_BOOSTS, ID_FIELD, noted
 from index_templates.vectors import PASSAGES, held
 from ltr_features import FeatureQuery, FeatureSet
 
-__all__ = ["FLAT_TYPES", "Fields", "absent", "feature_problem", "feature_vector", "problem", "read", "with_fields"]
+__all__ = [
+    "FLAT_TYPES",
+    "Fields",
+    "absent",
+    "feature_problem",
+    "feature_vector",
+    "problem",
+    "read",
+    "with_fields",
+    "without_vectors",
+]
 
 _PASSAGE_VECTOR = f"{PASSAGES}.vector"
 
@@ -32,6 +42,11 @@ class Fields:
     boosts: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
     held: dict[str, Literal["float", "byte", "rounded"]] = field(default_factory=dict)
 
+    @property
+    def has_ids(self) -> bool:
+        """Whether the index holds ids by column, as those do that our templates made."""
+        return self.types.get(ID_FIELD) == "keyword"
+
 
 def read(mappings: Mapping[str, Any]) -> Fields:
     """The fields of all indices of a `_mapping` response (an alias may stand for several)."""
@@ -48,9 +63,8 @@ def with_fields(query: AnyQuery, fields: Fields) -> AnyQuery:
     Where the index has passages in place of one vector for a document, those are compared, and the best is brought
     along. No hit carries vectors.
     """
-    has_passages = _PASSAGE_VECTOR in fields.dimensions and fields.types.get(PASSAGES) == "nested"
-    vectors = (PASSAGES if has_passages and name == _PASSAGE_VECTOR else name for name in fields.dimensions)
-    excluded = tuple(dict.fromkeys((*query.source_excludes, *vectors)))
+    has_passages = _has_passages(fields)
+    excluded = without_vectors(query.source_excludes, fields)
     if isinstance(query, Bm25Query):
         passages = PASSAGES if has_passages and query.rank_window_size else ""
         wanted = query.fields or fields.boosts
@@ -70,6 +84,16 @@ def with_fields(query: AnyQuery, fields: Fields) -> AnyQuery:
             source_excludes=excluded,
         ),
     )
+
+
+def without_vectors(source_excludes: Sequence[str], fields: Fields) -> tuple[str, ...]:
+    """What sources do not hold: what is named, and all vectors."""
+    vectors = (PASSAGES if _has_passages(fields) and name == _PASSAGE_VECTOR else name for name in fields.dimensions)
+    return tuple(dict.fromkeys((*source_excludes, *vectors)))
+
+
+def _has_passages(fields: Fields) -> bool:
+    return _PASSAGE_VECTOR in fields.dimensions and fields.types.get(PASSAGES) == "nested"
 
 
 def problem(index: str, fields: Fields, query: Query) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connector.engines.columns import doc_id
 from connector.errors import EngineError, EngineTimeout, IndexMissing
 from connector.queries import nested
 from connector.types import Candidate, Retrieved
@@ -36,10 +37,10 @@ def retrieved(index: str, response: Mapping[str, Any]) -> Retrieved | EngineErro
     """
     if "error" in response:
         return _error(index, response)
-    hits = sorted(response["hits"]["hits"], key=lambda hit: (-hit["_score"], hit["_id"]))
+    hits = sorted([(-hit["_score"], doc_id(hit), hit) for hit in response["hits"]["hits"]], key=lambda found: found[:2])
     ranking = tuple(
-        Candidate(hit["_id"], rank, hit["_score"], hit.get("_source", {}), nested.found(hit))
-        for rank, hit in enumerate(hits, start=1)
+        Candidate(name, rank, -score, hit.get("_source", {}), nested.found(hit))
+        for rank, (score, name, hit) in enumerate(hits, start=1)
     )
     return Retrieved(ranking, warning(response), response.get("aggregations", {}), response.get("profile", {}))
 

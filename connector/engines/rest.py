@@ -13,14 +13,14 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 import index_templates
-from connector.engines import fields, msearch, native
+from connector.engines import columns, fields, msearch, native
 from connector.engines.base import IndexReport, RejectedDocument
 from connector.engines.fields import Fields
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
 from connector.queries import bm25, knn
 from connector.types import Bm25Query, Document, EngineInfo, KnnQuery, Query, Retrieved, Vector
-from index_templates import IndexDefinition
+from index_templates import ID_FIELD, IndexDefinition
 from index_templates.analysis import probes
 from index_templates.vectors import PASSAGES, held, lacks, vector_field
 from ltr_features import FeatureQuery, FeatureSet, features_body
@@ -48,10 +48,13 @@ class RestEngine(ABC):
             if problem := await self._problem(index, partial(fields.problem, query=query)):
                 outcome[name] = EngineError(problem, reason="bad_field")
             else:
-                bodies[name] = self._body(fields.with_fields(query, await self._mapped(index)))
+                bodies[name] = self._ranking_body(fields.with_fields(query, await self._mapped(index)), index)
         if bodies:
             responses = await self._responses(index, bodies)
             again = {name: bodies[name] for name, response in responses.items() if msearch.lost_a_node(response)}
+            if unnamed := [name for name, response in responses.items() if columns.lacks_ids(response)]:
+                self._fields[index].types.pop(ID_FIELD, None)  # so that the next search does not try in vain
+                again |= {name: columns.from_stored(bodies[name]) for name in unnamed}
             if again:
                 responses |= await self._responses(index, again)
             outcome |= {name: msearch.retrieved(index, response) for name, response in responses.items()}
@@ -86,6 +89,19 @@ class RestEngine(ABC):
             hit["_id"]: {name: tuple(fragments) for name, fragments in hit.get("highlight", {}).items()}
             for hit in answer["hits"]["hits"]
         }
+
+    async def sources(
+        self, index: str, doc_ids: Sequence[str], source_excludes: Sequence[str]
+    ) -> dict[str, Mapping[str, Any]]:
+        """One `_search` by ids; unlike `_mget`, for an alias of several indices too."""
+        body = {
+            "query": {"ids": {"values": list(doc_ids)}},
+            "size": len(doc_ids),
+            "track_total_hits": False,
+            "_source": {"excludes": list(fields.without_vectors(source_excludes, await self._mapped(index)))},
+        }
+        answer = await self._search(f"/{index}/_search", body)
+        return {hit["_id"]: hit.get("_source", {}) for hit in answer["hits"]["hits"]}
 
     async def extract(
         self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
@@ -292,6 +308,12 @@ class RestEngine(ABC):
         again: Mapping[str, Any] = await self._send("POST", path, body)
         return again
 
+    def _ranking_body(self, query: Query, index: str) -> dict[str, Any]:
+        """By column where nothing else of the documents is asked for."""
+        reads = query.with_sources or (query.passages if isinstance(query, Bm25Query) else query.path)
+        body = self._body(query)
+        return body if reads or not self._fields[index].has_ids else columns.by_column(body)
+
     def _body(self, query: Query) -> dict[str, Any]:
         return bm25.body(query) if isinstance(query, Bm25Query) else self._knn_body(query)
 
@@ -336,6 +358,7 @@ def _heavy(document: Document, mapped: Fields) -> dict[str, Any]:
         {name: stored(name, vector) for name, vector in vectors.items()}
         | packed
         | ({PASSAGES: passages} if passages else {})
+        | ({ID_FIELD: document.doc_id} if mapped.has_ids else {})
     )
 
 

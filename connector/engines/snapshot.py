@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,12 @@ class Snapshot:
         scores = self._bm25(query) if isinstance(query, Bm25Query) else self._knn(query)
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[: query.rank_window_size]
         return tuple(
-            Candidate(self.doc_ids[ordinal], rank, score, self._source(ordinal, query.source_excludes))
+            Candidate(
+                self.doc_ids[ordinal],
+                rank,
+                score,
+                self._source(ordinal, query.source_excludes) if query.with_sources else {},
+            )
             for rank, (ordinal, score) in enumerate(best, start=1)
         )
 
@@ -120,6 +126,15 @@ class Snapshot:
         window = min(query.rank_window_size, len(candidates))
         best = np.argsort(-scores, kind="stable")[:window]
         return {int(candidates[place]): float(scores[place]) for place in best}
+
+    def sources_of(self, doc_ids: Sequence[str], excludes: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """Of those of the documents that are here, by doc_id."""
+        places = {doc_id: bisect_left(self.doc_ids, doc_id) for doc_id in doc_ids}
+        return {
+            doc_id: self._source(place, excludes)
+            for doc_id, place in places.items()
+            if self.doc_ids[place : place + 1] == (doc_id,)
+        }
 
     def _source(self, ordinal: int, excludes: Sequence[str]) -> Mapping[str, Any]:
         return {name: value for name, value in self.sources[ordinal].items() if name not in excludes}

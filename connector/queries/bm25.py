@@ -23,7 +23,7 @@ def body(query: Bm25Query) -> dict[str, Any]:
         "query": _query(query),
         "size": query.rank_window_size,
         "track_total_hits": False,
-        "_source": {"excludes": list(query.source_excludes)},
+        "_source": {"excludes": list(query.source_excludes)} if query.with_sources else False,
         **({"aggs": dict(query.aggregations)} if query.aggregations else {}),
         **({"profile": True} if query.profile else {}),
     }

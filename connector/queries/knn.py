@@ -62,6 +62,6 @@ def _body(clause: dict[str, Any], query: KnnQuery) -> dict[str, Any]:
         "query": nested.best(query.path, nearest, name="knn") if query.path else nearest,
         "size": query.rank_window_size,
         "track_total_hits": False,
-        "_source": {"excludes": list(query.source_excludes)},
+        "_source": {"excludes": list(query.source_excludes)} if query.with_sources else False,
         **({"profile": True} if query.profile else {}),
     }

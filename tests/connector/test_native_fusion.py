@@ -286,7 +286,7 @@ async def test_the_engines_ranking_is_the_fused_one_without_what_retrievers_said
         ("cake", 1, 0.5, {}),
         ("tea", 2, 0.25, {}),
     ]
-    assert response.hits[0].source == {"title": "Cake"}
+    assert response.hits[0].source["text"] == "Flour, eggs and sugar."  # as stored, for a ranking needs no sources
     assert [(each.stage, each.reason) for each in response.degraded] == [("fusion", "partial")]
 
 

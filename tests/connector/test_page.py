@@ -4,8 +4,10 @@ import pytest
 
 from connector import Hit, HybridSearch, SearchRequest
 from connector.engines.embedded import EmbeddedEngine
+from connector.errors import EngineError
 from connector.page import collapsed, sorted_by
 from tests.contracts.engine import DEFINITION, PASSAGES
+from tests.doubles import RecordingEngine
 
 
 @pytest.fixture
@@ -54,12 +56,54 @@ async def test_pages_of_a_collapsed_ranking(engine):
     assert [each for page in pages for each in page.hits] == [*whole.hits]
 
 
+class Vanishing(RecordingEngine):
+    """A real engine from which documents go, or that fails, between a ranking and its page."""
+
+    def __init__(self, inner, *, gone=(), error=None):
+        super().__init__(inner)
+        self.gone, self.error = gone, error
+        self.pages = []
+
+    async def sources(self, index, doc_ids, source_excludes):
+        self.pages.append(tuple(doc_ids))
+        if self.error:
+            raise self.error
+        found = await self.inner.sources(index, doc_ids, source_excludes)
+        return {doc_id: source for doc_id, source in found.items() if doc_id not in self.gone}
+
+
+async def test_sources_of_the_page_alone_are_fetched_where_nothing_else_reads_them(engine):
+    watched = Vanishing(engine)
+    response = await HybridSearch(watched).search(request(from_=1, size=2))
+    assert watched.pages == [tuple(hit.doc_id for hit in response.hits)]
+    assert all(hit.source["text"] for hit in response.hits)
+    await HybridSearch(watched).search(request(collapse="kind"))
+    assert len(watched.pages) == 1
+
+
+async def test_a_document_that_goes_between_ranking_and_page_is_named_and_keeps_its_place(engine):
+    whole = await HybridSearch(engine).search(request())
+    response = await HybridSearch(Vanishing(engine, gone=("chai",))).search(request())
+    assert [hit.doc_id for hit in response.hits] == [hit.doc_id for hit in whole.hits]
+    assert {hit.doc_id for hit in response.hits if not hit.source} == {"chai"}
+    ((stage, reason, detail),) = [(each.stage, each.reason, each.detail) for each in response.degraded]
+    assert (stage, reason) == ("source", "gone")
+    assert "chai" in detail
+
+
+async def test_a_page_without_its_sources_says_so(engine):
+    broken = Vanishing(engine, error=EngineError("no room", reason="circuit_breaking_exception"))
+    response = await HybridSearch(broken).search(request())
+    assert [(each.stage, each.reason) for each in response.degraded] == [("source", "circuit_breaking_exception")]
+    assert {hit.doc_id for hit in response.hits} >= {"chai", "tea"}
+
+
 async def test_only_the_page_is_highlighted(engine):
     response = await HybridSearch(engine).search(request(highlight=("title", "text"), size=1))
     assert response.hits[0].doc_id == "chai"
     assert response.hits[0].highlights == {"text": ("<em>Tea</em> with milk and spices",)}
     assert response.degraded == ()
-    assert response.timings.total_ms >= response.timings.highlight_ms > 0
+    assert response.timings.total_ms >= response.timings.page_ms > 0
 
 
 async def test_a_page_without_its_highlights_says_so(engine):

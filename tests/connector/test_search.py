@@ -6,7 +6,7 @@ from connector import HybridSearch, Rescore, Rrf, SearchFailed, SearchRequest, T
 from connector.engines.embedded import EmbeddedEngine
 from connector.errors import BadScores, EngineError, EngineTimeout, IndexMissing, SidecarOverloaded, SidecarTimeout
 from connector.types import Bm25Query, Document, KnnQuery
-from index_templates import IndexDefinition
+from index_templates import HEAVY_FIELDS, IndexDefinition
 from tests.contracts.engine import PASSAGES
 from tests.doubles import WORDS, BrokenSidecar, FailingRetriever, HalfSidecar, RecordingEngine, WordSidecar
 
@@ -52,12 +52,11 @@ async def test_bm25_and_knn_go_out_together_with_one_filter_and_one_window(engin
     recording = RecordingEngine(engine)
     await HybridSearch(recording, WordSidecar()).search(request(filters=(Term("kind", "drink"),), rank_window_size=30))
     (queries,) = recording.queries
-    excludes = ("vector", "token_vectors")
     filters = (Term("kind", "drink"),)
     vector = (1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
     assert queries == {
-        "bm25": Bm25Query("hot tea with milk", {}, 30, filters, excludes),
-        "knn": KnnQuery(vector, "vector", 30, 60, filters, excludes),
+        "bm25": Bm25Query("hot tea with milk", {}, 30, filters, HEAVY_FIELDS, with_sources=False),
+        "knn": KnnQuery(vector, "vector", 30, 60, filters, HEAVY_FIELDS, with_sources=False),
     }
 
 

@@ -30,12 +30,12 @@ PASSAGES = [
 FIELDS = {"title": 1.0, "text": 1.0}
 
 
-def bm25(text: str, *, window: int = 10, filters=(), source_excludes=("vector",)) -> Bm25Query:
+def bm25(text: str, *, window: int = 10, filters=(), source_excludes=HEAVY_FIELDS) -> Bm25Query:
     return Bm25Query(text, FIELDS, window, tuple(filters), source_excludes)
 
 
 def knn(*vector: float, window: int = 10, filters=()) -> KnnQuery:
-    return KnnQuery(vector, "vector", window, 2 * window, tuple(filters), ("vector",))
+    return KnnQuery(vector, "vector", window, 2 * window, tuple(filters), HEAVY_FIELDS)
 
 
 def ids(ranking: Ranking) -> list[str]:
@@ -354,6 +354,20 @@ class EngineContract:
         assert await filled.stored_token_vectors(index, asked) == {"chai": b"x"}
         with pytest.raises(IndexMissing):
             await filled.stored_token_vectors(f"{index}-missing", ["tea"])
+
+    async def test_sources_are_what_was_indexed_of_those_that_are_there(self, filled, index):
+        found = await filled.sources(index, ["soup", "nowhere", "tea"], (*HEAVY_FIELDS, "price"))
+        stored = {each.doc_id: dict(each.source) for each in PASSAGES}
+        assert found == {
+            doc_id: {name: value for name, value in stored[doc_id].items() if name != "price"}
+            for doc_id in ("soup", "tea")
+        }
+
+    async def test_a_ranking_without_sources_is_the_same_ranking(self, filled, index):
+        for query in (bm25("hot tea"), knn(1.0, 0.1, 0.0), bm25("tea", filters=[Term("kind", "drink")])):
+            whole = await self.one(filled, index, query)
+            assert await self.one(filled, index, replace(query, with_sources=False)) == whole
+            assert len(whole) > 1
 
     async def test_info_says_which_engine(self, engine):
         info = await engine.info()

@@ -1,6 +1,7 @@
 """The engine contract on real servers, and what only a server can show."""
 
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,23 @@ class ServerContract(EngineContract):
         assert plan == ("+template.mappings.properties.token_vectors.type = binary",)
         await filled.create_index(index, DEFINITION)
         assert await filled.plan_index(index, DEFINITION) == ()
+
+    async def test_documents_that_others_wrote_are_ranked_without_sources_too(self, filled, index):
+        """They lack the column that holds their id."""
+        await filled.request("PUT", f"/{index}/_doc/theirs?refresh=true", {"title": "Tea, tea and tea", "text": "Tea."})
+        query = replace(bm25("tea"), with_sources=False)
+        for _ in range(2):  # the second search knows
+            found = await self.one(filled, index, query)
+            assert found == await self.one(filled, index, bm25("tea"))
+            assert "theirs" in ids(found)
+
+    async def test_a_ranking_without_sources_reads_ids_by_column(self, filled, index, monkeypatch):
+        asked = []
+        sent = type(filled)._msearch
+        monkeypatch.setattr(type(filled), "_msearch", lambda self, lines: asked.extend(lines) or sent(self, lines))
+        await self.one(filled, index, replace(bm25("tea"), with_sources=False))
+        (_, body) = asked
+        assert (body["_source"], body["stored_fields"]) == (False, "_none_")
 
     async def test_an_alias_is_searched_like_an_index(self, filled, index):
         alias = f"{index}-alias"

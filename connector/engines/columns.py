@@ -1,0 +1,34 @@
+"""Ids by column, for rankings whose documents nobody reads. Pure.
+
+A server reads the `_id` of a hit out of the stored document, which it unpacks for that, 200 times for two windows of a
+hundred. Our templates hold the id in a column of its own too, and with that a ranking costs a server about half.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from index_templates import ID_FIELD
+
+__all__ = ["by_column", "doc_id", "from_stored", "lacks_ids"]
+
+_BY_COLUMN = {"stored_fields": "_none_", "docvalue_fields": [ID_FIELD]}
+
+
+def by_column(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The search, with each hit's id out of the column alone."""
+    return {**body, **_BY_COLUMN}
+
+
+def from_stored(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The same search, with ids as servers give them unless they are told otherwise."""
+    return {name: value for name, value in body.items() if name not in _BY_COLUMN}
+
+
+def doc_id(hit: Mapping[str, Any]) -> str:
+    """The id of a hit, however it was asked for; empty for a document that was written without the column."""
+    return str(hit["_id"] if "_id" in hit else next(iter(hit.get("fields", {}).get(ID_FIELD, ())), ""))
+
+
+def lacks_ids(response: Mapping[str, Any]) -> bool:
+    """Whether a document among the hits was written by somebody who does not know of the column."""
+    return not all(doc_id(hit) for hit in response.get("hits", {}).get("hits", ()))
