@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evaluation.measures import label
 from evaluation.results import ExperimentResult, PipelineResult
 from evaluation.significance import Comparison
 
@@ -21,23 +22,23 @@ def result_table(result: ExperimentResult) -> ReportTable:
     """One row a pipeline: quality, latency, and the difference from the baseline with its p after Holm's correction."""
     headers = (
         "pipeline",
-        "nDCG@10",
-        "MRR@10",
-        "R@100",
-        "judged",
+        *map(label, result.measures),
         "p50 ms",
         "p95 ms",
         f"Δ {result.baseline}",
         "p Holm",
     )
-    return ReportTable(headers, tuple(_row(name, each) for name, each in result.pipelines.items()))
+    return ReportTable(headers, tuple(_row(name, each, result.measures) for name, each in result.pipelines.items()))
 
 
-def _row(name: str, result: PipelineResult) -> tuple[str, ...]:
-    mean = result.evaluation.mean
-    quality = (f"{mean[measure]:.4f}" for measure in ("ndcg@10", "rr@10", "r@100"))
+def _row(name: str, result: PipelineResult, measures: Sequence[str]) -> tuple[str, ...]:
+    quality = (_mean(measure, result.evaluation.mean[measure]) for measure in measures)
     latency = (f"{result.ms_p50:.1f}", f"{result.ms_p95:.1f}")
-    return (name, *quality, f"{mean['judged@10']:.0%}", *latency, *_versus(result.versus))
+    return (name, *quality, *latency, *_versus(result.versus))
+
+
+def _mean(measure: str, value: float) -> str:
+    return f"{value:.0%}" if measure.startswith("judged") else f"{value:.4f}"
 
 
 def _versus(comparison: Comparison | None) -> tuple[str, str]:
@@ -53,7 +54,7 @@ def caption(result: ExperimentResult) -> tuple[str, ...]:
     lines = [
         f"{len(first.evaluation.per_query)} queries"
         + (f"; {left_out} more have no relevant document here and are left out" if left_out else "")
-        + f". p: two-sided randomisation test on nDCG@10 per query against {result.baseline},"
+        + f". p: two-sided randomisation test on {label(result.compared_by)} per query against {result.baseline},"
         " 10,000 permutations, Holm's correction."
     ]
     degraded = {name: each.degraded for name, each in result.pipelines.items() if each.degraded}

@@ -1,6 +1,6 @@
 """What an experiment found, and the JSON that holds it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from evaluation.collections import Qrels
 from evaluation.experiment import PipelineRun
-from evaluation.measures import Evaluation, evaluate
+from evaluation.measures import STANDARD_MEASURES, Evaluation, evaluate
 from evaluation.significance import Comparison, compare
 
 __all__ = ["COMPARED_BY", "ExperimentResult", "PipelineResult", "summarise"]
 
-COMPARED_BY = "ndcg@10"
+COMPARED_BY = STANDARD_MEASURES[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,19 @@ class ExperimentResult:
     pipelines: Mapping[str, PipelineResult]
     baseline: str
     about: Mapping[str, Any] = field(default_factory=dict)
+    measures: tuple[str, ...] = STANDARD_MEASURES
+
+    @property
+    def compared_by(self) -> str:
+        """The measure that pipelines are tested against the baseline by: the first."""
+        return self.measures[0]
 
     def as_json(self) -> dict[str, Any]:
         """`{"pipelines": {name: {measure: value, …}}, "baseline": name, …}`, with values a JSON writer takes."""
         return {
             "pipelines": {name: self._pipeline(each) for name, each in self.pipelines.items()},
             "baseline": self.baseline,
-            "compared_by": COMPARED_BY,
+            "compared_by": self.compared_by,
             **self.about,
         }
 
@@ -57,18 +63,22 @@ class ExperimentResult:
 
 
 def summarise(
-    runs: Mapping[str, PipelineRun], qrels: Qrels, baseline: str, about: Mapping[str, Any] | None = None
+    runs: Mapping[str, PipelineRun],
+    qrels: Qrels,
+    baseline: str,
+    about: Mapping[str, Any] | None = None,
+    measures: Sequence[str] = STANDARD_MEASURES,
 ) -> ExperimentResult:
-    """Measure every run over the judged queries that were searched, and compare each with the baseline's.
+    """Measure every run over the judged queries that were searched, and compare each with the baseline's by the first.
 
     Raises ValueError when the baseline was not run, CollectionError when no query has a relevant document.
     """
     if baseline not in runs:
         raise ValueError(f"the baseline {baseline!r} was not run; it is one of {', '.join(runs)}")
     judged = {query_id: grades for query_id, grades in qrels.items() if query_id in runs[baseline].rankings}
-    evaluations = {name: evaluate(judged, run.rankings) for name, run in runs.items()}
+    evaluations = {name: evaluate(judged, run.rankings, measures) for name, run in runs.items()}
     values = {
-        name: {query_id: measures[COMPARED_BY] for query_id, measures in each.per_query.items()}
+        name: {query_id: each_query[measures[0]] for query_id, each_query in each.per_query.items()}
         for name, each in evaluations.items()
     }
     comparisons = compare(values[baseline], {name: each for name, each in values.items() if name != baseline})
@@ -84,6 +94,7 @@ def summarise(
         },
         baseline,
         about or {},
+        tuple(measures),
     )
 
 

@@ -14,6 +14,7 @@ from connector.types import TokenFormat
 from evaluation.collections import BadLine, BeirFolder
 from evaluation.experiment import PipelineRun
 from evaluation.fold_models import FoldModels
+from evaluation.measures import STANDARD_MEASURES, cutoff, parse_measure
 from evaluation.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
 from evaluation.report import caption, markdown, result_table
 from evaluation.results import ExperimentResult, summarise
@@ -46,6 +47,13 @@ def evaluate(
         typer.Option(metavar="NAME,…", help="bm25, knn or rrf, each with +MODEL to rescore, once or several times."),
     ] = ",".join(STANDARD_PIPELINES),
     baseline: Annotated[str, typer.Option(help="The pipeline that the others are tested against.")] = "bm25",
+    measures: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,…",
+            help="ndcg, mrr or map, with @K or without; p, recall, judged or err with @K. The first one compares.",
+        ),
+    ] = ",".join(STANDARD_MEASURES),
     engine: EngineOption = "",
     index: Annotated[
         str, typer.Option(help="Name of the index, filled as needed.", show_default="one for this content")
@@ -78,13 +86,14 @@ def evaluate(
     run_dir: Annotated[Path | None, typer.Option(help="Write one TREC run file a pipeline into this folder.")] = None,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
-    """Measure pipelines on a collection: nDCG@10, MRR@10, R@100, latency, and whether differences could be chance.
+    """Measure pipelines on a collection: quality, latency, and whether differences could be chance.
 
     Documents that the index lacks are encoded and written first; vectors are cached, so the next run starts at once.
 
     Examples:
     hybridrank evaluate --collection ./scifact --split test --json scifact.json
     hybridrank evaluate --collection ./scifact --pipelines bm25,rrf+colbert --weight 0.7 --run-dir ./runs --markdown
+    hybridrank evaluate --collection ./scifact --measures map,ndcg@5,p@5,err@20
     hybridrank evaluate --collection ./scifact --engine http://localhost:9200 --queries 50
     hybridrank evaluate --collection ./shop --pipelines rrf,rrf+lambdamart+cross-encoder --features shop.yaml
     hybridrank evaluate --collection ./shop --split all --pipelines bm25,rrf,rrf+lambdamart --fold-models ./folds
@@ -98,6 +107,7 @@ def evaluate(
     settings = PipelineSettings(
         weight=weight, rescore_window_size=window, timeout_s=budget_s, fold_models=folds, fusion=fusion
     )
+    by = _parse_measures(measures, settings.size)
     feature_sets = load_feature_sets([*(features or ()), *(folds.feature_sets if folds else ())])
     try:
         result, runs = asyncio.run(
@@ -106,6 +116,7 @@ def evaluate(
                 split,
                 chosen,
                 baseline,
+                by,
                 engine,
                 index,
                 sidecar,
@@ -143,11 +154,24 @@ def _parse(pipelines: str, baseline: str) -> list[Pipeline]:
     return chosen
 
 
+def _parse_measures(names: str, found: int) -> list[str]:
+    """Without repetitions; none looks further than the `found` documents that a pipeline returns."""
+    try:
+        chosen = list(dict.fromkeys(map(parse_measure, names.split(","))))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--measures") from error
+    for name in chosen:
+        if (cutoff(name) or 0) > found:
+            raise typer.BadParameter(f"{name}: a pipeline returns {found} documents", param_hint="--measures")
+    return chosen
+
+
 async def _evaluate(
     folder: Path,
     split: str,
     pipelines: list[Pipeline],
     baseline: str,
+    measures: list[str],
     engine: str,
     index: str,
     sidecar: str,
@@ -191,7 +215,7 @@ async def _evaluate(
                 "bad_lines": len(bad_lines),
             },
         )
-    return summarise(runs, qrels, baseline, about), runs
+    return summarise(runs, qrels, baseline, about, measures), runs
 
 
 def _list(label: str, lines: list[str]) -> None:

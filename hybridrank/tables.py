@@ -25,9 +25,9 @@ def wide_enough(console: Console) -> Console:
 
 
 def results(result: ExperimentResult) -> Table:
-    """One row a pipeline, the best nDCG@10 in bold."""
+    """One row a pipeline, in bold the best by the measure they are compared by."""
     content = result_table(result)
-    best = max(result.pipelines, key=lambda name: result.pipelines[name].evaluation.mean["ndcg@10"])
+    best = max(result.pipelines, key=lambda name: result.pipelines[name].evaluation.mean[result.compared_by])
     table = _table()
     for place, header in enumerate(content.headers):
         table.add_column(header, justify="right" if place else "left", no_wrap=True)

@@ -86,6 +86,15 @@ def test_a_result_by_hand():
     assert set(bm25) == {"ndcg@10", "rr@10", "r@100", "judged@10", "ms_p50", "ms_p95", "degraded", "per_query"}
 
 
+def test_pipelines_are_compared_by_the_first_measure():
+    result = summarise(RUNS, QRELS, "bm25", measures=["r@2", "err@20", "ap"])
+    assert result.compared_by == result.as_json()["compared_by"] == "r@2"
+    assert list(result.as_json()["pipelines"]["rrf"])[:3] == ["r@2", "err@20", "ap"]
+    assert result.pipelines["rrf"].versus.delta == pytest.approx((1 / 2 + 1) / 2 - (1 / 2 + 1) / 2)
+    assert result_table(result).headers[:4] == ("pipeline", "R@2", "ERR@20", "MAP")
+    assert "randomisation test on R@2 per query" in caption(result)[0]
+
+
 def test_only_queries_that_were_searched_are_measured():
     result = summarise(RUNS, {**QRELS, "never searched": {"tea": 1}}, "bm25")
     assert set(result.pipelines["bm25"].evaluation.per_query) == {"q1", "q2"}

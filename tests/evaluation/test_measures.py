@@ -1,13 +1,15 @@
 """Measures against arithmetic written out by hand."""
 
+import shutil
 from math import log2
 
+import ir_measures
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.collections import CollectionError
-from evaluation.measures import evaluate
+from evaluation.measures import STANDARD_MEASURES, cutoff, evaluate, label, parse_measure
 
 QRELS = {"q": {"a": 2, "b": 1, "c": 0, "d": 1}}
 
@@ -20,6 +22,66 @@ def test_a_worked_example():
         {"ndcg@10": gained / ideal, "rr@10": 1 / 2, "r@100": 2 / 3, "judged@10": 3 / 4}
     )
     assert evaluation.mean == pytest.approx(evaluation.per_query["q"])
+
+
+def test_every_other_measure_by_hand():
+    measures = ["ndcg@2", "ndcg", "rr", "ap", "ap@2", "p@5", "r@2", "judged@2", "err@2", "err@10"]
+    evaluation = evaluate(QRELS, {"q": ["x", "b", "c", "a"]}, measures)
+    ideal = 2 / log2(2) + 1 / log2(3)
+    assert list(evaluation.mean) == measures
+    assert evaluation.per_query["q"] == pytest.approx(
+        {
+            "ndcg@2": (1 / log2(3)) / ideal,
+            "ndcg": (1 / log2(3) + 2 / log2(5)) / (ideal + 1 / log2(4)),
+            "rr": 1 / 2,
+            "ap": (1 / 2 + 2 / 4) / 3,  # relevant at ranks 2 and 4, and one never found
+            "ap@2": (1 / 2) / 3,
+            "p@5": 2 / 5,  # the fifth place is empty
+            "r@2": 1 / 3,
+            "judged@2": 1 / 2,
+            "err@2": (1 / 16) / 2,  # grade 1 satisfies one in 2^4
+            "err@10": (1 / 16) / 2 + (15 / 16) * (3 / 16) / 4,  # grade 2 three, of those that read on
+        }
+    )
+
+
+def test_err_alone_needs_nothing_of_ir_measures():
+    assert evaluate({"q": {"a": 4}, "none": {"a": 1}}, {"q": ["x", "a"]}, ["err@10"]).mean == {"err@10": 15 / 64}
+
+
+@pytest.mark.skipif(not shutil.which("perl"), reason="gdeval.pl needs perl")
+@settings(deadline=None, max_examples=10)
+@given(
+    grades=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(-1, 4), min_size=1).filter(
+        lambda each: max(each.values()) > 0
+    ),
+    order=st.permutations("abcdefghxy"),
+    k=st.integers(1, 12),
+)
+def test_err_agrees_with_the_script_of_trec(grades, order, k):
+    run = {"1": {doc_id: -float(rank) for rank, doc_id in enumerate(order)}}
+    (theirs,) = ir_measures.gdeval.iter_calc([ir_measures.ERR @ k], {"1": grades}, run)
+    assert evaluate({"1": grades}, {"1": order}, [f"err@{k}"]).mean[f"err@{k}"] == pytest.approx(theirs.value, abs=5e-6)
+
+
+def test_a_grade_that_err_does_not_know_is_named():
+    with pytest.raises(CollectionError, match="query q: ERR knows grades up to 4, and one is 7; leave err out"):
+        evaluate({"q": {"a": 7}}, {"q": ["a"]}, ["ndcg@10", "err@10"])
+
+
+@pytest.mark.parametrize("name", STANDARD_MEASURES)
+def test_the_standard_measures_go_by_the_names_they_are_parsed_to(name):
+    assert parse_measure(name) == parse_measure(f" {label(name)}{'@10' if name == 'judged@10' else ''} ") == name
+
+
+def test_cutoffs_of_names():
+    assert [cutoff(name) for name in ("ndcg", "ap@5", "r@100")] == [None, 5, 100]
+
+
+@pytest.mark.parametrize("name", ["", "p", "recall", "err", "ndcg@0", "ndcg@x", "ndcg@", "@10", "bpref", "ndcg@10@20"])
+def test_a_measure_that_is_not_there_is_refused_and_the_others_named(name):
+    with pytest.raises(ValueError, match="ndcg, rr, ap, with or without @K, or p, r, judged, err with @K"):
+        parse_measure(name)
 
 
 def test_cutoffs_are_ten_and_a_hundred():

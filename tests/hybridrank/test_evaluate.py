@@ -55,6 +55,17 @@ def test_everything_measured_is_in_the_json_the_runs_and_the_table(tmp_path, run
     assert result["engine"]["name"] == "embedded"
 
 
+def test_other_measures(tmp_path, run):
+    menu = write_menu(tmp_path / "menu")
+    flags = ["--pipelines", "bm25,rrf", "--measures", "MAP, p@2,recall@2,err@20,ap", "--json", "menu.json"]
+    done = run("--collection", menu, *flags, "--markdown")
+    assert done.returncode == 0, done.stderr
+    assert " ".join(done.stdout.split()).startswith("| pipeline | MAP | P@2 | R@2 | ERR@20 | p50 ms |")
+    result = json.loads((tmp_path / "menu.json").read_text())
+    assert result["compared_by"] == "ap"
+    assert set(result["pipelines"]["rrf"]["per_query"]["q1"]) == {"ap", "p@2", "r@2", "err@20"}
+
+
 def test_a_second_run_finds_its_index_and_gives_the_same_numbers(tmp_path, run):
     menu = write_menu(tmp_path / "menu")
     for name in ("one.json", "two.json"):
@@ -159,6 +170,8 @@ def test_documents_of_another_collection_in_the_index_are_mentioned(tmp_path, ru
         (["--pipelines", "bm26"], "there is no pipeline 'bm26'"),
         (["--pipelines", "bm25,knn", "--baseline", "rrf"], "'rrf' is not one of the pipelines bm25, knn"),
         (["--pipelines", "bm25,rrf+nothing"], "no model 'nothing'"),
+        (["--measures", "ndcg@10,bpref"], "there is no measure 'bpref'"),
+        (["--measures", "recall@1000"], "r@1000: a pipeline returns 100 documents"),
         (["--json", "nowhere/x.json"], "there is no folder nowhere"),
         (["--weight", "2"], "--weight"),
         (["--features", "nowhere.yaml"], "--features"),
