@@ -1,18 +1,18 @@
-"""An experiment's result as a table of texts, and that table as Markdown."""
+"""An experiment's result as tables of texts, and a table as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluation.measures import label
 from evaluation.results import ExperimentResult, PipelineResult
 from evaluation.significance import Comparison
 
-__all__ = ["ReportTable", "caption", "markdown", "result_table"]
+__all__ = ["ReportTable", "caption", "markdown", "overlap_table", "result_table", "win_loss_caption", "win_loss_table"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """Column names and rows of texts; the first column names the pipeline, the others hold numbers."""
+    """Column names and rows of texts; the first column says what a row is about, the others hold numbers."""
 
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -64,11 +64,38 @@ def caption(result: ExperimentResult) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def win_loss_caption(result: ExperimentResult, pipeline: str) -> str:
+    """On how many queries a pipeline is better and worse than the baseline."""
+    found = result.win_loss(pipeline)
+    return (
+        f"{pipeline} against {result.baseline} by {label(result.compared_by)}: {len(found.wins)} queries better,"
+        f" {len(found.losses)} worse, {found.ties} the same."
+    )
+
+
+def win_loss_table(result: ExperimentResult, pipeline: str, queries: Mapping[str, str], shown: int = 5) -> ReportTable:
+    """The `shown` largest wins, the largest first, then as many losses, the largest last, with the queries' texts."""
+    before, after = result.by_query(result.baseline), result.by_query(pipeline)
+    found = result.win_loss(pipeline)
+    rows = (
+        (" ".join(queries[each].split()), each, f"{before[each]:.4f}", f"{after[each]:.4f}", f"{difference:+.4f}")
+        for each, difference in (*found.wins[:shown], *reversed(found.losses[:shown]))
+    )
+    return ReportTable(("query", "id", result.baseline, pipeline, "Δ"), tuple(rows))
+
+
+def overlap_table(result: ExperimentResult) -> ReportTable:
+    """How alike the rankings of each two pipelines are: their mean rank-biased overlap."""
+    rows = ((name, *(f"{value:.3f}" for value in others.values())) for name, others in result.overlaps.items())
+    return ReportTable(("RBO", *result.overlaps), tuple(rows))
+
+
 def markdown(table: ReportTable) -> str:
     """The table in GitHub's Markdown, numbers to the right, columns padded so that the source reads as a table too."""
-    widths = [max(map(len, column)) for column in zip(table.headers, *table.rows, strict=True)]
+    cells = [[text.replace("|", r"\|") for text in row] for row in table.rows]
+    widths = [max(map(len, column)) for column in zip(table.headers, *cells, strict=True)]
     rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
-    rows: list[Sequence[str]] = [table.headers, rule, *table.rows]
+    rows: list[Sequence[str]] = [table.headers, rule, *cells]
     return "".join(f"| {' | '.join(_padded(row, widths))} |\n" for row in rows)
 
 

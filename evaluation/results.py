@@ -9,7 +9,9 @@ import numpy as np
 from evaluation.collections import Qrels
 from evaluation.experiment import PipelineRun
 from evaluation.measures import STANDARD_MEASURES, Evaluation, evaluate
+from evaluation.rbo import PERSISTENCE, mean_overlaps
 from evaluation.significance import Comparison, compare
+from evaluation.win_loss import WinLoss, win_loss
 
 __all__ = ["COMPARED_BY", "ExperimentResult", "PipelineResult", "summarise"]
 
@@ -29,29 +31,47 @@ class PipelineResult:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentResult:
-    """Every pipeline's result, what they were compared with, and what was run (collection, engine, models, machine)."""
+    """Every pipeline's result, what they were compared with, and what was run (collection, engine, models, machine).
+
+    `overlaps` has the mean rank-biased overlap of each two pipelines' rankings.
+    """
 
     pipelines: Mapping[str, PipelineResult]
     baseline: str
     about: Mapping[str, Any] = field(default_factory=dict)
     measures: tuple[str, ...] = STANDARD_MEASURES
+    overlaps: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def compared_by(self) -> str:
         """The measure that pipelines are tested against the baseline by: the first."""
         return self.measures[0]
 
+    def by_query(self, pipeline: str) -> dict[str, float]:
+        """A pipeline's values (query_id → value) of the measure they are compared by."""
+        per_query = self.pipelines[pipeline].evaluation.per_query
+        return {query_id: values[self.compared_by] for query_id, values in per_query.items()}
+
+    def win_loss(self, pipeline: str) -> WinLoss:
+        """Which queries a pipeline does better and worse than the baseline."""
+        return win_loss(self.by_query(self.baseline), self.by_query(pipeline))
+
     def as_json(self) -> dict[str, Any]:
         """`{"pipelines": {name: {measure: value, …}}, "baseline": name, …}`, with values a JSON writer takes."""
         return {
-            "pipelines": {name: self._pipeline(each) for name, each in self.pipelines.items()},
+            "pipelines": {name: self._pipeline(name, each) for name, each in self.pipelines.items()},
             "baseline": self.baseline,
             "compared_by": self.compared_by,
+            "rbo": {"p": PERSISTENCE, "mean": self.overlaps},
             **self.about,
         }
 
-    def _pipeline(self, result: PipelineResult) -> dict[str, Any]:
-        versus = {f"vs_{self.baseline}": asdict(result.versus)} if result.versus else {}
+    def _pipeline(self, name: str, result: PipelineResult) -> dict[str, Any]:
+        versus = {}
+        if result.versus:
+            outcome = self.win_loss(name)
+            counts = {"wins": len(outcome.wins), "losses": len(outcome.losses), "ties": outcome.ties}
+            versus = {f"vs_{self.baseline}": asdict(result.versus) | counts}
         return {
             **result.evaluation.mean,
             "ms_p50": result.ms_p50,
@@ -95,6 +115,7 @@ def summarise(
         baseline,
         about or {},
         tuple(measures),
+        mean_overlaps({name: run.rankings for name, run in runs.items()}, list(values[baseline])),
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from evaluation.experiment import PipelineRun
 from evaluation.fold_models import FoldModels
 from evaluation.measures import STANDARD_MEASURES, cutoff, parse_measure
 from evaluation.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
-from evaluation.report import caption, markdown, result_table
+from evaluation.report import caption, markdown, result_table, win_loss_caption, win_loss_table
 from evaluation.results import ExperimentResult, summarise
 from evaluation.runs import write_run
 from hybridrank import tables
@@ -84,7 +85,10 @@ def evaluate(
         Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
     ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="Write one TREC run file a pipeline into this folder.")] = None,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    per_query: Annotated[
+        bool, typer.Option("--per-query", help="List the queries, with their texts, that win and lose most.")
+    ] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")] = False,
 ) -> None:
     """Measure pipelines on a collection: quality, latency, and whether differences could be chance.
 
@@ -110,7 +114,7 @@ def evaluate(
     by = _parse_measures(measures, settings.size)
     feature_sets = load_feature_sets([*(features or ()), *(folds.feature_sets if folds else ())])
     try:
-        result, runs = asyncio.run(
+        result, runs, texts = asyncio.run(
             _evaluate(
                 collection,
                 split,
@@ -134,12 +138,25 @@ def evaluate(
             write_run(run_dir / f"{name}.run", run.rankings, name)
     if json_file:
         json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
+    _print(result, texts if per_query else None, as_markdown=as_markdown)
+
+
+def _print(result: ExperimentResult, queries: Mapping[str, str] | None, *, as_markdown: bool) -> None:
+    """The table, and with `queries` those that each pipeline wins and loses most against the baseline."""
+    compared = [name for name in result.pipelines if name != result.baseline] if queries else []
     if as_markdown:
         print(markdown(result_table(result)), *caption(result), sep="\n")
-    else:
-        tables.wide_enough(out).print(tables.results(result))
-        for line in caption(result):
-            out.print(line, style="dim", markup=False)
+        for name in compared:
+            print("", win_loss_caption(result, name), "", sep="\n")
+            print(markdown(win_loss_table(result, name, queries or {})), end="")
+        return
+    tables.wide_enough(out).print(tables.results(result))
+    for line in caption(result):
+        out.print(line, style="dim", markup=False)
+    for name in compared:
+        out.print()
+        out.print(win_loss_caption(result, name), markup=False)
+        out.print(tables.wins_and_losses(win_loss_table(result, name, queries or {})))
 
 
 def _parse(pipelines: str, baseline: str) -> list[Pipeline]:
@@ -179,7 +196,7 @@ async def _evaluate(
     settings: PipelineSettings,
     feature_sets: list[FeatureSet],
     token_vectors: TokenFormat | None,
-) -> tuple[ExperimentResult, dict[str, PipelineRun]]:
+) -> tuple[ExperimentResult, dict[str, PipelineRun], dict[str, str]]:
     bad_lines: list[BadLine] = []
     collection = BeirFolder(folder, report=bad_lines.append)
     qrels = collection.qrels(split)
@@ -215,7 +232,7 @@ async def _evaluate(
                 "bad_lines": len(bad_lines),
             },
         )
-    return summarise(runs, qrels, baseline, about, measures), runs
+    return summarise(runs, qrels, baseline, about, measures), runs, queries
 
 
 def _list(label: str, lines: list[str]) -> None:

@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from connector import Hit, SearchResponse
-from evaluation.report import result_table
+from evaluation.report import ReportTable, result_table
 from evaluation.results import ExperimentResult
 
-__all__ = ["results", "side_by_side", "wide_enough"]
+__all__ = ["results", "side_by_side", "wide_enough", "wins_and_losses"]
 
 GRADE_STYLES = {0: "red", 1: "yellow", 2: "green"}
 NOT_A_TERMINAL_WIDTH = 120
@@ -33,6 +33,16 @@ def results(result: ExperimentResult) -> Table:
         table.add_column(header, justify="right" if place else "left", no_wrap=True)
     for row in content.rows:
         table.add_row(*row, style="bold" if row[0] == best else "")
+    return table
+
+
+def wins_and_losses(content: ReportTable) -> Table:
+    """One row a query; its text is folded where it is long."""
+    table = _table()
+    for place, header in enumerate(content.headers):
+        table.add_column(header, justify="right" if place else "left", overflow="fold", no_wrap=bool(place))
+    for row in content.rows:
+        table.add_row(*map(Text, row))
     return table
 
 

@@ -15,7 +15,15 @@ from evaluation.environment import describe_environment
 from evaluation.experiment import WARM_UP_QUERIES, PipelineRun, run_pipeline
 from evaluation.pipelines import STANDARD_PIPELINES, PipelineSettings, parse_pipeline
 from evaluation.pooling import pool
-from evaluation.report import ReportTable, caption, markdown, result_table
+from evaluation.report import (
+    ReportTable,
+    caption,
+    markdown,
+    overlap_table,
+    result_table,
+    win_loss_caption,
+    win_loss_table,
+)
 from evaluation.results import summarise
 from tests.doubles import BrokenSidecar, RecordingEngine, WordSidecar
 from tests.evaluation.menu import QRELS, QUERIES, menu_engine
@@ -79,7 +87,13 @@ def test_a_result_by_hand():
     assert {query_id: each["ndcg@10"] for query_id, each in rrf["per_query"].items()} == pytest.approx(expected_rrf)
     assert rrf["ndcg@10"] == pytest.approx(sum(expected_rrf.values()) / 2)
     assert rrf["vs_bm25"]["delta"] == pytest.approx(rrf["ndcg@10"] - bm25["ndcg@10"])
-    assert set(rrf["vs_bm25"]) == {"delta", "p", "p_t", "p_holm"}
+    assert set(rrf["vs_bm25"]) == {"delta", "p", "p_t", "p_holm", "wins", "losses", "ties"}
+    assert [rrf["vs_bm25"][each] for each in ("wins", "losses", "ties")] == [1, 1, 0]
+    overlap = document["rbo"]["mean"]["bm25"][
+        "rrf"
+    ]  # q1 has nothing in common, q2 goes on where bm25 agrees from rank 2
+    assert document["rbo"]["p"] == 0.9
+    assert overlap == pytest.approx((0 + 0.1 * 0.9 * 1 / 2 + 0.81 * 1 / 2) / 2)
     assert "vs_bm25" not in bm25
     assert (bm25["ms_p50"], bm25["ms_p95"]) == (2.0, pytest.approx(8.3))
     assert (bm25["degraded"], rrf["degraded"]) == (0, 1)
@@ -121,6 +135,22 @@ def test_the_table_and_what_stands_below_it():
     first, second = caption(result)
     assert first.startswith("2 queries; 1 more have no relevant document here and are left out. p:")
     assert second == "Degraded answers (a stage was skipped): rrf 1."
+
+
+def test_the_largest_wins_come_first_and_the_largest_losses_last():
+    result = summarise(RUNS, QRELS, "bm25")
+    assert win_loss_caption(result, "rrf") == "rrf against bm25 by nDCG@10: 1 queries better, 1 worse, 0 the same."
+    table = win_loss_table(result, "rrf", {**QUERIES, "q1": "hot\n tea | milk"})
+    assert table.headers == ("query", "id", "bm25", "rrf", "Δ")
+    assert table.rows[0] == ("hot tea | milk", "q1", "0.2398", "0.7602", "+0.5204")
+    assert table.rows[1] == (QUERIES["q2"], "q2", "1.0000", "0.6309", "-0.3691")
+    assert len(win_loss_table(result, "rrf", QUERIES, shown=0).rows) == 0
+    assert r"| hot tea \| milk " in markdown(table)
+
+
+def test_how_alike_rankings_are_as_a_table():
+    table = overlap_table(summarise(RUNS, QRELS, "bm25"))
+    assert (table.headers, table.rows[0]) == (("RBO", "bm25", "rrf"), ("bm25", "1.000", "0.225"))
 
 
 def test_markdown_by_hand():

@@ -58,8 +58,9 @@ def test_everything_measured_is_in_the_json_the_runs_and_the_table(tmp_path, run
 def test_other_measures(tmp_path, run):
     menu = write_menu(tmp_path / "menu")
     flags = ["--pipelines", "bm25,rrf", "--measures", "MAP, p@2,recall@2,err@20,ap", "--json", "menu.json"]
-    done = run("--collection", menu, *flags, "--markdown")
+    done = run("--collection", menu, *flags, "--markdown", "--per-query")
     assert done.returncode == 0, done.stderr
+    assert "\nrrf against bm25 by MAP: " in done.stdout
     assert " ".join(done.stdout.split()).startswith("| pipeline | MAP | P@2 | R@2 | ERR@20 | p50 ms |")
     result = json.loads((tmp_path / "menu.json").read_text())
     assert result["compared_by"] == "ap"

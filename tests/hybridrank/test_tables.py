@@ -7,9 +7,10 @@ import pytest
 from rich.console import Console
 
 from connector import Hit, RetrieverScore, SearchResponse, Timings
+from evaluation.report import ReportTable
 from hybridrank import progress as progress_module
 from hybridrank.progress import progress
-from hybridrank.tables import side_by_side, wide_enough
+from hybridrank.tables import side_by_side, wide_enough, wins_and_losses
 
 
 def rendered(table) -> str:
@@ -50,6 +51,14 @@ def test_a_document_below_the_depth_shows_its_rank_but_brings_no_row():
 
 def test_square_brackets_in_names_are_no_markup():
     assert "x[bold]y" in rendered(side_by_side({"bm25": answer(hit("x[bold]y", 1, {"bm25": 1.0}))}, {}))
+
+
+def test_long_queries_are_folded_and_are_no_markup():
+    content = ReportTable(("query", "id", "bm25", "rrf", "Δ"), ((f"[red]{'tea ' * 60}", "q1", "0.1", "0.2", "+0.1"),))
+    lines = rendered(wins_and_losses(content)).splitlines()[3:]
+    assert "[red]tea" in lines[0]
+    assert lines[0].split()[-4:] == ["q1", "0.1", "0.2", "+0.1"]
+    assert sum(line.count("tea") for line in lines) == 60
 
 
 def test_outside_a_terminal_lines_keep_coming_while_a_step_takes_long(monkeypatch):

@@ -1,6 +1,6 @@
 """What cross-validation found: each ranker's order of the same candidates, measured, and tested against theirs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,11 @@ from evaluation.collections import Qrels
 from evaluation.measures import Evaluation, evaluate
 from evaluation.results import COMPARED_BY
 from evaluation.significance import Comparison, compare
+from evaluation.win_loss import WinLoss
+from evaluation.win_loss import win_loss as win_loss_by_query
 from training.ltr.dataset import Matrix, RankingData
 
-__all__ = ["RankerComparison", "WinLoss", "compare_rankers", "rankings", "win_loss"]
+__all__ = ["RankerComparison", "compare_rankers", "rankings", "win_loss"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +23,6 @@ class RankerComparison:
     evaluations: Mapping[str, Evaluation]
     comparisons: Mapping[str, Comparison]
     baseline: str
-
-
-@dataclass(frozen=True, slots=True)
-class WinLoss:
-    """Queries (query_id, difference) that a ranker does better or worse than the baseline, the most first; and ties."""
-
-    wins: tuple[tuple[str, float], ...]
-    losses: tuple[tuple[str, float], ...]
-    ties: int
 
 
 def rankings(data: RankingData, scores: Matrix | None = None) -> dict[str, tuple[str, ...]]:
@@ -56,14 +49,7 @@ def compare_rankers(data: RankingData, qrels: Qrels, scores: Mapping[str, Matrix
 
 def win_loss(found: RankerComparison, ranker: str) -> WinLoss:
     """Query by query, by nDCG@10."""
-    base, values = _values(found.evaluations[found.baseline]), _values(found.evaluations[ranker])
-    differences = [(query_id, values[query_id] - base[query_id]) for query_id in base]
-    by_size: Sequence[tuple[str, float]] = sorted(differences, key=lambda each: -abs(each[1]))
-    return WinLoss(
-        tuple(each for each in by_size if each[1] > 0),
-        tuple(each for each in by_size if each[1] < 0),
-        sum(each[1] == 0 for each in by_size),
-    )
+    return win_loss_by_query(_values(found.evaluations[found.baseline]), _values(found.evaluations[ranker]))
 
 
 def _values(evaluation: Evaluation) -> dict[str, float]:
