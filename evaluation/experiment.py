@@ -1,7 +1,7 @@
 """Run a pipeline over queries: what it ranked, how long each search took, and what was left out of any answer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
 
@@ -15,11 +15,15 @@ WARM_UP_QUERIES = 3  # searched once more, untimed: the first calls open connect
 
 @dataclass(frozen=True, slots=True)
 class PipelineRun:
-    """Rankings (query_id → doc_ids, best first), milliseconds a query, and the degraded answers with their reasons."""
+    """Rankings (query_id → doc_ids, best first), milliseconds a query, and the degraded answers with their reasons.
+
+    `scored` counts, for each query, the documents of its answer that a model scored, once for each model.
+    """
 
     rankings: Mapping[str, tuple[str, ...]]
     latencies_ms: Mapping[str, float]
     degraded: Mapping[str, str]
+    scored: Mapping[str, int] = field(default_factory=dict)
 
 
 async def run_pipeline(
@@ -39,13 +43,15 @@ async def run_pipeline(
     rankings: dict[str, tuple[str, ...]] = {}
     latencies_ms: dict[str, float] = {}
     degraded: dict[str, str] = {}
+    scored: dict[str, int] = {}
     for query_id, query_text in queries.items():
         request = pipeline.request(index, query_text, settings, query_id)
         started = perf_counter()
         response = await search.search(request)
         latencies_ms[query_id] = 1000 * (perf_counter() - started)
         rankings[query_id] = tuple(hit.doc_id for hit in response.hits)
+        scored[query_id] = sum(len(hit.rerank_scores) for hit in response.hits)
         if response.degraded:
             degraded[query_id] = "; ".join(f"{each.stage}: {each.reason}" for each in response.degraded)
         on_query()
-    return PipelineRun(rankings, latencies_ms, degraded)
+    return PipelineRun(rankings, latencies_ms, degraded, scored)

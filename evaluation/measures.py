@@ -27,7 +27,7 @@ import ir_measures
 from ir_measures import AP, RR, Judged, P, R, nDCG
 
 from evaluation.collections import CollectionError, Qrels
-from evaluation.err import expected_reciprocal_rank
+from evaluation.err import MAX_GRADE, expected_reciprocal_rank
 
 __all__ = ["STANDARD_MEASURES", "Evaluation", "cutoff", "evaluate", "label", "parse_measure"]
 
@@ -95,6 +95,8 @@ def evaluate(
         raise CollectionError(
             f"none of the {len(qrels)} judged queries has a relevant document (grade {RELEVANT_GRADE} or more)"
         )
+    if any(name.startswith("err@") for name in measures):
+        _check_grades(judged)
     per_query = {query_id: dict.fromkeys(measures, 0.0) for query_id in judged}
     names = {_ir_measure(name): name for name in measures if not name.startswith("err@")}
     calculated = ir_measures.iter_calc(list(names), judged, _scored(rankings, judged)) if names else ()
@@ -103,7 +105,8 @@ def evaluate(
     for name in measures:
         if name.startswith("err@"):
             for query_id, grades in judged.items():
-                per_query[query_id][name] = _err(query_id, grades, rankings.get(query_id, ())[: cutoff(name)])
+                ranking = rankings.get(query_id, ())[: cutoff(name)]
+                per_query[query_id][name] = expected_reciprocal_rank([grades.get(doc_id, 0) for doc_id in ranking])
     mean = {name: fsum(values[name] for values in per_query.values()) / len(per_query) for name in measures}
     return Evaluation(per_query, mean, tuple(query_id for query_id in qrels if query_id not in judged))
 
@@ -114,11 +117,12 @@ def _ir_measure(name: str) -> Any:
     return _BY_IR_MEASURES[kind] @ k if k else _BY_IR_MEASURES[kind]
 
 
-def _err(query_id: str, grades: Mapping[str, int], ranking: Sequence[str]) -> float:
-    try:
-        return expected_reciprocal_rank([grades.get(doc_id, 0) for doc_id in ranking])
-    except ValueError as error:
-        raise CollectionError(f"query {query_id}: {error}; leave err out of the measures") from error
+def _check_grades(judged: Qrels) -> None:
+    for query_id, grades in judged.items():
+        if (highest := max(grades.values())) > MAX_GRADE:
+            raise CollectionError(
+                f"query {query_id}: ERR knows grades up to {MAX_GRADE}, and one is {highest}; leave it out"
+            )
 
 
 def _scored(rankings: Mapping[str, Sequence[str]], judged: Qrels) -> dict[str, dict[str, float]]:

@@ -84,6 +84,28 @@ def win_loss_table(result: ExperimentResult, pipeline: str, queries: Mapping[str
     return ReportTable(("query", "id", result.baseline, pipeline, "Δ"), tuple(rows))
 
 
+def significance_table(result: ExperimentResult) -> ReportTable:
+    """Each pipeline but the baseline against it: difference, queries better and worse, and the p of every test."""
+    rows = []
+    for name, each in result.pipelines.items():
+        if each.versus:
+            found = result.win_loss(name)
+            counts = (str(len(found.wins)), str(len(found.losses)), str(found.ties))
+            tests = (f"{p:.4f}" for p in (each.versus.p, each.versus.p_t, each.versus.p_holm))
+            rows.append((name, f"{each.versus.delta:+.4f}", *counts, *tests))
+    headers = ("pipeline", f"Δ {label(result.compared_by)}", "better", "worse", "same", "p", "p t test", "p Holm")
+    return ReportTable(headers, tuple(rows))
+
+
+def cost_table(result: ExperimentResult) -> ReportTable:
+    """Milliseconds of a search, and how many documents its models scored, on average."""
+    rows = (
+        (name, f"{each.ms_p50:.1f}", f"{each.ms_p95:.1f}", f"{each.scored:.1f}")
+        for name, each in result.pipelines.items()
+    )
+    return ReportTable(("pipeline", "p50 ms", "p95 ms", "documents scored"), tuple(rows))
+
+
 def overlap_table(result: ExperimentResult) -> ReportTable:
     """How alike the rankings of each two pipelines are: their mean rank-biased overlap."""
     rows = ((name, *(f"{value:.3f}" for value in others.values())) for name, others in result.overlaps.items())

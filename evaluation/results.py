@@ -20,13 +20,17 @@ COMPARED_BY = STANDARD_MEASURES[0]
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """One row of the table. Latencies are percentiles over queries, interpolated; `versus` is None for the baseline."""
+    """One row of the table. Latencies are percentiles over queries, interpolated; `versus` is None for the baseline.
+
+    `scored` is how many documents models scored, the mean over queries.
+    """
 
     evaluation: Evaluation
     ms_p50: float
     ms_p95: float
     degraded: int
     versus: Comparison | None
+    scored: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class ExperimentResult:
             "ms_p50": result.ms_p50,
             "ms_p95": result.ms_p95,
             "degraded": result.degraded,
+            "documents_scored": result.scored,
             **versus,
             "per_query": result.evaluation.per_query,
         }
@@ -109,6 +114,7 @@ def summarise(
                 *_percentiles(run.latencies_ms),
                 degraded=len(run.degraded),
                 versus=comparisons.get(name),
+                scored=sum(run.scored.values()) / max(1, len(run.scored)),
             )
             for name, run in runs.items()
         },

@@ -15,7 +15,9 @@ from connector.types import TokenFormat
 from evaluation.collections import BadLine, BeirFolder
 from evaluation.experiment import PipelineRun
 from evaluation.fold_models import FoldModels
+from evaluation.html_report import html_report, quality_and_latency
 from evaluation.measures import STANDARD_MEASURES, cutoff, parse_measure
+from evaluation.measures import evaluate as measure
 from evaluation.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
 from evaluation.report import caption, markdown, result_table, win_loss_caption, win_loss_table
 from evaluation.results import ExperimentResult, summarise
@@ -84,6 +86,13 @@ def evaluate(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
     ] = None,
+    html_file: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write one page with tables, picture, and the texts of queries."),
+    ] = None,
+    svg_file: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Draw quality against latency.")
+    ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="Write one TREC run file a pipeline into this folder.")] = None,
     per_query: Annotated[
         bool, typer.Option("--per-query", help="List the queries, with their texts, that win and lose most.")
@@ -97,16 +106,16 @@ def evaluate(
     Examples:
     hybridrank evaluate --collection ./scifact --split test --json scifact.json
     hybridrank evaluate --collection ./scifact --pipelines bm25,rrf+colbert --weight 0.7 --run-dir ./runs --markdown
-    hybridrank evaluate --collection ./scifact --measures map,ndcg@5,p@5,err@20
+    hybridrank evaluate --collection ./scifact --measures map,ndcg@5,p@5,err@20 --html scifact.html
     hybridrank evaluate --collection ./scifact --engine http://localhost:9200 --queries 50
     hybridrank evaluate --collection ./shop --pipelines rrf,rrf+lambdamart+cross-encoder --features shop.yaml
     hybridrank evaluate --collection ./shop --split all --pipelines bm25,rrf,rrf+lambdamart --fold-models ./folds
     hybridrank evaluate --collection ./scifact --pipelines rrf,rrf+colbert --baseline rrf --token-vectors int8
     """
     chosen = _parse(pipelines, baseline)
-    for option, folder in (("--json", json_file and json_file.parent), ("--run-dir", run_dir and run_dir.parent)):
-        if folder and not folder.is_dir():
-            raise typer.BadParameter(f"there is no folder {folder}", param_hint=option)
+    for option, path in (("--json", json_file), ("--html", html_file), ("--svg", svg_file), ("--run-dir", run_dir)):
+        if path and not path.parent.is_dir():
+            raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     folds = FoldModels.load(fold_models) if fold_models else None
     settings = PipelineSettings(
         weight=weight, rescore_window_size=window, timeout_s=budget_s, fold_models=folds, fusion=fusion
@@ -138,6 +147,10 @@ def evaluate(
             write_run(run_dir / f"{name}.run", run.rankings, name)
     if json_file:
         json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
+    if html_file:
+        html_file.write_text(html_report(result, texts), encoding="utf-8")
+    if svg_file:
+        svg_file.write_text(quality_and_latency(result), encoding="utf-8")
     _print(result, texts if per_query else None, as_markdown=as_markdown)
 
 
@@ -201,6 +214,7 @@ async def _evaluate(
     collection = BeirFolder(folder, report=bad_lines.append)
     qrels = collection.qrels(split)
     queries = judged_queries(collection.queries(), qrels, limit)
+    measure({query_id: qrels[query_id] for query_id in queries}, {}, measures)  # what cannot be measured is told now
     if settings.fold_models:
         settings.fold_models.check(queries)
     with progress(f"reading {collection.name}", err):

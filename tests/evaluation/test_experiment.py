@@ -18,9 +18,11 @@ from evaluation.pooling import pool
 from evaluation.report import (
     ReportTable,
     caption,
+    cost_table,
     markdown,
     overlap_table,
     result_table,
+    significance_table,
     win_loss_caption,
     win_loss_table,
 )
@@ -48,7 +50,16 @@ async def test_every_query_is_ranked_and_timed_and_nothing_is_degraded(engine):
         assert all(len(set(doc_ids)) == len(doc_ids) <= 4 for doc_ids in run.rankings.values())
         assert min(run.latencies_ms.values()) > 0
         assert run.degraded == {}
+        assert set(run.scored.values()) <= ({1, 2, 3, 4} if "+" in name else {0})
     assert done == [name for name in STANDARD_PIPELINES for _ in QUERIES]
+
+
+async def test_a_document_that_two_models_score_counts_twice(engine):
+    found = {}
+    for name in ("rrf+words", "rrf+words+others"):
+        search = HybridSearch(engine, WordSidecar())
+        found[name] = (await run_pipeline(search, parse_pipeline(name), "menu", QUERIES, SETTINGS)).scored
+    assert found == {"rrf+words": dict.fromkeys(QUERIES, 4), "rrf+words+others": dict.fromkeys(QUERIES, 8)}
 
 
 async def test_the_first_queries_are_searched_once_more_before_anything_is_timed(engine):
@@ -65,6 +76,7 @@ async def test_degraded_answers_are_kept_and_their_reasons_noted(engine):
     plain = await run_pipeline(search, parse_pipeline("rrf"), "menu", QUERIES, SETTINGS)
     broken = await run_pipeline(search, parse_pipeline("rrf+words"), "menu", QUERIES, SETTINGS)
     assert broken.rankings == plain.rankings
+    assert set(broken.scored.values()) == {0}
     assert broken.degraded == dict.fromkeys(QUERIES, "rescore: timeout")
 
 
@@ -97,7 +109,8 @@ def test_a_result_by_hand():
     assert "vs_bm25" not in bm25
     assert (bm25["ms_p50"], bm25["ms_p95"]) == (2.0, pytest.approx(8.3))
     assert (bm25["degraded"], rrf["degraded"]) == (0, 1)
-    assert set(bm25) == {"ndcg@10", "rr@10", "r@100", "judged@10", "ms_p50", "ms_p95", "degraded", "per_query"}
+    measures = {"ndcg@10", "rr@10", "r@100", "judged@10", "per_query"}
+    assert set(bm25) == {*measures, "ms_p50", "ms_p95", "degraded", "documents_scored"}
 
 
 def test_pipelines_are_compared_by_the_first_measure():
@@ -146,6 +159,16 @@ def test_the_largest_wins_come_first_and_the_largest_losses_last():
     assert table.rows[1] == (QUERIES["q2"], "q2", "1.0000", "0.6309", "-0.3691")
     assert len(win_loss_table(result, "rrf", QUERIES, shown=0).rows) == 0
     assert r"| hot tea \| milk " in markdown(table)
+
+
+def test_what_is_tested_and_what_it_costs_as_tables():
+    runs = {**RUNS, "rrf": replace(RUNS["rrf"], scored={"q1": 50, "q2": 25, "q3": 0})}
+    result = summarise(runs, QRELS, "bm25")
+    (row,) = significance_table(result).rows
+    assert row[:5] == ("rrf", "+0.0757", "1", "1", "0")
+    assert all(0 < float(p) <= 1 for p in row[5:])
+    assert cost_table(result).rows == (("bm25", "2.0", "8.3", "0.0"), ("rrf", "4.0", "4.0", "25.0"))
+    assert result.as_json()["pipelines"]["rrf"]["documents_scored"] == 25
 
 
 def test_how_alike_rankings_are_as_a_table():

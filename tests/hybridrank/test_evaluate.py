@@ -58,8 +58,14 @@ def test_everything_measured_is_in_the_json_the_runs_and_the_table(tmp_path, run
 def test_other_measures(tmp_path, run):
     menu = write_menu(tmp_path / "menu")
     flags = ["--pipelines", "bm25,rrf", "--measures", "MAP, p@2,recall@2,err@20,ap", "--json", "menu.json"]
-    done = run("--collection", menu, *flags, "--markdown", "--per-query")
+    done = run("--collection", menu, *flags, "--markdown", "--per-query", "--html", "menu.html", "--svg", "menu.svg")
     assert done.returncode == 0, done.stderr
+    page, picture = ((tmp_path / name).read_text() for name in ("menu.html", "menu.svg"))
+    assert "MAP against latency" in picture
+    assert picture in page
+    assert "2 pipelines on menu" in page
+    assert "collection digest" in page
+    assert "embedded" in page
     assert "\nrrf against bm25 by MAP: " in done.stdout
     assert " ".join(done.stdout.split()).startswith("| pipeline | MAP | P@2 | R@2 | ERR@20 | p50 ms |")
     result = json.loads((tmp_path / "menu.json").read_text())
@@ -173,6 +179,7 @@ def test_documents_of_another_collection_in_the_index_are_mentioned(tmp_path, ru
         (["--pipelines", "bm25,rrf+nothing"], "no model 'nothing'"),
         (["--measures", "ndcg@10,bpref"], "there is no measure 'bpref'"),
         (["--measures", "recall@1000"], "r@1000: a pipeline returns 100 documents"),
+        (["--html", "nowhere/x.html"], "there is no folder nowhere"),
         (["--json", "nowhere/x.json"], "there is no folder nowhere"),
         (["--weight", "2"], "--weight"),
         (["--features", "nowhere.yaml"], "--features"),
@@ -189,12 +196,14 @@ def test_wrong_usage_exits_2_and_says_what_was_wrong(tmp_path, run, flags, said)
     ("flags", "said"),
     [
         (["--collection", "nowhere"], "there is no such folder"),
-        (["--collection", "menu", "--split", "dev"], "there are: test"),
+        (["--collection", "menu", "--split", "dev"], "there are: high, test"),
+        (["--collection", "menu", "--measures", "err@5", "--split", "high"], "query q1: ERR knows grades up to 4"),
         (["--collection", "menu", "--engine", "http://127.0.0.1:9"], "127.0.0.1:9"),
     ],
 )
 def test_what_cannot_be_read_or_reached_exits_1_with_one_sentence(tmp_path, run, flags, said):
-    write_menu(tmp_path / "menu")
+    menu = write_menu(tmp_path / "menu")
+    (menu / "qrels/high.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tsoup\t9")
     done = run(*flags)
     assert done.returncode == 1
     assert said in done.stderr
