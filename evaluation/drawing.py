@@ -83,18 +83,21 @@ class Box(NamedTuple):
 
 
 def label_boxes(
-    points: Sequence[tuple[float, float]], characters: Sequence[int], plot: tuple[float, float, float, float]
+    points: Sequence[tuple[float, float]],
+    characters: Sequence[int],
+    plot: tuple[float, float, float, float],
+    lines: Sequence[Box] = (),
 ) -> list[Box]:
     """A box within `plot` beside each point (x, y) for a label of so many characters.
 
-    One after the other takes the place that covers the least of points and of labels before it: a little above to
+    One after the other takes the place that covers the least of points, lines and labels before it: a little above to
     the right or left, a little below, level, in the middle above or below, and further away where all is full. No label
     may be wider than the plot.
     """
     dots = [Box(x - 6, y - 6, x + 6, y + 6) for x, y in points]
     placed: list[Box] = []
     for (x, y), count in zip(points, characters, strict=True):
-        taken = [*dots, *placed]
+        taken = [*dots, *lines, *placed]
         candidates = [_within(each, Box(*plot)) for each in _beside(x, y, CHARACTER * count)]
         placed.append(min(candidates, key=partial(_covered, taken=taken)))
     return placed

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from evaluation.drawing import Scale, label_boxes
+from evaluation.drawing import Box, Scale, label_boxes
 from evaluation.markup import escaped
 
 __all__ = ["Point", "pareto_front", "pareto_svg"]
@@ -86,7 +87,7 @@ def pareto_svg(points: Sequence[Point], measure: str, latency: str = "p50 ms") -
                 f'<circle class="{"best" if each in front else "beaten"}" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
                 for each, (x, y) in places.items()
             ),
-            *_labels(places),
+            *_labels(places, front),
             "</svg>\n",
         ]
     )
@@ -96,6 +97,14 @@ def _steps(places: Sequence[tuple[float, float]]) -> str:
     """The path of the best quality that a latency buys, up to the right edge."""
     (x, y), *others = places
     return f"M{x:.1f} {y:.1f}" + "".join(f"H{x:.1f}V{y:.1f}" for x, y in others) + f"H{RIGHT}"
+
+
+def _step_boxes(places: Sequence[tuple[float, float]]) -> list[Box]:
+    """What that path covers: of each step the level part and the rise, two pixels thick."""
+    boxes = []
+    for (x, y), (next_x, next_y) in pairwise([*places, (float(RIGHT), places[-1][1])]):
+        boxes += [Box(x, y - 1, next_x, y + 1), Box(next_x - 1, next_y, next_x + 1, y)]
+    return boxes
 
 
 def _grid(across: Scale, up: Scale) -> list[str]:
@@ -111,9 +120,10 @@ def _grid(across: Scale, up: Scale) -> list[str]:
     return lines
 
 
-def _labels(places: Mapping[Point, tuple[float, float]]) -> list[str]:
+def _labels(places: Mapping[Point, tuple[float, float]], front: Sequence[Point]) -> list[str]:
     names = [_short(each.name) for each in places]
-    boxes = label_boxes(list(places.values()), [len(name) for name in names], (LEFT, TOP, RIGHT, BOTTOM))
+    lines = _step_boxes([places[each] for each in front])
+    boxes = label_boxes(list(places.values()), [len(name) for name in names], (LEFT, TOP, RIGHT, BOTTOM), lines)
     return [_text((box.left + box.right) / 2, box.bottom - 4, name) for box, name in zip(boxes, names, strict=True)]
 
 

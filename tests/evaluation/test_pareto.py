@@ -153,6 +153,15 @@ def test_the_labels_of_five_pipelines_cover_no_other_and_no_point():
         assert all(box.overlap(Box(x - 5, y - 5, x + 5, y + 5)) == 0 for x, y in places)
 
 
+def test_a_label_steps_aside_from_a_line():
+    """Above to the right, where it would be, a line goes up."""
+    here, plot = [(300.0, 200.0)], (72, 24, 696, 364)
+    line = Box(310, 100, 312, 200)
+    (free,), (aside,) = label_boxes(here, [3], plot), label_boxes(here, [3], plot, [line])
+    assert free.overlap(line) > 0
+    assert aside.overlap(line) == 0
+
+
 @given(st.lists(st.tuples(st.floats(72, 696), st.floats(24, 364)), max_size=15), st.integers(1, 40))
 def test_labels_stay_within_the_plot(places, characters):
     for left, top, right, bottom in label_boxes(places, [characters] * len(places), (72, 24, 696, 364)):
