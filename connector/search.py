@@ -73,8 +73,8 @@ class HybridSearch:
         answers = await asyncio.gather(*(trace.part(name, answer) for name, answer in asked.items()))
         found = dict(zip(asked, answers, strict=True))
         if gone := [each for each in doc_ids if each not in found["source"]] if found.get("source") else []:
-            detail = f"{', '.join(gone)}: not there any more when the page was read"
-            trace.degraded.append(Degraded("source", "gone", detail))
+            detail = f"{', '.join(gone)}: deleted since the ranking, or on a shard that has left since"
+            trace.degraded.append(Degraded("source", "partial", detail))
         return dressed(page, found)
 
     async def _encode(self, request: SearchRequest, trace: Trace) -> Vector | None:

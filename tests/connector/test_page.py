@@ -87,7 +87,7 @@ async def test_a_document_that_goes_between_ranking_and_page_is_named_and_keeps_
     assert [hit.doc_id for hit in response.hits] == [hit.doc_id for hit in whole.hits]
     assert {hit.doc_id for hit in response.hits if not hit.source} == {"chai"}
     ((stage, reason, detail),) = [(each.stage, each.reason, each.detail) for each in response.degraded]
-    assert (stage, reason) == ("source", "gone")
+    assert (stage, reason) == ("source", "partial")
     assert "chai" in detail
 
 
