@@ -10,6 +10,7 @@ query (one caller) or burst by burst (several). Takes about ten minutes on two c
 
 import argparse
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count, islice
@@ -163,6 +164,8 @@ async def take_turns(
     ways: Mapping[str, Way], requests: Sequence[SearchRequest], callers: int, rounds: int
 ) -> dict[str, list[float]]:
     """Milliseconds of each search by each way. Every burst is searched by all, by another one first each time."""
+    gc.collect()
+    gc.freeze()  # as a service does (docs/connector.md), or every way waits now and then for what it did not allocate
     times: dict[str, list[float]] = {name: [] for name in ways}
     names = list(ways)
     bursts = [*batched(requests, callers)] * rounds

@@ -26,9 +26,11 @@ def from_stored(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def doc_id(hit: Mapping[str, Any]) -> str:
     """The id of a hit, however it was asked for; empty for a document that was written without the column."""
-    return str(hit["_id"] if "_id" in hit else next(iter(hit.get("fields", {}).get(ID_FIELD, ())), ""))
+    found = [hit["_id"]] if "_id" in hit else hit.get("fields", {}).get(ID_FIELD)
+    return str(found[0]) if found else ""
 
 
 def lacks_ids(response: Mapping[str, Any]) -> bool:
     """Whether a document among the hits was written by somebody who does not know of the column."""
-    return not all(doc_id(hit) for hit in response.get("hits", {}).get("hits", ()))
+    hits = response.get("hits", {}).get("hits", ())
+    return any("_id" not in hit and ID_FIELD not in hit.get("fields", ()) for hit in hits)

@@ -36,23 +36,25 @@ def merge(rankings: Mapping[str, Ranking], shares: Mapping[str, Mapping[str, flo
     for retriever, ranking in rankings.items():
         for candidate in ranking:
             found.setdefault(candidate.doc_id, {})[retriever] = candidate
-    scores = {doc_id: fsum(shares[name][doc_id] for name in by_retriever) for doc_id, by_retriever in found.items()}
+    # Lists rather than generators: this runs for every document of every search.
+    ordered = sorted(
+        [
+            (-fsum([shares[name][doc_id] for name in said]), min([each.rank for each in said.values()]), doc_id)
+            for doc_id, said in found.items()
+        ]
+    )
+    return tuple([_fused(doc_id, rank, -score, found[doc_id]) for rank, (score, _, doc_id) in enumerate(ordered, 1)])
 
-    def order(doc_id: str) -> tuple[float, int, str]:
-        return -scores[doc_id], min(candidate.rank for candidate in found[doc_id].values()), doc_id
 
-    return tuple(
-        Fused(
-            candidate=Candidate(
-                doc_id, rank, scores[doc_id], next(iter(found[doc_id].values())).source, _passage(found[doc_id])
-            ),
-            retrievers={name: RetrieverScore(each.rank, each.score) for name, each in found[doc_id].items()},
-        )
-        for rank, doc_id in enumerate(sorted(found, key=order), start=1)
+def _fused(doc_id: str, rank: int, score: float, said: Mapping[str, Candidate]) -> Fused:
+    source = next(iter(said.values())).source
+    return Fused(
+        candidate=Candidate(doc_id, rank, score, source, _passage(said)),
+        retrievers={name: RetrieverScore(each.rank, each.score) for name, each in said.items()},
     )
 
 
-def _passage(by_retriever: Mapping[str, Candidate]) -> FoundPassage | None:
+def _passage(said: Mapping[str, Candidate]) -> FoundPassage | None:
     """That of the retriever that ranks the document best, of those that found one."""
-    best_first = sorted(by_retriever, key=lambda name: (by_retriever[name].rank, name))
-    return next((each for name in best_first if (each := by_retriever[name].passage)), None)
+    found = [(each.rank, name, each.passage) for name, each in said.items() if each.passage]
+    return min(found)[2] if found else None

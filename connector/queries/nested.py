@@ -18,7 +18,9 @@ def best(path: str, query: Mapping[str, Any], *, name: str) -> dict[str, Any]:
 
 def found(hit: Mapping[str, Any]) -> FoundPassage | None:
     """The best passage of a hit; None where no passage matched, or none was asked for."""
-    inner = hit.get("inner_hits", {})
+    inner = hit.get("inner_hits")
+    if not inner:
+        return None
     hits = (each for name in _PREFERRED if name in inner for each in inner[name]["hits"]["hits"])
     first = next(hits, None)
     return first and FoundPassage(first["_nested"]["offset"], str(first.get("_source", {}).get("text", "")))
