@@ -146,8 +146,9 @@ class SearchRequest(BaseModel):
 
     @property
     def reads_sources(self) -> bool:
-        """Whether the whole ranking is read, and not the page alone."""
-        return bool(self.rescore or self.collapse or self.sort)
+        """Whether the documents of the whole ranking are read, or most of them shown."""
+        shows_most = 2 * self.size > self.rank_window_size * len(self.retrievers)
+        return shows_most or bool(self.rescore or self.collapse or self.sort)
 
     @property
     def needs_vector(self) -> bool:
