@@ -71,8 +71,8 @@ class HybridSearch:
         if page and request.highlight:
             asked["highlight"] = self.engine.highlight(request.index, lexical(request), request.highlight, doc_ids)
         answers = await asyncio.gather(*(trace.part(name, answer) for name, answer in asked.items()))
-        found = dict(zip(asked, answers, strict=True))
-        if gone := [each for each in doc_ids if each not in found["source"]] if found.get("source") else []:
+        found = {name: answer for name, answer in zip(asked, answers, strict=True) if answer is not None}
+        if gone := [each for each in doc_ids if each not in found.get("source", doc_ids)]:
             detail = f"{', '.join(gone)}: deleted since the ranking, or on a shard that has left since"
             trace.degraded.append(Degraded("source", "partial", detail))
         return dressed(page, found)

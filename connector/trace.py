@@ -1,7 +1,7 @@
 """The running notes of one search: when each stage ended, what was left out, and how much time is left."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TypeVar
@@ -51,13 +51,13 @@ class Trace:
             message = f"the search's {self.timeout_s:g} s were spent before the engine answered"
             raise EngineTimeout(message, reason="timeout") from error
 
-    async def part(self, stage: str, answer: Awaitable[Mapping[str, T]]) -> Mapping[str, T]:
-        """As `bound`; empty when it fails, for the rest of the answer goes without."""
+    async def part(self, stage: str, answer: Awaitable[T]) -> T | None:
+        """As `bound`; None when it fails, for the rest of the answer goes without."""
         try:
             return await self.bound(answer)
         except EngineError as error:
             self.lacks(stage, error)
-            return {}
+            return None
 
     def timings(self) -> Timings:
         """Of the four stages, once all have ended."""

@@ -36,6 +36,7 @@ class RestEngine(ABC):
     def __init__(self, url: str) -> None:
         self.url = url
         self._fields: dict[str, Fields] = {}
+        self._unnamed: set[str] = set()  # indices in which some documents lack the column of ids
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
@@ -48,12 +49,12 @@ class RestEngine(ABC):
             if problem := await self._problem(index, partial(fields.problem, query=query)):
                 outcome[name] = EngineError(problem, reason="bad_field")
             else:
-                bodies[name] = self._ranking_body(fields.with_fields(query, await self._mapped(index)), index)
+                bodies[name] = self._ranking_body(index, query, await self._mapped(index))
         if bodies:
             responses = await self._responses(index, bodies)
             again = {name: bodies[name] for name, response in responses.items() if msearch.lost_a_node(response)}
             if unnamed := [name for name, response in responses.items() if columns.lacks_ids(response)]:
-                self._fields[index].types.pop(ID_FIELD, None)  # so that the next search does not try in vain
+                self._unnamed.add(index)  # so that the next search does not try in vain
                 again |= {name: columns.from_stored(bodies[name]) for name in unnamed}
             if again:
                 responses |= await self._responses(index, again)
@@ -308,11 +309,13 @@ class RestEngine(ABC):
         again: Mapping[str, Any] = await self._send("POST", path, body)
         return again
 
-    def _ranking_body(self, query: Query, index: str) -> dict[str, Any]:
+    def _ranking_body(self, index: str, query: Query, mapped: Fields) -> dict[str, Any]:
         """By column where nothing else of the documents is asked for."""
+        query = fields.with_fields(query, mapped)
         reads = query.with_sources or (query.passages if isinstance(query, Bm25Query) else query.path)
+        named = mapped.has_ids and index not in self._unnamed
         body = self._body(query)
-        return body if reads or not self._fields[index].has_ids else columns.by_column(body)
+        return body if reads or not named else columns.by_column(body)
 
     def _body(self, query: Query) -> dict[str, Any]:
         return bm25.body(query) if isinstance(query, Bm25Query) else self._knn_body(query)

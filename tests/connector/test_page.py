@@ -90,6 +90,9 @@ async def test_a_document_that_goes_between_ranking_and_page_is_named_and_keeps_
     ((stage, reason, detail),) = [(each.stage, each.reason, each.detail) for each in response.degraded]
     assert (stage, reason) == ("source", "partial")
     assert "chai" in detail
+    everything = tuple(hit.doc_id for hit in whole.hits)
+    emptied = await HybridSearch(Vanishing(engine, gone=everything)).search(request())
+    assert [each.stage for each in emptied.degraded] == ["source"]
 
 
 async def test_a_page_without_its_sources_says_so(engine):

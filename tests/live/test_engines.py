@@ -44,6 +44,9 @@ class ServerContract(EngineContract):
             found = await self.one(filled, index, query)
             assert found == await self.one(filled, index, bm25("tea"))
             assert "theirs" in ids(found)
+        await filled.index_documents(index, [replace(PASSAGES[0], doc_id="late")])
+        stored = await filled.request("GET", f"/{index}/_doc/late")
+        assert stored["_source"][index_templates.ID_FIELD] == "late"  # what we write has its column all the same
 
     async def test_a_ranking_without_sources_reads_ids_by_column(self, filled, index, monkeypatch):
         asked = []
