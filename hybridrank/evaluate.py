@@ -169,7 +169,7 @@ def _print(result: ExperimentResult, queries: Mapping[str, str] | None, *, as_ma
     for name in compared:
         out.print()
         out.print(win_loss_caption(result, name), markup=False)
-        out.print(tables.wins_and_losses(win_loss_table(result, name, queries or {})))
+        out.print(tables.listing(win_loss_table(result, name, queries or {})))
 
 
 def _parse(pipelines: str, baseline: str) -> list[Pipeline]:

@@ -11,7 +11,7 @@ from connector import Hit, SearchResponse
 from evaluation.report import ReportTable, result_table
 from evaluation.results import ExperimentResult
 
-__all__ = ["results", "side_by_side", "wide_enough", "wins_and_losses"]
+__all__ = ["listing", "results", "side_by_side", "wide_enough"]
 
 GRADE_STYLES = {0: "red", 1: "yellow", 2: "green"}
 NOT_A_TERMINAL_WIDTH = 120
@@ -36,8 +36,8 @@ def results(result: ExperimentResult) -> Table:
     return table
 
 
-def wins_and_losses(content: ReportTable) -> Table:
-    """One row a query; its text is folded where it is long."""
+def listing(content: ReportTable) -> Table:
+    """A table of texts as it is; what is long is folded in the first column."""
     table = _table()
     for place, header in enumerate(content.headers):
         table.add_column(header, justify="right" if place else "left", overflow="fold", no_wrap=bool(place))

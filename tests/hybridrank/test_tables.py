@@ -10,7 +10,7 @@ from connector import Hit, RetrieverScore, SearchResponse, Timings
 from evaluation.report import ReportTable
 from hybridrank import progress as progress_module
 from hybridrank.progress import progress
-from hybridrank.tables import side_by_side, wide_enough, wins_and_losses
+from hybridrank.tables import listing, side_by_side, wide_enough
 
 
 def rendered(table) -> str:
@@ -55,7 +55,7 @@ def test_square_brackets_in_names_are_no_markup():
 
 def test_long_queries_are_folded_and_are_no_markup():
     content = ReportTable(("query", "id", "bm25", "rrf", "Δ"), ((f"[red]{'tea ' * 60}", "q1", "0.1", "0.2", "+0.1"),))
-    lines = rendered(wins_and_losses(content)).splitlines()[3:]
+    lines = rendered(listing(content)).splitlines()[3:]
     assert "[red]tea" in lines[0]
     assert lines[0].split()[-4:] == ["q1", "0.1", "0.2", "+0.1"]
     assert sum(line.count("tea") for line in lines) == 60
