@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 
 from connector.types import TokenFormat
-from evaluation.collections import BadLine, BeirFolder
 from evaluation.experiment import PipelineRun
 from evaluation.fold_models import FoldModels
 from evaluation.html_report import html_report, quality_and_latency
@@ -23,17 +22,14 @@ from evaluation.report import caption, markdown, result_table, win_loss_caption,
 from evaluation.results import ExperimentResult, summarise
 from evaluation.runs import write_run
 from hybridrank import tables
-from hybridrank.experiments import UnknownModel, index_name, judged_queries, open_bench
+from hybridrank.experiments import UnknownModel, index_name, judged_queries, open_bench, read_collection
 from hybridrank.feature_sets import FeatureSetsOption, feature_sets_of, load_feature_sets
 from hybridrank.late_interaction import stored_models
 from hybridrank.options import EngineOption, FusionOption, SidecarOption
-from hybridrank.progress import progress
 from hybridrank.session import default_engine
 from ltr_features import FeatureSet
 
 __all__ = ["evaluate"]
-
-SHOWN = 10  # bad lines and rejected documents that are listed before "and N more"
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -210,47 +206,19 @@ async def _evaluate(
     feature_sets: list[FeatureSet],
     token_vectors: TokenFormat | None,
 ) -> tuple[ExperimentResult, dict[str, PipelineRun], dict[str, str]]:
-    bad_lines: list[BadLine] = []
-    collection = BeirFolder(folder, report=bad_lines.append)
-    qrels = collection.qrels(split)
-    queries = judged_queries(collection.queries(), qrels, limit)
-    measure({query_id: qrels[query_id] for query_id in queries}, {}, measures)  # what cannot be measured is told now
+    judged = read_collection(folder, split, err)
+    queries = judged_queries(judged.queries, judged.qrels, limit)
+    measure({query_id: judged.qrels[query_id] for query_id in queries}, {}, measures)  # what cannot be is told now
     if settings.fold_models:
         settings.fold_models.check(queries)
-    with progress(f"reading {collection.name}", err):
-        documents = list(collection.documents())
-        digest = collection.digest()
-    _list("bad line", [str(each) for each in bad_lines])
-    name = index or "-".join(filter(None, (index_name(collection.name, digest), token_vectors)))
+    name = index or "-".join(filter(None, (index_name(judged.name, judged.digest), token_vectors)))
     async with AsyncExitStack() as stack:
         bench = await open_bench(stack, engine or default_engine(), sidecar, pipelines, err, settings)
         models = {served for each in pipelines for model in each.models for served in settings.served(model)}
         settings = replace(settings, feature_sets=feature_sets_of(models, bench.models, feature_sets))
         if token_vectors:
             settings = replace(settings, token_vectors=stored_models(sorted(models), bench.models))
-        report = await bench.index(name, documents, token_vectors, settings.token_vectors)
-        _list("rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])
-        if report.total_in_index > len(documents):
-            others = report.total_in_index - len(documents)
-            err.print(f"note: index {name} holds {others} documents that are not in the collection and compete with it")
+        await bench.fill(name, judged, token_vectors, settings.token_vectors)
         runs = await bench.run(name, pipelines, queries, settings)
-        about = await bench.about(
-            settings,
-            {
-                "name": collection.name,
-                "digest": digest,
-                "split": split,
-                "documents": len(documents),
-                "queries": len(queries),
-                "judgments": sum(map(len, qrels.values())),
-                "bad_lines": len(bad_lines),
-            },
-        )
-    return summarise(runs, qrels, baseline, about, measures), runs, queries
-
-
-def _list(label: str, lines: list[str]) -> None:
-    for line in lines[:SHOWN]:
-        err.print(f"{label}: {line}", markup=False)
-    if len(lines) > SHOWN:
-        err.print(f"and {len(lines) - SHOWN} more")
+        about = await bench.about(settings, judged.facts(queries))
+    return summarise(runs, judged.qrels, baseline, about, measures), runs, queries

@@ -1,10 +1,11 @@
-"""What `evaluate` and `demo` share: a collection into an index, pipelines over its queries, all with progress."""
+"""What the measuring commands share: a collection into an index, pipelines over its queries, all with progress."""
 
 import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from connector.engines.base import Engine
 from connector.indexing import IndexingReport, index_documents
 from connector.types import Document, TokenFormat
 from connector.vector_cache import VectorCache
-from evaluation.collections import Qrels
+from evaluation.collections import BadLine, BeirFolder, Qrels
 from evaluation.environment import describe_environment
 from evaluation.experiment import PipelineRun, run_pipeline
 from evaluation.pipelines import Pipeline, PipelineSettings
@@ -27,11 +28,38 @@ from models import SHIPPED_MODELS
 _UNCACHED = {"score_cache_bytes": "0"}  # a score that is looked up would be timed as if it had been computed
 _MODELS = "HYBRIDRANK_SIDECAR_MODELS"
 
-__all__ = ["Bench", "UnknownModel", "index_name", "judged_queries", "open_bench"]
+SHOWN = 10  # bad lines and rejected documents that are listed before "and N more"
+
+__all__ = ["Bench", "JudgedCollection", "UnknownModel", "index_name", "judged_queries", "open_bench", "read_collection"]
 
 
 class UnknownModel(ValueError):
     """A pipeline asks for a model that the sidecar has not loaded, or the index cannot serve; the message has more."""
+
+
+@dataclass(frozen=True)
+class JudgedCollection:
+    """A collection that was read: its documents, its queries (query_id → text), and the judgments of one split."""
+
+    name: str
+    digest: str
+    split: str
+    documents: Sequence[Document]
+    queries: Mapping[str, str]
+    qrels: Qrels
+    bad_lines: int
+
+    def facts(self, searched: Mapping[str, str]) -> dict[str, Any]:
+        """What the result's JSON says of it, of its queries those that were searched."""
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "split": self.split,
+            "documents": len(self.documents),
+            "queries": len(searched),
+            "judgments": sum(map(len, self.qrels.values())),
+            "bad_lines": self.bad_lines,
+        }
 
 
 @dataclass(frozen=True)
@@ -66,6 +94,21 @@ class Bench:
                 token_vectors=token_vectors,
                 colbert=next(iter(colbert), "colbert"),
                 on_progress=advance,
+            )
+
+    async def fill(
+        self,
+        index: str,
+        collection: JudgedCollection,
+        token_vectors: TokenFormat | None = None,
+        colbert: Sequence[str] = (),
+    ) -> None:
+        """Index a collection, and tell of documents that the engine rejected or that are no part of it."""
+        report = await self.index(index, collection.documents, token_vectors, colbert)
+        _list(self.console, "rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])
+        if (others := report.total_in_index - len(collection.documents)) > 0:
+            self.console.print(
+                f"note: index {index} holds {others} documents that are not in the collection and compete with it"
             )
 
     async def run(
@@ -120,6 +163,18 @@ async def open_bench(
     return Bench(target, client, models, console)
 
 
+def read_collection(folder: Path, split: str, console: Console) -> JudgedCollection:
+    """Read a BEIR folder, and list its bad lines. Raises CollectionError."""
+    bad_lines: list[BadLine] = []
+    collection = BeirFolder(folder, report=bad_lines.append)
+    qrels, queries = collection.qrels(split), collection.queries()
+    with progress(f"reading {collection.name}", console):
+        documents = list(collection.documents())
+        digest = collection.digest()
+    _list(console, "bad line", [str(each) for each in bad_lines])
+    return JudgedCollection(collection.name, digest, split, documents, queries, qrels, len(bad_lines))
+
+
 def index_name(name: str, digest: str) -> str:
     """An index of its own for every content of a collection, by a name that every engine takes."""
     return f"{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-') or 'collection'}-{digest[:12]}"
@@ -129,3 +184,10 @@ def judged_queries(queries: Mapping[str, str], qrels: Qrels, limit: int | None =
     """The first `limit` queries that have a judgment, in the collection's order."""
     judged = [query_id for query_id in queries if query_id in qrels]
     return {query_id: queries[query_id] for query_id in judged[:limit]}
+
+
+def _list(console: Console, label: str, lines: Sequence[str]) -> None:
+    for line in lines[:SHOWN]:
+        console.print(f"{label}: {line}", markup=False)
+    if len(lines) > SHOWN:
+        console.print(f"and {len(lines) - SHOWN} more")
