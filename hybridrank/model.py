@@ -27,6 +27,9 @@ def export(
     precision: Annotated[
         Literal["both", "int8", "fp32"], typer.Option(help="What to write: int8, fp32, or both beside each other.")
     ] = "both",
+    max_tokens: Annotated[
+        int | None, typer.Option(help="The longest input, where its files say less than it has positions.")
+    ] = None,
 ) -> None:
     """Export an encoder, a cross-encoder or a ColBERT checkpoint to ONNX, with golden pairs for a self-test.
 
@@ -40,7 +43,7 @@ def export(
     from training.export_onnx import ExportFailed, export_model  # torch comes with it
 
     try:
-        folder = export_model(source, out, name=name, licence=licence, precision=precision)
+        folder = export_model(source, out, name=name, licence=licence, precision=precision, max_tokens=max_tokens)
     except ExportFailed as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

@@ -1,11 +1,12 @@
-"""Writes an int8 cross-encoder of the sidecar as a transformers folder with fp32 weights.
+"""Writes an int8 cross-encoder or encoder of the sidecar as a transformers folder with fp32 weights.
 
     python -m training.dequantize models/cross-encoder-minilm-l6 OUT
     hybridrank model export OUT --out OUT-onnx
 
-Other libraries can then run the very weights that are served. They are the weights as int8 rounded them, a whole number
-times the scale of its column, in fp32 arithmetic; what rounding lost does not come back. Reads BERT as ONNX Runtime
-fuses and quantises it (QAttention, MatMulInteger, QEmbedLayerNormalization).
+An encoder's is one of sentence-transformers too, which pools and cuts as the sidecar does. Other libraries can then run
+the very weights that are served. They are the weights as int8 rounded them, a whole number times the scale of its
+column, in fp32 arithmetic; what rounding lost does not come back. Reads BERT as ONNX Runtime fuses and quantises it
+(QAttention, MatMulInteger, QEmbedLayerNormalization).
 """
 
 import argparse
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sidecar.runtime import model_folder
-from sidecar.runtime.model_folder import CrossEncoderToml
+from sidecar.runtime.model_folder import CrossEncoderToml, EncoderToml
 
 try:
     import onnx
@@ -37,7 +38,7 @@ SPECIAL_TOKENS = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk"
 
 
 class NotDequantizable(Exception):
-    """The model is not an int8 BERT cross-encoder as ONNX Runtime quantises one."""
+    """The model is not an int8 BERT as ONNX Runtime quantises one."""
 
 
 def dequantize(source: Path, out: Path) -> None:
@@ -46,27 +47,37 @@ def dequantize(source: Path, out: Path) -> None:
     Raises NotDequantizable, or BadModelFolder where the source cannot be read.
     """
     toml = model_folder.read(source).toml
-    if not isinstance(toml, CrossEncoderToml) or toml.precision != "int8":
-        raise NotDequantizable(f"{source} is a {toml.kind} at {toml.precision}; wanted is a cross-encoder at int8")
+    if not isinstance(toml, CrossEncoderToml | EncoderToml) or toml.precision != "int8":
+        raise NotDequantizable(f"{source} is a {toml.kind} at {toml.precision}; wanted is a (cross-)encoder at int8")
     graph = onnx.load(str(source / "model.onnx")).graph
+    encodes = isinstance(toml, EncoderToml)
     try:
-        weights = dict(_weights(graph))
-        model = transformers.BertForSequenceClassification(_config(graph, weights))
+        weights = dict(_weights(graph, "" if encodes else "bert."))
+        config = _config(graph, {name.removeprefix("bert."): array for name, array in weights.items()})
+        if encodes:
+            model = transformers.BertModel(config, add_pooling_layer=False)
+        else:
+            model = transformers.BertForSequenceClassification(config)
         model.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
     except (KeyError, RuntimeError, StopIteration) as error:
         raise NotDequantizable(f"{source}: model.onnx is no BERT as ONNX Runtime fuses it: {error!r}") from error
     model.save_pretrained(out)
     _write_tokenizer(source, out, toml.max_tokens)
+    if isinstance(toml, EncoderToml):
+        _write_sentence_transformers(out, toml)
 
 
-def _weights(graph: Any) -> Iterator[tuple[str, Array]]:
-    """Every weight by its name in transformers; linear layers as (out, in), the transpose of what the graph holds."""
+def _weights(graph: Any, body: str) -> Iterator[tuple[str, Array]]:
+    """Every weight by its name in transformers, where those of the encoder begin with `body`.
+
+    Linear layers are (out, in), the transpose of what the graph holds.
+    """
     arrays = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     for stored, array in arrays.items():
         name = stored.removeprefix(MODEL).removesuffix("_quantized")
         if stored.startswith(MODEL) and array.dtype == np.float32 and not stored.endswith("_scale"):
             yield name, array
-        elif name.startswith("bert.embeddings.") and stored.endswith("_quantized"):
+        elif name.startswith(f"{body}embeddings.") and stored.endswith("_quantized"):
             yield name, _dequantized(arrays, MODEL + name)
     layer = 0
     for node in graph.node:
@@ -74,7 +85,7 @@ def _weights(graph: Any) -> Iterator[tuple[str, Array]]:
             weight = _dequantized(arrays, node.input[1].removesuffix("_quantized"))
             parts = zip(np.split(weight, 3, axis=1), np.split(arrays[node.input[2]], 3), strict=True)
             for part, (columns, bias) in zip(("query", "key", "value"), parts, strict=True):
-                name = f"bert.encoder.layer.{layer}.attention.self.{part}"
+                name = f"{body}encoder.layer.{layer}.attention.self.{part}"
                 yield f"{name}.weight", columns.T
                 yield f"{name}.bias", bias
             layer += 1
@@ -98,18 +109,18 @@ def _dequantized(arrays: dict[str, npt.NDArray[Any]], name: str) -> Array:
 
 
 def _config(graph: Any, weights: dict[str, Array]) -> Any:
-    """From the shapes of the weights and the attributes of the nodes."""
+    """From the shapes of the encoder's weights and the attributes of the nodes."""
     attention = next(node for node in graph.node if node.op_type == "QAttention")
     norm = next(node for node in graph.node if node.op_type in NORMS)
-    words = weights["bert.embeddings.word_embeddings.weight"]
+    words = weights["embeddings.word_embeddings.weight"]
     return transformers.BertConfig(
         vocab_size=len(words),
         hidden_size=words.shape[1],
         num_hidden_layers=sum(node.op_type == "QAttention" for node in graph.node),
         num_attention_heads=_attribute(attention, "num_heads"),
-        intermediate_size=len(weights["bert.encoder.layer.0.intermediate.dense.weight"]),
-        max_position_embeddings=len(weights["bert.embeddings.position_embeddings.weight"]),
-        type_vocab_size=len(weights["bert.embeddings.token_type_embeddings.weight"]),
+        intermediate_size=len(weights["encoder.layer.0.intermediate.dense.weight"]),
+        max_position_embeddings=len(weights["embeddings.position_embeddings.weight"]),
+        type_vocab_size=len(weights["embeddings.token_type_embeddings.weight"]),
         layer_norm_eps=_attribute(norm, "epsilon"),
         num_labels=1,
     )
@@ -130,6 +141,22 @@ def _write_tokenizer(source: Path, out: Path, max_tokens: int) -> None:
     about = {"tokenizer_class": "BertTokenizer", "do_lower_case": lower, "model_max_length": max_tokens}
     _write_json(out / "tokenizer_config.json", about | SPECIAL_TOKENS)
     _write_json(out / "special_tokens_map.json", SPECIAL_TOKENS)
+
+
+def _write_sentence_transformers(out: Path, toml: EncoderToml) -> None:
+    modules = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
+    described = [
+        {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for place, (path, kind) in enumerate(modules)
+    ]
+    pooling = {f"pooling_mode_{name}": name.startswith(toml.pooling) for name in ("mean_tokens", "cls_token")}
+    prompts = {"query": toml.query_prefix, "document": toml.document_prefix}
+    _write_json(out / "modules.json", described)
+    _write_json(out / "sentence_bert_config.json", {"max_seq_length": toml.max_tokens, "do_lower_case": False})
+    _write_json(out / "config_sentence_transformers.json", {"prompts": prompts, "similarity_fn_name": "cosine"})
+    for path, _ in modules[1:]:
+        (out / path).mkdir(exist_ok=True)
+    _write_json(out / "1_Pooling" / "config.json", {"word_embedding_dimension": toml.dimensions, **pooling})
 
 
 def _write_json(path: Path, value: Any) -> None:

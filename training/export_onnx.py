@@ -28,6 +28,7 @@ try:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     from training import colbert_checkpoints
+    from training.fusion_onnx import export_fused
     from training.source_files import ExportFailed, saved_json
 
     importlib.import_module("onnxscript")  # torch's exporter does
@@ -52,13 +53,15 @@ def export_model(
     name: str | None = None,
     licence: str = "unknown",
     precision: Literal["both", "int8", "fp32"] = "both",
+    max_tokens: int | None = None,
 ) -> ModelFolder:
     """Export a folder or hub name to the folder `out`, which must not hold a model yet.
 
     A sequence classifier with one label becomes a cross-encoder, what colbert-ai or PyLate saved a ColBERT reranker,
     anything else an encoder whose pooling, prefixes and length come from the sentence-transformers files beside it
-    (mean pooling where there are none). No code from the source is run. int8 has to pass the self-test that is written
-    with it. Raises ExportFailed.
+    (mean pooling where there are none). `max_tokens` is for models that read longer texts than their files say, as many
+    tokens as they have positions. No code from the source is run. int8 has to pass the self-test that is written with
+    it. Raises ExportFailed.
     """
     if (out / "model.toml").exists():
         raise ExportFailed(f"{out} holds a model already; name another folder or remove it")
@@ -70,7 +73,7 @@ def export_model(
         "name": name or Path(source).name,
         "version": "1",
         "precision": "fp32",
-        "max_tokens": _max_tokens(source, config, tokenizer),
+        "max_tokens": _max_tokens(source, config, tokenizer, max_tokens),
         "licence": licence,
     }
     toml: Toml
@@ -78,6 +81,7 @@ def export_model(
     if checkpoint := colbert_checkpoints.read(source, config, tokenizer):
         output = TOKEN_VECTORS
         lengths = {key: min(checkpoint.fields[key], _positions(config) or checkpoint.fields[key]) for key in LENGTHS}
+        lengths["max_tokens"] = max_tokens or lengths["max_tokens"]
         toml = ColbertToml.model_validate({**described, **checkpoint.fields, **lengths})
     elif any(architecture.endswith("ForSequenceClassification") for architecture in config.architectures or ()):
         if config.num_labels != 1:
@@ -102,8 +106,7 @@ def export_model(
         backend.no_truncation()
         backend.no_padding()
         backend.save(str(folder / "tokenizer.json"))
-        _export_graph(model, names, output, folder / "model.onnx")
-        _compare(folder, toml, model, names, output)
+        _write_fp32(folder, toml, model, config, names, output)
         golden = reference(trial.build(Placed(model_folder.write(folder, toml), "cpu")))
         self_test.write(folder, golden)
         if precision != "fp32":
@@ -118,6 +121,19 @@ def export_model(
         for file in folder.iterdir():
             shutil.copyfile(file, out / file.name)
     return model_folder.read(out)
+
+
+def _write_fp32(folder: Path, toml: Toml, model: Any, config: Any, names: list[str], output: str) -> None:
+    """Write model.onnx, fused where that computes what the original does."""
+    path = folder / "model.onnx"
+    if (
+        export_fused(model, config, names, output, path)
+        and _difference(folder, toml, model, names, output) <= TOLERANCE
+    ):
+        return
+    _export_graph(model, names, output, path)
+    if not (difference := _difference(folder, toml, model, names, output)) <= TOLERANCE:
+        raise ExportFailed(f"the exported model differs from the original by {difference:.2g}, over {TOLERANCE}")
 
 
 def _export_graph(model: Any, names: list[str], output: str, path: Path) -> None:
@@ -162,16 +178,18 @@ def _quantize(folder: Path, toml: Toml) -> Toml:
             weight_type=QuantType.QInt8,
             per_channel=True,
             reduce_range=True,
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},  # behind fused operators it finds out no type
         )
     finally:
         logging.disable(logging.NOTSET)
     return toml.model_copy(update={"precision": "int8", "reduced_range": True})
 
 
-def _compare(folder: Path, toml: Toml, model: Any, names: list[str], output: str) -> None:
-    """Run the export and the original on the same batches, of other shapes than the one it was traced with."""
+def _difference(folder: Path, toml: Toml, model: Any, names: list[str], output: str) -> float:
+    """The largest between the graph and the original on the same batches, of other shapes than it was traced with."""
     tokenizer = TextTokenizer(folder / "tokenizer.json", toml.max_tokens)
     session = OnnxSession(folder / "model.onnx", output, tokenizer.padding_id)
+    differences = []
     for texts in (SAMPLES[:1], SAMPLES):
         sequences = tokenizer.singles(texts)
         inputs = padded(sequences, tokenizer.padding_id)
@@ -180,15 +198,19 @@ def _compare(folder: Path, toml: Toml, model: Any, names: list[str], output: str
         found = session.run(sequences)
         real = np.arange(wanted.shape[1]) < np.array([[len(sequence)] for sequence in sequences])
         keep = np.ones(wanted.shape, dtype=bool) if output == "logits" else real
-        difference = float(np.abs(wanted - found)[keep].max())
-        if not difference <= TOLERANCE:
-            raise ExportFailed(f"the exported model differs from the original by {difference:.2g}, over {TOLERANCE}")
+        differences.append(float(np.abs(wanted - found)[keep].max()))
+    return float(np.max(differences))  # NaN where one is
 
 
-def _max_tokens(source: str, config: Any, tokenizer: Any) -> int:
-    """The shortest of what the tokenizer, the positions and sentence-transformers allow."""
+def _max_tokens(source: str, config: Any, tokenizer: Any, asked: int | None = None) -> int:
+    """What was asked for, else the shortest of what the tokenizer, the positions and sentence-transformers allow."""
+    positions = _positions(config)
+    if asked is not None:
+        if not 8 <= asked <= (positions or asked):
+            raise ExportFailed(f"{source} cannot read {asked} tokens; it reads 8 to {positions or 'any number'}")
+        return asked
     sentence = saved_json(source, "sentence_bert_config.json").get("max_seq_length")
-    return int(min(filter(None, (tokenizer.model_max_length, _positions(config), sentence))))
+    return int(min(filter(None, (tokenizer.model_max_length, positions, sentence))))
 
 
 def _positions(config: Any) -> int | None:

@@ -1,11 +1,14 @@
-"""The shipped cross-encoder at fp32: the weights and tokens are its own, and the scores near those that are served."""
+"""The shipped models at fp32: weights and tokens are their own, and scores and vectors near those that are served."""
 
 import numpy as np
 import pytest
 
 from models import SHIPPED_MODELS
+from sidecar import trial
 from sidecar.rerankers.cross_encoder import CrossEncoderReranker
 from sidecar.runtime import model_folder
+from sidecar.types import TextKind
+from tests.training import tiny_berts
 
 SERVED = SHIPPED_MODELS / "cross-encoder-minilm-l6"
 QUERY = "which animal barks"
@@ -71,11 +74,55 @@ def test_each_weight_is_a_whole_number_of_its_column_s_scale(folder):
         np.testing.assert_array_equal(state[name.removeprefix("m.")].numpy(), wanted)
 
 
-def test_an_encoder_is_refused_and_nothing_is_written(tmp_path):
-    from training.dequantize import NotDequantizable, dequantize
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    from training.dequantize import dequantize
 
-    with pytest.raises(NotDequantizable, match="is a encoder at int8"):
-        dequantize(SHIPPED_MODELS / "encoder-minilm-l6", tmp_path / "out")
+    out = tmp_path_factory.mktemp("encoder-fp32")
+    dequantize(SHIPPED_MODELS / "encoder-minilm-l6", out)
+    return out
+
+
+def test_sentence_transformers_reads_the_encoder_and_makes_nearly_the_same_vectors(encoder):
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(encoder), device="cpu")
+    assert model.max_seq_length == 256
+    served = trial.load_model(SHIPPED_MODELS / "encoder-minilm-l6").encoder
+    texts = [*PASSAGES, "far more words than the model reads " * 100]
+    vectors = model.encode(texts)
+    int8 = np.concatenate([served.embed([each]) for each in served.tokenize_texts(texts, TextKind.DOCUMENT)])
+    assert (vectors * int8).sum(axis=1).min() > 0.98
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "cross-encoder"])
+def test_what_was_exported_comes_back_rounded_and_is_exported_alike(kind, tmp_path):
+    from safetensors.numpy import load_file
+
+    from training.dequantize import dequantize
+    from training.export_onnx import export_model
+
+    tiny_berts.save(tmp_path / "source", kind, seed=3)
+    exported = export_model(str(tmp_path / "source"), tmp_path / "onnx", precision="int8", max_tokens=40)
+    dequantize(exported.path, tmp_path / "back")
+    before, after = (load_file(tmp_path / each / "model.safetensors") for each in ("source", "back"))
+    assert {name for name in before if not name.startswith("pooler.")} == after.keys()
+    for name, array in after.items():
+        np.testing.assert_allclose(array, before[name], atol=np.abs(before[name]).max() / 64)
+    again = export_model(str(tmp_path / "back"), tmp_path / "again", precision="int8", name="source")
+    assert again.toml.model_copy(update={"digest": ""}) == exported.toml.model_copy(update={"digest": ""})
+
+
+def test_fp32_is_refused_and_nothing_is_written(tmp_path):
+    from tests.golden import tiny_models
+    from training.dequantize import NotDequantizable, dequantize
+    from training.export_onnx import export_model
+
+    tiny_models.save(tmp_path / "source", "encoder", seed=1)
+    exported = export_model(str(tmp_path / "source"), tmp_path / "fp32", precision="fp32")
+    with pytest.raises(NotDequantizable, match="is a encoder at fp32"):
+        dequantize(exported.path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

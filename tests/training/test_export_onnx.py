@@ -3,15 +3,18 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from models import SHIPPED_MODELS
 from sidecar import loading, trial
 from sidecar.runtime import self_test
 from sidecar.types import TextKind
+from tests.training import tiny_berts
 
 
 def test_without_the_train_extra_the_error_holds_the_install_line():
@@ -35,6 +38,12 @@ def add(folder, **files):
         path = folder / name.replace("__", "/")
         path.parent.mkdir(exist_ok=True)
         path.with_suffix(".json").write_text(json.dumps(content))
+
+
+def operators(path):
+    import onnx
+
+    return Counter(node.op_type for node in onnx.load(str(path)).graph.node)
 
 
 @pytest.mark.torch
@@ -77,6 +86,66 @@ def test_a_model_that_reads_no_segments(tmp_path):
     assert export_model(str(tmp_path / "distil"), tmp_path / "out").toml.dimensions == 32
     (model,) = loading.load([tmp_path / "out"])
     assert model.info.name == "distil"
+    assert operators(tmp_path / "out" / "model.onnx")["QAttention"] == 2
+
+
+@pytest.mark.torch
+def test_a_model_that_cannot_be_fused_is_exported_as_it_is(encoder, tmp_path):
+    from transformers import AutoTokenizer, MPNetConfig, MPNetModel
+
+    from tests.golden import tiny_models
+    from training.export_onnx import export_model
+
+    words, width, layers = len(tiny_models.VOCABULARY), 32, 2
+    config = MPNetConfig(vocab_size=words, hidden_size=width, num_hidden_layers=layers, num_attention_heads=2)
+    MPNetModel(config).save_pretrained(tmp_path / "mpnet")
+    AutoTokenizer.from_pretrained(encoder).save_pretrained(tmp_path / "mpnet")
+    export_model(str(tmp_path / "mpnet"), tmp_path / "out", precision="fp32")
+    found = operators(tmp_path / "out" / "model.onnx")
+    assert (found["Attention"], found["Softmax"], found["MatMul"]) == (0, layers, 8 * layers)
+    assert loading.load([tmp_path / "out"]).get("mpnet").info.dimensions == width
+
+
+@pytest.mark.torch
+def test_a_bert_has_the_operators_of_the_models_that_ship_layer_by_layer(tmp_path):
+    from training.export_onnx import export_model
+
+    layers, shipped = 2, operators(SHIPPED_MODELS / "cross-encoder-minilm-l6" / "model.onnx")
+    tiny_berts.save(tmp_path / "source", "cross-encoder", seed=7)
+    export_model(str(tmp_path / "source"), tmp_path / "out")
+    found = operators(tmp_path / "out" / "model.onnx")
+    a_layer = {"QAttention": 1, "BiasGelu": 1, "LayerNormalization": 2, "MatMulInteger": 3, "Add": 4}
+    for operator, count in a_layer.items():
+        assert shipped[operator] - 6 * count == found[operator] - layers * count, operator
+    assert found.keys() - {"Constant"} == shipped.keys()
+    fp32 = operators(tmp_path / "out" / "model.fp32.onnx")
+    assert (fp32["Attention"], fp32["BiasGelu"], fp32["EmbedLayerNormalization"]) == (layers, layers, 1)
+    assert fp32["Softmax"] == fp32["SkipLayerNormalization"] == 0
+
+
+@pytest.mark.torch
+def test_fused_rows_of_different_lengths_score_as_transformers_scores_them_alone(tmp_path):
+    from tests.golden import tiny_models
+    from training.export_onnx import export_model
+
+    tiny_models.save(tmp_path / "source", "cross-encoder", seed=6)
+    export_model(str(tmp_path / "source"), tmp_path / "out", precision="fp32")
+    passages = ["a", "the rank of a passage is what the search engine is ranked by", "query", "what is search? " * 5]
+    scores = trial.relevance_scores(trial.load_model(tmp_path / "out").reranker, "what is rank", passages)
+    wanted = tiny_models.logits(tmp_path / "source", [("what is rank", passage) for passage in passages])
+    np.testing.assert_allclose(scores, wanted, atol=1e-4)
+    assert np.ptp(scores) > 0.1
+
+
+@pytest.mark.torch
+def test_the_longest_input_may_be_said(encoder, tmp_path):
+    from training.export_onnx import ExportFailed, export_model
+
+    add(encoder, sentence_bert_config={"max_seq_length": 24})
+    assert export_model(str(encoder), tmp_path / "out", precision="fp32", max_tokens=40).info.max_tokens == 40
+    with pytest.raises(ExportFailed, match="cannot read 49 tokens; it reads 8 to 48"):
+        export_model(str(encoder), tmp_path / "other", max_tokens=49)
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.torch
