@@ -17,6 +17,7 @@ from hybridrank.evaluate import evaluate
 from hybridrank.index import app as index
 from hybridrank.ltr import app as ltr
 from hybridrank.model import app as model
+from hybridrank.reproduce import reproduce
 from hybridrank.search import search
 from hybridrank.serve import CONTEXT, serve
 from hybridrank.setup import app as setup
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (demo, search, evaluate, doctor):
+for command in (demo, search, evaluate, reproduce, doctor):
     app.command()(command)
 app.command(context_settings=CONTEXT)(serve)
 app.add_typer(index, name="index")

@@ -1,0 +1,225 @@
+"""What an experiment gave beside what was expected, the aim, the page, and runs that are kept."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connector import ModelInfo
+from connector.types import EngineInfo
+from evaluation.experiment import PipelineRun
+from evaluation.measures import evaluate
+from evaluation.pipelines import PipelineSettings, parse_pipeline
+from evaluation.reproduced import Aim, Outcome, Verdict
+from evaluation.reproduced_page import reproduced_page
+from evaluation.reproduced_runs import KeptRuns, run_key
+from evaluation.reproducible import Experiment
+from evaluation.results import summarise
+
+GOLDEN = Path(__file__).with_name("reproduced.md")
+
+QRELS = {f"q{number}": {"tea": 1} for number in range(4)}
+RANKS = {  # the place of tea for each query: nDCG@10 is 1, 0.6309, 0.5, 0.4307 at ranks 1 to 4
+    "bm25": (2, 2, 3, 4),
+    "rrf": (1, 2, 2, 3),
+    "rrf+cross-encoder": (1, 1, 1, 2),
+    "rrf+nano": (1, 1, 2, 2),
+    "rrf+colbert": (2, 2, 2, 3),
+}
+ABOUT = {
+    "collection": {"name": "menu", "digest": "ab" * 32, "split": "test", "documents": 1400, "queries": 4},
+    "engine": {"name": "embedded", "version": "1"},
+    "models": [
+        {"name": "minilm", "aliases": ["encoder", "colbert"], "version": "2", "precision": "int8", "digest": "cd" * 32}
+    ],
+    "hardware": {"cpu": "a processor", "cores": 2},
+    "python": "3.11",
+    "hybridrank": "0.1.0",
+}
+
+
+def ranking(place):
+    return (*(f"soup{n}" for n in range(place - 1)), "tea")
+
+
+def experiment(**changed):
+    content = {
+        "name": "menu-test",
+        "collection": "menu",
+        "training": "zero-shot",
+        "pipelines": {"bm25": 0.548, "rrf": 0.6905, "rrf+cross-encoder": 0.9, "rrf+nano": None, "rrf+colbert": 0.6},
+        "published": [
+            {"system": "others", "ndcg@10": 0.7, "source": "Somebody 2020", "address": "https://example.org/tea"}
+        ],
+    }
+    return Experiment.model_validate({**content, **changed})
+
+
+def outcome(**changed):
+    runs = {
+        name: PipelineRun(
+            {query_id: ranking(place) for query_id, place in zip(QRELS, places, strict=True)},
+            dict.fromkeys(QRELS, 12.5),
+            {},
+        )
+        for name, places in RANKS.items()
+    }
+    return Outcome(experiment(**changed), summarise(runs, QRELS, "rrf", ABOUT))
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "ok"),
+    [
+        (0.7, 0.705, True),
+        (0.7, 0.695, True),
+        (0.7, 0.7051, False),
+        (0.7, 0.6949, False),
+        (0.7, 0.7, True),
+        (None, 0.7, False),
+    ],
+)
+def test_a_score_is_as_expected_within_the_tolerance(expected, got, ok):
+    assert Verdict("rrf", expected, got, 0.005).ok is ok
+
+
+def test_every_pipeline_has_its_verdict():
+    found = outcome()
+    assert [(each.pipeline, each.expected, each.got, each.ok) for each in found.verdicts] == [
+        ("bm25", 0.548, 0.5481, True),  # (2 × 0.63093 + 0.5 + 0.43068) / 4
+        ("rrf", 0.6905, 0.6905, True),  # (1 + 2 × 0.63093 + 0.5) / 4
+        ("rrf+cross-encoder", 0.9, 0.9077, False),
+        ("rrf+nano", None, 0.8155, False),
+        ("rrf+colbert", 0.6, 0.5982, True),
+    ]
+    assert not found.ok
+    assert outcome(tolerance=0.0077, pipelines=dict.fromkeys(RANKS, 0.9)).verdicts[2].ok
+    assert not Outcome(experiment(), problem="there is no such folder").ok
+
+
+def test_all_as_expected_is_ok():
+    got = {each.pipeline: each.got for each in outcome().verdicts}
+    assert outcome(pipelines=got).ok
+
+
+def test_the_aim_by_hand():
+    aim = outcome().aim
+    assert aim.queries == 4
+    assert aim.gain == pytest.approx((0.3691 + 0.3691 + 0.1309) / 4, abs=1e-4)
+    assert aim.kept == pytest.approx(0.8155 / 0.9077, abs=1e-3)
+    assert aim.worse == ("rrf+colbert",)
+    assert aim.missed == ("nano below 95%", "worse than rrf: rrf+colbert")
+
+
+@pytest.mark.parametrize(
+    ("aim", "missed"),
+    [
+        (Aim(100, 0.03, 0.049, 0.95, ()), ()),
+        (Aim(100, 0.0299, 0.049, 0.95, ()), ("gain below 0.03",)),
+        (Aim(100, 0.03, 0.05, 0.95, ()), ("could be chance",)),
+        (Aim(99, 0.03, 0.05, 0.95, ()), ()),
+        (Aim(100, 0.03, 0.049, 0.949, ()), ("nano below 95%",)),
+        (Aim(100, 0.03, 0.049, None, ()), ("nano not measured",)),
+        (Aim(100, 0.03, 0.049, 1.0, ("rrf+nano", "rrf+colbert")), ("worse than rrf: rrf+nano, rrf+colbert",)),
+    ],
+)
+def test_each_part_of_the_aim_counts(aim, missed):
+    assert aim.missed == missed
+
+
+def test_there_is_no_aim_where_it_was_not_measured():
+    assert Outcome(experiment(), problem="no folder").aim is None
+    assert outcome(baseline="bm25").aim is None
+
+
+def page():
+    lucene = {"Lucene BM25": evaluate(QRELS, {query_id: ranking(2) for query_id in QRELS})}
+    measured = replace(outcome(), lucene=lucene, lucene_version="Pyserini 1.6.0")
+    sampled = outcome(name="menu-sample", queries=4, token_vectors="int8", training="in-domain", published=[])
+    missing = Outcome(experiment(name="cake"), problem="cake: there is no such folder")
+    return reproduced_page([measured, sampled, missing], "hybridrank reproduce --collections COLLECTIONS")
+
+
+def write_page():
+    GOLDEN.write_text(page(), encoding="utf-8")
+
+
+def test_the_page_is_the_golden_one():
+    """Where a change is meant, call `write_page` and look at what it changed."""
+    assert page() == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_an_outcome_as_json():
+    content = json.loads(json.dumps(outcome().as_json()))
+    assert (content["name"], content["ok"], content["expected"]["bm25"]) == ("menu-test", False, 0.548)
+    assert content["pipelines"]["bm25"]["ndcg@10"] == pytest.approx(0.5481, abs=1e-4)
+    assert content["aim_missed"] == ["nano below 95%", "worse than rrf: rrf+colbert"]
+    assert json.dumps(Outcome(experiment(), problem="why").as_json()).count("why") == 1
+
+
+RUN = PipelineRun({"q1": ("tea", "soup")}, {"q1": 2.5}, {}, {"q1": 2})
+
+
+def test_a_run_comes_back_as_it_was_kept_and_only_by_its_key(tmp_path):
+    kept = KeptRuns(tmp_path / "runs")
+    assert kept.load("menu", "rrf", "key") is None
+    kept.keep("menu", "rrf", "key", RUN)
+    assert kept.load("menu", "rrf", "key") == RUN
+    assert kept.load("menu", "rrf", "another") is None
+    assert kept.load("menu", "bm25", "key") is None
+    kept.keep("menu", "rrf", "another", RUN)
+    assert kept.load("menu", "rrf", "key") is None
+
+
+def test_degraded_and_damaged_runs_are_made_again(tmp_path):
+    kept = KeptRuns(tmp_path)
+    kept.keep("menu", "rrf", "key", replace(RUN, degraded={"q1": "rescore: timeout"}))
+    assert kept.load("menu", "rrf", "key") is None
+    kept.keep("menu", "rrf", "key", RUN)
+    for content in ("", "{}", "[]", '{"key": "key", "run": 1}', '{"key": "key", "run": {"rankings": []}}'):
+        (tmp_path / "menu/rrf.json").write_text(content)
+        assert kept.load("menu", "rrf", "key") is None
+
+
+def model(name, digest):
+    return ModelInfo(name, "1", "encoder", digest, "int8", 256, 384, ())
+
+
+MODELS = {"encoder": model("e", "1"), "colbert": model("e", "1"), "cross-encoder": model("c", "2")}
+SETTINGS = PipelineSettings(token_vectors=("colbert",))
+
+
+def key(pipeline, **changed):
+    given = {
+        "collection_digest": "d",
+        "queries": {"q1": "tea"},
+        "settings": SETTINGS,
+        "token_vectors": "int8",
+        "models": MODELS,
+        "engine": EngineInfo("embedded", "1", frozenset()),
+    }
+    return run_key(parse_pipeline(pipeline), **{**given, **changed})
+
+
+PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder")
+
+
+@pytest.mark.parametrize(
+    ("changed", "touched"),
+    [
+        ({}, ()),
+        ({"collection_digest": "e"}, PIPELINES),
+        ({"queries": {"q1": "soup"}}, PIPELINES),
+        ({"queries": {"q2": "tea"}}, PIPELINES),
+        ({"engine": EngineInfo("embedded", "2", frozenset())}, PIPELINES),
+        ({"settings": replace(SETTINGS, size=10)}, PIPELINES),
+        ({"settings": replace(SETTINGS, weight=0.7)}, ("rrf+colbert", "rrf+cross-encoder")),
+        ({"settings": replace(SETTINGS, rescore_window_size=9)}, ("rrf+colbert", "rrf+cross-encoder")),
+        ({"token_vectors": "fp16"}, ("rrf+colbert",)),
+        ({"models": {**MODELS, "cross-encoder": model("c", "3")}}, ("rrf+cross-encoder",)),
+        ({"models": {**MODELS, "colbert": model("c", "3")}}, ("rrf+colbert",)),
+        ({"models": {**MODELS, "encoder": model("e", "3")}}, PIPELINES[1:]),
+    ],
+)
+def test_a_run_is_searched_again_when_what_decides_it_changed_and_only_then(changed, touched):
+    assert tuple(name for name in PIPELINES if key(name) != key(name, **changed)) == touched
