@@ -18,12 +18,16 @@ LEAST_KEPT = 0.95  # nDCG@10 of rrf+nano over that of rrf+cross-encoder
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A pipeline's nDCG@10 and the expected one, both to four places; None where nothing was expected yet."""
+    """A pipeline's nDCG@10 and the expected one, both to four places; None where nothing was expected yet.
+
+    `degraded` counts answers in which a stage was left out.
+    """
 
     pipeline: str
     expected: float | None
     got: float
     tolerance: float
+    degraded: int = 0
 
     @property
     def ok(self) -> bool:
@@ -85,9 +89,15 @@ class Outcome:
                 self.experiment.pipelines[name],
                 round(each.evaluation.mean[COMPARED_BY], 4),
                 self.experiment.tolerance,
+                each.degraded,
             )
             for name, each in measured.items()
         )
+
+    @property
+    def new_scores(self) -> Mapping[str, float]:
+        """What to expect from now on (pipeline → nDCG@10) where that is another value; nothing of degraded answers."""
+        return {each.pipeline: each.got for each in self.verdicts if each.got != each.expected and not each.degraded}
 
     @property
     def ok(self) -> bool:

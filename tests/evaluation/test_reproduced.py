@@ -102,6 +102,14 @@ def test_all_as_expected_is_ok():
     assert outcome(pipelines=got).ok
 
 
+def test_new_scores_are_those_that_differ_and_none_of_degraded_answers():
+    found = outcome()
+    assert found.new_scores == {"bm25": 0.5481, "rrf+cross-encoder": 0.9077, "rrf+nano": 0.8155, "rrf+colbert": 0.5982}
+    pipelines = dict(found.result.pipelines)
+    pipelines["rrf+nano"] = replace(pipelines["rrf+nano"], degraded=1)
+    assert "rrf+nano" not in replace(found, result=replace(found.result, pipelines=pipelines)).new_scores
+
+
 def test_the_aim_by_hand():
     aim = outcome().aim
     assert aim.queries == 4
