@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sidecar.errors import InvalidArgument, ModelNotFound
 from sidecar.rerankers.base import Encoder, Reranker
 from sidecar.rerankers.lambdamart import LambdaMartReranker
+from sidecar.runtime.calibration import Calibration
 from sidecar.runtime.token_codec import Format, TokenCodec
 from sidecar.types import ModelInfo
 
@@ -14,13 +15,15 @@ from sidecar.types import ModelInfo
 class LoadedModel:
     """A model in memory: every model reranks, a forest by features and the others by texts; an encoder also encodes.
 
-    `codecs` are what token vectors may be stored as, of a model of late interaction.
+    `codecs` are what token vectors may be stored as, of a model of late interaction; `calibration` makes its raw scores
+    chances of relevance, where it has one.
     """
 
     info: ModelInfo
     reranker: Reranker | LambdaMartReranker
     encoder: Encoder | None = None
     codecs: Mapping[Format, TokenCodec] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
 
 class Models:

@@ -3,13 +3,23 @@
 from sidecar.batching.worker import BatchTotals, Worker
 from sidecar.cache import RowCache
 from sidecar.computing import Computer
+from sidecar.errors import InvalidArgument
 from sidecar.feature_scoring import score_rows
 from sidecar.ranking import ranked
 from sidecar.registry import Models
 from sidecar.rerankers.lambdamart import LambdaMartReranker
 from sidecar.stored_scoring import score_stored
 from sidecar.token_encoding import encode_tokens
-from sidecar.types import Embedding, EncodeRequest, EncodeResult, RelevanceScore, RerankRequest, RerankResult
+from sidecar.types import (
+    Embedding,
+    EncodeRequest,
+    EncodeResult,
+    ModelInfo,
+    RelevanceScore,
+    RerankRequest,
+    RerankResult,
+    ScoreType,
+)
 from sidecar.work import encode_work, rerank_work
 
 
@@ -38,6 +48,8 @@ class RerankService:
         With `best_effort`, those that were not scored when the deadline neared are missing.
         """
         model, tokens = self.models.get(request.model), 0
+        if request.score_type is ScoreType.CALIBRATED and model.calibration is None:
+            raise InvalidArgument("options.score_type", _no_calibration(model.info))
         if isinstance(model.reranker, LambdaMartReranker):
             scores, timings = await score_rows(request, model.reranker, self.worker)
         elif any(passage.token_vectors for passage in request.passages):
@@ -54,7 +66,7 @@ class RerankService:
             ]
             tokens = sum(row.tokens for _, row in found)
         complete = len(scores) == len(request.passages)
-        return RerankResult(ranked(request, scores), model.info, timings, complete, tokens)
+        return RerankResult(ranked(request, scores, model.calibration), model.info, timings, complete, tokens)
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
         """One unit vector a text, or packed ones of its tokens, in the order of the request."""
@@ -64,3 +76,10 @@ class RerankService:
         rows, timings = await self._computer.rows(work)
         embeddings = [Embedding(tuple(rows[key].values.tolist()), rows[key].truncated) for key in work.keys]
         return EncodeResult(tuple(embeddings), work.model, timings, sum(rows[key].tokens for key in work.keys))
+
+
+def _no_calibration(info: ModelInfo) -> str:
+    return (
+        f"is calibrated, but {info.name}:{info.version} has no calibration at {info.precision}; ask for raw or sigmoid "
+        "scores, or make one with `hybridrank model calibrate` and load the model again"
+    )

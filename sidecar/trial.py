@@ -16,7 +16,7 @@ from sidecar.rerankers.colbert_encoder import ColbertEncoder
 from sidecar.rerankers.cross_encoder import CrossEncoderReranker
 from sidecar.rerankers.dense import DenseEncoder
 from sidecar.rerankers.lambdamart import LambdaMartReranker
-from sidecar.runtime import cpu, forest_folder, model_folder, onnx_session, self_test
+from sidecar.runtime import calibration, cpu, forest_folder, model_folder, onnx_session, self_test
 from sidecar.runtime.model_folder import ColbertToml, CrossEncoderToml, EncoderToml, ModelFolder
 from sidecar.runtime.precision import Device, Placed, Precision, Runtime, place
 from sidecar.runtime.self_test import GoldenPairs, Verdict
@@ -39,7 +39,7 @@ def load_model(
     must be usable. Raises BadModelFolder.
     """
     if model_folder.kind_of(path) == forest_folder.KIND:
-        return load_forest(path)
+        return with_calibration(load_forest(path), path)
     folder = model_folder.read(path)
     golden = self_test.read(path)
     placements = place(
@@ -62,13 +62,13 @@ def load_model(
             log.warning("another precision or device serves in its place", **facts, problem=str(error))
             continue
         if verdict.within:
-            return model
+            return with_calibration(model, path)
         if not way_out and not verdict.usable:
             raise BadModelFolder(path, f"its self-test failed at {facts['precision']} on {placed.device}: {verdict}")
         said = "another precision or device serves in its place" if way_out else "serves, though its scores are off"
         log.warning(said, **facts, problem=str(verdict))
         if not way_out:
-            return model
+            return with_calibration(model, path)
     raise AssertionError("there is at least one placement")
 
 
@@ -115,6 +115,18 @@ def with_codecs(model: LoadedModel, folder: ModelFolder) -> LoadedModel:
     codecs = codecs_of(digest, folder.toml.dimensions, residual)
     info = replace(model.info, token_codec=residual.digest if residual else "")
     return replace(model, info=info, codecs=codecs)
+
+
+def with_calibration(model: LoadedModel, path: Path) -> LoadedModel:
+    """The model with what its folder has to calibrate its scores at this precision; BadModelFolder for a bad file."""
+    found = calibration.read(path)
+    fitted = found.get(model.info.digest)
+    if found and not fitted:
+        problem = "it was fitted on another model or precision; calibrate this one"
+        log.warning("calibration left out", model=model.info.name, problem=problem, fitted_on=sorted(found))
+    if not fitted:
+        return model
+    return replace(model, info=replace(model.info, calibration=fitted.digest), calibration=fitted)
 
 
 def self_check(model: LoadedModel) -> str | None:

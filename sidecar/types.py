@@ -22,10 +22,14 @@ __all__ = [
 
 
 class ScoreType(Enum):
-    """RAW is what the model returns; SIGMOID is 1 / (1 + exp(-raw)), in (0, 1)."""
+    """RAW is what the model returns; SIGMOID is 1 / (1 + exp(-raw)), in (0, 1).
+
+    CALIBRATED is the chance, in [0, 1], that a passage scored so is relevant, for models that have a calibration.
+    """
 
     RAW = "raw"
     SIGMOID = "sigmoid"
+    CALIBRATED = "calibrated"
 
 
 class ChunkScore(Enum):
@@ -125,7 +129,7 @@ class ModelInfo:
     """What callers may know of a model. `digest` is the SHA-256 over everything that decides its output.
 
     `max_tokens` is 0 for a forest, which reads features and no text. `token_codec` is the digest of the codec by which
-    an encoder packs residuals, empty where it has none.
+    an encoder packs residuals, and `calibration` that of what calibrates its scores; empty where it has none.
     """
 
     name: str
@@ -138,6 +142,7 @@ class ModelInfo:
     aliases: tuple[str, ...] = ()
     feature_set: FeatureSetInfo | None = None
     token_codec: str = ""
+    calibration: str = ""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class ModelInfo:
     """A model that the sidecar has loaded. `kind` is "encoder", "cross-encoder", "colbert" or "lambdamart".
 
     `dimensions` is 0 for all but encoders, `max_tokens` for a lambdamart model, which alone has a `feature_set`.
-    `token_codec` is the digest of the codec that packs token vectors as "residual", empty where there is none.
+    `token_codec` is the digest of the codec that packs token vectors as "residual", `calibration` that of what makes
+    calibrated scores of raw ones; empty where there is none.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ModelInfo:
     aliases: tuple[str, ...]
     feature_set: FeatureSetInfo | None = None
     token_codec: str = ""
+    calibration: str = ""
 
 
 class SidecarClient:
@@ -218,6 +220,7 @@ def _model(each: wire.Model) -> ModelInfo:
         tuple(each.aliases),
         _feature_set(each.feature_set) if each.HasField("feature_set") else None,
         each.token_codec,
+        each.calibration,
     )
 
 

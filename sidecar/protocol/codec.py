@@ -18,7 +18,11 @@ from sidecar.types import (
     Timings,
 )
 
-SCORE_TYPES = {pb.SCORE_TYPE_RAW: ScoreType.RAW, pb.SCORE_TYPE_SIGMOID: ScoreType.SIGMOID}
+SCORE_TYPES = {
+    pb.SCORE_TYPE_RAW: ScoreType.RAW,
+    pb.SCORE_TYPE_SIGMOID: ScoreType.SIGMOID,
+    pb.SCORE_TYPE_CALIBRATED: ScoreType.CALIBRATED,
+}
 CHUNK_SCORES = {
     pb.CHUNK_SCORE_MAX: ChunkScore.MAX,
     pb.CHUNK_SCORE_FIRST: ChunkScore.FIRST,
@@ -122,6 +126,7 @@ def model(info: ModelInfo) -> pb.Model:
         aliases=info.aliases,
         feature_set=feature_set(info.feature_set) if info.feature_set else None,
         token_codec=info.token_codec,
+        calibration=info.calibration,
     )
 
 

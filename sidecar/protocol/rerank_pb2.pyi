@@ -17,6 +17,7 @@ class ScoreType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SCORE_TYPE_RAW: _ClassVar[ScoreType]
     SCORE_TYPE_SIGMOID: _ClassVar[ScoreType]
+    SCORE_TYPE_CALIBRATED: _ClassVar[ScoreType]
 
 class TokenVectors(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -35,6 +36,7 @@ CHUNK_SCORE_FIRST: ChunkScore
 CHUNK_SCORE_MEAN: ChunkScore
 SCORE_TYPE_RAW: ScoreType
 SCORE_TYPE_SIGMOID: ScoreType
+SCORE_TYPE_CALIBRATED: ScoreType
 TOKEN_VECTORS_NONE: TokenVectors
 TOKEN_VECTORS_FP32: TokenVectors
 TOKEN_VECTORS_FP16: TokenVectors
@@ -182,7 +184,7 @@ class UnloadModelResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "kind", "digest", "precision", "max_tokens", "dimensions", "aliases", "feature_set", "token_codec")
+    __slots__ = ("name", "version", "kind", "digest", "precision", "max_tokens", "dimensions", "aliases", "feature_set", "token_codec", "calibration")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -193,6 +195,7 @@ class Model(_message.Message):
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     FEATURE_SET_FIELD_NUMBER: _ClassVar[int]
     TOKEN_CODEC_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     kind: str
@@ -203,7 +206,8 @@ class Model(_message.Message):
     aliases: _containers.RepeatedScalarFieldContainer[str]
     feature_set: FeatureSet
     token_codec: str
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[str] = ..., digest: _Optional[str] = ..., precision: _Optional[str] = ..., max_tokens: _Optional[int] = ..., dimensions: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ..., feature_set: _Optional[_Union[FeatureSet, _Mapping]] = ..., token_codec: _Optional[str] = ...) -> None: ...
+    calibration: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[str] = ..., digest: _Optional[str] = ..., precision: _Optional[str] = ..., max_tokens: _Optional[int] = ..., dimensions: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ..., feature_set: _Optional[_Union[FeatureSet, _Mapping]] = ..., token_codec: _Optional[str] = ..., calibration: _Optional[str] = ...) -> None: ...
 
 class FeatureSet(_message.Message):
     __slots__ = ("name", "version", "digest", "features")

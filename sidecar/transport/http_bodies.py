@@ -23,6 +23,12 @@ Truncate = Annotated[
     bool | None, Field(description="false refuses a text longer than the model reads, which is cut otherwise.")
 ]
 
+RawScores = Annotated[bool, Field(description="Logits or cosines, rather than numbers between 0 and 1.")]
+ScoreTypeName = Annotated[
+    Literal["raw", "sigmoid", "calibrated"] | None,
+    Field(description="raw as with raw_scores, sigmoid (the default), or calibrated: the chance of being relevant."),
+]
+
 UNION_MEMBER = re.compile(r"str|dict\[.*|list\[.*")  # what pydantic puts into the place of an error in a union
 
 
@@ -40,7 +46,8 @@ class RerankBody(BaseModel):
     max_tokens_per_doc: int | None = Field(None, ge=1, description="No less than the model reads, which is the limit.")
     return_documents: bool | None = Field(None, description="Return each document's text beside its score.")
     rank_fields: list[str] | None = Field(None, description="Fields of the objects that are scored, one a line.")
-    raw_scores: bool = Field(default=False, description="Logits or cosines, rather than numbers between 0 and 1.")
+    raw_scores: RawScores = False
+    score_type: ScoreTypeName = None
     best_effort: BestEffort = False
 
     @property
@@ -54,7 +61,8 @@ class TeiBody(BaseModel):
 
     query: str
     texts: list[str]
-    raw_scores: bool = Field(default=False, description="Logits or cosines, rather than numbers between 0 and 1.")
+    raw_scores: RawScores = False
+    score_type: ScoreTypeName = None
     return_text: bool = Field(default=False, description="Return each text beside its score.")
     truncate: Truncate = None
     truncation_direction: Literal["right", "Right"] = Field("right", description="Only the end of a text is cut.")
@@ -151,7 +159,9 @@ def _passages(texts: Sequence[str]) -> tuple[Passage, ...]:
 
 
 def _score_type(body: RerankBody | TeiBody) -> ScoreType:
-    return ScoreType.RAW if body.raw_scores else ScoreType.SIGMOID
+    if body.raw_scores and body.score_type not in {None, "raw"}:
+        raise InvalidArgument("score_type", f"is {body.score_type}, and raw_scores is true; send one of the two")
+    return ScoreType.RAW if body.raw_scores else ScoreType(body.score_type or "sigmoid")
 
 
 def _first_reranker(models: Models) -> str:

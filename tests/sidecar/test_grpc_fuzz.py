@@ -95,7 +95,7 @@ texts = (
 models = st.sampled_from([*TINY_KINDS, "tiny-encoder:1", "tiny-encoder"]) | texts
 options = st.builds(
     pb.RerankOptions,
-    score_type=st.sampled_from([0, 1]) | int32,
+    score_type=st.sampled_from([0, 1, 2]) | int32,
     min_score=st.none() | st.floats(),
     best_effort=st.booleans(),
     max_chunks_per_document=st.sampled_from([0, 1, 2]) | uint32,

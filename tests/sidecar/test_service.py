@@ -7,9 +7,9 @@ import pytest
 
 from sidecar.batching.worker import Worker
 from sidecar.errors import BadScore, InvalidArgument, ModelNotFound
-from sidecar.ranking import sigmoid
 from sidecar.registry import Models
 from sidecar.rerankers.token_overlap import TokenOverlapReranker
+from sidecar.runtime.calibration import sigmoid
 from sidecar.service import RerankService
 from sidecar.types import ChunkScore, EncodeRequest, Passage, RerankRequest, ScoreType, TextKind
 from tests.sidecar.doubles import BrokenModel, ConfidentReranker, loaded
