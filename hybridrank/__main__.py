@@ -15,6 +15,7 @@ from hybridrank.doctor import doctor
 from hybridrank.engine import app as engine
 from hybridrank.evaluate import evaluate
 from hybridrank.index import app as index
+from hybridrank.judgments import app as judgments
 from hybridrank.ltr import app as ltr
 from hybridrank.model import app as model
 from hybridrank.reproduce import reproduce
@@ -22,6 +23,7 @@ from hybridrank.search import search
 from hybridrank.serve import CONTEXT, serve
 from hybridrank.setup import app as setup
 from hybridrank.sidecar_process import SidecarNotStarted
+from hybridrank.tune import tune
 from local_engines.errors import LocalEngineError
 from ltr_features.feature_set import BadFeatureSet
 from ltr_features.sltr import NotInPlugin
@@ -37,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (demo, search, evaluate, reproduce, doctor):
+for command in (demo, search, evaluate, reproduce, tune, doctor):
     app.command()(command)
 app.command(context_settings=CONTEXT)(serve)
 app.add_typer(index, name="index")
@@ -46,6 +48,7 @@ app.add_typer(setup, name="setup")
 app.add_typer(model, name="model")
 app.add_typer(ltr, name="ltr")
 app.add_typer(colbert, name="colbert")
+app.add_typer(judgments, name="judgments")
 
 
 def _version(wanted: bool) -> None:

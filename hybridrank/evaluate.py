@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from connector.types import TokenFormat
+from evaluation.configuration import Configuration, ConfiguredPipeline
 from evaluation.experiment import PipelineRun
 from evaluation.fold_models import FoldModels
 from evaluation.html_report import html_report, quality_and_latency
@@ -46,6 +47,10 @@ def evaluate(
         typer.Option(metavar="NAME,…", help="bm25, knn or rrf, each with +MODEL to rescore, once or several times."),
     ] = ",".join(STANDARD_PIPELINES),
     baseline: Annotated[str, typer.Option(help="The pipeline that the others are tested against.")] = "bm25",
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A configuration as `tune` writes it, by the file's name. May be repeated."),
+    ] = None,
     measures: Annotated[
         str,
         typer.Option(
@@ -107,8 +112,9 @@ def evaluate(
     hybridrank evaluate --collection ./shop --pipelines rrf,rrf+lambdamart+cross-encoder --features shop.yaml
     hybridrank evaluate --collection ./shop --split all --pipelines bm25,rrf,rrf+lambdamart --fold-models ./folds
     hybridrank evaluate --collection ./scifact --pipelines rrf,rrf+colbert --baseline rrf --token-vectors int8
+    hybridrank evaluate --collection ./scifact --pipelines rrf --config tuned.yaml --baseline rrf
     """
-    chosen = _parse(pipelines, baseline)
+    chosen = _parse(pipelines, baseline, config or [])
     for option, path in (("--json", json_file), ("--html", html_file), ("--svg", svg_file), ("--run-dir", run_dir)):
         if path and not path.parent.is_dir():
             raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
@@ -168,12 +174,16 @@ def _print(result: ExperimentResult, queries: Mapping[str, str] | None, *, as_ma
         out.print(tables.listing(win_loss_table(result, name, queries or {})))
 
 
-def _parse(pipelines: str, baseline: str) -> list[Pipeline]:
+def _parse(pipelines: str, baseline: str, files: list[Path]) -> list[Pipeline]:
     try:
         chosen = [parse_pipeline(name.strip()) for name in pipelines.split(",")]
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--pipelines") from error
-    if baseline not in (names := [each.name for each in chosen]):
+    chosen += [ConfiguredPipeline.of(each.stem, Configuration.load(each)) for each in files]
+    names = [each.name for each in chosen]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise typer.BadParameter(f"{twice[0]!r} would be two pipelines", param_hint="--config")
+    if baseline not in names:
         raise typer.BadParameter(
             f"{baseline!r} is not one of the pipelines {', '.join(names)}", param_hint="--baseline"
         )

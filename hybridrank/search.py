@@ -3,7 +3,9 @@
 import asyncio
 import html
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from connector import Hit, SearchRequest, SearchResponse
+from evaluation.configuration import Configuration
 from evaluation.pipelines import PipelineSettings
 from hybridrank.feature_sets import FeatureSetsOption, feature_sets_of, load_feature_sets
 from hybridrank.filters import SYNTAX, parse
@@ -38,6 +41,12 @@ def search(
         str,
         typer.Option(metavar="MODEL[+MODEL…]|none", help="Reranker for the head of the ranking, or several in turn."),
     ] = "colbert",
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A configuration as `tune` writes it, in place of --rerank, --weight, --window."
+        ),
+    ] = None,
     features: FeatureSetsOption = None,
     token_vectors: Annotated[
         bool, typer.Option("--token-vectors", help="Have late interaction score what index --token-vectors stored.")
@@ -65,10 +74,13 @@ def search(
     hybridrank search "parse a date" --index docs --engine http://localhost:9200 --filter "kind=function" --explain
     hybridrank search "toner" --index shop --rerank lambdamart+cross-encoder --features features.json
     hybridrank search "parse a date" --index docs --token-vectors --window 300
+    hybridrank search "parse a date" --index docs --config tuned.yaml --explain
     hybridrank search "parse a date" --index docs --engine http://localhost:9200 --fusion native --highlight text
     """
+    configuration = Configuration.load(config) if config else None
+    asked: Callable[..., SearchRequest] = configuration.request if configuration else SearchRequest
     try:
-        request = SearchRequest(
+        request = asked(
             index=index,
             query_text=query_text,
             filters=tuple(parse(each) for each in filters or ()),
@@ -81,9 +93,11 @@ def search(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     settings = PipelineSettings(weight=weight, rescore_window_size=window, timeout_s=budget_ms / 1000, fusion=fusion)
-    models = [] if rerank == "none" else rerank.split("+")
+    models = [] if rerank == "none" or configuration else rerank.split("+")
     if not all(models):
         raise typer.BadParameter(f"{rerank!r} is not MODEL, MODEL+MODEL or none", param_hint="--rerank")
+    if configuration:
+        request = request.model_copy(update={"rescore": configuration.stage(settings.timeout_s)})
     feature_sets = load_feature_sets(features)
     response = asyncio.run(_search(request, engine, sidecar, models, settings, feature_sets, token_vectors))
     if as_json:
@@ -108,8 +122,9 @@ async def _search(
         if token_vectors:
             settings = replace(settings, token_vectors=stored_models(models, await client.models()))
         stages = [settings.stage(model) for model in models]
-        rescore = stages[0] if len(stages) == 1 else tuple(stages)
-        return await hybrid.search(request.model_copy(update={"rescore": rescore}))
+        if stages:
+            request = request.model_copy(update={"rescore": tuple(stages) if len(stages) > 1 else stages[0]})
+        return await hybrid.search(request)
 
 
 def _show(response: SearchResponse, *, explain: bool) -> None:
