@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from hybridrank import model_control
+from hybridrank import model_calibrate, model_control
 
 app = typer.Typer(help="Model folders for the sidecar.", no_args_is_help=True)
 app.command("list")(model_control.list_models)
 app.command()(model_control.load)
 app.command()(model_control.unload)
+app.command()(model_calibrate.calibrate)
 
 
 @app.callback()
