@@ -6,9 +6,11 @@ fields: {title: 2.0, text: 1.0}
 fusion: {kind: rrf, rank_constant: 20, weights: {bm25: 0.4, knn: 0.6}}
 rank_window_size: 100
 rescore: {model: cross-encoder, rescore_window_size: 50, weight: 0.7}
+bm25: {k1: 0.9, b: 0.4}
 ```
 
-Every key is that of `SearchRequest` and means what it means there; what is left out is the default.
+Every key is that of `SearchRequest` and means what it means there; what is left out is the default. Only `bm25` is no
+part of a search: it is how the index is to count words, and what is left out stays as it is there.
 """
 
 import json
@@ -20,6 +22,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connector import Rescore, SearchRequest
+from connector.engines.similarity import Bm25Settings
 from connector.fusion import Fusion, Rrf
 from connector.request import RetrieverName
 from evaluation.collections import CollectionError
@@ -35,7 +38,7 @@ class ConfigurationError(CollectionError):
 
 
 class Configuration(BaseModel):
-    """What is tuned, each with the name, meaning and default that it has in `SearchRequest`."""
+    """What is tuned, each with the name, meaning and default that it has in `SearchRequest`, and the index's `bm25`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -44,6 +47,7 @@ class Configuration(BaseModel):
     fusion: Fusion = Rrf()
     rank_window_size: int = Field(100, ge=1, le=10_000)
     rescore: Rescore | None = None
+    bm25: Bm25Settings | None = None
 
     @classmethod
     def load(cls, path: Path) -> "Configuration":
@@ -71,7 +75,7 @@ class Configuration(BaseModel):
 
     def request(self, index: str, query_text: str, **more: Any) -> SearchRequest:
         """The search of a text by this configuration; `more` are further arguments of `SearchRequest`."""
-        asked = {name: getattr(self, name) for name in type(self).model_fields}
+        asked = {name: getattr(self, name) for name in type(self).model_fields if name != "bm25"}
         return SearchRequest(index=index, query_text=query_text, **asked | more)
 
     def stage(self, timeout_s: float) -> Rescore | None:

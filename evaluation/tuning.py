@@ -12,12 +12,12 @@ from functools import cached_property
 from math import fsum
 from typing import TypeAlias
 
-from connector import HybridSearch
 from evaluation.collections import CollectionError, Qrels
 from evaluation.configuration import Configuration, ConfiguredPipeline
 from evaluation.measures import cutoff, evaluate
 from evaluation.pipelines import PipelineSettings
 from evaluation.significance import Comparison, compare
+from evaluation.tuning_memory import RememberingSearch
 
 __all__ = ["FOLDS", "SIGNIFICANT", "Attempt", "Tuned", "TuningError", "Values", "chosen_without", "measured_on"]
 
@@ -96,7 +96,7 @@ def chosen_without(attempts: Sequence[Attempt], folds: int = FOLDS) -> dict[str,
 
 
 def measured_on(
-    search: HybridSearch,
+    search: RememberingSearch,
     index: str,
     queries: Mapping[str, str],
     qrels: Qrels,
@@ -112,6 +112,7 @@ def measured_on(
 
     async def values(configuration: Configuration) -> Values:
         pipeline = ConfiguredPipeline.of("", configuration)
+        search.count_by(configuration.bm25)
         rankings = {}
         for query_id, query_text in queries.items():
             response = await search.search(pipeline.request(index, query_text, looked_at))

@@ -5,24 +5,37 @@ arithmetic alone, which takes a millisecond; retrieval and models are asked only
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from connector import HybridSearch
 from connector.engines.base import Engine
+from connector.engines.similarity import Bm25Settings
 from connector.errors import EngineError
 from connector.rescore.base import Passage, Sidecar
 from connector.types import Bm25Query, Encoding, Query, RelevanceScore, Retrieved
 
-__all__ = ["RememberingEngine", "RememberingSidecar", "remembering"]
+__all__ = ["ChangeBm25", "RememberingEngine", "RememberingSearch", "RememberingSidecar"]
+
+ChangeBm25: TypeAlias = Callable[[Bm25Settings | None], Awaitable[None]]
 
 CANDIDATES_KEPT = 3_000_000  # of rankings, about 130 bytes each; the rankings that were wanted longest ago go first
 
 
-def remembering(engine: Engine, sidecar: Sidecar) -> HybridSearch:
-    """A HybridSearch over both that gives the answers of any other, as long as index and models stay as they are."""
-    return HybridSearch(cast("Engine", RememberingEngine(engine)), cast("Sidecar", RememberingSidecar(sidecar)))
+class RememberingSearch(HybridSearch):
+    """A HybridSearch that gives the answers of any other, as long as documents and models stay as they are.
+
+    `change_bm25` sets k1 and b of the index, None: those it had.
+    """
+
+    def __init__(self, engine: Engine, sidecar: Sidecar, change_bm25: ChangeBm25 | None = None) -> None:
+        self._memory = RememberingEngine(engine, change_bm25)
+        super().__init__(cast("Engine", self._memory), cast("Sidecar", RememberingSidecar(sidecar)))
+
+    def count_by(self, bm25: Bm25Settings | None) -> None:
+        """How the index is to count words from the next search on."""
+        self._memory.bm25 = bm25
 
 
 class RememberingEngine:
@@ -32,15 +45,17 @@ class RememberingEngine:
     sources whether or not a search wants them, so that one with a reranker and one without share them.
     """
 
-    def __init__(self, engine: Engine, kept: int = CANDIDATES_KEPT) -> None:
-        self._engine, self._kept = engine, kept
+    def __init__(self, engine: Engine, change_bm25: ChangeBm25 | None = None, *, kept: int = CANDIDATES_KEPT) -> None:
+        self.bm25: Bm25Settings | None = None
+        self._engine, self._change_bm25, self._kept = engine, change_bm25, kept
+        self._counted_by: Bm25Settings | None = None  # in the index now
         self._answers: OrderedDict[Hashable, Retrieved] = OrderedDict()
         self._sources: dict[str, Mapping[str, Any]] = {}
         self._size = 0
 
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
         """As the engine answered, or answers now. What failed, or is not whole, is asked again the next time."""
-        keys = {name: (index, *_key(query)) for name, query in queries.items()}
+        keys = {name: (index, *self._key(query)) for name, query in queries.items()}
         found: dict[str, Retrieved | EngineError] = {}
         for name, key in keys.items():
             if key in self._answers:
@@ -48,6 +63,9 @@ class RememberingEngine:
                 found[name] = self._answers[key]
         missing = {name: replace(query, with_sources=True) for name, query in queries.items() if name not in found}
         if missing:
+            if "bm25" in missing and self._change_bm25 and self._counted_by != self.bm25:
+                await self._change_bm25(self.bm25)
+                self._counted_by = self.bm25
             for name, answer in (await self._engine.retrieve(index, missing)).items():
                 found[name] = answer
                 if isinstance(answer, Retrieved) and not answer.warning:
@@ -62,6 +80,11 @@ class RememberingEngine:
     ) -> Mapping[str, Mapping[str, Any]]:
         """Of documents that were in some ranking, which every document of a page was."""
         return {doc_id: self._sources[doc_id] for doc_id in doc_ids}
+
+    def _key(self, query: Query) -> tuple[Hashable, ...]:
+        if isinstance(query, Bm25Query):
+            return self.bm25, query.text, frozenset(query.fields.items()), query.rank_window_size
+        return query.vector, query.field, query.rank_window_size
 
     def _keep(self, key: Hashable, answer: Retrieved) -> Retrieved:
         """With one copy of each document, however many rankings it is in."""
@@ -111,9 +134,3 @@ class RememberingSidecar:
             )
             known |= {key: score for key, score in zip(missing, scores, strict=True) if score}
         return tuple(known.get(key) for key in wanted)
-
-
-def _key(query: Query) -> tuple[Hashable, ...]:
-    if isinstance(query, Bm25Query):
-        return query.text, frozenset(query.fields.items()), query.rank_window_size
-    return query.vector, query.field, query.rank_window_size

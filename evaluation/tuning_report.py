@@ -86,10 +86,11 @@ def _cells(attempt: Attempt) -> tuple[str, ...]:
     )
     boosts = " ".join(f"{name} {boost:g}" for name, boost in each.fields.items()) or "the index's"
     fusion = f"rrf {each.fusion.rank_constant}" if each.fusion.kind == "rrf" else each.fusion.kind
+    numbers = f", k1 {each.bm25.k1:g} b {each.bm25.b:g}" if each.bm25 else ""
     stage = each.rescore
     return (
         retrievers,
-        boosts if "bm25" in each.retrievers else "–",
+        f"{boosts}{numbers}" if "bm25" in each.retrievers else "–",
         fusion if len(each.retrievers) > 1 else "–",
         str(each.rank_window_size),
         f"{stage.model} {stage.weight:g} of {stage.rescore_window_size}" if stage else "–",

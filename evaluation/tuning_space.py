@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from connector import Rescore
+from connector.engines.similarity import Bm25Settings
 from connector.fusion import Fusion, Rrf, WeightedSum
 from connector.request import RetrieverName
 from evaluation.configuration import Configuration
@@ -41,6 +42,7 @@ class Space:
       of boosts changes an order. With fewer than two the index's own fields and boosts stay.
     - knn_share: kNN's weight in fusion, 0 (BM25 alone) to 1 (kNN alone) by twentieths; BM25's is the rest.
     - fusion: reciprocal ranks with a rank_constant from 1 to 200, or the weighted sum of scores.
+    - with `bm25`, for a server: k1 from 0.4 to 2 by tenths and b from 0 to 1 by twentieths.
     - rank_window_size: 50 to 200 candidates a retriever, by 50.
     - model: one of `models`, or none; its weight, 0.1 to 1 by twentieths; its window, 10 to `max_window`, by 10.
     """
@@ -48,6 +50,7 @@ class Space:
     fields: tuple[str, ...]
     models: tuple[str, ...]
     max_window: int = 50
+    bm25: bool = False
 
     def choose(self, trial: Chooser) -> Configuration:
         """One of them. What makes no difference to the others that were chosen is not asked for."""
@@ -61,6 +64,7 @@ class Space:
             fusion=self._fusion(trial, knn_share) if len(retrievers) > 1 else Rrf(),
             rank_window_size=trial.suggest_int("rank_window_size", 50, 200, step=50),
             rescore=self._stage(trial),
+            bm25=self._numbers(trial) if knn_share < 1 else None,
         )
 
     def near(self, default: Configuration) -> dict[str, Any]:
@@ -72,6 +76,7 @@ class Space:
         return {
             "knn_share": share,
             **{f"boost:{each}": 1.0 for each in self.fields[:-1] if share < 1},
+            **({"k1": 1.2, "b": 0.75} if self.bm25 and share < 1 else {}),
             **({"fusion": default.fusion.kind} | fusion if 0 < share < 1 else {}),
             "rank_window_size": default.rank_window_size,
             **model,
@@ -93,6 +98,12 @@ class Space:
         if trial.suggest_categorical("fusion", ("rrf", "weighted_sum")) == "weighted_sum":
             return WeightedSum(weights=weights)
         return Rrf(rank_constant=trial.suggest_int("rank_constant", 1, 200, log=True), weights=weights)
+
+    def _numbers(self, trial: Chooser) -> Bm25Settings | None:
+        if not self.bm25:
+            return None
+        k1, b = trial.suggest_float("k1", 0.4, 2, step=0.1), trial.suggest_float("b", 0, 1, step=0.05)
+        return Bm25Settings(k1=round(k1, 1), b=round(b, 2))
 
     def _stage(self, trial: Chooser) -> Rescore | None:
         model = trial.suggest_categorical("model", (_NONE, *self.models)) if self.models else _NONE

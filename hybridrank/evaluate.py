@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from connector.types import TokenFormat
-from evaluation.configuration import Configuration, ConfiguredPipeline
+from evaluation.configuration import ConfiguredPipeline
 from evaluation.experiment import PipelineRun
 from evaluation.fold_models import FoldModels
 from evaluation.html_report import html_report, quality_and_latency
@@ -23,6 +23,7 @@ from evaluation.report import caption, markdown, result_table, win_loss_caption,
 from evaluation.results import ExperimentResult, summarise
 from evaluation.runs import write_run
 from hybridrank import tables
+from hybridrank.configurations import load_configuration
 from hybridrank.experiments import UnknownModel, index_name, judged_queries, open_bench, read_collection
 from hybridrank.feature_sets import FeatureSetsOption, feature_sets_of, load_feature_sets
 from hybridrank.late_interaction import stored_models
@@ -179,7 +180,7 @@ def _parse(pipelines: str, baseline: str, files: list[Path]) -> list[Pipeline]:
         chosen = [parse_pipeline(name.strip()) for name in pipelines.split(",")]
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--pipelines") from error
-    chosen += [ConfiguredPipeline.of(each.stem, Configuration.load(each)) for each in files]
+    chosen += [ConfiguredPipeline.of(each.stem, load_configuration(each, err)) for each in files]
     names = [each.name for each in chosen]
     if twice := [name for name in names if names.count(name) > 1]:
         raise typer.BadParameter(f"{twice[0]!r} would be two pipelines", param_hint="--config")

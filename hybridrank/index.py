@@ -16,6 +16,7 @@ from connector.splitting import Split
 from connector.types import TokenFormat
 from connector.vector_cache import VectorCache
 from evaluation.collections import BadLine, BeirFolder
+from hybridrank.index_bm25 import bm25
 from hybridrank.index_options import (
     BoostOption,
     LanguageOption,
@@ -40,6 +41,7 @@ _SHOWN = 20  # bad lines and rejected documents listed before "and N more"
 app = typer.Typer(invoke_without_command=True)
 app.command()(swap)
 app.command("synonyms")(replace_synonyms)
+app.command()(bm25)
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 

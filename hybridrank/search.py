@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from connector import Hit, SearchRequest, SearchResponse
-from evaluation.configuration import Configuration
 from evaluation.pipelines import PipelineSettings
+from hybridrank.configurations import load_configuration
 from hybridrank.feature_sets import FeatureSetsOption, feature_sets_of, load_feature_sets
 from hybridrank.filters import SYNTAX, parse
 from hybridrank.late_interaction import stored_models
@@ -77,7 +77,7 @@ def search(
     hybridrank search "parse a date" --index docs --config tuned.yaml --explain
     hybridrank search "parse a date" --index docs --engine http://localhost:9200 --fusion native --highlight text
     """
-    configuration = Configuration.load(config) if config else None
+    configuration = load_configuration(config, err) if config else None
     asked: Callable[..., SearchRequest] = configuration.request if configuration else SearchRequest
     try:
         request = asked(

@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,14 +13,19 @@ import typer
 from rich.console import Console
 
 from connector import Rescore
+from connector.engines.base import Engine
+from connector.engines.rest import RestEngine
+from connector.engines.similarity import Bm25Settings, bm25_settings, change_bm25_settings
 from evaluation.collections import BeirFolder
 from evaluation.configuration import Configuration, ConfiguredPipeline
+from evaluation.experiment import PipelineRun
 from evaluation.measures import STANDARD_MEASURES, cutoff, evaluate, parse_measure
 from evaluation.pipelines import PipelineSettings, parse_pipeline
 from evaluation.report import caption
+from evaluation.reproducible import sample
 from evaluation.results import ExperimentResult, summarise
 from evaluation.tuning import Tuned, TuningError, measured_on
-from evaluation.tuning_memory import remembering
+from evaluation.tuning_memory import ChangeBm25, RememberingSearch
 from evaluation.tuning_report import attempts_table, importance_table, tuned_json, verdict, winner_file
 from evaluation.tuning_space import Space
 from evaluation.tuning_study import importances, open_study
@@ -78,7 +83,8 @@ def tune(
         int, typer.Option(min=10, max=1000, help="The most documents a reranker may score: it is what costs.")
     ] = 50,
     dev_queries: Annotated[
-        int | None, typer.Option(min=2, help="Only the first N judged queries of dev.", show_default="all")
+        int | None,
+        typer.Option(min=2, help="Only N queries of dev, drawn by chance and everywhere the same.", show_default="all"),
     ] = None,
     study_file: Annotated[
         Path | None, typer.Option("--study", metavar="FILE", help="Keep trials here, and go on with those in it.")
@@ -114,7 +120,8 @@ def tune(
     tried = tuple(dict.fromkeys(each.strip() for each in models.split(","))) if models != "none" else ()
     if start.rescore and start.rescore.model not in tried:
         tried = (*tried, start.rescore.model)
-    space = Space(tuple(each.strip() for each in fields.split(",") if each.strip()), tried, max_window)
+    bm25 = _tunes_bm25(engine, index)
+    space = Space(tuple(each.strip() for each in fields.split(",") if each.strip()), tried, max_window, bm25)
     command = _Tuning(collection, dev_split, test_split, by, default, start, space, trials, seed, study_file)
     try:
         result = asyncio.run(command.run(engine or default_engine(), index, sidecar, dev_queries))
@@ -164,7 +171,7 @@ class _Tuning:
     async def run(self, engine: str, index: str, sidecar: str, limit: int | None) -> _Result:
         """Choose on dev, then measure on test."""
         dev = read_collection(self.folder, self.dev_split, err)
-        queries = judged_queries(dev.queries, dev.qrels, limit)
+        queries = sample(dev.queries, dev.qrels, limit)
         evaluate({each: dev.qrels[each] for each in queries}, {}, [self.measure])  # what cannot be is told now
         if shared := set(queries) & set(BeirFolder(self.folder).qrels(self.test_split)):
             raise TuningError(
@@ -179,21 +186,26 @@ class _Tuning:
             await bench.fill(name, dev)
             about = await self._about(bench, dev, queries)
             study = stack.enter_context(open_study(self.study_file, self.seed, about))
-            search = remembering(bench.engine, bench.sidecar)
+            change = await stack.enter_async_context(_bm25_of(bench.engine, name)) if self.space.bm25 else None
+            search = RememberingSearch(bench.engine, bench.sidecar, change)
             measured = measured_on(search, name, queries, dev.qrels, self.measure, SETTINGS)
             with progress(f"tuning on {len(queries)} queries: {self.trials} trials", err, self.trials) as advance:
                 tuned = await search_on_dev(study, self.space, self.default, measured, self.trials, advance)
-            test = await self._on_test(bench, name, tuned, dev)
+            test = await self._on_test(bench, name, tuned, dev, change)
             return _Result(tuned, importances(study), test, about)
 
-    async def _on_test(self, bench: Bench, name: str, tuned: Tuned, dev: JudgedCollection) -> ExperimentResult:
+    async def _on_test(
+        self, bench: Bench, name: str, tuned: Tuned, dev: JudgedCollection, change: ChangeBm25 | None
+    ) -> ExperimentResult:
         """The default, and the winner where it is another, by real searches, one at a time."""
         test = replace(dev, split=self.test_split, qrels=BeirFolder(self.folder).qrels(self.test_split))
         queries = judged_queries(test.queries, test.qrels)
-        pipelines = [ConfiguredPipeline.of(self.default_name, self.default)]
-        if tuned.found:
-            pipelines.append(ConfiguredPipeline.of("tuned", tuned.winner.configuration))
-        runs = await bench.run(name, pipelines, queries, SETTINGS)
+        runs: dict[str, PipelineRun] = {}
+        found = {"tuned": tuned.winner.configuration} if tuned.found else {}
+        for called, configuration in ({self.default_name: self.default} | found).items():
+            if change:
+                await change(configuration.bm25)
+            runs |= await bench.run(name, [ConfiguredPipeline.of(called, configuration)], queries, SETTINGS)
         about = await bench.about(SETTINGS, test.facts(queries))
         measures = list(dict.fromkeys([self.measure, *STANDARD_MEASURES]))
         return summarise(runs, test.qrels, self.default_name, about, measures)
@@ -217,6 +229,21 @@ class _Tuning:
             raise UnknownModel(f"{by_features[0]} ranks by features; tune tries models that read texts")
 
 
+@asynccontextmanager
+async def _bm25_of(engine: Engine, index: str) -> AsyncIterator[ChangeBm25]:
+    """What changes k1 and b of the index; None, and leaving, brings back those that it has."""
+    assert isinstance(engine, RestEngine)
+    (before,) = (await bm25_settings(engine, index)).values()
+
+    async def change(wanted: Bm25Settings | None) -> None:
+        await change_bm25_settings(engine, index, wanted or before)
+
+    try:
+        yield change
+    finally:
+        await change(None)
+
+
 def _print(result: _Result, measure: str, file: Path) -> None:
     tuned, console = result.tuned, tables.wide_enough(out)
     console.print(tables.listing(attempts_table(tuned, measure)))
@@ -226,7 +253,24 @@ def _print(result: _Result, measure: str, file: Path) -> None:
     console.print(tables.results(result.test))
     for line in caption(result.test):
         console.print(line, style="dim", markup=False)
-    console.print(f"\n{file}, in Python:\n{tuned.winner.configuration.as_python()}", markup=False)
+    winner = tuned.winner.configuration
+    console.print(f"\n{file}, in Python:\n{winner.as_python()}", markup=False)
+    if winner.bm25:
+        numbers = f"--k1 {winner.bm25.k1:g} --b {winner.bm25.b:g}"
+        console.print(f"\nand, once for the index: hybridrank index bm25 INDEX {numbers} --engine URL", markup=False)
+
+
+def _tunes_bm25(engine: str, index: str) -> bool:
+    """Whether k1 and b can be tuned; says why not."""
+    if not engine or engine.startswith("embedded:"):
+        err.print("note: BM25's k1 and b are fixed in the embedded engine, and are not tuned")
+    elif index:
+        err.print(
+            f"note: BM25's k1 and b are not tuned, as {index} would be closed for it; leave --index out", markup=False
+        )
+    else:
+        return True
+    return False
 
 
 def _measure(name: str) -> str:

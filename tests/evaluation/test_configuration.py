@@ -3,6 +3,7 @@
 import pytest
 
 from connector import Rescore, SearchRequest
+from connector.engines.similarity import Bm25Settings
 from connector.fusion import Rrf, WeightedSum
 from evaluation.configuration import Configuration, ConfigurationError, ConfiguredPipeline
 from evaluation.pipelines import PipelineSettings, parse_pipeline
@@ -16,7 +17,7 @@ CONFIGURATIONS = [
         rank_window_size=150,
         rescore=Rescore(model="cross-encoder", rescore_window_size=30, weight=0.7),
     ),
-    Configuration(fusion=WeightedSum(weights={"knn": 0.3})),
+    Configuration(fusion=WeightedSum(weights={"knn": 0.3}), bm25=Bm25Settings(k1=0.9, b=0.4)),
 ]
 
 
@@ -49,6 +50,7 @@ def test_an_empty_file_is_the_defaults_of_a_search(tmp_path):
     [
         ("fields: {title: -1}", r"mine.yaml: fields.title: Input should be greater than 0"),
         ("boosts: {title: 2}", r"mine.yaml: boosts: Extra inputs are not permitted"),
+        ("bm25: {k1: 1, b: 2}", r"mine.yaml: bm25.b: Input should be less than or equal to 1"),
         ("fusion: {kind: sum}", r"mine.yaml: fusion: Input tag 'sum'"),
         ("fields: [", r"mine.yaml: not YAML: "),
         ("- bm25", r"mine.yaml: : Input should be a valid dictionary"),

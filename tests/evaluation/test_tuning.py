@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector import HybridSearch, Rescore, SidecarClient
+from connector.engines.similarity import Bm25Settings
 from connector.errors import EngineError, SidecarTimeout
 from connector.fusion import Rrf, WeightedSum
 from connector.indexing import index_documents
@@ -14,7 +15,7 @@ from connector.vector_cache import VectorCache
 from evaluation.configuration import Configuration
 from evaluation.pipelines import PipelineSettings
 from evaluation.tuning import Attempt, Tuned, TuningError, chosen_without, measured_on
-from evaluation.tuning_memory import RememberingEngine, remembering
+from evaluation.tuning_memory import RememberingEngine, RememberingSearch
 from evaluation.tuning_report import attempts_table, tuned_json, verdict, winner_file
 from evaluation.tuning_space import Space
 from evaluation.tuning_study import importances, open_study, tune
@@ -54,7 +55,7 @@ async def engine(tmp_path):
 @given(tried=st.lists(configurations, min_size=2, max_size=5), size=st.integers(1, 6))
 async def test_what_is_remembered_gives_the_answers_of_real_searches(engine, tried, size):
     """Whatever was asked before: hits with their scores, ranks and texts."""
-    real, remembered = HybridSearch(engine, WordSidecar()), remembering(engine, WordSidecar())
+    real, remembered = HybridSearch(engine, WordSidecar()), RememberingSearch(engine, WordSidecar())
     for configuration in tried:
         for query_text in QUERIES.values():
             request = configuration.request("menu", query_text, size=size)
@@ -69,7 +70,7 @@ async def test_with_models_that_ship_too(tmp_path, sidecar_address):
     async with SidecarClient(sidecar_address) as client:
         cache = VectorCache(tmp_path / "vectors.sqlite3")
         await index_documents(engine, client, "shipped", PASSAGES, cache=cache)
-        real, remembered = HybridSearch(engine, client), remembering(engine, client)
+        real, remembered = HybridSearch(engine, client), RememberingSearch(engine, client)
         for model, window in (("cross-encoder", 2), ("colbert", 3), ("cross-encoder", 5), ("colbert", 5)):
             stage = Rescore(model=model, rescore_window_size=window, weight=0.7, timeout_s=60)
             request = Configuration(rescore=stage).request("shipped", "hot tea with milk", encode_timeout_s=60)
@@ -87,7 +88,7 @@ async def test_engine_and_models_are_asked_once(engine):
             scored.extend((query_text, each.doc_id) for each in passages)
             return await super().rescore(query_text, passages, **more)
 
-    values = measured_on(remembering(recording, Counting()), queries=JUDGED, **NUMBERS)
+    values = measured_on(RememberingSearch(recording, Counting()), queries=JUDGED, **NUMBERS)
     for weight in (0.2, 0.9):
         for window in (2, 4):
             await values(Configuration(rescore=Rescore(model="words", rescore_window_size=window, weight=weight)))
@@ -111,6 +112,30 @@ async def test_the_rankings_wanted_longest_ago_are_forgotten_first(engine):
     assert await ask("water") == ["tea", "water", "sugar", "water"]
 
 
+async def test_the_index_counts_by_the_numbers_that_a_search_is_for_before_it_is_asked(engine):
+    """And is left as it is where BM25 has answered already, or is not asked."""
+    changes = []
+
+    async def change(bm25):
+        changes.append(bm25)
+
+    recording = RecordingEngine(engine)
+    values = measured_on(RememberingSearch(recording, WordSidecar(), change), queries=JUDGED, **NUMBERS)
+    one, two = Bm25Settings(k1=0.5), Bm25Settings(k1=2)
+    for configuration in (
+        Configuration(),
+        Configuration(bm25=one),
+        Configuration(bm25=one, fields={"text": 1.0}),
+        Configuration(bm25=two),
+        Configuration(bm25=one, fusion=WeightedSum()),
+        Configuration(retrievers=("knn",)),
+        Configuration(fields={"text": 1.0}),
+    ):
+        await values(configuration)
+    assert changes == [one, two, None]
+    assert len(recording.queries) == 5 * len(JUDGED)
+
+
 @pytest.mark.parametrize(
     ("failing", "sidecar", "said"),
     [
@@ -122,14 +147,14 @@ async def test_the_rankings_wanted_longest_ago_are_forgotten_first(engine):
 )
 async def test_a_part_that_is_left_out_ends_it_and_is_not_remembered(engine, failing, sidecar, said):
     flaky = FailingRetriever(engine, failing)
-    search = remembering(flaky, sidecar)
+    search = RememberingSearch(flaky, sidecar)
     values = measured_on(search, queries=JUDGED, **NUMBERS)
     configuration = Configuration(rescore=Rescore(model="words"))
     with pytest.raises(TuningError, match=said):
         await values(configuration)
     flaky.failures = {}
     search.sidecar._sidecar = WordSidecar()
-    whole = await measured_on(remembering(engine, WordSidecar()), queries=JUDGED, **NUMBERS)(configuration)
+    whole = await measured_on(RememberingSearch(engine, WordSidecar()), queries=JUDGED, **NUMBERS)(configuration)
     assert await values(configuration) == whole
 
 
@@ -274,7 +299,9 @@ def test_every_choice_is_a_search_that_can_be_made(data):
 
     fields = data.draw(st.sampled_from([(), ("text",), ("title", "text"), ("title", "tags", "text")]))
     models = data.draw(st.sampled_from([(), ("words",)]))
-    configuration = Space(fields, models, data.draw(st.integers(10, 60))).choose(Drawn())
+    bm25 = data.draw(st.booleans())
+    configuration = Space(fields, models, data.draw(st.integers(10, 60)), bm25).choose(Drawn())
+    assert bool(configuration.bm25) == (bm25 and "bm25" in configuration.retrievers)
     request = configuration.request("menu", "tea")
     assert 50 <= request.rank_window_size <= 200
     assert Configuration.model_validate(configuration.as_json()) == configuration

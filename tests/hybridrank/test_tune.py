@@ -57,6 +57,7 @@ def test_what_is_better_is_found_written_and_measured_on_test(tmp_path, run, par
     flags = ["--collection", parts, "--default", "knn", "--models", "none"]
     done = run("tune", *flags, "--trials", 12, "--out", "parts.yaml", "--json", "parts.json", "--study", "s.sqlite3")
     assert done.returncode == 0, done.stderr
+    assert "k1 and b are fixed in the embedded engine" in done.stderr
     assert "Better than the default: by 5 folds of 14 queries" in done.stdout
     assert "SearchRequest(\n    index=index,\n    query_text=text,\n" in done.stdout
     assert "importance" in done.stdout
@@ -149,13 +150,21 @@ def test_wrong_usage_says_what_to_do(run, parts, flags, code, said):
     ("flags", "code", "said"),
     [
         (["--config", "menu.yaml", "--config", "menu.yaml"], 2, "'menu' would be two pipelines"),
+        (["--config", "index.yaml", "--queries", 1], 0, "counts by `hybridrank index bm25 INDEX --k1 0.9 --b 0.75`"),
         (["--config", "bad.yaml"], 1, "bad.yaml: window: Extra inputs are not permitted"),
         (["--config", "none.yaml"], 1, "none.yaml"),
     ],
 )
-def test_a_configuration_that_cannot_be_used_is_named(tmp_path, run, flags, code, said):
+def test_of_a_configuration_that_cannot_be_used_as_it_is_it_says_why(tmp_path, run, flags, code, said):
     (tmp_path / "menu.yaml").write_text("rank_window_size: 50")
+    (tmp_path / "index.yaml").write_text("bm25: {k1: 0.9}")
     (tmp_path / "bad.yaml").write_text("window: 50")
     done = run("evaluate", "--collection", write_menu(tmp_path / "menu"), "--pipelines", "bm25", *flags)
     assert done.returncode == code
     assert said in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_the_embedded_engine_has_numbers_that_are_fixed(tmp_path, run):
+    done = run("index", "bm25", "parts", "--engine", f"embedded:{tmp_path}")
+    assert done.returncode == 2
+    assert "k1 and b are fixed; name a cluster" in " ".join(done.stderr.replace("│", " ").split())
