@@ -38,7 +38,7 @@ class Chooser(Protocol):
 class Space:
     """Configurations to choose from.
 
-    - `fields`: the boost of each but the last, 0 (leave it out) to 4 in quarters; the last counts 1, as only the ratio
+    - `fields`: the boost of each but the last, 0 (leave it out) to 8 in quarters; the last counts 1, as only the ratio
       of boosts changes an order. With fewer than two the index's own fields and boosts stay.
     - knn_share: kNN's weight in fusion, 0 (BM25 alone) to 1 (kNN alone) by twentieths; BM25's is the rest.
     - fusion: reciprocal ranks with a rank_constant from 1 to 200, or the weighted sum of scores.
@@ -80,16 +80,24 @@ class Space:
             **({"fusion": default.fusion.kind} | fusion if 0 < share < 1 else {}),
             "rank_window_size": default.rank_window_size,
             **model,
-            **({"rescore_window_size": stage.rescore_window_size, "weight": stage.weight} if stage else {}),
+            **(
+                {"rescore_window_size": min(stage.rescore_window_size, self._largest), "weight": stage.weight}
+                if stage
+                else {}
+            ),
         }
 
     def as_json(self) -> dict[str, Any]:
         """What a study is kept with: one of another space cannot go on with it."""
         return asdict(self)
 
+    @property
+    def _largest(self) -> int:
+        return max(10, self.max_window - self.max_window % 10)
+
     def _boosts(self, trial: Chooser) -> Mapping[str, float]:
         *others, last = self.fields or ("",)
-        boosts = {each: trial.suggest_float(f"boost:{each}", 0, 4, step=0.25) for each in others}
+        boosts = {each: trial.suggest_float(f"boost:{each}", 0, 8, step=0.25) for each in others}
         return {name: boost for name, boost in (boosts | {last: 1.0}).items() if boost} if others else {}
 
     @staticmethod
@@ -109,7 +117,6 @@ class Space:
         model = trial.suggest_categorical("model", (_NONE, *self.models)) if self.models else _NONE
         if model == _NONE:
             return None
-        highest = max(10, self.max_window)
-        window = trial.suggest_int("rescore_window_size", 10, highest - highest % 10, step=10)
+        window = trial.suggest_int("rescore_window_size", 10, self._largest, step=10)
         weight = round(trial.suggest_float("weight", 0.1, 1, step=0.05), 2)
         return Rescore(model=model, rescore_window_size=window, weight=weight)

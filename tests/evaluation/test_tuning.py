@@ -244,6 +244,18 @@ async def test_the_search_finds_what_measures_best_and_starts_from_the_default()
     assert [each.configuration for each in again.attempts] == [each.configuration for each in tuned.attempts[:13]]
 
 
+@pytest.mark.parametrize("window", [10, 25, 60])
+async def test_the_search_starts_within_what_may_be_chosen(window):
+    """A warning of optuna's, which is an error here, would say that it does not."""
+    default = Configuration(retrievers=("bm25",), rescore=Rescore(model="words"))
+    with open_study(None, 1, {}) as study:
+        tuned = await tune(study, Space(("title", "text"), ("words",), window, True), default, values_by_title, 1)
+    first = tuned.attempts[1].configuration
+    assert (first.retrievers, first.rescore.model, first.rescore.weight) == (("bm25",), "words", 0.5)
+    assert first.rescore.rescore_window_size == min(50, window // 10 * 10)
+    assert first.bm25 == Bm25Settings()
+
+
 async def test_a_study_goes_on_where_it_was_left_and_only_for_what_it_was_made(tmp_path):
     file = tmp_path / "study.sqlite3"
     some, _ = await tuned_in(file, 4)
