@@ -20,8 +20,9 @@ from sidecar.runtime.calibration import Isotonic, Temperature
 from sidecar.trial import load_model
 from sidecar.types import RelevanceScore, RerankRequest, ScoreType
 from tests.golden.sidecar import FOLDER
+from tests.sidecar.forests import odd_rows, write_forest
 from tests.sidecar.http_serving import serving_both
-from tests.sidecar.serving import rerank_request
+from tests.sidecar.serving import rerank_request, serving
 
 QUERY = "what is a rank"
 PASSAGES = ("a rank is a rank", "query", "search engine", "what passage is the passage of", "")
@@ -156,6 +157,23 @@ def test_what_was_fitted_on_other_weights_is_left_out_and_the_log_says_so(folder
     model = load_model(folder)
     assert (model.calibration, model.info.calibration) == (None, "")
     assert "calibration left out" in "".join(capsys.readouterr())
+
+
+async def test_a_forest_has_its_calibration_too(tmp_path):
+    write_forest(tmp_path / "forest")
+    info = load_model(tmp_path / "forest").info
+    calibration.write(tmp_path / "forest", {info.digest: STEPS})
+    asked = pb.RerankRequest(model="forest", feature_set_digest=info.feature_set.digest)
+    asked.candidates.extend(pb.Candidate(features=row) for row in odd_rows(20, seed=1))
+    async with serving(load([tmp_path])) as client:
+        raw = await client.reranker.Rerank(asked)
+        asked.options.score_type = pb.SCORE_TYPE_CALIBRATED
+        reply = await client.reranker.Rerank(asked)
+    assert reply.model.calibration == STEPS.digest
+    assert [each.index for each in reply.results] == [each.index for each in raw.results]
+    wanted = STEPS.probabilities(np.array([each.relevance_score for each in raw.results]))
+    assert [each.relevance_score for each in reply.results] == pytest.approx(wanted.tolist())
+    assert len(set(wanted)) > 1
 
 
 def test_a_damaged_file_refuses_the_folder_by_name(folder):
