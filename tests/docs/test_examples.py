@@ -58,7 +58,7 @@ def test_a_python_example_runs(code, menu, sidecar_address):
 def test_a_command_in_the_docs_has_options_that_exist(command):
     """Every option that a page shows is in the command's own help."""
     words = shlex.split(command)[1:]
-    path = [word for word in words[:2] if re.fullmatch(r"[a-z][a-z-]*", word)]
+    path = [word for word in words[:2] if re.fullmatch(r"[a-z][a-z0-9-]*", word)]
     for length in range(len(path), 0, -1):
         run = subprocess.run(
             [sys.executable, "-m", "hybridrank", *path[:length], "--help"], capture_output=True, text=True, check=False
