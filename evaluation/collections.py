@@ -111,6 +111,11 @@ class BeirFolder:
                 queries[query_id] = text
         return queries
 
+    def query_kinds(self) -> Mapping[str, str]:
+        """The `kind` of each query that has one, by query_id: how it came about."""
+        lines = self._json_lines(self._find("queries.jsonl", "the queries"))
+        return {entry["_id"]: entry["kind"] for _, entry in lines if isinstance(entry.get("kind"), str)}
+
     def qrels(self, split: str) -> Qrels:
         """The judgments in `qrels/<split>.tsv`: query-id, corpus-id and score, after a header with these names."""
         path = self._find(f"qrels/{split}.tsv", "query-id, corpus-id and score, tab-separated", others=self._splits())

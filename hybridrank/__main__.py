@@ -23,12 +23,14 @@ from hybridrank.search import search
 from hybridrank.serve import CONTEXT, serve
 from hybridrank.setup import app as setup
 from hybridrank.sidecar_process import SidecarNotStarted
+from hybridrank.train import app as train
 from hybridrank.tune import tune
 from local_engines.errors import LocalEngineError
 from ltr_features.feature_set import BadFeatureSet
 from ltr_features.sltr import NotInPlugin
 from sidecar.errors import BadModelFolder
 from training.ltr.errors import LtrError
+from training.neural.errors import RecipeError
 
 __all__ = ["app", "main"]
 
@@ -47,6 +49,7 @@ app.add_typer(engine, name="engine")
 app.add_typer(setup, name="setup")
 app.add_typer(model, name="model")
 app.add_typer(ltr, name="ltr")
+app.add_typer(train, name="train")
 app.add_typer(colbert, name="colbert")
 app.add_typer(judgments, name="judgments")
 
@@ -75,6 +78,7 @@ def main() -> None:
         ConnectorError,
         LocalEngineError,
         LtrError,
+        RecipeError,
         NotInPlugin,
         SidecarNotStarted,
         ImportError,

@@ -29,7 +29,7 @@ try:
 except ImportError as error:
     raise ImportError(f"writing a model at fp32 needs {error.name}: pip install 'hybridrank[train]'") from error
 
-__all__ = ["NotDequantizable", "dequantize"]
+__all__ = ["NotDequantizable", "dequantize", "write_sentence_transformers"]
 
 Array = npt.NDArray[np.float32]
 NORMS = ("LayerNormalization", "SkipLayerNormalization")  # `training.split_norms` makes the first of the second
@@ -64,7 +64,7 @@ def dequantize(source: Path, out: Path) -> None:
     model.save_pretrained(out)
     _write_tokenizer(source, out, toml.max_tokens)
     if isinstance(toml, EncoderToml):
-        _write_sentence_transformers(out, toml)
+        write_sentence_transformers(out, toml)
 
 
 def _weights(graph: Any, body: str) -> Iterator[tuple[str, Array]]:
@@ -143,7 +143,8 @@ def _write_tokenizer(source: Path, out: Path, max_tokens: int) -> None:
     _write_json(out / "special_tokens_map.json", SPECIAL_TOKENS)
 
 
-def _write_sentence_transformers(out: Path, toml: EncoderToml) -> None:
+def write_sentence_transformers(out: Path, toml: EncoderToml) -> None:
+    """Write beside the weights in `out` how sentence-transformers pools them, and how much it reads."""
     modules = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
     described = [
         {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{kind}"}

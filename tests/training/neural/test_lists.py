@@ -1,0 +1,156 @@
+"""Lists, their files, what is mined, and the teacher: everything before a network is trained. No torch needed."""
+
+import gzip
+import json
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.neural.errors import RecipeError
+from training.neural.lists import RankedList, read_lists, write_lists
+from training.neural.mining import choose, draw
+from training.neural.recipe import Mining, Recipe, TeacherWeights, load_recipe
+from training.neural.teacher import read_ordering, taught, without_false_negatives
+
+LIST = RankedList(
+    query_id="q1",
+    query="when does the train leave?",
+    doc_ids=("d1", "d2", "d3"),
+    texts=("At nine.", "Trains are red.", "It leaves at nine."),
+    grades=(1, 0, None),
+    scores={"bm25": (3.0, 2.0, 1.0), "colbert": (0.5, 0.1, 0.9)},
+    collection="timetable",
+)
+
+
+@pytest.mark.parametrize("name", ["lists.jsonl", "lists.jsonl.gz"])
+def test_what_is_written_is_read(name, tmp_path):
+    path = tmp_path / name
+    assert write_lists(path, [LIST, LIST.of([2, 0])]) == 2
+    assert list(read_lists(path)) == [LIST, LIST.of([2, 0])]
+    assert (path.read_bytes()[:2] == b"\x1f\x8b") is name.endswith("gz")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_bad_line_is_named(tmp_path):
+    path = tmp_path / "lists.jsonl"
+    write_lists(path, [LIST])
+    entry = json.loads(path.read_text()) | {"grades": [1]}
+    path.write_text(path.read_text() + json.dumps(entry) + "\n")
+    with pytest.raises(RecipeError, match=r"lists\.jsonl:2: .*3 documents, but 1 grades"):
+        list(read_lists(path))
+
+
+def test_a_file_that_was_cut_off_is_an_error(tmp_path):
+    path = tmp_path / "lists.jsonl.gz"
+    write_lists(path, [LIST] * 50)
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()))[:-20])
+    with pytest.raises(RecipeError, match="cannot be read"):
+        list(read_lists(path))
+
+
+def test_texts_and_queries_stay_out_of_reprs():
+    assert "train" not in repr(LIST)
+    assert "nine" not in repr(LIST)
+
+
+ids = st.lists(st.integers(0, 60).map("d{}".format), unique=True, max_size=40)
+
+
+@given(ids, st.dictionaries(st.integers(0, 60).map("d{}".format), st.integers(0, 3), max_size=6), st.integers(0, 9))
+def test_lists_hold_relevant_documents_first_and_every_document_once(ranking, grades, seed):
+    mining = Mining(documents=8, relevant=2, hardest=3, depth=20)
+    chosen = choose(ranking, grades, mining, random.Random(seed))
+    relevant = [doc_id for doc_id, grade in grades.items() if grade > 0]
+    assert len(chosen) == len(set(chosen)) <= 8
+    assert set(chosen[: min(2, len(relevant))]) <= set(relevant)
+    assert not set(chosen[2:]) & set(relevant) or len(relevant) < 2
+    negatives = [doc_id for doc_id in ranking[:20] if grades.get(doc_id, 0) <= 0]
+    taken = chosen[min(2, len(relevant)) :]
+    assert taken[: min(3, len(negatives))] == tuple(negatives[:3])
+    assert set(taken) <= set(negatives)
+
+
+def test_queries_are_drawn_by_the_weight_of_their_kind():
+    queries = {f"q{number}": "text" for number in range(4000)}
+    kinds = {query_id: ("question", "heading", "spam")[int(query_id[1:]) % 3] for query_id in queries}
+    drawn = draw(queries, 600, kinds, {"question": 4, "heading": 1}, seed=1)
+    counts = [sum(kinds[query_id] == kind for query_id in drawn) for kind in ("question", "heading", "spam")]
+    assert counts[2] == 0
+    assert 3 < counts[0] / counts[1] < 6
+    assert drawn == draw(queries, 600, kinds, {"question": 4, "heading": 1}, seed=1)
+    assert drawn != draw(queries, 600, kinds, {"question": 4, "heading": 1}, seed=2)
+
+
+def test_a_teacher_is_a_weighted_sum_of_z_scores_and_the_grade():
+    found = taught(LIST, TeacherWeights(weights={"bm25": 2.0, "grade": 3.0}), {}).scores["teacher"]
+    z = 1.224744871391589  # of 3, 2, 1
+    assert found == pytest.approx((2 * z + 3, 0, -2 * z))
+
+
+def test_a_retriever_that_was_not_asked_says_nothing_and_a_model_that_was_not_asked_is_an_error():
+    assert taught(LIST, TeacherWeights(weights={"knn": 1.0}), {}).scores["teacher"] == (0, 0, 0)
+    with pytest.raises(RecipeError, match=r"query q1 has no scores of 'big'"):
+        taught(LIST, TeacherWeights(weights={"big": 1.0}), {})
+
+
+def test_an_ordering_teaches_its_order_and_puts_the_others_below(tmp_path):
+    path = tmp_path / "order.jsonl"
+    path.write_text('{"query_id": "q1", "doc_ids": ["d3", "d1"]}\n')
+    found = taught(LIST, TeacherWeights(ordering=path), read_ordering(path)).scores["teacher"]
+    assert found == (1, 0, 2)
+    path.write_text('{"query_id": "q1"}\n')
+    with pytest.raises(RecipeError, match=r"order\.jsonl:1: expected"):
+        read_ordering(path)
+
+
+def test_a_negative_far_above_the_relevant_document_is_left_out():
+    whole = replace(LIST, scores={"teacher": (1.0, 1.4, 2.0)})
+    assert without_false_negatives(whole, 0.5, 3).doc_ids == ("d1", "d2")
+    assert without_false_negatives(whole, None, 3).doc_ids == ("d1", "d2", "d3")
+    assert without_false_negatives(whole, None, 2).doc_ids == ("d1", "d2")
+
+
+RECIPE = """
+name: mine
+student: {base: models/encoder-minilm-l6}
+train: [{collection: shop}]
+dev: [{collection: shop, split: dev}]
+losses: [{name: lce}]
+"""
+
+
+def test_a_recipe_is_read_with_its_defaults(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE)
+    recipe = load_recipe(path)
+    assert recipe.mining.documents == 8
+    assert recipe.lists_digest() == Recipe.model_validate(recipe.model_dump()).lists_digest()
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("losses: [{name: lce}]=>losses: [{name: hinge}]", r"losses\.0\.name: .*'lce'"),
+        ("losses: [{name: lce}]=>losses: [{name: kl}]", "kl compares with a teacher; give teacher.weights"),
+        ("{collection: shop}]=>{collection: shop, lists: a.jsonl}]", "a collection or a file of lists"),
+        ("name: mine=>name: mine\nlayers: 3", "layers: Extra inputs"),
+        ("name: mine=>name: mine\nmining: {documents: 3, hardest: 3}", r"relevant \+ hardest is over documents"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_is_named_with_the_file(change, problem, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE.replace(*change.split("=>")))
+    with pytest.raises(RecipeError, match=rf"(?s)recipe\.yaml: .*{problem}"):
+        load_recipe(path)
+
+
+def test_another_loss_keeps_the_lists_and_another_seed_does_not(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE)
+    recipe = load_recipe(path)
+    assert recipe.model_copy(update={"name": "other"}).lists_digest() == recipe.lists_digest()
+    assert recipe.model_copy(update={"seed": 1}).lists_digest() != recipe.lists_digest()

@@ -1,0 +1,1 @@
+"""Rerankers and encoders that are trained by gradient: from mined lists to a model folder."""
