@@ -118,7 +118,7 @@ class LossTerm(_Frozen):
 
 
 class Student(_Frozen):
-    """The weights to begin with: a model folder of the sidecar, a transformers folder or a name on the hub.
+    """The weights to begin with: a model that ships, by name, a model folder, a transformers folder or one on the hub.
 
     `layers` keeps these, counted from 0 (Sajjad et al. 2023); `vocabulary` keeps so many entries, those that the
     training texts use most, and `intermediate` so many neurons of each feed-forward layer. `max_tokens` is what the

@@ -116,7 +116,7 @@ def test_a_negative_far_above_the_relevant_document_is_left_out():
 
 RECIPE = """
 name: mine
-student: {base: models/encoder-minilm-l6}
+student: {base: encoder-minilm-l6}
 train: [{collection: shop}]
 dev: [{collection: shop, split: dev}]
 losses: [{name: lce}]

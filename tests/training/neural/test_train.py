@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -32,7 +31,6 @@ ASKED = {
     "cake": "cherries",
 }
 CROSS_ENCODER = ("cross-encoder", "recipe.yaml", "--collections", ".")
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +47,18 @@ def workplace(tmp_path_factory):
         rows = "".join(f"q-{doc_id}\t{doc_id}\t1\n" for doc_id in wanted)
         (menu / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + rows)
     (folder / "recipe.yaml").write_text(
-        f"""
+        """
 name: menu
 aliases: [waiter]
 licence: Apache-2.0
 student:
-  {{base: {ROOT}/models/encoder-minilm-l6, layers: [0, 5], vocabulary: 4000, intermediate: 256, max_tokens: 32}}
-train: [{{collection: menu, repeats: 10}}]
-dev: [{{collection: menu, split: dev}}]
-mining: {{depth: 8, documents: 4, relevant: 1, hardest: 1}}
-teacher: {{weights: {{bm25: 1, knn: 1, colbert: 1, grade: 3}}}}
-losses: [{{name: kl, temperature: 2}}, {{name: lce, weight: 0.5}}]
-schedule: {{batch: 4, save_every: 10, measure_every: 10, learning_rate: 5.0e-4}}
+  {base: encoder-minilm-l6, layers: [0, 5], vocabulary: 4000, intermediate: 256, max_tokens: 32}
+train: [{collection: menu, repeats: 10}]
+dev: [{collection: menu, split: dev}]
+mining: {depth: 8, documents: 4, relevant: 1, hardest: 1}
+teacher: {weights: {bm25: 1, knn: 1, colbert: 1, grade: 3}}
+losses: [{name: kl, temperature: 2}, {name: lce, weight: 0.5}]
+schedule: {batch: 4, save_every: 10, measure_every: 10, learning_rate: 5.0e-4}
 """
     )
     return folder
