@@ -43,14 +43,18 @@ class Vectors:
         """Each query with its own documents, and with all of the batch."""
         mask = batch["mask"]
         queries, documents = (self._encode(model, batch, name) for name in ("queries", "documents"))
-        if self.kind == "encoder":
-            found = SCALE * _mean(*queries) @ _mean(*documents).T
-        else:
-            found = SCALE * _max_sim(*queries, *documents)
+        with torch.autocast(mask.device.type, enabled=False):  # in bf16 near cosines would be equal
+            found = SCALE * self._compare(*queries, *documents)
         whole = found.new_zeros((len(mask), mask.numel()))
         whole[:, mask.flatten()] = found
         rows = torch.arange(len(mask), device=mask.device)
         return Scores(whole.view(len(mask), *mask.shape)[rows, rows], whole)
+
+    def _compare(self, *rows: torch.Tensor) -> torch.Tensor:
+        """(queries, documents) of rows and which are there, of both."""
+        if self.kind == "colbert":
+            return _max_sim(*rows)
+        return _mean(*rows[:2]) @ _mean(*rows[2:]).T
 
     def _encode(self, model: Any, batch: Mapping[str, Any], name: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Token rows (texts, t, d) in the texts' order, and which tokens are there (texts, t)."""
