@@ -78,13 +78,14 @@ def lambda_loss(scores: Tensor, grades: Tensor, mask: Tensor) -> Tensor:
 def partial_ranking(scores: Tensor, targets: Tensor, mask: Tensor, ranked: int = 5) -> Tensor:
     """The teacher's first `ranked` documents in its order, each against all below it (ListMLE of the top, Xia 2009).
 
-    What the teacher puts further down is only below, in no order.
+    What the teacher puts further down is only below, in no order, and so are those that it likes least, all alike.
     """
+    named = mask & (targets > torch.where(mask, targets, targets.max()).amin(1, keepdim=True))
     order = torch.where(mask, targets, targets.new_tensor(_NONE)).argsort(1, descending=True)
-    scores, mask = scores.gather(1, order), mask.gather(1, order)
+    scores, mask, named = (each.gather(1, order) for each in (scores, mask, named))
     below = torch.where(mask, scores, scores.new_tensor(_NONE)).flip(1).logcumsumexp(1).flip(1)
     first = torch.arange(scores.shape[1], device=scores.device) < ranked
-    return _mean(below - scores, mask & first)
+    return _mean(below - scores, named & first)
 
 
 LOSSES: Mapping[str, Callable[..., Tensor]] = {

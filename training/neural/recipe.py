@@ -106,9 +106,9 @@ class LossTerm(_Frozen):
     in_batch: bool = False
 
     @model_validator(mode="after")
-    def _compares_grades(self) -> Self:
-        if self.in_batch and self.target == "teacher":
-            raise ValueError(f"in_batch: {self.name} compares with a teacher, who scores a query's own documents")
+    def _has_targets(self) -> Self:
+        if self.in_batch and self.name in ("kl", "margin-mse"):
+            raise ValueError(f"in_batch: {self.name} wants a teacher's score of every document, and has a query's own")
         return self
 
     @property

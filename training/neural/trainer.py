@@ -160,10 +160,10 @@ def _loss(term: LossTerm, scores: Scores, batch: Mapping[str, Any]) -> Any:
     options = {"temperature": term.temperature} if term.name == "kl" else {}
     if not term.in_batch:
         return term.weight * LOSSES[term.name](scores.own, batch[term.target], batch["mask"], **options)
-    rows = torch.arange(len(scores.own), device=scores.own.device)
-    grades = torch.full_like(scores.whole, -1).view(len(rows), *scores.own.shape)
-    grades[rows, rows] = batch["grades"]  # the documents of other lists are unjudged, which counts as not relevant
-    return term.weight * LOSSES[term.name](scores.whole, grades.view_as(batch["others"]), batch["others"])
+    own, rows = batch[term.target], torch.arange(len(scores.own), device=scores.own.device)
+    wanted = torch.full_like(scores.whole, -1.0 if term.target == "grades" else float(own.min()) - 1)
+    wanted.view(len(rows), *own.shape)[rows, rows] = own  # the documents of other lists come last
+    return term.weight * LOSSES[term.name](scores.whole, wanted, batch["others"])
 
 
 def _to(batch: Any, device: Any) -> Any:

@@ -89,6 +89,31 @@ def test_partial_ranking_looks_at_the_first_documents_in_order_only():
     assert first.item() < partial_ranking(scores, torch.tensor([[8.0, 9.0, 2.0, 1.0]]), mask, ranked=2).item()
 
 
+def test_what_an_ordering_does_not_name_is_only_below():
+    from training.neural.losses import partial_ranking
+
+    mask = torch.ones(1, 3).bool()
+    scores = torch.tensor([[3.0, 1.0, 0.0]])
+    swapped = torch.tensor([[3.0, 0.0, 1.0]])
+    named = torch.tensor([[2.0, 0.0, 0.0]])
+    assert partial_ranking(scores, named, mask).item() == pytest.approx(partial_ranking(swapped, named, mask).item())
+    assert partial_ranking(scores, named, mask).item() == pytest.approx(math.log(1 + math.exp(-2) + math.exp(-3)))
+
+
+def test_documents_of_other_queries_are_negatives_in_the_batch_but_not_where_they_are_relevant():
+    from training.neural.batch import targets
+    from training.neural.lists import RankedList
+
+    def ranked(query_id, *graded):
+        doc_ids, grades = zip(*graded, strict=True)
+        return RankedList(query_id, "q", doc_ids, ("text",) * len(doc_ids), grades)
+
+    batch = targets([ranked("a", ("d1", 1), ("d2", 0)), ranked("b", ("d3", 1), ("d1", None), ("d4", 0))])
+    assert batch["mask"].tolist() == [[True, True, False], [True, True, True]]
+    assert batch["grades"].tolist() == [[1, 0, -1], [1, -1, 0]]
+    assert batch["others"].tolist() == [[True, True, False, True, False, True], [True, True, False, True, True, True]]
+
+
 def peers_loss(name, scores, targets):
     """What sentence-transformers computes for the same scores, without a model in between."""
     from sentence_transformers.cross_encoder import losses

@@ -122,7 +122,7 @@ def test_a_training_that_is_killed_goes_on_and_ends_as_one_that_was_not(workplac
     ("kind", "losses"),
     [
         ("encoder", "[{name: lce, in_batch: true}, {name: margin-mse, weight: 0.1}]"),
-        ("colbert", "[{name: kl}, {name: lce, in_batch: true}]"),
+        ("colbert", "[{name: kl}, {name: partial-ranking, in_batch: true}]"),
     ],
 )
 def test_an_encoder_learns_from_lists_somebody_made(kind, losses, workplace):
