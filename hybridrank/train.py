@@ -64,63 +64,37 @@ MaxSteps = Annotated[
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write what was measured on dev.")]
 
 
-@app.command(name="cross-encoder")
-def cross_encoder(
-    recipe: RecipeFile,
-    out_folder: Out,
-    collections: Collections = None,
-    engine: EngineOption = "",
-    sidecar: SidecarOption = "auto",
-    max_steps: MaxSteps = None,
-    json_file: JsonFile = None,
-) -> None:
-    """Train a cross-encoder and write a model folder, OUT/model, that `hybridrank serve --models` takes.
+AGAIN = """Run it again to go on where it was interrupted: OUT keeps lists and checkpoints.
+int8 is written where it ranks dev as well as fp32, within 0.005 nDCG@10.
 
-    Run it again to go on where it was interrupted: lists and checkpoints are kept in OUT. int8 is written where it
-    ranks the dev queries as well as fp32, within 0.005 nDCG@10.
-
-    Examples:
-        hybridrank train cross-encoder recipe.yaml --out training-run --collections ./data
-
-        hybridrank train cross-encoder recipe.yaml --out trial --max-steps 20
-    """
-    _train(_recipe(recipe, "cross-encoder"), collections, out_folder, engine, sidecar, max_steps, json_file)
+Examples:
+hybridrank train {kind} recipe.yaml --out training-run --collections ./data
+hybridrank train {kind} recipe.yaml --out trial --max-steps 20
+"""
 
 
-@app.command()
-def encoder(
-    recipe: RecipeFile,
-    out_folder: Out,
-    collections: Collections = None,
-    engine: EngineOption = "",
-    sidecar: SidecarOption = "auto",
-    max_steps: MaxSteps = None,
-    json_file: JsonFile = None,
-) -> None:
-    """Train a dense encoder for kNN, with hard negatives and those of the batch; as `train cross-encoder` otherwise.
+def _add_command(kind: str, about: str) -> None:
+    """One command a kind of model; they differ in what the recipe has to be for."""
 
-    Examples:
-        hybridrank train encoder encoder.yaml --out encoder-run --collections ./data
-    """
-    _train(_recipe(recipe, "encoder"), collections, out_folder, engine, sidecar, max_steps, json_file)
+    def command(
+        recipe: RecipeFile,
+        out_folder: Out,
+        collections: Collections = None,
+        engine: EngineOption = "",
+        sidecar: SidecarOption = "auto",
+        max_steps: MaxSteps = None,
+        json_file: JsonFile = None,
+    ) -> None:
+        _train(_recipe(recipe, kind), collections, out_folder, engine, sidecar, max_steps, json_file)
+
+    app.command(name=kind, help=f"{about}\n\n{AGAIN.format(kind=kind)}", short_help=about)(command)
 
 
-@app.command()
-def colbert(
-    recipe: RecipeFile,
-    out_folder: Out,
-    collections: Collections = None,
-    engine: EngineOption = "",
-    sidecar: SidecarOption = "auto",
-    max_steps: MaxSteps = None,
-    json_file: JsonFile = None,
-) -> None:
-    """Train an encoder for late interaction: MaxSim over its token vectors; as `train cross-encoder` otherwise.
-
-    Examples:
-        hybridrank train colbert colbert.yaml --out colbert-run --collections ./data
-    """
-    _train(_recipe(recipe, "colbert"), collections, out_folder, engine, sidecar, max_steps, json_file)
+_add_command(
+    "cross-encoder", "Train a reranker that reads query and document together; writes a model folder, OUT/model."
+)
+_add_command("colbert", "Train an encoder for late interaction: MaxSim over its token vectors.")
+_add_command("encoder", "Train a dense encoder for kNN, with hard negatives and those of the batch.")
 
 
 def _recipe(path: Path, kind: str) -> Recipe:
