@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -126,14 +125,12 @@ def _train(
         seconds = trainer.seconds_to_train(run)
     steps, device = trainer.steps_of(run), run.args.device.type
     err.print(f"{len(train)} lists, {steps} steps: about {_duration(seconds)} on {device}")
-    started = time.monotonic()
     with progress(f"training {recipe.name}", err, steps) as advance:
         trainer.run(run, advance)
-    hours = (time.monotonic() - started) / 3600
     with progress("exporting, and measuring int8 beside fp32", err):
         source = save_transformers(run.model, tokenizer, recipe, folder / "transformers")
         packed, measured = package(source, recipe, dev, folder / "model")
-    about = {"steps": steps, "trained for": f"{hours:.1f} hours on {device}"}
+    about = {"steps": steps, "trained on": device}
     (folder / "model" / "README.md").write_text(model_card(packed, recipe, train, measured, about), encoding="utf-8")
     if json_file:
         values = {**asdict(measured), "digest": packed.info.digest, "steps": steps}

@@ -85,7 +85,7 @@ async def test_texts_to_encode_are_cut_and_said_to_be_or_refused(http):
 async def test_fewer_tokens_than_are_read_cannot_be_asked_for(http):
     """Cohere's version 2 cuts documents there; more than the model reads is no limit, fewer would not be kept."""
     assert (await reranked(http, "/v2/rerank", max_tokens_per_doc=4096)) == await reranked(http, "/v2/rerank")
-    for fields in ({"max_tokens_per_doc": 511}, {"max_tokens_per_doc": 4096, "max_chunks_per_doc": 9}):
+    for fields in ({"max_tokens_per_doc": 159}, {"max_tokens_per_doc": 1000, "max_chunks_per_doc": 9}):
         refused = await http.post("/v2/rerank", json=BODY | fields)
         assert refused.status_code == 400
         assert refused.json()["message"].startswith("max_tokens_per_doc: ")

@@ -150,7 +150,7 @@ def test_the_shipped_models_pass_their_self_test_on_this_machine(shipped, name):
     assert [len(each.passages) for each in golden] == [6] * 8
     verdict = trial.score_golden_pairs(shipped.get(name), golden)
     assert verdict.within, str(verdict)
-    assert verdict.pairs > 80
+    assert verdict.pairs > 60
 
 
 @pytest.mark.parametrize("name", ["cross-encoder-minilm-l6", "encoder-minilm-l6"])

@@ -95,7 +95,7 @@ async def test_odd_candidates_are_all_scored(client):
 
 @pytest.mark.parametrize("model", ["cross-encoder", "colbert"])
 async def test_of_a_long_document_the_best_window_counts_and_is_reported(client, model):
-    answer, filler = "A dog barks when someone is at the door. " * 20, LICENCE.read_text()[:6000]
+    answer, filler = "A dog barks when someone is at the door. " * 12, LICENCE.read_text()[:6000]
     passages = (answer + filler, filler + answer, filler, answer)
     first, back, none, short = (0, 1, 2, 3)
     options = pb.RerankOptions(max_chunks_per_document=20)

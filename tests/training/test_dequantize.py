@@ -47,11 +47,9 @@ def test_transformers_reads_the_same_tokens_and_scores_nearly_the_same(folder):
         int8.append(served.score([pair])[0])
         with torch.inference_mode():
             fp32.append(model(**inputs).logits.item())
-    np.testing.assert_allclose(
-        fp32, int8, atol=2
-    )  # rounding the activations, which fp32 does not, moves short pairs most
-    assert np.ptp(fp32) > 15
-    assert tokenizer.model_max_length == 512
+    np.testing.assert_allclose(fp32, int8, atol=1)  # int8 rounds the activations, which moves short pairs most
+    assert np.ptp(fp32) > 8
+    assert tokenizer.model_max_length == served.info.max_tokens
 
 
 def test_each_weight_is_a_whole_number_of_its_column_s_scale(folder):

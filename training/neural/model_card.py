@@ -24,7 +24,7 @@ def model_card(
         "licence": folder.toml.licence,
         "begun from": recipe.student.base,
         "size": f"{size:.1f} MB at {folder.toml.precision}",
-        "reads": f"{info.max_tokens} tokens in all; trained on {recipe.student.max_tokens}",
+        "reads": f"{info.max_tokens} tokens, as in training",
         "digest": info.digest,
         "seed": recipe.seed,
         **about,

@@ -122,7 +122,7 @@ class Student(_Frozen):
 
     `layers` keeps these, counted from 0 (Sajjad et al. 2023); `vocabulary` keeps so many entries, those that the
     training texts use most, and `intermediate` so many neurons of each feed-forward layer. `max_tokens` is what the
-    model reads of a text, or of a pair, in training, `reads` what it may be given afterwards.
+    model reads of a text, or of a pair, in training and when it serves.
     """
 
     base: str = Field(min_length=1)
@@ -130,7 +130,6 @@ class Student(_Frozen):
     intermediate: int | None = Field(None, ge=8)
     vocabulary: int | None = Field(None, ge=1000)
     max_tokens: int = Field(160, ge=16, le=512)
-    reads: int = Field(512, ge=16, le=512)
 
 
 class Schedule(_Frozen):

@@ -130,7 +130,7 @@ def test_an_encoder_learns_from_lists_somebody_made(kind, losses, workplace):
     recipe = (workplace / "recipe.yaml").read_text().replace("name: menu", f"name: menu-{kind}\nkind: {kind}")
     recipe = recipe.replace("train: [{collection: menu, repeats: 10}]", f"train: [{{lists: {made}}}]")
     recipe = recipe.replace("[{name: kl, temperature: 2}, {name: lce, weight: 0.5}]", losses)
-    (workplace / f"{kind}.yaml").write_text(recipe.replace("vocabulary: 4000, intermediate: 256, ", "reads: 256, "))
+    (workplace / f"{kind}.yaml").write_text(recipe.replace("vocabulary: 4000, intermediate: 256, ", ""))
     done = run(workplace, kind, f"{kind}.yaml", "--collections", ".", "--out", kind, "--max-steps", "10")
     assert done.returncode == 0, done.stderr
     with (workplace / kind / "curves.csv").open() as file:
