@@ -26,7 +26,7 @@ class Page:
 
 PAGES = {
     "sidecar": Page("The sidecar, measured", ("throughput", "quality", "overload", "soak")),
-    "rerankers": Page("Rerankers, measured", ("lambdamart", "maxsim", "codecs")),
+    "rerankers": Page("Rerankers, measured", ("lambdamart", "maxsim", "codecs", "nano")),
     "engines": Page("Engines, measured", ("pipelines", "latency")),
 }
 RESULTS = Path(__file__).parent / "results"

@@ -12,7 +12,7 @@ from ltr_features import FeatureSet
 
 __all__ = ["STANDARD_PIPELINES", "Pipeline", "PipelineSettings", "parse_pipeline"]
 
-STANDARD_PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder")
+STANDARD_PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder", "rrf+nano")
 
 _RETRIEVERS: Mapping[str, tuple[RetrieverName, ...]] = {"bm25": ("bm25",), "knn": ("knn",), "rrf": ("bm25", "knn")}
 

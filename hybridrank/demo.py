@@ -48,7 +48,7 @@ def demo(
         Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
     ] = None,
 ) -> None:
-    """Index the documentation of Python's standard library, search it in five ways, and measure each.
+    """Index the documentation of Python's standard library, search it in six ways, and measure each.
 
     Two to three minutes on two cores the first time; vectors are cached, so the next time is shorter.
 

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from training.first_token import first_token_only
 from training.split_norms import split_norms
 
 try:
@@ -50,6 +51,7 @@ def export_fused(model: torch.nn.Module, config: Any, names: list[str], output: 
         if len(fused.get_nodes_by_op_type("Attention")) != config.num_hidden_layers:
             return False
         split_norms(fused.model.graph)
+        first_token_only(fused.model.graph)
         fused.save_model_to_file(str(path))
     finally:
         logging.disable(logging.NOTSET)

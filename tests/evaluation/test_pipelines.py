@@ -25,6 +25,7 @@ def test_the_requests_of_the_standard_pipelines():
         expected("bm25", "knn"),
         expected("bm25", "knn", model="colbert"),
         expected("bm25", "knn", model="cross-encoder"),
+        expected("bm25", "knn", model="nano"),
     ]
 
 

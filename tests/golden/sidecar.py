@@ -48,7 +48,7 @@ def shipped_scores(models: Models) -> dict[str, Any]:
     sequences = encoder.tokenize_texts(PASSAGES, TextKind.DOCUMENT)
     vectors = np.concatenate([encoder.embed([sequence]) for sequence in sequences])
     scores: dict[str, Any] = {"cosines": (vectors @ vectors.T).astype(float).round(4).tolist()}
-    for alias in ("cross-encoder", "colbert"):
+    for alias in ("cross-encoder", "nano", "colbert"):
         reranker = models.get(alias).reranker
         pairs = [pair for query, passage in PAIRS for pair in reranker.tokenize(query, [passage])]
         scores[alias] = [round(float(reranker.score([pair])[0]), 4) for pair in pairs]

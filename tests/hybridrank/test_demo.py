@@ -40,7 +40,7 @@ def test_index_measure_show_one_question_and_encode_nothing_the_second_time(part
     assert f"{len(part.entries)} written now, {len(part.entries)} texts encoded now" in first
     assert "0 written now, 0 texts encoded now" in shown
     document = result.as_json()
-    assert list(document["pipelines"]) == ["bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder"]
+    assert list(document["pipelines"]) == ["bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder", "rrf+nano"]
     assert document["collection"]["documents"] == len(part.entries)
     assert document["collection"]["judgments_dropped"] == 1
     assert all(set(each["per_query"]) == {"q1", "q2"} for each in document["pipelines"].values())

@@ -33,7 +33,7 @@ def test_everything_measured_is_in_the_json_the_runs_and_the_table(tmp_path, run
     done = run("--collection", menu, "--split", "test", "--json", "menu.json", "--run-dir", "runs")
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "menu.json").read_text())
-    assert list(result["pipelines"]) == ["bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder"]
+    assert list(result["pipelines"]) == ["bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder", "rrf+nano"]
     for name, measured in result["pipelines"].items():
         assert {"ndcg@10", "rr@10", "r@100", "judged@10", "ms_p50", "ms_p95", "degraded", "per_query"} <= set(measured)
         assert set(measured["per_query"]) == set(QRELS)

@@ -62,14 +62,19 @@ async def test_vectors_are_those_of_transformers(service, oracle):
 
 @pytest.mark.parametrize(
     ("scored", "tolerance"),
-    [("cross-encoder", LOGIT_ON_ANOTHER_CPU), ("colbert", COSINE_ON_ANOTHER_CPU), ("cosines", COSINE_ON_ANOTHER_CPU)],
+    [
+        ("cross-encoder", LOGIT_ON_ANOTHER_CPU),
+        ("nano", LOGIT_ON_ANOTHER_CPU),
+        ("colbert", COSINE_ON_ANOTHER_CPU),
+        ("cosines", COSINE_ON_ANOTHER_CPU),
+    ],
 )
 def test_the_shipped_models_score_as_they_did(shipped, scored, tolerance):
     wanted = json.loads(SHIPPED.read_text())[scored]
     np.testing.assert_allclose(shipped_scores(shipped)[scored], wanted, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("model", ["cross-encoder", "colbert"])
+@pytest.mark.parametrize("model", ["cross-encoder", "nano", "colbert"])
 def test_the_shipped_models_put_an_answer_first(shipped, model):
     reranker = shipped.get(model).reranker
     answers = [1, 7]  # the two passages about ranks, words and queries

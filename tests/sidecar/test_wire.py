@@ -72,6 +72,7 @@ async def test_list_and_get(client):
     listed = (await client.models.List(pb.ListModelsRequest())).models
     assert {model.name: model.kind for model in listed} == {
         "cross-encoder-minilm-l6": "cross-encoder",
+        "cross-encoder-nano": "cross-encoder",
         "encoder-minilm-l6": "encoder",
     }
     got = await client.models.Get(pb.GetModelRequest(model="colbert"))

@@ -120,16 +120,19 @@ class LossTerm(_Frozen):
 class Student(_Frozen):
     """The weights to begin with: a model that ships, by name, a model folder, a transformers folder or one on the hub.
 
-    `layers` keeps these, counted from 0 (Sajjad et al. 2023); `vocabulary` keeps so many entries, those that the
-    training texts use most, and `intermediate` so many neurons of each feed-forward layer. `max_tokens` is what the
-    model reads of a text, or of a pair, in training and when it serves.
+    `layers` keeps these, counted from 0 (Sajjad et al. 2023); the others go one after another over the first `fade`
+    steps, or all at once. `intermediate` keeps so many neurons of each feed-forward layer, those that the loss feels
+    most, and `vocabulary` so many entries, those that the training texts use most. `max_tokens` is what the model reads
+    of a text, or of a pair, in training and when it serves. `dropout` in the place of the base's.
     """
 
     base: str = Field(min_length=1)
     layers: tuple[int, ...] = ()
+    fade: int = Field(0, ge=0)
     intermediate: int | None = Field(None, ge=8)
     vocabulary: int | None = Field(None, ge=1000)
     max_tokens: int = Field(160, ge=16, le=512)
+    dropout: float | None = Field(None, ge=0, lt=1)
 
 
 class Schedule(_Frozen):

@@ -15,14 +15,14 @@ from training.dequantize import dequantize
 from training.neural.errors import RecipeError
 from training.neural.recipe import Recipe
 
-__all__ = ["drop_layers", "open_student", "shrink_intermediate", "trim_vocabulary"]
+__all__ = ["drop_layers", "open_student", "trim_vocabulary"]
 
 
 def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any]:
     """A network of transformers, and its tokenizer.
 
     A cross-encoder has one logit; where the base has no head for it, one is drawn by the recipe's seed. `texts` decide
-    which entries of the vocabulary stay. Raises RecipeError.
+    which entries of the vocabulary stay. Layers that fade are still there. Raises RecipeError.
     """
     student = recipe.student
     transformers.logging.set_verbosity_error()  # it says at length that the head is new
@@ -36,10 +36,12 @@ def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any]:
         options = {"num_labels": 1} if reads_pairs else {"add_pooling_layer": False}
         attention = "sdpa" if torch.cuda.is_available() else "eager"  # which is 1.2 times as fast on a CPU
         model = loaded.from_pretrained(source, dtype=torch.float32, attn_implementation=attention, **options)
-    if student.layers:
+    if student.layers and not student.fade:
         drop_layers(model, student.layers)
-    if student.intermediate:
-        shrink_intermediate(model, student.intermediate)
+    if student.dropout is not None:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = student.dropout
     if student.vocabulary:
         tokenizer = trim_vocabulary(model, tokenizer, texts, student.vocabulary)
     tokenizer.model_max_length = model.config.max_position_embeddings
@@ -54,21 +56,6 @@ def drop_layers(model: Any, kept: Iterable[int]) -> None:
         raise RecipeError(f"student.layers: {wanted}; the base has 0 to {len(encoder.layer) - 1}")
     encoder.layer = torch.nn.ModuleList([encoder.layer[number] for number in wanted])
     model.config.num_hidden_layers = len(wanted)
-
-
-def shrink_intermediate(model: Any, size: int) -> None:
-    """Keep the `size` neurons of each feed-forward layer whose weights in and out are largest (by norm)."""
-    for layer in model.base_model.encoder.layer:
-        into, out = layer.intermediate.dense, layer.output.dense
-        if size > into.out_features:
-            raise RecipeError(f"student.intermediate: {size}; the base has {into.out_features}")
-        weight = into.weight.norm(dim=1) * out.weight.norm(dim=0)
-        kept = weight.topk(size).indices.sort().values
-        into.weight = torch.nn.Parameter(into.weight.detach()[kept].clone())
-        into.bias = torch.nn.Parameter(into.bias.detach()[kept].clone())
-        out.weight = torch.nn.Parameter(out.weight.detach()[:, kept].clone())
-        into.out_features = out.in_features = size
-    model.config.intermediate_size = size
 
 
 def trim_vocabulary(model: Any, tokenizer: Any, texts: Iterable[str], size: int) -> Any:

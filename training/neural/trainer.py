@@ -3,6 +3,8 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,13 @@ from transformers.trainer_utils import get_last_checkpoint
 from training.neural.batch import Scorer, Scores
 from training.neural.curves import write_curves
 from training.neural.dev import ALONE, BLENDED, GIVEN, dev_ndcg
+from training.neural.fading import Fading
 from training.neural.lists import RankedList
 from training.neural.losses import LOSSES
 from training.neural.pairs import Pairs
+from training.neural.pruning import neuron_importance, prune_neurons
 from training.neural.recipe import LossTerm, Recipe
+from training.neural.students import drop_layers
 from training.neural.vectors import Vectors
 
 __all__ = ["Trainer", "make_trainer", "run", "score_lists", "seconds_to_train", "steps_of"]
@@ -24,6 +29,7 @@ __all__ = ["Trainer", "make_trainer", "run", "score_lists", "seconds_to_train", 
 LOG_EVERY = 10
 CHECKPOINTS = 2  # the last ones are kept
 TIMED_BATCHES = 4
+PRUNING_BATCHES = 20
 DEV_LISTS = 8  # scored at once
 
 
@@ -51,6 +57,10 @@ class Trainer(transformers.Trainer):  # type: ignore[misc]
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
+    def loss_of(self, batch: Any) -> Any:
+        """Of one batch of the train dataloader."""
+        return self.compute_loss(self.model, self._prepare_inputs(batch))
+
     def _precision(self) -> Any:
         """Matrix products in bf16 where the recipe says so. The Trainer's own would leave what it measures in fp32."""
         return torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.recipe.schedule.bf16)
@@ -68,7 +78,7 @@ def make_trainer(
 ) -> Trainer:
     """A trainer whose checkpoints, `curves.csv` and `curves.png` lie in `folder`.
 
-    Embeddings are frozen as the recipe says.
+    Embeddings are frozen and neurons pruned as the recipe says. Raises RecipeError.
     """
     schedule = recipe.schedule
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +106,7 @@ def make_trainer(
         disable_tqdm=True,
         optim="adamw_torch",
     )
-    return Trainer(
+    trainer = Trainer(
         recipe,
         dev,
         model=model,
@@ -105,18 +115,29 @@ def make_trainer(
         data_collator=_scorer(recipe, tokenizer),
         callbacks=[_Curves(folder)],
     )
+    if recipe.student.intermediate:
+        losses = (partial(trainer.loss_of, batch) for batch in islice(trainer.get_train_dataloader(), PRUNING_BATCHES))
+        prune_neurons(trainer.model, neuron_importance(trainer.model, losses), recipe.student.intermediate)
+    if recipe.student.layers and recipe.student.fade:
+        trainer.add_callback(Fading(trainer.model, recipe.student.layers, recipe.student.fade))
+    return trainer
 
 
 def run(trainer: Trainer, advance: Callable[[int], None]) -> None:
-    """Train to the end, from the last checkpoint where there is one; `advance` gets the steps as they are done."""
+    """Train to the end, from the last checkpoint where there is one; `advance` gets the steps as they are done.
+
+    What has faded is out of the model then.
+    """
     trainer.add_callback(_Steps(advance))
     trainer.train(resume_from_checkpoint=get_last_checkpoint(trainer.args.output_dir))
+    if trainer.recipe.student.fade:
+        drop_layers(trainer.model, trainer.recipe.student.layers)
 
 
 def seconds_to_train(trainer: Trainer) -> float:
     """About how long all steps will take: a few batches of these lists are computed, forward and back, and thrown away.
 
-    Optimiser and dev measurements come on top; their share is small.
+    Optimiser and dev measurements come on top; their share is small. Layers that fade are counted as if they stayed.
     """
     batches = iter(trainer.get_train_dataloader())
     timed = []
@@ -125,7 +146,7 @@ def seconds_to_train(trainer: Trainer) -> float:
         if (batch := next(batches, None)) is None:
             break
         started = time.perf_counter()
-        trainer.compute_loss(trainer.model, trainer._prepare_inputs(batch)).backward()
+        trainer.loss_of(batch).backward()
         timed.append(time.perf_counter() - started)
     trainer.model.zero_grad()
     return steps_of(trainer) * sum(timed[1:] or timed) / max(1, len(timed[1:] or timed))

@@ -52,7 +52,7 @@ name: menu
 aliases: [waiter]
 licence: Apache-2.0
 student:
-  {base: encoder-minilm-l6, layers: [0, 5], vocabulary: 4000, intermediate: 256, max_tokens: 32}
+  {base: encoder-minilm-l6, layers: [0, 5], fade: 12, vocabulary: 4000, intermediate: 256, max_tokens: 32, dropout: 0}
 train: [{collection: menu, repeats: 10}]
 dev: [{collection: menu, split: dev}]
 mining: {depth: 8, documents: 4, relevant: 1, hardest: 1}
