@@ -33,6 +33,7 @@ __all__ = ["NotDequantizable", "dequantize", "write_sentence_transformers"]
 
 Array = npt.NDArray[np.float32]
 NORMS = ("LayerNormalization", "SkipLayerNormalization")  # `training.split_norms` makes the first of the second
+KEY = "attention.self.key.weight"
 MODEL = "m."  # what the graph's names put before those of transformers
 SPECIAL_TOKENS = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
 
@@ -93,6 +94,9 @@ def _weights(graph: Any, body: str) -> Iterator[tuple[str, Array]]:
             stored = node.input[1].removesuffix("_quantized")
             weight = _dequantized(arrays, stored)
             yield _linear_name(stored, node.output[0]), weight.T
+    for stored, array in arrays.items():  # of the layer that `training.first_query` wrote, whose scores need none
+        if stored.endswith(KEY):
+            yield stored.removeprefix(MODEL).replace("weight", "bias"), np.zeros(len(array), np.float32)
 
 
 def _linear_name(stored: str, output: str) -> str:
@@ -116,7 +120,7 @@ def _config(graph: Any, weights: dict[str, Array]) -> Any:
     return transformers.BertConfig(
         vocab_size=len(words),
         hidden_size=words.shape[1],
-        num_hidden_layers=sum(node.op_type == "QAttention" for node in graph.node),
+        num_hidden_layers=sum(name.endswith(KEY) for name in weights),
         num_attention_heads=_attribute(attention, "num_heads"),
         intermediate_size=len(weights["encoder.layer.0.intermediate.dense.weight"]),
         max_position_embeddings=len(weights["embeddings.position_embeddings.weight"]),

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from training.first_query import first_query_only
 from training.first_token import first_token_only
 from training.split_norms import split_norms
 
@@ -52,6 +53,7 @@ def export_fused(model: torch.nn.Module, config: Any, names: list[str], output: 
             return False
         split_norms(fused.model.graph)
         first_token_only(fused.model.graph)
+        first_query_only(fused.model.graph)
         fused.save_model_to_file(str(path))
     finally:
         logging.disable(logging.NOTSET)

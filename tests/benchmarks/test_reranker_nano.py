@@ -1,4 +1,4 @@
-"""The table of nano beside six layers, on a collection so small that its ratios say nothing: what is measured, and how."""
+"""The table of nano beside six layers, on a collection too small for its ratios: what is measured, and how."""
 
 import pytest
 

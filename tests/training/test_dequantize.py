@@ -67,7 +67,7 @@ def test_each_weight_is_a_whole_number_of_its_column_s_scale(folder):
         found = state[f"bert.encoder.layer.2.attention.self.{name}.weight"].numpy()
         np.testing.assert_array_equal(found, wanted.T)
     plain = {name: each for name, each in stored.items() if name.startswith("m.") and name.endswith(("bias", "weight"))}
-    assert len(plain) == 6 * 7 + 2
+    assert len(plain) == 6 * 7 + 2 + 5  # what the last attention reads is not quantised
     for name, wanted in plain.items():
         np.testing.assert_array_equal(state[name.removeprefix("m.")].numpy(), wanted)
 
@@ -106,8 +106,10 @@ def test_what_was_exported_comes_back_rounded_and_is_exported_alike(kind, tmp_pa
     dequantize(exported.path, tmp_path / "back")
     before, after = (load_file(tmp_path / each / "model.safetensors") for each in ("source", "back"))
     assert {name for name in before if not name.startswith("pooler.")} == after.keys()
+    unread = {"bert.encoder.layer.1.attention.self.key.bias"} & before.keys()  # `training.first_query` leaves it out
     for name, array in after.items():
-        np.testing.assert_allclose(array, before[name], atol=np.abs(before[name]).max() / 64)
+        wanted = np.zeros_like(array) if name in unread else before[name]
+        np.testing.assert_allclose(array, wanted, atol=np.abs(before[name]).max() / 64)
     again = export_model(str(tmp_path / "back"), tmp_path / "again", precision="int8", name="source")
     assert again.toml.model_copy(update={"digest": ""}) == exported.toml.model_copy(update={"digest": ""})
 
