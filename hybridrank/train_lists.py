@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from connector import HybridSearch
+from connector.passages import passage_text
 from connector.request import RetrieverName
 from connector.rescore.base import Passage
 from evaluation.collections import BeirFolder, Qrels
@@ -17,7 +18,7 @@ from hybridrank.session import default_engine
 from index_templates import IndexDefinition
 from training.neural.errors import RecipeError
 from training.neural.lists import RankedList, read_lists, write_lists
-from training.neural.mining import draw, mine, window
+from training.neural.mining import beginnings, draw, mine, window
 from training.neural.recipe import DataSource, Recipe
 from training.neural.teacher import read_ordering, taught, without_false_negatives
 
@@ -31,11 +32,11 @@ BATCH = 500  # documents written at once to an index without vectors
 
 @dataclass(frozen=True, slots=True)
 class _Mined:
-    """An index, the queries that were drawn, and their judgments."""
+    """An index, the queries that were drawn, and their judgments; None where queries are documents."""
 
     index: str
     queries: Mapping[str, str]
-    qrels: Qrels
+    qrels: Qrels | None
 
 
 async def make_lists(
@@ -92,7 +93,7 @@ async def _dev_lists(bench: Bench, recipe: Recipe, source: DataSource, collectio
     search = HybridSearch(bench.engine, bench.sidecar)
     return [
         replace(each, collection=source.collection)
-        async for each in window(search, data.index, data.queries, data.qrels, retrievers, DEV_WINDOW)
+        async for each in window(search, data.index, data.queries, data.qrels or {}, retrievers, DEV_WINDOW)
     ]
 
 
@@ -101,6 +102,10 @@ async def _open(
 ) -> _Mined:
     folder = Path(source.collection) if collections is None else collections / source.collection
     collection = BeirFolder(folder)
+    if source.queries_from == "documents":
+        texts = {document.doc_id: passage_text(document.source) for document in collection.documents()}
+        drawn = draw(beginnings(texts, recipe.seed), source.queries, {}, {}, recipe.seed)
+        return _Mined(source.index or await _indexed(bench, collection, retrievers), drawn, None)
     qrels = collection.qrels(source.split)
     relevant = {query_id: grades for query_id, grades in qrels.items() if any(grade > 0 for grade in grades.values())}
     judged = {query_id: text for query_id, text in collection.queries().items() if query_id in relevant}

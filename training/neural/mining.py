@@ -10,32 +10,36 @@ from connector.types import Hit
 from training.neural.lists import RankedList
 from training.neural.recipe import Mining
 
-__all__ = ["choose", "draw", "mine", "window"]
+__all__ = ["beginnings", "choose", "draw", "mine", "window"]
 
 UNREAD = ("vector", "token_vectors", "content_digest")  # of a stored document: large, and no text
+LONG = (20, 80)  # words of a query that is the beginning of a document; half of a context of 160 tokens holds some 65
 
 
 async def mine(
     search: HybridSearch,
     index: str,
     queries: Mapping[str, str],
-    qrels: Mapping[str, Mapping[str, int]],
+    qrels: Mapping[str, Mapping[str, int]] | None,
     mining: Mining,
     seed: int,
 ) -> AsyncIterator[RankedList]:
     """A list a query, with the scores of the retrievers; none where the index holds no relevant document.
 
+    Without `qrels` nothing is judged, and a query is a document's own text, by whose id it goes: that one is left out.
     Raises EngineError and SearchFailed.
     """
     for query_id, query in queries.items():
-        hits = await _search(search, index, query, mining.retrievers, mining.depth)
+        judged = {} if qrels is None else qrels[query_id]
+        found = await _search(search, index, query, mining.retrievers, mining.depth)
+        hits = [hit for hit in found if qrels is not None or hit.doc_id != query_id]
         texts = {hit.doc_id: passage_text(hit.source) for hit in hits}
-        relevant = [doc_id for doc_id, grade in qrels[query_id].items() if grade > 0 and doc_id not in texts]
+        relevant = [doc_id for doc_id, grade in judged.items() if grade > 0 and doc_id not in texts]
         missed = await search.engine.sources(index, relevant, UNREAD) if relevant else {}
         texts |= {doc_id: passage_text(source) for doc_id, source in missed.items()}
-        grades = {doc_id: grade for doc_id, grade in qrels[query_id].items() if texts.get(doc_id)}
+        grades = {doc_id: grade for doc_id, grade in judged.items() if texts.get(doc_id)}
         chosen = choose([hit.doc_id for hit in hits], grades, mining, random.Random(f"{seed} {query_id}"))  # noqa: S311
-        if len(chosen) > 1 and grades.get(chosen[0], 0) > 0:
+        if len(chosen) > 1 and (qrels is None or grades.get(chosen[0], 0) > 0):
             yield _list(query_id, query, chosen, grades, texts, hits, mining.retrievers)
 
 
@@ -84,6 +88,18 @@ def draw(
     # A query's key is u ** (1 / weight): the largest keys are a weighted sample (Efraimidis and Spirakis 2006).
     keys = {query_id: rng.random() ** (1 / chance) for query_id, chance in chances.items() if chance}
     return {query_id: queries[query_id] for query_id in sorted(keys, key=lambda each: -keys[each])[:count]}
+
+
+def beginnings(texts: Mapping[str, str], seed: int) -> dict[str, str]:
+    """The first words of each text, LONG of them; a text that has fewer is left out."""
+    fewest, most = LONG
+    found = {}
+    for text_id, text in texts.items():
+        words = text.split()
+        count = random.Random(f"{seed} {text_id}").randint(fewest, most)  # noqa: S311
+        if len(words) >= count:
+            found[text_id] = " ".join(words[:count])
+    return found
 
 
 async def _search(

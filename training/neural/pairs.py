@@ -14,18 +14,28 @@ __all__ = ["Pairs"]
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Reads `max_tokens` of a pair; what is cut is the document, never the query."""
+    """Reads `max_tokens` of a pair; what is cut is the document, and the query only beyond half, as in the sidecar."""
 
     tokenizer: Any
     max_tokens: int
 
     def __call__(self, lists: Sequence[RankedList]) -> dict[str, Any]:
         """A batch."""
-        queries = [each.query for each in lists for _ in each.doc_ids]
+        queries = [query for each in lists for query in [self._beginning(each.query)] * len(each.doc_ids)]
         texts = [text for each in lists for text in each.texts]
         encoded = self.tokenizer(queries, texts, truncation="only_second", max_length=self.max_tokens)
         inputs, order = runs(self.tokenizer, encoded)
         return {"pairs": inputs, "order": order, **targets(lists)}
+
+    def _beginning(self, query: str) -> str:
+        encoded = self.tokenizer(
+            query,
+            add_special_tokens=False,
+            truncation=True,
+            max_length=self.max_tokens // 2,
+            return_offsets_mapping=True,
+        )
+        return query[: encoded["offset_mapping"][-1][1]] if encoded["offset_mapping"] else query
 
     def scores(self, model: Any, batch: Mapping[str, Any]) -> Scores:
         """The model's logits."""

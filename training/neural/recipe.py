@@ -25,6 +25,7 @@ __all__ = [
 
 LossName = Literal["bce", "ranknet", "lce", "lambda", "listnet", "margin-mse", "kl", "partial-ranking"]
 SOFT_LOSSES = ("kl", "margin-mse", "partial-ranking")
+ABSOLUTE_LOSSES = ("bce", "listnet")  # an unjudged document is not relevant to them, in whatever company
 
 
 class _Frozen(BaseModel):
@@ -38,6 +39,9 @@ class DataSource(_Frozen):
     `queries` is how many are drawn, by the recipe's seed; all without it. `kinds` draws by weight where queries.jsonl
     tags each query with its kind: kinds that are not named are left out. `retrievers` in the place of mining's.
     With `repeats` each query gives several lists, whose drawn negatives differ.
+
+    With `queries_from: documents` its own documents' beginnings, 20 to 80 words, are the queries: long ones. Nobody
+    judged those, so the teacher alone says what is better; the document itself is not in its list.
     """
 
     collection: str = ""
@@ -45,6 +49,7 @@ class DataSource(_Frozen):
     index: str = ""
     lists: Path | None = None
     queries: int | None = Field(None, ge=1)
+    queries_from: Literal["queries", "documents"] = "queries"
     repeats: int = Field(1, ge=1)
     kinds: Mapping[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     retrievers: tuple[RetrieverName, ...] = ()
@@ -184,6 +189,15 @@ class Recipe(_Frozen):
         soft = [term.name for term in self.losses if term.target == "teacher"]
         if soft and not self.teacher.weights and not self.teacher.ordering:
             raise ValueError(f"losses: {', '.join(soft)} compares with a teacher; give teacher.weights or .ordering")
+        return self
+
+    @model_validator(mode="after")
+    def _has_judgments(self) -> Self:
+        wrong = [term.name for term in self.losses if term.name in ABSOLUTE_LOSSES]
+        if wrong and any(source.queries_from == "documents" for source in self.train):
+            raise ValueError(f"losses: {', '.join(wrong)} wants judgments; queries_from: documents has none")
+        if any(source.queries_from == "documents" for source in self.dev):
+            raise ValueError("dev: queries_from: documents has no judgments to measure by")
         return self
 
     def lists_digest(self) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from training.neural.errors import RecipeError
 from training.neural.lists import RankedList, read_lists, write_lists
-from training.neural.mining import choose, draw
+from training.neural.mining import beginnings, choose, draw
 from training.neural.recipe import Mining, Recipe, TeacherWeights, load_recipe
 from training.neural.teacher import read_ordering, taught, without_false_negatives
 
@@ -83,6 +83,16 @@ def test_queries_are_drawn_by_the_weight_of_their_kind():
     assert 3 < counts[0] / counts[1] < 6
     assert drawn == draw(queries, 600, kinds, {"question": 4, "heading": 1}, seed=1)
     assert drawn != draw(queries, 600, kinds, {"question": 4, "heading": 1}, seed=2)
+
+
+@given(st.dictionaries(st.integers(0, 60).map("d{}".format), st.integers(0, 200)), st.integers(0, 9))
+def test_long_queries_are_the_first_20_to_80_words_of_documents(lengths, seed):
+    texts = {doc_id: " ".join(map(str, range(length))) for doc_id, length in lengths.items()}
+    found = beginnings(texts, seed)
+    assert found == beginnings(texts, seed)
+    assert all(texts[doc_id].startswith(query) and 20 <= len(query.split()) <= 80 for doc_id, query in found.items())
+    assert {doc_id for doc_id, length in lengths.items() if length >= 80} <= set(found)
+    assert not set(found) & {doc_id for doc_id, length in lengths.items() if length < 20}
 
 
 def test_a_teacher_is_a_weighted_sum_of_z_scores_and_the_grade():
