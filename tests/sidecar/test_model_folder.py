@@ -83,7 +83,7 @@ def test_a_wrong_field_is_named(folder, old, new, problem):
 
 def test_every_shipped_model_has_a_card_that_names_it_and_its_licence():
     folders = [found.path for found in scan([SHIPPED_MODELS])]
-    assert len(folders) == 2
+    assert {folder.name for folder in folders} >= {"cross-encoder-minilm-l6", "cross-encoder-nano", "encoder-minilm-l6"}
     for folder in folders:
         toml = model_folder.read(folder).toml
         card = (folder / "README.md").read_text()
