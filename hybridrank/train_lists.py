@@ -90,10 +90,11 @@ async def _dev_lists(bench: Bench, recipe: Recipe, source: DataSource, collectio
         return list(read_lists(source.lists))
     retrievers = source.retrievers or recipe.mining.retrievers
     data = await _open(bench, recipe, source, retrievers, collections)
+    assert data.qrels is not None  # Recipe refuses a dev without judgments
     search = HybridSearch(bench.engine, bench.sidecar)
     return [
         replace(each, collection=source.collection)
-        async for each in window(search, data.index, data.queries, data.qrels or {}, retrievers, DEV_WINDOW)
+        async for each in window(search, data.index, data.queries, data.qrels, retrievers, DEV_WINDOW)
     ]
 
 

@@ -91,7 +91,7 @@ def draw(
 
 
 def beginnings(texts: Mapping[str, str], seed: int) -> dict[str, str]:
-    """The first words of each text, LONG of them; a text that has fewer is left out."""
+    """The first words of each text, as many as the seed draws within LONG; a text that has fewer is left out."""
     fewest, most = LONG
     found = {}
     for text_id, text in texts.items():

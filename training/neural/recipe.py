@@ -58,6 +58,8 @@ class DataSource(_Frozen):
     def _one_source(self) -> Self:
         if bool(self.collection) == bool(self.lists):
             raise ValueError("name a collection or a file of lists, one of them")
+        if self.queries_from == "documents" and (self.lists or self.kinds):
+            raise ValueError("queries_from: documents takes a collection, whose documents are of no kind")
         return self
 
 
@@ -193,11 +195,16 @@ class Recipe(_Frozen):
 
     @model_validator(mode="after")
     def _has_judgments(self) -> Self:
-        wrong = [term.name for term in self.losses if term.name in ABSOLUTE_LOSSES]
-        if wrong and any(source.queries_from == "documents" for source in self.train):
-            raise ValueError(f"losses: {', '.join(wrong)} wants judgments; queries_from: documents has none")
         if any(source.queries_from == "documents" for source in self.dev):
             raise ValueError("dev: queries_from: documents has no judgments to measure by")
+        if any(source.queries_from == "documents" for source in self.train):
+            names = [term.name for term in self.losses]
+            if wrong := sorted(set(names) & set(ABSOLUTE_LOSSES)):
+                raise ValueError(f"losses: {', '.join(wrong)} wants judgments; queries_from: documents has none")
+            if not set(names) & set(SOFT_LOSSES):
+                raise ValueError(
+                    "losses: queries_from: documents has no judgments; add one that compares with a teacher"
+                )
         return self
 
     def lists_digest(self) -> str:

@@ -148,6 +148,9 @@ def test_a_recipe_is_read_with_its_defaults(tmp_path):
         ("losses: [{name: lce}]=>losses: [{name: kl}]", "kl compares with a teacher; give teacher.weights"),
         ("{collection: shop}]=>{collection: shop, lists: a.jsonl}]", "a collection or a file of lists"),
         ("name: mine=>name: mine\nlayers: 3", "layers: Extra inputs"),
+        ("shop}]=>shop, queries_from: documents}]", "no judgments; add one that compares with a teacher"),
+        ("shop}]=>shop, queries_from: documents, kinds: {faq: 1}}]", r"train\.0: .*documents are of no kind"),
+        ("split: dev}]=>split: dev, queries_from: documents}]", "dev: queries_from: documents has no judgments"),
         ("name: mine=>name: mine\nmining: {documents: 3, hardest: 3}", r"relevant \+ hardest is over documents"),
     ],
 )
@@ -155,6 +158,16 @@ def test_what_is_wrong_with_a_recipe_is_named_with_the_file(change, problem, tmp
     path = tmp_path / "recipe.yaml"
     path.write_text(RECIPE.replace(*change.split("=>")))
     with pytest.raises(RecipeError, match=rf"(?s)recipe\.yaml: .*{problem}"):
+        load_recipe(path)
+
+
+def test_losses_that_need_judgments_are_refused_beside_queries_without(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    content = RECIPE.replace("shop}]", "shop, queries_from: documents}]") + "teacher: {weights: {bm25: 1}}\n"
+    path.write_text(content.replace("{name: lce}", "{name: kl}, {name: lce}"))
+    assert load_recipe(path).train[0].queries_from == "documents"
+    path.write_text(content.replace("{name: lce}", "{name: kl}, {name: bce}"))
+    with pytest.raises(RecipeError, match="losses: bce wants judgments"):
         load_recipe(path)
 
 
