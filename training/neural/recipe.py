@@ -198,10 +198,9 @@ class Recipe(_Frozen):
         if any(source.queries_from == "documents" for source in self.dev):
             raise ValueError("dev: queries_from: documents has no judgments to measure by")
         if any(source.queries_from == "documents" for source in self.train):
-            names = [term.name for term in self.losses]
-            if wrong := sorted(set(names) & set(ABSOLUTE_LOSSES)):
+            if wrong := [term.name for term in self.losses if term.name in ABSOLUTE_LOSSES]:
                 raise ValueError(f"losses: {', '.join(wrong)} wants judgments; queries_from: documents has none")
-            if not set(names) & set(SOFT_LOSSES):
+            if all(term.target == "grades" for term in self.losses):
                 raise ValueError(
                     "losses: queries_from: documents has no judgments; add one that compares with a teacher"
                 )
