@@ -1,0 +1,106 @@
+"""JSON that every engine, database and wire can hold: finite numbers, whole numbers of 64 bits, and Unicode text.
+
+Python reads and writes more than that: `NaN`, `1e400`, whole numbers of any size, and halves of surrogate pairs such
+as `"\\ud83d"`, which no UTF-8 text can hold. OpenSearch and Elasticsearch refuse each of them.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["MAX_DEPTH", "parse", "problem", "text_problem"]
+
+MAX_DEPTH = 100
+"""Levels of objects and arrays. SQLite stops at 1000, and the engines map 20 levels by default."""
+
+_LEAST, _BEYOND = -(1 << 63), 1 << 64
+_MAX_DIGITS = 20  # of a whole number of 64 bits; converting more digits takes quadratic time
+
+
+def parse(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError saying what is wrong, with the path of the field.
+
+    >>> parse('{"title": "Tea", "price": 3.5}')
+    {'title': 'Tea', 'price': 3.5}
+    >>> parse('{"prices": [{"eur": 1e400}]}')
+    Traceback (most recent call last):
+    ValueError: prices[0].eur is not a finite number
+    """
+    try:
+        value = json.loads(text, parse_int=_whole, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep") from None
+    if found := problem(value):
+        raise ValueError(found)
+    return value
+
+
+def problem(value: object) -> str:
+    """Why not every engine can hold a value, with the path of the field; empty when it can.
+
+    Types that JSON does not have are left to whoever writes them.
+
+    >>> problem({"tags": ["hot", float("nan")]})
+    'tags[1] is not a finite number'
+    """
+    found = _problem(value, 0)
+    return "" if found is None else f"{found[0].lstrip('.') or 'the value'} {found[1]}"
+
+
+def text_problem(text: str) -> str:
+    """Why a text cannot be written as UTF-8; empty when it can."""
+    if text.isascii():
+        return ""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "has half of a surrogate pair, which no UTF-8 text can hold"
+    return ""
+
+
+def _problem(value: object, depth: int) -> tuple[str, str] | None:
+    """The path and the reason."""
+    if isinstance(value, Mapping):
+        names = [f".{each}" for each in value]
+        if reason := next(filter(None, map(text_problem, names)), ""):
+            return "", f"has a field whose name {reason}"
+        return _first(names, value.values(), depth)
+    if isinstance(value, (list, tuple)):
+        return _first((f"[{place}]" for place in range(len(value))), value, depth)
+    reason = _scalar_problem(value)
+    return ("", reason) if reason else None
+
+
+def _scalar_problem(value: object) -> str:
+    if isinstance(value, str):
+        return text_problem(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "is not a finite number"
+    if isinstance(value, int) and not _LEAST <= value < _BEYOND:
+        return "is a whole number beyond 64 bits"
+    return ""
+
+
+def _first(names: Any, values: Any, depth: int) -> tuple[str, str] | None:
+    if depth >= MAX_DEPTH:
+        return "", f"is nested more than {MAX_DEPTH} levels deep"
+    for name, value in zip(names, values, strict=True):
+        if found := _problem(value, depth + 1):
+            return name + found[0], found[1]
+    return None
+
+
+def _whole(digits: str) -> int:
+    return int(digits) if len(digits) <= _MAX_DIGITS else _BEYOND
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"an object has the field {twice!r} twice")
+    return found
