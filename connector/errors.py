@@ -8,19 +8,27 @@ ConnectorError
 │   ├── EngineTimeout
 │   └── IndexMissing
 ├── SearchFailed       no retriever returned a ranking (.causes, by retriever)
+├── Misconfigured      a strict search met configuration faults (.faults)
+│   └── SidecarMissing the request needs a sidecar and there is none, strict or not; a ValueError too
 └── SidecarError       the sidecar gave no vectors or no scores (.reason is a word for `degraded`)
     ├── SidecarUnreachable
     ├── SidecarTimeout
     ├── SidecarOverloaded
     ├── SidecarRefused the API key is not one of the sidecar's
+    ├── ModelMissing   no loaded model has that name; the message lists those loaded
     ├── InvalidRequest the sidecar cannot serve the request as it is
+    │   └── UnreadableText  nor this query or passage; others it can
+    ├── NotASidecar    what listens there does not know the call
     ├── CircuitOpen    not even tried, after repeated failures
     └── BadScores      missing, unknown or NaN scores
 
-A search raises only EngineError and SearchFailed: whatever the sidecar does, the caller gets a ranking.
+A search raises only EngineError, SearchFailed and Misconfigured: whatever else the sidecar does, the caller gets a
+ranking. `faults.py` tells configuration faults, which a strict search raises as Misconfigured, from operational ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from connector.types import Degraded
 
 __all__ = [
     "BadAccess",
@@ -33,12 +41,17 @@ __all__ = [
     "EngineUnreachable",
     "IndexMissing",
     "InvalidRequest",
+    "Misconfigured",
+    "ModelMissing",
+    "NotASidecar",
     "SearchFailed",
     "SidecarError",
+    "SidecarMissing",
     "SidecarOverloaded",
     "SidecarRefused",
     "SidecarTimeout",
     "SidecarUnreachable",
+    "UnreadableText",
 ]
 
 
@@ -83,6 +96,21 @@ class SearchFailed(ConnectorError):
         self.causes = dict(causes)
 
 
+class Misconfigured(ConnectorError):
+    """A strict search met faults that every search of its kind meets; `faults` holds them."""
+
+    def __init__(self, faults: Sequence[Degraded]) -> None:
+        super().__init__("; ".join(f"{each.stage}: {each.detail}" for each in faults))
+        self.faults = tuple(faults)
+
+
+class SidecarMissing(Misconfigured, ValueError):
+    """The request needs a sidecar, and HybridSearch was made without one."""
+
+    def __init__(self, stage: str, detail: str) -> None:
+        super().__init__([Degraded(stage, "sidecar_missing", detail, configuration=True)])
+
+
 class SidecarError(ConnectorError):
     """The sidecar gave no usable answer; `reason` is the word that `SearchResponse.degraded` repeats."""
 
@@ -113,10 +141,28 @@ class SidecarRefused(SidecarError):
     reason = "refused"
 
 
+class ModelMissing(SidecarError):
+    """The sidecar has no model of that name; the message lists those that are loaded."""
+
+    reason = "model_missing"
+
+
 class InvalidRequest(SidecarError):
-    """The sidecar cannot serve the request as it is, and says why; it would not another time either."""
+    """The sidecar cannot serve the request as it is, and says why; retrying will not help."""
 
     reason = "invalid"
+
+
+class UnreadableText(InvalidRequest):
+    """The model can read nothing of this query or passage; of others it can."""
+
+    reason = "unreadable"
+
+
+class NotASidecar(SidecarError):
+    """A gRPC server listens there that does not know the call: another program, or an older sidecar."""
+
+    reason = "unimplemented"
 
 
 class CircuitOpen(SidecarError):

@@ -101,6 +101,9 @@ class SearchRequest(BaseModel):
     when that is less, and what it leaves no time for is in `degraded`. `query_id` is what a feature log calls the
     query.
 
+    With `strict`, faults that every such search meets (a misspelt field, a model that is not loaded, a vector of
+    another length) raise Misconfigured; without it, as with faults that pass, the part is left out.
+
     `aggregations` go to the engine as they are and count all that BM25 matches and the filters let pass, not the window
     alone. `highlight` names fields of which each hit of the page gets fragments around the query's words. With
     `collapse`, the name of a field, only the best hit of each of its values is kept. `sort`, name → "asc" or "desc",
@@ -136,6 +139,7 @@ class SearchRequest(BaseModel):
     collapse: str | None = Field(None, min_length=1)
     sort: Mapping[str, Direction] = Field(default_factory=dict)
     profile: bool = False
+    strict: bool = False
 
     @property
     def stages(self) -> tuple[Stage, ...]:

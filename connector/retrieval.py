@@ -10,7 +10,7 @@ from connector.errors import EngineError, EngineTimeout, EngineUnreachable, Inde
 from connector.fusion import Fused
 from connector.request import FeatureRescore, SearchRequest
 from connector.trace import Trace
-from connector.types import Bm25Query, Degraded, Hit, KnnQuery, Query, Ranking, Vector
+from connector.types import Bm25Query, Hit, KnnQuery, Query, Ranking, Vector
 from index_templates import HEAVY_FIELDS
 
 __all__ = ["FirstStage", "FusedBy", "excluded", "lexical", "queries_of"]
@@ -49,7 +49,7 @@ class FirstStage:
             trace.lacks("aggregations", error)
             return {}
         if answer.warning:
-            trace.degraded.append(Degraded("aggregations", "partial", answer.warning))
+            trace.record("aggregations", "partial", answer.warning)
         return answer.aggregations
 
     async def _ranked(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
@@ -64,13 +64,13 @@ class FirstStage:
         except (EngineUnreachable, EngineTimeout, IndexMissing):
             raise  # another request would fare no better
         except EngineError as error:
-            trace.degraded.append(Degraded("fusion", error.reason, f"fused by the client: {error}"))
+            trace.lacks("fusion", error, instead="fused by the client")
             return await self._fused_here(request, queries, trace)
 
     async def _fused_there(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
         answer = await trace.bound(self.engine.retrieve_fused(request.index, queries, request.fusion))
         if answer.warning:
-            trace.degraded.append(Degraded("fusion", "partial", answer.warning))
+            trace.record("fusion", "partial", answer.warning)
         trace.profile |= {"fusion": answer.profile} if answer.profile else {}
         return tuple(_hit(Fused(each, {})) for each in answer.ranking)
 
@@ -86,7 +86,7 @@ class FirstStage:
                 rankings[retriever] = answer.ranking
                 trace.profile |= {retriever: answer.profile} if answer.profile else {}
                 if answer.warning:
-                    trace.degraded.append(Degraded(retriever, "partial", answer.warning))
+                    trace.record(retriever, "partial", answer.warning)
         if not rankings:
             missing = (each for each in causes.values() if isinstance(each, IndexMissing))
             raise next(missing, SearchFailed(causes))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from connector.engines.base import Engine
-from connector.errors import SidecarError
+from connector.errors import SidecarError, SidecarMissing
 from connector.page import collapsed, dressed, sorted_by, without_values
 from connector.request import SearchRequest
 from connector.rescore.base import Sidecar
@@ -13,7 +13,7 @@ from connector.rescore.feature_log import FeatureLog
 from connector.rescore.stages import Stages
 from connector.retrieval import FirstStage, FusedBy, excluded, lexical
 from connector.trace import Trace
-from connector.types import Degraded, Hit, SearchResponse, Vector
+from connector.types import Hit, SearchResponse, Vector
 
 __all__ = ["HybridSearch"]
 
@@ -43,8 +43,12 @@ class HybridSearch:
         self.feature_log = feature_log
 
     async def search(self, request: SearchRequest) -> SearchResponse:
-        """One page of the final ranking. Raises EngineError, or SearchFailed when every retriever failed."""
-        trace = Trace(request.timeout_s)
+        """One page of the final ranking.
+
+        Raises EngineError, SearchFailed when every retriever failed, and Misconfigured for what a strict request
+        cannot have, or where a sidecar is needed and there is none.
+        """
+        trace = Trace(request.timeout_s, request.strict)
         vector = await self._encode(request, trace)
         trace.tick()
         fused, aggregations = await FirstStage(self.engine, self.fusion).run(request, vector, trace)
@@ -59,7 +63,7 @@ class HybridSearch:
     def _arranged(self, request: SearchRequest, ranking: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
         for part, fields in (("collapse", [request.collapse] if request.collapse else []), ("sort", [*request.sort])):
             for field in without_values(ranking, fields):
-                trace.degraded.append(Degraded(part, "no_values", f"no hit has a value in the field {field!r}"))
+                trace.record(part, "no_values", f"no hit has a value in the field {field!r}")
         return sorted_by(collapsed(ranking, request.collapse), request.sort)
 
     async def _shown(self, request: SearchRequest, page: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
@@ -74,16 +78,15 @@ class HybridSearch:
         found = {name: answer for name, answer in zip(asked, answers, strict=True) if answer is not None}
         if gone := [each for each in doc_ids if each not in found.get("source", doc_ids)]:
             detail = f"{', '.join(gone)}: deleted since the ranking, or on a shard that has left since"
-            trace.degraded.append(Degraded("source", "partial", detail))
+            trace.record("source", "partial", detail)
         return dressed(page, found)
 
     async def _encode(self, request: SearchRequest, trace: Trace) -> Vector | None:
         if request.query_vector is not None or not request.needs_vector:
             return request.query_vector
         if self.sidecar is None:
-            raise ValueError(
-                "comparing vectors needs a query_vector in the request, or a sidecar that encodes the query"
-            )
+            needed = "comparing vectors needs a query_vector in the request, or a sidecar that encodes the query"
+            raise SidecarMissing("encode", needed)
         try:
             timeout_s = trace.budget_s(request.encode_timeout_s, share=_ENCODE_SHARE)
             (encoding,) = await self.sidecar.encode(

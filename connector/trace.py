@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TypeVar
 
-from connector.errors import EngineError, EngineTimeout, SidecarError, SidecarTimeout
+from connector.errors import EngineError, EngineTimeout, Misconfigured, SidecarError, SidecarTimeout
+from connector.faults import is_configuration
 from connector.types import Degraded, Timings
 
 __all__ = ["Trace"]
@@ -16,20 +17,33 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Trace:
-    """`timeout_s` is what the whole search may take from here on; None sets no limit."""
+    """`timeout_s` is what the whole search may take from here on; None sets no limit. `strict` as in the request."""
 
     timeout_s: float | None = None
+    strict: bool = False
     clock: list[float] = field(default_factory=lambda: [perf_counter()])
     degraded: list[Degraded] = field(default_factory=list)
     profile: dict[str, Any] = field(default_factory=dict)
 
     def tick(self) -> None:
-        """A stage has ended."""
+        """Marks the end of a stage. Raises Misconfigured for configuration faults, where the search is strict."""
         self.clock.append(perf_counter())
+        faults = [each for each in self.degraded if each.configuration]
+        if self.strict and faults:
+            raise Misconfigured(faults)
 
-    def lacks(self, stage: str, error: SidecarError | EngineError) -> None:
-        """The stage was left out."""
-        self.degraded.append(Degraded(stage, error.reason, str(error)))
+    def lacks(self, stage: str, error: SidecarError | EngineError, *, reason: str = "", instead: str = "") -> None:
+        """Records that the stage was left out because of `error`: what was done `instead`, under a `reason` of its own.
+
+        The error alone decides whether it is a configuration fault.
+        """
+        configuration = is_configuration(error.reason, error.status if isinstance(error, EngineError) else 0)
+        detail = f"{instead}: {error}" if instead else str(error)
+        self.degraded.append(Degraded(stage, reason or error.reason, detail, configuration))
+
+    def record(self, stage: str, reason: str, detail: str) -> None:
+        """Records what the answer lacks without an error having been raised; `reason` is a word of `faults.py`."""
+        self.degraded.append(Degraded(stage, reason, detail, is_configuration(reason)))
 
     def budget_s(self, stage_timeout_s: float, *, share: float = 1.0) -> float:
         """What a stage may take: its own timeout, or `share` of what the search has left when that is less.

@@ -235,13 +235,18 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Degraded:
-    """A part of the answer that was skipped: which stage, a word for why, and the sentence behind it."""
+    """A part of the answer that was skipped: which stage, a word for why, and the sentence behind it.
+
+    `configuration` tells a fault that every such search meets until somebody changes something (a misspelt field) from
+    an operational one, which passes or comes with the data (a timeout). `faults.py` decides it.
+    """
 
     stage: (
         str  # the retriever's name, or "encode", "fusion", "rescore" ("rescore:MODEL"), "feature_log", "highlight", …
     )
     reason: str
     detail: str
+    configuration: bool = False
 
 
 @dataclass(frozen=True, slots=True)

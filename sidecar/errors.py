@@ -54,7 +54,8 @@ class ModelNotFound(SidecarError):
     """No loaded model has this name, name:version or alias."""
 
     def __init__(self, model: str, loaded: Sequence[str]) -> None:
-        super().__init__(f"model {model!r} is not loaded; loaded are {', '.join(loaded)}")
+        known = f"loaded are {', '.join(loaded)}" if loaded else "none is loaded"
+        super().__init__(f"model {model!r} is not loaded; {known}")
         self.model = model
         self.loaded = tuple(loaded)
 

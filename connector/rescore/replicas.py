@@ -1,6 +1,7 @@
 """Several sidecars behind one client: a channel for each address, calls in turn, and another try where it is safe."""
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
@@ -10,11 +11,14 @@ import grpc
 from connector.errors import (
     BadAddress,
     InvalidRequest,
+    ModelMissing,
+    NotASidecar,
     SidecarError,
     SidecarOverloaded,
     SidecarRefused,
     SidecarTimeout,
     SidecarUnreachable,
+    UnreadableText,
 )
 from connector.rescore.access import Access
 from connector.rescore.breaker import Breaker
@@ -45,7 +49,10 @@ _ERRORS = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: SidecarOverloaded,
     grpc.StatusCode.UNAUTHENTICATED: SidecarRefused,
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
+    grpc.StatusCode.NOT_FOUND: ModelMissing,
+    grpc.StatusCode.UNIMPLEMENTED: NotASidecar,
 }
+_TEXT_FIELD = re.compile(r"(query|texts\[\d+\]|candidates\[\d+\]\.text): ")
 
 
 class Replicas:
@@ -101,7 +108,7 @@ class Replicas:
             response = await method(self._channels[target])(request, timeout=timeout_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             message = f"sidecar at {target}: {error.code().name}: {error.details()}"
-            ours = _ERRORS.get(error.code(), SidecarError)(message)
+            ours = _kind(error)(message)
             now, breaker = monotonic(), self._breakers[target]
             failed = cost_a_search(ours, now - started_at, timeout_s)
             self._breakers[target] = breaker.failed(now, message) if failed else breaker.succeeded()
@@ -129,6 +136,12 @@ class Replicas:
         if self._credentials:
             return grpc.aio.secure_channel(target, self._credentials, options=_OPTIONS)
         return grpc.aio.insecure_channel(target, options=_OPTIONS)
+
+
+def _kind(error: grpc.aio.AioRpcError) -> type[SidecarError]:
+    """The class of an answer that is an error. The details of INVALID_ARGUMENT begin with the field that is wrong."""
+    found = _ERRORS.get(error.code(), SidecarError)
+    return UnreadableText if found is InvalidRequest and _TEXT_FIELD.match(error.details() or "") else found
 
 
 def _doubt(channel: grpc.aio.Channel) -> int:

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TypeAlias
 
 from connector.engines.base import Engine
-from connector.errors import EngineError, InvalidRequest, SidecarError
+from connector.errors import EngineError, InvalidRequest, SidecarError, SidecarMissing
 from connector.passages import passage_text
 from connector.request import FeatureRescore, QueryRescore, Rescore, SearchRequest, Stage
 from connector.rescore.base import Passage, Sidecar
@@ -19,7 +19,7 @@ from connector.rescore.feature_log import FeatureLog
 from connector.rescore.features import FeatureRows, feature_rows
 from connector.rescore.stored import with_token_vectors
 from connector.trace import Trace
-from connector.types import Degraded, Hit, RelevanceScore, Vector
+from connector.types import Hit, RelevanceScore, Vector
 from ltr_features import FeatureQuery, FeatureSet
 
 __all__ = ["Stages"]
@@ -40,7 +40,7 @@ class Stages:
     async def run(
         self, request: SearchRequest, vector: Vector | None, hits: tuple[Hit, ...], trace: Trace
     ) -> tuple[Hit, ...]:
-        """`hits` as the stages order them. Raises ValueError for a stage that needs a sidecar where there is none.
+        """`hits` as the stages order them. Raises SidecarMissing for a stage that needs one.
 
         A stage sees no more than what the one before scored: below that, scores are on another scale.
         """
@@ -69,7 +69,7 @@ class Stages:
                 scored = sum(each is not None for each in scores)
                 if scored < len(scores):
                     detail = f"{scored} of {len(scores)} scored in time"
-                    trace.degraded.append(Degraded(_name(request, stage), "partial", detail))
+                    trace.record(_name(request, stage), "partial", detail)
                 hits, head = blend(hits, scores, stage.weight, model=stage.model), scored
         if computed and self.feature_log:
             await self._log(self.feature_log, request, query, computed, hits, trace)
@@ -95,7 +95,7 @@ class Stages:
             stored = await with_token_vectors(self.engine, request.index, passages, timeout_s)
             return await rescore(stored, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
         except (EngineError, InvalidRequest) as error:
-            trace.degraded.append(Degraded(_name(request, stage), "token_vectors", f"scored by texts: {error}"))
+            trace.lacks(_name(request, stage), error, reason="token_vectors", instead="scored by texts")
         return await rescore(passages, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
 
     async def _by_query(
@@ -117,7 +117,7 @@ class Stages:
 
     def _asked(self, stage: Stage) -> Sidecar:
         if self.sidecar is None:
-            raise ValueError(f"rescore by {stage.model!r} needs a sidecar")
+            raise SidecarMissing("rescore", f"rescore by {stage.model!r} needs a sidecar")
         return self.sidecar
 
     @staticmethod
@@ -132,7 +132,7 @@ class Stages:
         try:
             await asyncio.to_thread(log.write, request, query, computed, hits)
         except OSError as error:
-            trace.degraded.append(Degraded("feature_log", "not_written", f"{log.folder}: {error}"))
+            trace.record("feature_log", "not_written", f"{log.folder}: {error}")
 
 
 def _name(request: SearchRequest, stage: Stage) -> str:

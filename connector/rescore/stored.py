@@ -26,6 +26,6 @@ async def with_token_vectors(
         raise EngineError(
             f"{len(lacking)} of {len(doc_ids)} candidates have no token vectors in {index!r}, {lacking[0]!r} among"
             " them; `hybridrank index --token-vectors` stores them",
-            reason="token_vectors_missing",
+            reason="no_token_vectors" if len(lacking) == len(doc_ids) > 1 else "token_vectors",
         )
     return [replace(each, token_vectors=stored[each.doc_id]) for each in passages]

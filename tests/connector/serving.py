@@ -20,7 +20,9 @@ class Answering(stubs.RerankerServicer, stubs.EncoderServicer):
         wait_s: float = 0.0,
         *,
         complete: bool = True,
+        details: str = "the reason",
     ):
+        self.details = details
         self.results, self.status, self.wait_s, self.complete = results, status, wait_s, complete
         self.calls = 0
         self.metadata: list[dict[str, str]] = []
@@ -35,7 +37,7 @@ class Answering(stubs.RerankerServicer, stubs.EncoderServicer):
         self.remaining_s.append(context.time_remaining())
         await asyncio.sleep(self.wait_s)
         if self.status is not None:
-            await context.abort(self.status, "the reason")
+            await context.abort(self.status, self.details)
         return wire.RerankResponse(results=self.results, complete=self.complete)
 
     async def Encode(self, request, context):

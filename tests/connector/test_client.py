@@ -5,7 +5,18 @@ import math
 import grpc
 import pytest
 
-from connector import BadScores, SidecarClient, SidecarError, SidecarOverloaded, SidecarTimeout, SidecarUnreachable
+from connector import (
+    BadScores,
+    InvalidRequest,
+    ModelMissing,
+    NotASidecar,
+    SidecarClient,
+    SidecarError,
+    SidecarOverloaded,
+    SidecarTimeout,
+    SidecarUnreachable,
+    UnreadableText,
+)
 from connector.rescore.base import Passage
 from tests.connector.serving import Answering, result
 
@@ -76,7 +87,9 @@ async def test_a_partial_reply_without_a_score_is_a_timeout(serve):
         (grpc.StatusCode.RESOURCE_EXHAUSTED, SidecarOverloaded),
         (grpc.StatusCode.DEADLINE_EXCEEDED, SidecarTimeout),
         (grpc.StatusCode.UNAVAILABLE, SidecarUnreachable),
-        (grpc.StatusCode.NOT_FOUND, SidecarError),
+        (grpc.StatusCode.NOT_FOUND, ModelMissing),
+        (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest),
+        (grpc.StatusCode.UNIMPLEMENTED, NotASidecar),
         (grpc.StatusCode.INTERNAL, SidecarError),
     ],
 )
@@ -86,6 +99,22 @@ async def test_a_status_becomes_one_of_our_errors(serve, status, error):
         await rescore(client)
     assert type(caught.value) is error
     assert client.address in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("details", "error"),
+    [
+        ("query: has nothing that m can read; send at least one word", UnreadableText),
+        ("candidates[3].text: is empty", UnreadableText),
+        ("candidates[3].features: has 2 values, but m reads 3", InvalidRequest),
+        ("model: m is a lambdamart; encoders are encoder", InvalidRequest),
+    ],
+)
+async def test_a_text_no_model_can_read_is_told_from_a_wrong_request(serve, details, error):
+    client = await serve(Answering(status=grpc.StatusCode.INVALID_ARGUMENT, details=details))
+    with pytest.raises(InvalidRequest) as caught:
+        await rescore(client)
+    assert type(caught.value) is error
 
 
 async def test_only_an_unavailable_sidecar_is_tried_again(serve):
