@@ -2,6 +2,7 @@
 
 SidecarError
 ├── InvalidArgument      the request cannot be served as it is (.field)
+│   └── UnknownField     a field that the API does not have
 ├── ModelNotFound        no such model (.model, .loaded)
 ├── TooLarge             the body is over the limit
 ├── Unauthenticated      no good key
@@ -34,6 +35,7 @@ __all__ = [
     "SidecarError",
     "TooLarge",
     "Unauthenticated",
+    "UnknownField",
 ]
 
 
@@ -48,6 +50,13 @@ class InvalidArgument(SidecarError):
         super().__init__(f"{field}: {problem}")
         self.field = field
         self.problem = problem
+
+
+class UnknownField(InvalidArgument):
+    """The API that was called has no such field; it may be misspelt."""
+
+    def __init__(self, field: str, hint: str) -> None:
+        super().__init__(field, f"is not a field of this API; {hint}")
 
 
 class ModelNotFound(SidecarError):

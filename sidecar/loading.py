@@ -1,6 +1,6 @@
 """Finds the models of the model folders and loads the newest versions of each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -22,21 +22,32 @@ def find(roots: Sequence[Path]) -> tuple[Found, ...]:
     return tuple(found for root in roots for found in _scan(root))
 
 
-def load(roots: Sequence[Path], *, keep_versions: int = 1, load_folder: LoadFolder = load_model) -> Models:
+def load(
+    roots: Sequence[Path],
+    *,
+    keep_versions: int = 1,
+    names: Mapping[str, str] | None = None,
+    load_folder: LoadFolder = load_model,
+) -> Models:
     """Load the model folders at or below `roots`, of each name the newest `keep_versions`; a second a model or so.
 
-    A bad folder is passed over where another version of the name can serve; otherwise, BadModelFolder.
+    A bad folder is passed over where another version of the name can serve; otherwise, BadModelFolder. `names` are
+    further names for loaded models; ValueError for one that stands for a model that is not loaded.
     """
     by_name: dict[str, list[Found]] = {}
     for found in find(roots):
         by_name.setdefault(found.name, []).append(found)
-    models = Models(keep_versions=keep_versions)
+    models = Models(keep_versions=keep_versions, names=names)
     for versions in by_name.values():
         for model in reversed(_newest(versions, keep_versions, load_folder)):
             try:
                 models.put(model)
             except ValueError as error:
                 raise BadModelFolder(versions[0].path, str(error)) from error
+    words = models.words()
+    for name, word in (names or {}).items():
+        if name not in words:
+            raise ValueError(f"the setting names has {name}={word}, but loaded are {', '.join(words)}")
     return models
 
 

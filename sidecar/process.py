@@ -85,7 +85,11 @@ class Sidecar:
         )
         known = await asyncio.to_thread(loading.find, settings.models)
         models = await asyncio.to_thread(
-            loading.load, settings.models, keep_versions=settings.keep_versions, load_folder=load_folder
+            loading.load,
+            settings.models,
+            keep_versions=settings.keep_versions,
+            names=settings.names,
+            load_folder=load_folder,
         )
         return cls(settings, ModelControl(models, settings.models, load_folder), known, stop)
 
@@ -95,7 +99,8 @@ class Sidecar:
         address = await self._grpc.start()
         url = await self._http.start() if settings.http_port >= 0 else None
         models = [model.info.name for model in self._control.models]
-        log.info("ready", address=address, url=url, models=models, threads=settings.worker_threads)
+        names = {"names": dict(settings.names)} if settings.names else {}
+        log.info("ready", address=address, url=url, models=models, threads=settings.worker_threads, **names)
         watches = [self._watchdog.run(), trim_regularly()]
         if settings.watch_models_s:
             roots, every_s, keep = settings.models, settings.watch_models_s, settings.keep_versions

@@ -31,10 +31,15 @@ class Models:
 
     Two names must not answer to one word. `put` and `remove` take effect in one step: a call finds the models of before
     or those of after, and one that runs keeps the model that it found. To be used from one thread.
+
+    `names` are further words, each with the word of the model that it stands for, while that model is loaded.
     """
 
-    def __init__(self, models: Iterable[LoadedModel] = (), *, keep_versions: int = 1) -> None:
+    def __init__(
+        self, models: Iterable[LoadedModel] = (), *, keep_versions: int = 1, names: Mapping[str, str] | None = None
+    ) -> None:
         self._keep_versions = keep_versions
+        self._names = dict(names or {})
         self._versions: dict[str, tuple[LoadedModel, ...]] = {}  # by name, the one that serves first
         self._by_word: dict[str, LoadedModel] = {}
         for model in models:
@@ -43,6 +48,10 @@ class Models:
     def __iter__(self) -> Iterator[LoadedModel]:
         """All of them, by the order of their names' arrival, the version that serves before older ones."""
         return (model for versions in self._versions.values() for model in versions)
+
+    def words(self) -> Mapping[str, LoadedModel]:
+        """Every word that a model answers to, and the model."""
+        return dict(self._by_word)
 
     def get(self, word: str) -> LoadedModel:
         """The model that answers to `word`; ModelNotFound lists what does."""
@@ -88,6 +97,10 @@ class Models:
                     names = f"{by_word[word].info.name} and {model.info.name}"
                     raise ValueError(f"two models answer to {word!r}: {names}")
                 by_word[word] = model
+        for name in self._names:
+            if name in by_word:
+                raise ValueError(f"the setting names has {name!r}, which {by_word[name].info.name} already answers to")
+        by_word |= {name: by_word[word] for name, word in self._names.items() if word in by_word}
         self._versions, self._by_word = versions, by_word
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +26,19 @@ NOT_IN_A_FILE = ("config", "print_settings")
 
 def _split(paths: Any) -> Any:
     return tuple(path for path in paths.split(os.pathsep) if path) if isinstance(paths, str) else paths
+
+
+def _names(names: Any) -> Any:
+    """`rerank-v3.5=cross-encoder,other=encoder` as a table."""
+    if not isinstance(names, str):
+        return names
+    table = {}
+    for pair in filter(None, (each.strip() for each in names.split(","))):
+        name, equals, model = (part.strip() for part in pair.partition("="))
+        if not (name and equals and model):
+            raise ValueError(f"{pair!r} is not NAME=MODEL, as in rerank-v3.5=cross-encoder")
+        table[name] = model
+    return table
 
 
 class Settings(BaseSettings):
@@ -69,6 +82,9 @@ class Settings(BaseSettings):
     models: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = Field(
         (SHIPPED_MODELS,),
         description=f"Model folders, or folders of them, separated by '{os.pathsep}'. Default: those that ship.",
+    )
+    names: Annotated[Mapping[str, str], NoDecode, BeforeValidator(_names)] = Field(
+        {}, description="Further names that loaded models answer to: NAME=MODEL, separated by ','."
     )
     keep_versions: int = Field(
         1, ge=1, description="Versions of a model to keep loaded, by name:version; the name is the newest."

@@ -39,9 +39,11 @@ def settings_page(settings: Settings, origins: Mapping[str, str]) -> str:
 
 
 def _toml(value: Any) -> str:
-    """A flag, a number, a text, a path, or several of them."""
+    """A flag, a number, a text, a path, a table of texts, or several of them."""
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, tuple):
         return f"[{', '.join(_toml(one) for one in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_toml(name)} = {_toml(one)}' for name, one in value.items())}}}"
     return json.dumps(str(value), ensure_ascii=False)

@@ -1,20 +1,17 @@
-"""What HTTP callers get: the answers of each API, as they document them."""
+"""The answers that HTTP callers get to requests for scores, in the shape of each API."""
 
 import json
-import struct
-from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from sidecar.transport.http_bodies import EmbeddingsBody, RerankBody, TeiBody
-from sidecar.types import EncodeResult, RelevanceScore, RerankRequest, RerankResult
+from sidecar.transport.http_bodies import RerankBody, TeiBody
+from sidecar.types import RelevanceScore, RerankRequest, RerankResult
 
 # OpenSearch reads a score as a Double or fails: not from an integer, not from more than 18 characters. Eleven digits
 # fit with sign, leading zeros or exponent, and are two more than a float32 has.
 SCORE_DIGITS = 11
-VECTOR_DIGITS = 9  # all of a float32
 
 
 @dataclass(frozen=True)
@@ -93,24 +90,6 @@ class TeiResult(BaseModel):
     text: str | None = None
 
 
-class Vector(BaseModel):
-    """An embedding of unit length: numbers, or base64 of little-endian 32-bit floats."""
-
-    object: Literal["embedding"]
-    index: int
-    embedding: list[float] | str
-
-
-class EmbeddingsAnswer(BaseModel):
-    """OpenAI's answer, in the order of the request."""
-
-    object: Literal["list"]
-    data: list[Vector]
-    model: str
-    usage: Usage
-    details: list[Detail]
-
-
 def rerank_answer(
     body: RerankBody, request: RerankRequest, result: RerankResult, *, request_id: str, api_version: str
 ) -> Answer:
@@ -123,8 +102,8 @@ def rerank_answer(
         found = [_scored(s) | ({"document": {"text": texts[s.index]}} if texts else {}) for s in result.scores]
         meta = {"api_version": {"version": api_version}, "billed_units": {"search_units": 1}}
         content = {"id": request_id, "results": found, "meta": meta}
-    details = [_detail(score.index, score.truncated, score.best_chunk) for score in result.scores]
-    rest = {"model": result.model.name, "usage": _usage(result.tokens), "details": details, "complete": result.complete}
+    details = [detail(score.index, score.truncated, score.best_chunk) for score in result.scores]
+    rest = {"model": result.model.name, "usage": usage(result.tokens), "details": details, "complete": result.complete}
     return Answer(content | rest, result.complete)
 
 
@@ -141,18 +120,6 @@ def tei_answer(body: TeiBody, request: RerankRequest, result: RerankResult) -> A
     )
 
 
-def embeddings_answer(body: EmbeddingsBody, result: EncodeResult) -> Answer:
-    """OpenAI's."""
-    encode = _numbers if body.encoding_format == "float" else _base64
-    data = [
-        {"object": "embedding", "index": index, "embedding": encode(embedding.vector)}
-        for index, embedding in enumerate(result.embeddings)
-    ]
-    details = [_detail(index, embedding.truncated) for index, embedding in enumerate(result.embeddings)]
-    rest = {"model": result.model.name, "usage": _usage(result.tokens), "details": details}
-    return Answer({"object": "list", "data": data} | rest)
-
-
 def to_json(content: Any) -> bytes:
     """UTF-8 that every JSON parser takes; ValueError rather than NaN."""
     return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
@@ -167,21 +134,15 @@ def decimal(score: float) -> float:
     return float(f"{score:.{SCORE_DIGITS}g}")
 
 
-def _scored(score: RelevanceScore) -> dict[str, Any]:
-    return {"index": score.index, "relevance_score": decimal(score.relevance_score)}
-
-
-def _detail(index: int, truncated: bool, best_chunk: int | None = None) -> dict[str, Any]:  # noqa: FBT001
+def detail(index: int, truncated: bool, best_chunk: int | None = None) -> dict[str, Any]:  # noqa: FBT001
+    """What a Detail holds."""
     return {"index": index, "truncated": truncated} | ({} if best_chunk is None else {"best_chunk": best_chunk})
 
 
-def _usage(tokens: int) -> dict[str, int]:
+def usage(tokens: int) -> dict[str, int]:
+    """What a Usage holds."""
     return {"total_tokens": tokens, "prompt_tokens": tokens}
 
 
-def _numbers(vector: tuple[float, ...]) -> list[float]:
-    return [float(f"{value:.{VECTOR_DIGITS}g}") for value in vector]
-
-
-def _base64(vector: tuple[float, ...]) -> str:
-    return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+def _scored(score: RelevanceScore) -> dict[str, Any]:
+    return {"index": score.index, "relevance_score": decimal(score.relevance_score)}

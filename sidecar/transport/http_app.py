@@ -1,18 +1,13 @@
-"""The HTTP face: the paths that call, and beside them health, metrics and the page about itself."""
+"""The HTTP face as one application: the paths that call a model, and the pages beside them."""
 
 import json
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse
-from prometheus_client.exposition import choose_encoder
 from pydantic.json_schema import models_json_schema
 
-from sidecar.errors import Unauthenticated
-from sidecar.transport import http_answers as answers
 from sidecar.transport.http_calls import JSON, Endpoint, Face
-from sidecar.transport.http_docs import docs_page
 from sidecar.transport.http_endpoints import ENDPOINTS
-from sidecar.transport.status import status
+from sidecar.transport.http_pages import add_pages
 
 SCHEMA = "#/components/schemas/{model}"
 ERRORS = {
@@ -20,6 +15,7 @@ ERRORS = {
     401: "No good key.",
     404: "No such model; the message lists those loaded.",
     413: "The body is over the limit.",
+    422: "A field that the API does not have; the message says which was likely meant.",
     429: "The queue is full; retry-after says when to come back.",
     500: "A bug, or a model that returned a number that is not finite.",
     503: "Shutting down; send it to another sidecar.",
@@ -41,36 +37,7 @@ def make_app(face: Face) -> FastAPI:
     for endpoint in ENDPOINTS:
         _add(app, endpoint)
 
-    @app.get("/healthz", summary="Whether the process runs.")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/readyz", summary="Whether to send work here.", responses={503: {"description": "And why not."}})
-    async def readyz(request: Request) -> Response:
-        face: Face = request.app.state.face
-        reasons = face.readiness.reasons or (("draining",) if face.calls.draining else ())
-        content = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
-        return Response(answers.to_json(content), 503 if reasons else 200, media_type=JSON)
-
-    @app.get(
-        "/metrics",
-        summary="Prometheus' page.",
-        response_class=PlainTextResponse,
-        responses={401: {"description": ERRORS[401]}},
-    )
-    async def metrics(request: Request) -> Response:
-        face: Face = request.app.state.face
-        try:
-            face.authenticate(request)
-        except Unauthenticated as error:
-            return Response(str(error), status(error).http, media_type="text/plain")
-        encode, media_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(face.calls.metrics.registry), media_type=media_type)
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs(request: Request) -> Response:
-        return Response(docs_page(request.app.openapi()), media_type="text/html")
-
+    add_pages(app)
     _describe_bodies(app)
     return app
 

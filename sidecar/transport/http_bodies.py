@@ -1,18 +1,17 @@
 """What HTTP callers send: the bodies of each API as they are, and what they ask of the service."""
 
-import json
 import re
 import time
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sidecar.errors import InvalidArgument
+from sidecar.errors import InvalidArgument, UnknownField
 from sidecar.registry import Models
-from sidecar.types import ChunkScore, EncodeRequest, Passage, RerankRequest, ScoreType, TextKind
-
-Body = TypeVar("Body", bound=BaseModel)
+from sidecar.transport.http_documents import document_text
+from sidecar.types import ChunkScore, Passage, RerankRequest, ScoreType
 
 ModelName = Annotated[
     str, Field(description="A model's name, name:version or alias; by default the first that is loaded and fits.")
@@ -29,10 +28,27 @@ ScoreTypeName = Annotated[
     Field(description="raw as with raw_scores, sigmoid (the default), or calibrated: the chance of being relevant."),
 ]
 
+Ignored = Annotated[Any, Field(description="Accepted without effect.")]
+
+MAX_NAME_SHOWN = 40
 UNION_MEMBER = re.compile(r"str|dict\[.*|list\[.*")  # what pydantic puts into the place of an error in a union
 
 
-class RerankBody(BaseModel):
+class Body(BaseModel):
+    """The body of a request. A null is a field that is absent; a field that the API does not have is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, body: Any) -> Any:
+        return {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else body
+
+
+AnyBody = TypeVar("AnyBody", bound=Body)
+
+
+class RerankBody(Body):
     """Cohere's, Jina's and Voyage's request."""
 
     model: ModelName = ""
@@ -49,6 +65,8 @@ class RerankBody(BaseModel):
     raw_scores: RawScores = False
     score_type: ScoreTypeName = None
     best_effort: BestEffort = False
+    priority: Ignored = None
+    user: Ignored = None
 
     @property
     def is_voyage(self) -> bool:
@@ -56,8 +74,10 @@ class RerankBody(BaseModel):
         return bool(self.model_fields_set & {"top_k", "truncation"})
 
 
-class TeiBody(BaseModel):
-    """The request of text-embeddings-inference."""
+class TeiBody(Body):
+    """The request of text-embeddings-inference, which ignores fields that it does not have."""
+
+    model_config = ConfigDict(extra="ignore")
 
     query: str
     texts: list[str]
@@ -69,24 +89,17 @@ class TeiBody(BaseModel):
     best_effort: BestEffort = False
 
 
-class EmbeddingsBody(BaseModel):
-    """OpenAI's request."""
+def parse(body: type[AnyBody], raw: bytes) -> AnyBody:
+    """Read a body; InvalidArgument names the first field that is wrong, and repeats nothing of its value.
 
-    model: ModelName = ""
-    input: str | list[str] = Field(description="A text or several; tokens are not taken.")
-    encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, description="Only the model's own number is served.")
-    input_type: Literal["query", "document"] = Field("document", description="What the texts are to a search.")
-    truncate: Truncate = None
-    truncation: Truncate = None
-
-
-def parse(body: type[Body], raw: bytes) -> Body:
-    """Read a body; InvalidArgument names the first field that is wrong, and repeats nothing of its value."""
+    UnknownField names a field that the API does not have, and the one that was most likely meant.
+    """
     try:
         return body.model_validate_json(raw)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
+        if unknown := [problem["loc"][0] for problem in problems if problem["type"] == "extra_forbidden"]:
+            raise UnknownField(_shown(str(unknown[0])), _meant(str(unknown[0]), [*body.model_fields])) from None
         of_one_field = [problem for problem in problems if problem["loc"][:1] == problems[0]["loc"][:1]]
         deepest = max(of_one_field, key=lambda problem: len(problem["loc"]))
         message = deepest["msg"]
@@ -97,7 +110,7 @@ def rerank_request(body: RerankBody, models: Models, deadline: float | None) -> 
     """Decode; InvalidArgument for a forest, a document without text, a limit on its tokens that would not be kept."""
     texts = [_text(document, index, body.rank_fields) for index, document in enumerate(body.documents)]
     top = body.top_k if body.top_k is not None else body.top_n
-    model = body.model or _first_reranker(models)
+    model = body.model or first_reranker(models)
     if models.get(model).info.feature_set:
         problem = f"{model} reads features, which this API cannot carry; call Rerank over gRPC, or name another model"
         raise InvalidArgument("model", problem)
@@ -124,7 +137,7 @@ def rerank_request(body: RerankBody, models: Models, deadline: float | None) -> 
 def tei_request(body: TeiBody, models: Models, deadline: float | None) -> RerankRequest:
     """Decode."""
     return RerankRequest(
-        model=_first_reranker(models),
+        model=first_reranker(models),
         query=body.query,
         passages=_passages(body.texts),
         score_type=_score_type(body),
@@ -132,17 +145,6 @@ def tei_request(body: TeiBody, models: Models, deadline: float | None) -> Rerank
         truncate=body.truncate is not False,
         deadline=deadline,
     )
-
-
-def encode_request(body: EmbeddingsBody, models: Models, deadline: float | None) -> EncodeRequest:
-    """Decode."""
-    texts = (body.input,) if isinstance(body.input, str) else tuple(body.input)
-    model = body.model or next((model.info.name for model in models if model.encoder), "")
-    dimensions = models.encoder(model).info.dimensions
-    if body.dimensions not in {None, dimensions}:
-        raise InvalidArgument("dimensions", f"{model} has {dimensions}; leave the field out")
-    truncate = body.truncate is not False and body.truncation is not False
-    return EncodeRequest(model, texts, TextKind(body.input_type), deadline, truncate)
 
 
 def deadline_of(timeout_ms: str | None) -> float | None:
@@ -164,7 +166,7 @@ def _score_type(body: RerankBody | TeiBody) -> ScoreType:
     return ScoreType.RAW if body.raw_scores else ScoreType(body.score_type or "sigmoid")
 
 
-def _first_reranker(models: Models) -> str:
+def first_reranker(models: Models) -> str:
     """A cross-encoder where there is one; late interaction otherwise. Never a forest, which reads no text."""
     names = sorted(
         (model for model in models if not model.info.feature_set), key=lambda model: model.info.kind != "cross-encoder"
@@ -173,16 +175,24 @@ def _first_reranker(models: Models) -> str:
 
 
 def _text(document: str | dict[str, Any], index: int, rank_fields: Sequence[str] | None) -> str:
-    if isinstance(document, str):
-        return document
-    values = [document[name] for name in rank_fields or ("text",) if name in document]
-    if not values:
+    text = document if isinstance(document, str) else document_text(document, rank_fields or ("text",))
+    if text is None:
         wanted = "has none of the rank_fields" if rank_fields else "has no text; name other fields in rank_fields"
         raise InvalidArgument(f"documents[{index}]", wanted)
-    return "\n".join(value if isinstance(value, str) else json.dumps(value) for value in values)
+    return text
 
 
 def _field(location: Sequence[str | int]) -> str:
     """`documents[3]` for ("documents", 3, "str")."""
     parts = [part for part in location if isinstance(part, int) or not UNION_MEMBER.fullmatch(part)]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def _shown(name: str) -> str:
+    """A caller's own field name, cut where it is long."""
+    return name if len(name) <= MAX_NAME_SHOWN else f"{name[:MAX_NAME_SHOWN]}…"
+
+
+def _meant(name: str, known: list[str]) -> str:
+    close = get_close_matches(name[:MAX_NAME_SHOWN], known, n=1)
+    return f"did you mean {close[0]}?" if close else f"fields are {', '.join(known)}"

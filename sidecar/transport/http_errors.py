@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sidecar.errors import BadScore, InvalidArgument, ModelNotFound, Overloaded, SidecarError
+from sidecar.errors import BadScore, InvalidArgument, ModelNotFound, Overloaded, SidecarError, UnknownField
 from sidecar.transport.status import retry_after, status
 
 # OpenSearch's ml-commons sends a refused call again only where the answer says so in Amazon's words, whoever answers:
@@ -27,6 +27,8 @@ def fields_named(names: dict[str, str]) -> Iterator[None]:
 
     try:
         yield
+    except UnknownField:
+        raise  # it names a field as the caller wrote it
     except InvalidArgument as error:
         raise InvalidArgument(named(error.field), error.problem) from None
     except BadScore as error:

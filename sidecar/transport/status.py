@@ -19,6 +19,7 @@ from sidecar.errors import (
     SidecarError,
     TooLarge,
     Unauthenticated,
+    UnknownField,
 )
 
 Outcome = Literal["ok", "partial", "refused", "expired", "cancelled", "failed", "invalid"]
@@ -36,6 +37,7 @@ class Status:
 
 STATUSES: dict[type[SidecarError], Status] = {
     InvalidArgument: Status(Code.INVALID_ARGUMENT, 400, "invalid"),
+    UnknownField: Status(Code.INVALID_ARGUMENT, 422, "invalid"),
     ModelNotFound: Status(Code.NOT_FOUND, 404, "invalid"),
     NotAllowed: Status(Code.PERMISSION_DENIED, 403, "invalid"),
     TooLarge: Status(Code.RESOURCE_EXHAUSTED, 413, "invalid"),

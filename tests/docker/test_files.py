@@ -128,3 +128,10 @@ def test_the_image_gets_every_lock_file_that_it_may_be_built_from():
     assert f"lib/python{PYTHON}/" in dockerfile
     sent = (DOCKER / "sidecar.Dockerfile.dockerignore").read_text().split()
     assert {f"!requirements/{lock}.lock" for lock in built_from} <= set(sent)
+
+
+@pytest.mark.parametrize("path", sorted(DOCKER.glob("compose.*.yaml")), ids=lambda path: path.name)
+def test_compose_publishes_both_ports_of_the_sidecar(path):
+    ports = yaml.safe_load(path.read_text())["services"]["sidecar"]["ports"]
+    defaults = [Settings.model_fields[name].default for name in ("port", "http_port")]
+    assert ports == [f"127.0.0.1:{port}:{port}" for port in defaults]

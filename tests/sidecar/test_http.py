@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from sidecar.registry import Models
-from sidecar.transport.http_answers import EmbeddingsAnswer, RerankAnswer, TeiResult, VoyageAnswer
+from sidecar.transport.http_answers import RerankAnswer, TeiResult, VoyageAnswer
+from sidecar.transport.http_embed_answers import EmbeddingsAnswer
 from sidecar.transport.http_server import HttpServer
 from sidecar.transport.security_keys import KeyRing
 from tests.sidecar.doubles import BrokenModel, GatedReranker, loaded

@@ -1,6 +1,7 @@
 """The clients that people have: Cohere's and OpenAI's own libraries, pointed at the sidecar."""
 
 import asyncio
+from base64 import b64decode
 
 import cohere
 import httpx
@@ -59,6 +60,29 @@ async def test_cohere_scores_a_long_document_by_its_windows(wires, transport):
     assert whole.relevance_score > cut.relevance_score
 
 
+async def test_cohere_embeds_by_either_version(wires, transport):
+    ask = {"model": "encoder", "texts": DOCUMENTS, "input_type": "search_document"}
+    plain = await call(cohere.Client("unused", base_url=wires.url, httpx_client=transport).embed, **ask)
+    client = cohere.ClientV2("unused", base_url=wires.url, httpx_client=transport)
+    typed = await call(client.embed, **ask, embedding_types=["float", "base64"])
+    assert plain.embeddings == typed.embeddings.float_
+    assert np.frombuffer(b64decode(typed.embeddings.base64[0]), "<f4") == pytest.approx(plain.embeddings[0], abs=1e-7)
+    assert typed.texts == DOCUMENTS
+    assert typed.meta.billed_units.input_tokens > 3
+    with pytest.raises(cohere.BadRequestError, match="embedding_types"):
+        await call(client.embed, **ask, embedding_types=["int8"])
+
+
+async def test_openai_lists_the_models_and_finds_one(wires):
+    with openai.OpenAI(api_key="unused", base_url=f"{wires.url}/v1", max_retries=0) as client:
+        listed = await call(client.models.list)
+        found = await call(client.models.retrieve, "encoder")
+        with pytest.raises(openai.NotFoundError, match="gpt-5"):
+            await call(client.models.retrieve, "gpt-5")
+    assert {"encoder", "cross-encoder", "encoder-minilm-l6"} <= {each.id for each in listed.data}
+    assert (found.id, found.root.split(":")[0]) == ("encoder", "encoder-minilm-l6")
+
+
 async def test_cohere_errors_are_those_the_library_knows(wires, transport):
     client = cohere.ClientV2("unused", base_url=wires.url, httpx_client=transport)
     with pytest.raises(cohere.NotFoundError) as missing:
@@ -76,6 +100,18 @@ async def test_openai_embeddings_with_and_without_its_default_of_base64(wires):
     assert [one.index for one in packed.data] == [0, 1, 2]
     np.testing.assert_allclose(packed.data[0].embedding, plain.data[0].embedding, rtol=1e-6)
     assert packed.usage.total_tokens > plain.usage.total_tokens > 0
+
+
+async def test_a_misspelt_field_is_refused_as_the_libraries_know(wires, transport):
+    client = cohere.ClientV2("unused", base_url=wires.url, httpx_client=transport)
+    misspelt = {"additional_body_parameters": {"topn": 1}}
+    with pytest.raises(cohere.UnprocessableEntityError) as refused:
+        await call(client.rerank, model="cross-encoder", query=QUERY, documents=DOCUMENTS, request_options=misspelt)
+    assert refused.value.body["message"] == "topn: is not a field of this API; did you mean top_n?"
+    with openai.OpenAI(api_key="unused", base_url=f"{wires.url}/v1", max_retries=0) as client:
+        with pytest.raises(openai.BadRequestError) as wrong:
+            await call(client.embeddings.create, model="encoder", input="a", extra_body={"dimension": 384})
+        assert wrong.value.param == "dimension"
 
 
 async def test_openai_errors_are_those_the_library_knows(wires):

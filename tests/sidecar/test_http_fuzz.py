@@ -19,8 +19,9 @@ from tests.golden.sidecar import FOLDER, TINY_KINDS
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 MODELS = os.pathsep.join(str(FOLDER / name) for name in TINY_KINDS)
-APIS = ["/v1/rerank", "/v2/rerank", "/rerank", "/v1/embeddings"]
-PAGES = ["/healthz", "/readyz", "/metrics"]
+APIS = ["/v1/rerank", "/v2/rerank", "/rerank", "/v1/embeddings", "/v1/embed", "/v2/embed", "/embed"]
+PAGES = ["/healthz", "/readyz", "/health", "/metrics", "/v1/models", "/info"]
+ONE_MODEL = "/v1/models/{name}"
 SPEAKS_HTTP = "hybridrank sidecar speaks HTTP on "
 
 
@@ -52,5 +53,10 @@ def test_the_pages_for_machines_are_as_described(page, path):
     page[path]["GET"].Case().call_and_validate(checks=CHECKS)
 
 
+def test_the_page_of_a_model_is_as_described(page):
+    for name in ("tiny-encoder", "nowhere"):
+        page[ONE_MODEL]["GET"].Case(path_parameters={"name": name}).call_and_validate(checks=CHECKS)
+
+
 def test_no_path_is_left_out(page):
-    assert sorted(page) == sorted([*APIS, *PAGES])
+    assert sorted(page) == sorted([*APIS, *PAGES, ONE_MODEL])

@@ -4,7 +4,8 @@ import httpx
 import pytest
 
 from sidecar.registry import Models
-from sidecar.transport.http_answers import EmbeddingsAnswer, RerankAnswer, VoyageAnswer
+from sidecar.transport.http_answers import RerankAnswer, VoyageAnswer
+from sidecar.transport.http_embed_answers import EmbeddingsAnswer
 from tests.sidecar.doubles import BrokenModel, loaded
 from tests.sidecar.http_serving import serving_both
 

@@ -74,3 +74,10 @@ def test_a_folder_without_models_or_that_cannot_be_read_is_named(tmp_path):
         load([tmp_path])
     with pytest.raises(BadModelFolder, match="nowhere: cannot be read"):
         load([tmp_path / "nowhere"])
+
+
+def test_a_further_name_of_a_model_that_is_not_loaded_is_an_error(tmp_path):
+    copy(tmp_path, "one")
+    assert load([tmp_path], names={"rerank-v3.5": "tiny-encoder"}).get("rerank-v3.5").info.name == "tiny-encoder"
+    with pytest.raises(ValueError, match=r"the setting names has rerank-v3\.5=bert, but loaded are tiny-encoder"):
+        load([tmp_path], names={"rerank-v3.5": "bert"})

@@ -70,3 +70,24 @@ def test_a_name_goes_with_all_versions_and_a_version_alone():
     for unknown in ("m", "n:2", ""):
         with pytest.raises(ModelNotFound, match="loaded are n, n:1"):
             models.remove(unknown)
+
+
+def test_further_names_follow_the_model_that_serves():
+    models = Models([versioned("m", "1", "alias")], names={"rerank-v3.5": "alias", "later": "n"})
+    assert models.get("rerank-v3.5").info.version == "1"
+    models.put(versioned("m", "2", "alias"))
+    assert models.get("rerank-v3.5").info.version == "2"
+    with pytest.raises(ModelNotFound):
+        models.get("later")
+    models.put(versioned("n", "1"))
+    assert models.get("later").info.name == "n"
+    models.remove("m")
+    with pytest.raises(ModelNotFound):
+        models.get("rerank-v3.5")
+
+
+def test_a_further_name_must_not_be_one_of_a_model():
+    models = Models([versioned("m", "1")], names={"taken": "m"})
+    with pytest.raises(ValueError, match="the setting names has 'taken', which other already answers to"):
+        models.put(versioned("other", "1", "taken"))
+    assert models.get("taken").info.name == "m"

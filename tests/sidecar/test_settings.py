@@ -137,3 +137,22 @@ def test_serve_takes_every_setting_as_a_flag():
 def test_serve_prints_its_settings():
     shown = CliRunner().invoke(app, ["serve", "--port", "7", "--print-settings"])
     assert (shown.exit_code, "port = 7  # --port" in shown.output) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "text", ["rerank-v3.5=cross-encoder, BAAI/bge-m3=encoder", "BAAI/bge-m3 = encoder,rerank-v3.5=cross-encoder,"]
+)
+def test_names_are_a_table_by_flag_variable_and_file(text, monkeypatch, tmp_path):
+    expected = {"rerank-v3.5": "cross-encoder", "BAAI/bge-m3": "encoder"}
+    assert load_settings(["--names", text]).names == expected
+    file = tmp_path / "settings.toml"
+    file.write_text(settings_page(load_settings(["--names", text]), {}))
+    assert load_settings(["--config", str(file)]).names == expected
+    monkeypatch.setenv(f"{ENV_PREFIX}NAMES", text)
+    assert load_settings().names == expected
+
+
+@pytest.mark.parametrize("text", ["cross-encoder", "=encoder", "rerank="])
+def test_a_name_without_a_model_is_refused(text):
+    with pytest.raises(ValueError, match=r"is not NAME=MODEL, as in rerank-v3\.5="):
+        load_settings(["--names", text])

@@ -16,6 +16,7 @@ from tests.sidecar.http_serving import serving_service
 
 EXAMPLES = (
     errors.InvalidArgument("query", "is empty"),
+    errors.UnknownField("topn", "did you mean top_n?"),
     errors.ModelNotFound("bert", ("encoder",)),
     errors.TooLarge(100),
     errors.Unauthenticated(),
@@ -28,6 +29,16 @@ EXAMPLES = (
     errors.BadModelFolder(Path("folder"), "no model.toml here"),
     errors.InternalError("request-7"),
 )
+
+
+SHAPES = {
+    "/v1/rerank": ({"query": "a", "documents": []}, lambda answer: answer["message"]),
+    "/v2/rerank": ({"query": "a", "documents": []}, lambda answer: answer["detail"]),
+    "/rerank": ({"query": "a", "texts": []}, lambda answer: answer["error"]),
+    "/v1/embeddings": ({"input": []}, lambda answer: answer["error"]["message"]),
+    "/v2/embed": ({"texts": []}, lambda answer: answer["message"]),
+    "/embed": ({"inputs": []}, lambda answer: answer["error"]),
+}
 
 
 def test_every_error_class_has_a_row_and_an_example():
@@ -64,20 +75,15 @@ async def test_every_error_is_told_on_both_wires(error):
             await wires.reranker.Rerank(pb.RerankRequest(model="broken", query="a"))
         assert (refusal.value.code(), refusal.value.details()) == (row.grpc, str(error))
         metadata = dict(refusal.value.trailing_metadata())
-        shapes = {
-            "/v1/rerank": lambda body: body["message"],
-            "/v2/rerank": lambda body: body["detail"],
-            "/rerank": lambda body: body["error"],
-            "/v1/embeddings": lambda body: body["error"]["message"],
-        }
-        for path, message in shapes.items():
-            response = await wires.http.post(path, json={"query": "a", "documents": [], "texts": [], "input": []})
-            assert (response.status_code, message(response.json())) == (row.http, str(error))
+        for path, (body, message) in SHAPES.items():
+            response = await wires.http.post(path, json=body)
+            is_unknown = isinstance(error, errors.UnknownField) and path == "/v1/embeddings"
+            assert (response.status_code, message(response.json())) == (400 if is_unknown else row.http, str(error))
             assert response.headers.get("retry-after") == metadata.get("retry-after")
             assert ("x-amzn-errortype" in response.headers) == isinstance(error, errors.Overloaded)
         assert await wires.metric("requests_total", wire="grpc", method="Rerank", outcome=row.outcome) == 1
         assert await wires.metric("requests_total", wire="http", method="Rerank", outcome=row.outcome) == 3
-        assert await wires.metric("requests_total", wire="http", method="Encode", outcome=row.outcome) == 1
+        assert await wires.metric("requests_total", wire="http", method="Encode", outcome=row.outcome) == 3
 
 
 def test_only_an_overloaded_sidecar_says_when_to_come_back():

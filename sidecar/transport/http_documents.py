@@ -1,0 +1,46 @@
+"""The text that a reranker reads of a document that comes as an object."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+__all__ = ["document_text"]
+
+
+def document_text(document: Mapping[str, Any], fields: Sequence[str]) -> str | None:
+    """The values of `fields`, in order, a line each; None for a document that has none of them.
+
+    A null, an empty list or an empty object is a field that is absent. Lists and objects are read as the words of
+    their values, as OpenSearch and Elasticsearch search them; `a.b` is field b of the object, or objects, in a.
+
+    >>> document_text({"title": "Tea", "tags": ["green", "thé"], "body": None}, ["title", "body", "tags"])
+    'Tea\\ngreen thé'
+    >>> document_text({"author": {"name": "Ann"}}, ["author.name"])
+    'Ann'
+    """
+    lines = [line for field in fields if (line := _words(_value(document, field))) is not None]
+    return "\n".join(lines) if lines else None
+
+
+def _value(document: Any, field: str) -> Any:
+    if isinstance(document, list):
+        return [_value(each, field) for each in document]
+    if not isinstance(document, Mapping):
+        return None
+    if field in document:
+        return document[field]
+    parent, _, rest = field.partition(".")
+    return _value(document.get(parent), rest) if rest else None
+
+
+def _words(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return _joined(value.values())
+    return _joined(value) if isinstance(value, list) else json.dumps(value)
+
+
+def _joined(values: Iterable[Any]) -> str | None:
+    words = [each for value in values if (each := _words(value)) is not None]
+    return " ".join(words) if words else None
