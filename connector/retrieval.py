@@ -140,4 +140,5 @@ def _hit(fused: Fused) -> Hit:
         fused.retrievers,
         source=each.source,
         passage=each.passage,
+        final_score=each.score,
     )

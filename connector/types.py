@@ -210,7 +210,10 @@ class RetrieverScore:
 class Hit:
     """One document of the answer with what every stage said of it.
 
-    `score` is that of the last stage that scored it: blended, or fused where none did. `retrievers` lacks a retriever
+    `score` is that of the last stage that scored it: blended, or fused where none did; hits that different stages
+    scored last have theirs on different scales. `final_score` is on one scale and never rises down the relevance
+    ranking: `score` where the last stage saw the hit, and below that as far beneath the lowest such score as the
+    stages before put the hit beneath the best that the last stage did not see. `retrievers` lacks a retriever
     that did not find the document, and is empty where the engine fused, which does not tell. `rerank_scores` has what
     each model said, by its name, and `rerank_score` the last of them: None outside every window, and inside where time
     ran out. On request `features` is filled, NaN for what is not known, and `highlights`: fragments by field, as HTML
@@ -231,6 +234,7 @@ class Hit:
     features: Mapping[str, float] = field(default_factory=dict)
     highlights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     passage: FoundPassage | None = None
+    final_score: float = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

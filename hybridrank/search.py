@@ -137,7 +137,7 @@ def _show(response: SearchResponse, *, explain: bool) -> None:
     table.add_column("#", justify="right", style="bold")
     table.add_column("document")
     if explain:
-        for name in ("bm25", "knn", "fused", "rerank", "score"):
+        for name in ("bm25", "knn", "fused", "rerank", "score", "final"):
             table.add_column(name, justify="right")
     for hit in response.hits:
         title = str(hit.source.get("title") or hit.doc_id)
@@ -168,4 +168,10 @@ def _stages(hit: Hit) -> tuple[str, ...]:
     found = (hit.retrievers.get(name) for name in ("bm25", "knn"))
     by_retriever = (f"{each.rank} [dim]{each.score:.3f}[/]" if each else "[dim]–[/]" for each in found)
     rerank = "[dim]–[/]" if hit.rerank_score is None else f"{hit.rerank_score:.3f}"
-    return (*by_retriever, f"{hit.fused_rank} [dim]{hit.fused_score:.4f}[/]", rerank, f"{hit.score:.3f}")
+    return (
+        *by_retriever,
+        f"{hit.fused_rank} [dim]{hit.fused_score:.4f}[/]",
+        rerank,
+        f"{hit.score:.3f}",
+        f"{hit.final_score:.3f}",
+    )

@@ -14,8 +14,9 @@ def blend(
 ) -> tuple[Hit, ...]:
     """`hits` with those of the first len(scores) that have a score reordered; all others keep their order below them.
 
-    The final score inside the window is weight · z(rerank) + (1 − weight) · z(score before); at weight 1 it is the
-    rerank score itself. Equal scores keep the order they had.
+    The score inside the window is weight · z(rerank) + (1 − weight) · z(score before); at weight 1 it is the rerank
+    score itself. Equal scores keep the order they had. Below, where scores are on the scale of an earlier stage, the
+    final score of the first hit is the lowest of the window, and the others keep their distances to it.
     """
     given = [*scores, *[None] * (len(hits) - len(scores))]
     window = [(hit, score) for hit, score in zip(hits, given, strict=True) if score]
@@ -32,14 +33,24 @@ def blend(
         replace(
             hit,
             score=final,
+            final_score=final,
             rerank_score=score.score,
             truncated=hit.truncated or score.truncated,
             rerank_scores={**hit.rerank_scores, model: score.score},
         )
         for (hit, score), final in zip(window, finals, strict=True)
     ]
-    ordered = [*sorted(rescored, key=lambda hit: -hit.score), *tail]
+    head = sorted(rescored, key=lambda hit: -hit.score)
+    ordered = [*head, *_below(head, tail)]
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1))
+
+
+def _below(head: Sequence[Hit], tail: Sequence[Hit]) -> list[Hit]:
+    """The tail with its final scores moved, as they are, to below those of the head; both in order."""
+    if not head or not tail:
+        return [*tail]
+    lowest, highest = head[-1].final_score, tail[0].final_score
+    return [replace(hit, final_score=lowest - (highest - hit.final_score)) for hit in tail]
 
 
 def z_scores(values: Sequence[float]) -> list[float]:

@@ -7,7 +7,7 @@ from connector.types import Hit, RelevanceScore, RetrieverScore
 
 
 def hit(doc_id: str, rank: int, score: float) -> Hit:
-    return Hit(doc_id, rank, score, rank, score, {"bm25": RetrieverScore(rank, score)})
+    return Hit(doc_id, rank, score, rank, score, {"bm25": RetrieverScore(rank, score)}, final_score=score)
 
 
 HITS = tuple(hit(doc_id, rank, 1 / (60 + rank)) for rank, doc_id in enumerate("abcd", start=1))
@@ -46,6 +46,35 @@ def test_the_tail_never_outranks_the_window():
     assert [each.rank for each in blended] == [1, 2, 3, 4]
     assert [each.rerank_score for each in blended] == [-100.0, -200.0, None, None]
     assert blended[2].score == HITS[2].fused_score
+
+
+def test_the_tail_keeps_its_distances_below_the_lowest_score_of_the_window():
+    hits = (hit("a", 1, 9), hit("b", 2, 4), hit("c", 3, 3), hit("d", 4, 1))
+    blended = blend(hits, scores(0.5, -2.0), weight=1, model="m")
+    assert [each.score for each in blended] == [0.5, -2.0, 3, 1]
+    assert [each.final_score for each in blended] == [0.5, -2.0, -2.0, -4.0]  # 3 and 1 are 2 apart
+
+
+@given(st.data())
+def test_the_final_score_never_rises_however_many_stages_score_how_much(data):
+    """Cascades, windows smaller than the page, scores that came too late."""
+    values = sorted(data.draw(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=12)), reverse=True)
+    ranking = tuple(hit(f"d{rank}", rank, value) for rank, value in enumerate(values, start=1))
+    head = len(ranking)
+    for number in range(data.draw(st.integers(1, 3))):
+        count = data.draw(st.integers(1, head))
+        given = data.draw(st.lists(st.none() | st.floats(-1e6, 1e6), min_size=count, max_size=count))
+        if not any(each is not None for each in given):
+            continue  # which is a timeout, and leaves the stage out
+        before = [each.doc_id for each in ranking]
+        window = [None if each is None else RelevanceScore(each) for each in given]
+        ranking = blend(ranking, window, data.draw(st.floats(0.01, 1)), model=f"m{number}")
+        head = sum(each is not None for each in given)
+        finals = [each.final_score for each in ranking]
+        assert finals == sorted(finals, reverse=True)
+        assert [each.final_score for each in ranking[:head]] == [each.score for each in ranking[:head]]
+        tail = [each.doc_id for each in ranking[head:]]
+        assert tail == [doc_id for doc_id in before if doc_id in tail]
 
 
 def test_what_was_not_scored_stays_below_what_was_in_fused_order():

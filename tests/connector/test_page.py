@@ -23,7 +23,7 @@ def request(**changes) -> SearchRequest:
 
 
 def hit(doc_id: str, rank: int, **source) -> Hit:
-    return Hit(doc_id, rank, 1 / rank, rank, 1 / rank, {}, source=source)
+    return Hit(doc_id, rank, 1 / rank, rank, 1 / rank, {}, source=source, final_score=1 / rank)
 
 
 def test_the_best_hit_of_each_value_is_kept():

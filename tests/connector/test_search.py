@@ -78,6 +78,36 @@ async def test_the_rescore_window_is_not_the_page(engine):
     assert ids(small) == ids(large)[:1]
 
 
+async def test_final_scores_never_rise_down_the_list(engine):
+    """Below the window, `score` is on the scale of the fusion."""
+    stage = Rescore(model="words", rescore_window_size=2)
+    whole = await HybridSearch(engine, WordSidecar()).search(request(rescore=stage))
+    finals = [hit.final_score for hit in whole.hits]
+    assert len(finals) > 3
+    assert finals == sorted(finals, reverse=True)
+    scores = [hit.score for hit in whole.hits]
+    assert scores != sorted(scores, reverse=True)
+    assert [hit.score for hit in whole.hits[2:]] == [hit.fused_score for hit in whole.hits[2:]]
+    page = await HybridSearch(engine, WordSidecar()).search(request(rescore=stage, from_=1, size=2))
+    assert [hit.final_score for hit in page.hits] == finals[1:3]
+
+
+async def test_sorting_and_collapsing_leave_final_scores_as_they_are(engine):
+    stage = Rescore(model="words", rescore_window_size=2)
+    search = HybridSearch(engine, WordSidecar())
+    ranked = {hit.doc_id: hit.final_score for hit in (await search.search(request(rescore=stage))).hits}
+    by_title = await search.search(request(rescore=stage, sort={"title": "asc"}))
+    assert {hit.doc_id: hit.final_score for hit in by_title.hits} == ranked
+    collapsed = await search.search(request(rescore=stage, collapse="kind"))
+    finals = [hit.final_score for hit in collapsed.hits]
+    assert finals == [ranked[hit.doc_id] for hit in collapsed.hits] == sorted(finals, reverse=True)
+
+
+async def test_without_stages_the_final_score_is_the_fused_one(engine):
+    response = await HybridSearch(engine, WordSidecar()).search(request())
+    assert [hit.final_score for hit in response.hits] == [hit.fused_score for hit in response.hits]
+
+
 async def test_a_weighted_retriever_changes_the_order(engine):
     search = HybridSearch(engine, WordSidecar())
     lexical = await search.search(request(fusion=Rrf(weights={"knn": 0.0})))

@@ -88,7 +88,7 @@ def test_search_shows_titles(indexed, run):
 
 def test_explain_shows_every_stage(indexed, run):
     shown = run("search", "green tea", "--index", "menu", "--explain").stdout
-    assert all(stage in shown for stage in ("bm25", "knn", "fused", "rerank", "score"))
+    assert all(stage in shown for stage in ("bm25", "knn", "fused", "rerank", "score", "final"))
 
 
 def test_search_as_json_is_the_whole_response(indexed, run):
@@ -96,6 +96,8 @@ def test_search_as_json_is_the_whole_response(indexed, run):
     assert [hit["rank"] for hit in response["hits"]] == [1, 2]
     assert response["hits"][0]["doc_id"] == "tea"
     assert response["hits"][0]["rerank_score"] is not None
+    finals = [hit["final_score"] for hit in response["hits"]]
+    assert finals == sorted(finals, reverse=True)
     assert response["degraded"] == []
     assert response["total_candidates"] == 3
 

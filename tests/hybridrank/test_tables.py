@@ -25,7 +25,7 @@ def answer(*hits) -> SearchResponse:
 
 def hit(doc_id, rank, retrievers, fused_score=0.5, rerank_score=None) -> Hit:
     scores = {name: RetrieverScore(rank, score) for name, score in retrievers.items()}
-    return Hit(doc_id, rank, 0.0, rank, fused_score, scores, rerank_score)
+    return Hit(doc_id, rank, 0.0, rank, fused_score, scores, rerank_score, final_score=fused_score)
 
 
 def test_each_document_shows_its_rank_and_score_in_every_pipeline():
