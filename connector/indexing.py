@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
-from connector.engines.base import Engine, RejectedDocument
+from connector.engines.base import Engine, RejectedDocument, document_problem
 from connector.errors import SidecarError
 from connector.passages import passage_text
 from connector.rescore.base import Encoder
@@ -158,6 +158,7 @@ async def index_documents(
     tokens = _Tokens.of(models, colbert, token_vectors) if token_vectors else None
     plan = _Plan(info, tokens, passages, vector_fields or {})
     await engine.create_index(index, plan.definition(definition or IndexDefinition()))
+    await engine.check_writable(index)
     report = IndexingReport()
     seen: set[str] = set()
     for batch in _batches(documents):
@@ -176,11 +177,14 @@ async def _index_batch(
     documents: Sequence[Document],
     cache: VectorCache,
 ) -> IndexingReport:
+    problems = {each.doc_id: problem for each in documents if (problem := document_problem(each))}
+    rejected = tuple(RejectedDocument(doc_id, problem) for doc_id, problem in problems.items())
+    documents = [each for each in documents if each.doc_id not in problems]
     digests = {each.doc_id: _content_digest(each.source, plan.made_by) for each in documents}
     stored = await engine.stored_digests(index, list(digests))
     changed = [each for each in documents if stored.get(each.doc_id) != digests[each.doc_id]]
     if not changed:
-        return IndexingReport(unchanged=len(documents))
+        return IndexingReport(unchanged=len(documents), rejected=rejected)
     tokens, info = plan.tokens, plan.info
     texts = {each.doc_id: passage_text(each.source) for each in changed}
     by_token = await tokens.encode(encoder, list(texts.values())) if tokens else {}
@@ -201,7 +205,8 @@ async def _index_batch(
             for each in changed
         ],
     )
-    return IndexingReport(written.indexed, len(documents) - len(changed), encoded, rejected=written.rejected)
+    rejected += written.rejected
+    return IndexingReport(written.indexed, len(documents) - len(changed), encoded, rejected=rejected)
 
 
 async def _vectors(

@@ -1,8 +1,12 @@
 """What an engine is: two protocols, one for searching and one for what indexing needs."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
 from typing import Any, Protocol
+from uuid import UUID
 
 from connector.errors import EngineError
 from connector.fusion import Fusion
@@ -10,7 +14,10 @@ from connector.types import Bm25Query, Document, EngineInfo, Query, Retrieved
 from index_templates import IndexDefinition
 from ltr_features import FeatureQuery, FeatureSet
 
-__all__ = ["Engine", "IndexReport", "RejectedDocument"]
+__all__ = ["MAX_ID_BYTES", "Engine", "IndexReport", "RejectedDocument", "as_json", "document_problem", "id_problem"]
+
+MAX_ID_BYTES = 512
+"""Bytes of an id in UTF-8: the limit of OpenSearch and Elasticsearch, so that an index can move between engines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,51 @@ class IndexReport:
 
     indexed: int
     rejected: tuple[RejectedDocument, ...] = ()
+
+
+def id_problem(doc_id: str) -> str:
+    """The sentence that says why no engine takes this id; empty when all do.
+
+    >>> id_problem("é" * 257)
+    'the id has 514 bytes in UTF-8, and engines take 512'
+    """
+    try:
+        size = len(doc_id.encode())
+    except UnicodeEncodeError:
+        return "the id holds half of a surrogate pair, which is no character"
+    if not size:
+        return "the id is empty"
+    return f"the id has {size} bytes in UTF-8, and engines take {MAX_ID_BYTES}" if size > MAX_ID_BYTES else ""
+
+
+def document_problem(document: Document) -> str:
+    """The sentence that says why no engine takes this document, by its id and as JSON; empty when there is none."""
+    if problem := id_problem(document.doc_id):
+        return problem
+    try:
+        as_json(dict(document.source))
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def as_json(value: Any) -> str:
+    """JSON as servers take it. Raises ValueError for what has no such form: NaN, half a surrogate pair, an object."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+    text.encode()  # raises UnicodeEncodeError, which is a ValueError
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if hasattr(value, "tolist"):  # numpy's scalars and arrays
+        return value.tolist()
+    raise ValueError(f"a value of type {type(value).__name__} is not JSON")
 
 
 class Engine(Protocol):
@@ -82,8 +134,16 @@ class Engine(Protocol):
         """Create the index unless it is there (then False). Raises EngineError when its vectors have another length."""
         ...
 
+    async def check_writable(self, index: str) -> None:
+        """Writes nothing. Raises EngineError with reason "not_writable" where the index would take no document."""
+        ...
+
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
-        """Write documents, replacing those with the same id; visible to searches after `refresh`."""
+        """Write documents, replacing those with the same id; visible to searches after `refresh`.
+
+        A document that the index does not take is rejected by name, and the others are written. Raises EngineError
+        where the index takes none.
+        """
         ...
 
     async def stored_digests(self, index: str, doc_ids: Sequence[str]) -> Mapping[str, str]:

@@ -1,16 +1,14 @@
 """Elasticsearch, through its official asynchronous client."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from elastic_transport import ConnectionError as TransportConnectionError
 from elastic_transport import ConnectionTimeout, TransportError
 from elasticsearch import ApiError, AsyncElasticsearch
-from elasticsearch.helpers import async_streaming_bulk
 
 from connector.engines import native
 from connector.engines.addresses import node_urls
-from connector.engines.base import RejectedDocument
 from connector.engines.licence import active_licence, licence_lack
 from connector.engines.rest import RestEngine, refusal
 from connector.errors import EngineError, EngineTimeout, EngineUnreachable
@@ -99,18 +97,14 @@ class ElasticsearchEngine(RestEngine):
             raise self._ours("_msearch", error) from error
         return list(response["responses"])
 
-    async def _bulk(self, actions: Iterable[dict[str, Any]]) -> list[RejectedDocument]:
-        rejected = []
+    async def _bulk(self, lines: bytes) -> Mapping[str, Any]:
+        headers = {"accept": "application/json", "content-type": "application/x-ndjson"}
         try:
-            async for ok, item in async_streaming_bulk(
-                self._client, actions, raise_on_error=False, raise_on_exception=True, max_retries=5
-            ):
-                if not ok:
-                    outcome = next(iter(item.values()))
-                    rejected.append(RejectedDocument(outcome["_id"], str(outcome["error"])))
+            response = await self._client.perform_request("POST", "/_bulk", headers=headers, body=lines)
         except (ApiError, TransportError) as error:
             raise self._ours("_bulk", error) from error
-        return rejected
+        answer: Mapping[str, Any] = response.body
+        return answer
 
     async def close(self) -> None:
         """Close the client's connections."""

@@ -19,13 +19,13 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from connector.engines import extraction, fields
-from connector.engines.base import IndexReport, RejectedDocument
+from connector.engines.base import IndexReport, RejectedDocument, as_json, document_problem
 from connector.engines.snapshot import Snapshot
 from connector.engines.snippets import snippets
 from connector.engines.words import EMBEDDED_LANGUAGES
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
-from connector.types import Bm25Query, Document, EngineInfo, Query, Retrieved
+from connector.types import Bm25Query, Document, EngineInfo, Query, Retrieved, Vector
 from index_templates import IndexDefinition
 from ltr_features import FeatureQuery, FeatureSet
 
@@ -50,8 +50,9 @@ class EmbeddedEngine:
     not seen before then.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, busy_timeout_s: float = 30.0) -> None:
         self.path = Path(path).expanduser()
+        self.busy_timeout_s = busy_timeout_s
         self._snapshots: dict[str, Snapshot] = {}
         self._deriving = Lock()  # the first searches of an index may come together, and one derives it for all
 
@@ -125,6 +126,16 @@ class EmbeddedEngine:
         await asyncio.to_thread(self._create, index, definition)
         return True
 
+    async def check_writable(self, index: str) -> None:
+        """Begin a transaction, and give it up."""
+
+        def check() -> None:
+            with self._open(index) as database:
+                database.execute("BEGIN IMMEDIATE")
+                database.rollback()
+
+        await asyncio.to_thread(check)
+
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
         """One transaction for all of them; a vector of another length than the index's is rejected."""
         return await asyncio.to_thread(self._write, index, documents)
@@ -189,8 +200,11 @@ class EmbeddedEngine:
             raise IndexMissing(
                 f"there is no index {index!r} in {self.path}; `hybridrank index` creates one", reason="index_missing"
             )
-        with closing(sqlite3.connect(file, timeout=30)) as database, database:
-            yield database
+        try:
+            with closing(sqlite3.connect(file, timeout=self.busy_timeout_s)) as database, database:
+                yield database
+        except sqlite3.OperationalError as error:  # locked by another writer, read-only, or a full disk
+            raise EngineError(f"index {index!r} in {self.path}: {error}", reason="not_writable") from error
 
     def _create(self, index: str, definition: IndexDefinition) -> None:
         file = self._file(index)
@@ -209,22 +223,23 @@ class EmbeddedEngine:
 
     def _write(self, index: str, documents: Sequence[Document]) -> IndexReport:
         dimensions = self._definition(index).dimensions
-        rejected = tuple(
-            RejectedDocument(each.doc_id, f"field 'vector' has {len(each.vector)} dimensions, not {dimensions}")
-            for each in documents
-            if each.vector is not None and len(each.vector) != dimensions
-        )
-        refused = {each.doc_id for each in rejected}
-        taken = [each for each in documents if each.doc_id not in refused]
-        rows = [(each.doc_id, json.dumps(dict(each.source)), Snapshot.pack(each.vector)) for each in taken]
-        packed = [(each.doc_id, each.token_vectors) for each in taken if each.token_vectors]
+        rejected: list[RejectedDocument] = []
+        rows: list[tuple[str, str, bytes | None]] = []
+        packed: list[tuple[str, bytes]] = []
+        for each in documents:
+            if problem := document_problem(each) or _vector_problem(each.vector, dimensions):
+                rejected.append(RejectedDocument(each.doc_id, problem))
+                continue
+            rows.append((each.doc_id, as_json(dict(each.source)), Snapshot.pack(each.vector)))
+            if each.token_vectors:
+                packed.append((each.doc_id, each.token_vectors))
         with self._open(index) as database:
             database.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", rows)
             database.execute(_PACKED_TABLE)
-            database.executemany("DELETE FROM token_vectors WHERE doc_id = ?", [(each.doc_id,) for each in taken])
+            database.executemany("DELETE FROM token_vectors WHERE doc_id = ?", [(doc_id,) for doc_id, *_ in rows])
             database.executemany("INSERT INTO token_vectors VALUES (?, ?)", packed)
             database.execute(f"PRAGMA user_version = {_version(database) + 1}")
-        return IndexReport(len(rows), rejected)
+        return IndexReport(len(rows), tuple(rejected))
 
     def _snapshot(self, index: str) -> Snapshot:
         with self._deriving:
@@ -235,6 +250,12 @@ class EmbeddedEngine:
                     folder = self.path / index / f"tantivy-{_LAYOUT}-{_version(database)}"
                 self._snapshots[index] = Snapshot.build(folder, definition, rows)
             return self._snapshots[index]
+
+
+def _vector_problem(vector: Vector | None, dimensions: int) -> str:
+    if vector is None or len(vector) == dimensions:
+        return ""
+    return f"field 'vector' has {len(vector)} dimensions, not {dimensions}"
 
 
 def _version(database: sqlite3.Connection) -> int:

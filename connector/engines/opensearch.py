@@ -1,15 +1,13 @@
 """OpenSearch, through its official asynchronous client."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import fsum
 from typing import Any
 
 from opensearchpy import AsyncOpenSearch, exceptions
-from opensearchpy.helpers import async_streaming_bulk
 
 from connector.engines import native
 from connector.engines.addresses import node_urls
-from connector.engines.base import RejectedDocument
 from connector.engines.rest import RestEngine, refusal
 from connector.errors import EngineError, EngineTimeout, EngineUnreachable
 from connector.fusion import Fusion, Rrf
@@ -80,16 +78,15 @@ class OpenSearchEngine(RestEngine):
             raise self._ours("_msearch", error) from error
         return list(response["responses"])
 
-    async def _bulk(self, actions: Iterable[dict[str, Any]]) -> list[RejectedDocument]:
-        rejected = []
+    async def _bulk(self, lines: bytes) -> Mapping[str, Any]:
+        headers = {"content-type": "application/x-ndjson"}
         try:
-            async for ok, item in async_streaming_bulk(self._client, actions, raise_on_error=False, max_retries=5):
-                if not ok:
-                    outcome = next(iter(item.values()))
-                    rejected.append(RejectedDocument(outcome["_id"], str(outcome["error"])))
+            answer: Mapping[str, Any] = await self._client.transport.perform_request(
+                "POST", "/_bulk", headers=headers, body=lines
+            )
         except exceptions.OpenSearchException as error:
             raise self._ours("_bulk", error) from error
-        return rejected
+        return answer
 
     async def close(self) -> None:
         """Close the client's connections, those too to nodes that went, which it leaves open."""

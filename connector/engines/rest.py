@@ -7,14 +7,15 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 
 import index_templates
 from connector.engines import columns, fields, msearch, native
-from connector.engines.base import IndexReport, RejectedDocument
+from connector.engines.base import IndexReport
+from connector.engines.bulk import BulkWriter
 from connector.engines.fields import Fields
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
@@ -36,6 +37,7 @@ class RestEngine(ABC):
     def __init__(self, url: str) -> None:
         self.url = url
         self._fields: dict[str, Fields] = {}
+        self._writer = BulkWriter(self._bulk)
         self._unnamed: set[str] = set()  # indices in which some documents lack the column of ids
 
     def __repr__(self) -> str:
@@ -187,18 +189,15 @@ class RestEngine(ABC):
                 reason="wrong_subfields",
             )
 
+    async def check_writable(self, index: str) -> None:
+        """One `_bulk` that writes nothing."""
+        await self._writer.check(index)
+
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
-        """Bulk writes through the official client's helper, which retries what the engine is too busy to take."""
+        """Bulk writes; `BulkWriter` says what is repeated and what is rejected."""
         mapped = await self._mapped(index)
-        actions = (
-            {
-                "_index": index,
-                "_id": each.doc_id,
-                "_source": dict(each.source) | _heavy(each, mapped),
-            }
-            for each in documents
-        )
-        rejected = await self._bulk(actions)
+        stored = ((each.doc_id, dict(each.source) | _heavy(each, mapped)) for each in documents)
+        rejected = await self._writer.write(index, stored)
         self._fields.pop(index, None)
         return IndexReport(len(documents) - len(rejected), tuple(rejected))
 
@@ -341,7 +340,7 @@ class RestEngine(ABC):
     async def _msearch(self, request_lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]: ...
 
     @abstractmethod
-    async def _bulk(self, actions: Iterable[dict[str, Any]]) -> list[RejectedDocument]: ...
+    async def _bulk(self, lines: bytes) -> Mapping[str, Any]: ...
 
     @abstractmethod
     async def close(self) -> None:

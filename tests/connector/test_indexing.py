@@ -1,3 +1,5 @@
+import sqlite3
+
 import pytest
 
 from connector import EngineError, SidecarError
@@ -127,3 +129,13 @@ async def test_passages_and_token_vectors_exclude_each_other(engine, cache):
         await index_documents(
             engine, CountingEncoder(), "cups", documents(1), cache=cache, passages=Split(), token_vectors="int8"
         )
+
+
+async def test_an_index_that_takes_no_documents_is_found_before_encoding(engine, cache):
+    await index_documents(engine, CountingEncoder(), "cups", documents(1), cache=cache)
+    hurried, encoder = EmbeddedEngine(engine.path, busy_timeout_s=0.05), CountingEncoder()
+    with sqlite3.connect(engine.path / "cups" / "documents.sqlite3") as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(EngineError, match="locked"):
+            await index_documents(hurried, encoder, "cups", documents(90), cache=cache)
+    assert encoder.encoded == []

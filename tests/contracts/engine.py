@@ -329,6 +329,28 @@ class EngineContract:
         assert [each.doc_id for each in report.rejected] == ["wrong"]
         assert "vector" in report.rejected[0].reason
 
+    async def test_ids_that_no_engine_takes_are_named(self, filled, index):
+        ids_of_all = ["", "x" * 513, "é" * 257, "é" * 256, "right"]
+        await filled.check_writable(index)
+        report = await filled.index_documents(index, [_passage(each, "Ids", "Ids.") for each in ids_of_all])
+        assert (report.indexed, [each.doc_id for each in report.rejected]) == (2, ids_of_all[:3])
+        assert await filled.refresh(index) == len(PASSAGES) + 2
+
+    async def test_numbers_keep_their_fractions_whichever_comes_first(self, filled, index):
+        """The first `size` is a whole number, and the first `weight` is not."""
+        first = [_passage("a", "Sizes", "", size=5, weight=2.5), _passage("b", "Sizes", "", size=5.5, weight=3)]
+        for each in first:
+            assert (await filled.index_documents(index, [each])).rejected == ()
+        await filled.refresh(index)
+
+        async def passing(*filters):
+            return ids(await self.one(filled, index, bm25("sizes", filters=filters)))
+
+        assert await passing(Term("size", 5)) == ["a"]
+        assert await passing(Range("size", gte=5.2, lt=6)) == ["b"]
+        assert await passing(Range("weight", gt=2.5)) == ["b"]
+        assert await passing(Term("weight", 2.5)) == ["a"]
+
     async def test_writing_the_same_id_replaces_the_document(self, filled, index):
         await filled.index_documents(index, [Document("tea", {"title": "Black coffee", "text": ""}, (1.0, 0.0, 0.0))])
         assert await filled.refresh(index) == len(PASSAGES)

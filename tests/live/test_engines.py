@@ -82,6 +82,29 @@ class ServerContract(EngineContract):
         finally:
             await engine.delete_index(index)
 
+    @pytest.mark.parametrize(
+        ("closed", "remedy"),
+        [
+            ("write", "index.blocks.write"),
+            ("read_only", "index.blocks.read_only"),
+            ("read_only_allow_delete", "free some"),
+            ("", "_open"),
+        ],
+    )
+    async def test_an_index_that_takes_no_documents_says_what_to_do(self, filled, index, closed, remedy):
+        if closed:
+            await filled.request("PUT", f"/{index}/_settings", {f"index.blocks.{closed}": True})
+        else:
+            await filled.request("POST", f"/{index}/_close")
+        try:
+            for attempt in (filled.check_writable(index), filled.index_documents(index, PASSAGES)):
+                with pytest.raises(EngineError, match=f"takes no documents.*{remedy}") as refused:
+                    await attempt
+                assert refused.value.reason == "not_writable"
+        finally:
+            if closed:
+                await filled.request("PUT", f"/{index}/_settings", {f"index.blocks.{closed}": None})
+
     async def test_a_stopped_server_is_named(self, engine):
         with pytest.raises(EngineUnreachable, match=r"127\.0\.0\.1:1\b"):
             await connect_engine("http://127.0.0.1:1")
