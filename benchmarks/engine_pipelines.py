@@ -25,9 +25,9 @@ from evaluation.collections import BeirFolder
 from evaluation.environment import describe_environment
 from evaluation.measures import evaluate
 from evaluation.report import ReportTable
+from hybridrank.commands.setup import opensearch as setup
 from hybridrank.experiments import judged_queries
 from hybridrank.opensearch_facts import gather
-from hybridrank.setup import opensearch as setup
 from hybridrank.sidecar_process import sidecar_process
 from index_templates.setup_parts import RERANK_PIPELINE, RRF_PIPELINE, SEARCH_TEMPLATE
 from local_engines import start

@@ -1,92 +1,49 @@
 """The command line. Exit codes: 0 done, 1 failed (the reason on stderr), 2 wrong usage."""
 
 import sys
-from importlib.metadata import version
 
-import typer
-from pydantic import ValidationError
-from rich.console import Console
+from hybridrank.extras import MissingExtra, module_missing, require
 
-from connector import BadAddress, ConnectorError
-from evaluation.collections import CollectionError
-from hybridrank.colbert import app as colbert
-from hybridrank.demo import demo
-from hybridrank.doctor import doctor
-from hybridrank.engine import app as engine
-from hybridrank.evaluate import evaluate
-from hybridrank.index import app as index
-from hybridrank.judgments import app as judgments
-from hybridrank.ltr import app as ltr
-from hybridrank.model import app as model
-from hybridrank.reproduce import reproduce
-from hybridrank.search import search
-from hybridrank.serve import CONTEXT, serve
-from hybridrank.setup import app as setup
-from hybridrank.sidecar_process import SidecarNotStarted
-from hybridrank.train import app as train
-from hybridrank.tune import tune
-from local_engines.errors import LocalEngineError
-from ltr_features.feature_set import BadFeatureSet
-from ltr_features.sltr import NotInPlugin
-from sidecar.errors import BadModelFolder
-from training.ltr.errors import LtrError
-from training.neural.errors import RecipeError
+__all__ = ["main"]
 
-__all__ = ["app", "main"]
-
-app = typer.Typer(
-    name="hybridrank",
-    help="Hybrid retrieval with fusion and reranking for OpenSearch and Elasticsearch, without a server plugin.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-for command in (demo, search, evaluate, reproduce, tune, doctor):
-    app.command()(command)
-app.command(context_settings=CONTEXT)(serve)
-app.add_typer(index, name="index")
-app.add_typer(engine, name="engine")
-app.add_typer(setup, name="setup")
-app.add_typer(model, name="model")
-app.add_typer(ltr, name="ltr")
-app.add_typer(train, name="train")
-app.add_typer(colbert, name="colbert")
-app.add_typer(judgments, name="judgments")
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(version("hybridrank"))
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    _version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-) -> None:
-    """Hybrid retrieval with fusion and reranking for OpenSearch and Elasticsearch, without a server plugin."""
+# By name, as importing them would load what only some commands need.
+_EXPLAINED = {
+    "connector.errors.ConnectorError",
+    "evaluation.collections.CollectionError",
+    "hybridrank.sidecar_process.SidecarNotStarted",
+    "local_engines.errors.LocalEngineError",
+    "ltr_features.feature_set.BadFeatureSet",
+    "ltr_features.sltr.NotInPlugin",
+    "pydantic_core._pydantic_core.ValidationError",
+    "sidecar.errors.BadModelFolder",
+    "training.ltr.errors.LtrError",
+    "training.neural.errors.RecipeError",
+    "builtins.ImportError",
+    "builtins.OSError",
+}
+_WRONG_USAGE = {"connector.errors.BadAddress"}
 
 
 def main() -> None:
     """Run a command; an error that says what to do is shown as a sentence, any other as a traceback."""
     try:
+        require("the hybridrank command", "cli")
+        from hybridrank.app import app
+
         app()
-    except (
-        BadFeatureSet,
-        BadModelFolder,
-        CollectionError,
-        ConnectorError,
-        LocalEngineError,
-        LtrError,
-        RecipeError,
-        NotInPlugin,
-        SidecarNotStarted,
-        ImportError,
-        OSError,
-        ValidationError,
-    ) as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
-        sys.exit(2 if isinstance(error, BadAddress) else 1)
+    except MissingExtra as error:
+        _fail(str(error))
+    except Exception as error:
+        names = {f"{each.__module__}.{each.__qualname__}" for each in type(error).__mro__}
+        if not names & _EXPLAINED:
+            raise
+        said = module_missing(error) if isinstance(error, ModuleNotFoundError) else None
+        _fail(said or str(error), 2 if names & _WRONG_USAGE else 1)
+
+
+def _fail(reason: str, code: int = 1) -> None:
+    print(f"error: {reason}", file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,11 @@
 """`hybridrank demo`: hybrid search with reranking over the documentation of this very Python, measured."""
 
-import asyncio
-import json
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from enum import Enum
-from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 
-import local_engines
 from connector import HybridSearch, SearchResponse
 from evaluation.collections import Qrels
 from evaluation.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
@@ -22,9 +15,8 @@ from evaluation.stdlib import StdlibCollection, read_stdlib
 from hybridrank import tables
 from hybridrank.experiments import Bench, index_name, judged_queries, open_bench
 from hybridrank.progress import progress
-from hybridrank.session import default_engine
 
-__all__ = ["demo", "run_demo"]
+__all__ = ["read_documentation", "run_demo"]
 
 SPLIT = "test"
 
@@ -32,44 +24,8 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-class DemoEngine(str, Enum):
-    """Where the demo searches."""
-
-    embedded = "embedded"
-    opensearch = "opensearch"
-    elasticsearch = "elasticsearch"
-
-
-def demo(
-    engine: Annotated[
-        DemoEngine, typer.Option(help="embedded needs nothing; the others run a real server on this machine (Java).")
-    ] = DemoEngine.embedded,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
-    ] = None,
-) -> None:
-    """Index the documentation of Python's standard library, search it in six ways, and measure each.
-
-    Two to three minutes on two cores the first time; vectors are cached, so the next time is shorter.
-
-    Examples:
-    hybridrank demo
-    hybridrank demo --engine opensearch --json demo.json
-    """
-    if json_file and not json_file.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {json_file.parent}", param_hint="--json")
-    collection = _read()
-    if engine is DemoEngine.embedded:
-        result = asyncio.run(run_demo(collection, default_engine()))
-    else:
-        with local_engines.start(engine.value, console=err) as server:
-            result = asyncio.run(run_demo(collection, server.url))
-    if json_file:
-        json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
-        out.print(f"\nWritten to {json_file}", markup=False)
-
-
-def _read() -> StdlibCollection:
+def read_documentation() -> StdlibCollection:
+    """Reads the documentation of this Python's standard library, and says how much it is."""
     _heading(1, "The documentation of this Python's standard library")
     with progress("reading the standard library", err) as advance:
         collection = read_stdlib(lambda _done, _total: advance(1))

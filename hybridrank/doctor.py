@@ -1,15 +1,9 @@
 """`hybridrank doctor`: what is reachable, what it can do, and what to do about what is not."""
 
-import asyncio
-import json
 import platform
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
 
-import typer
 from rich.console import Console
-from rich.markup import escape
 
 from connector import ConnectorError, connect_engine
 from connector.engines.base import Engine
@@ -17,13 +11,12 @@ from connector.engines.rest import RestEngine
 from hybridrank.findings import Finding
 from hybridrank.opensearch_facts import gather
 from hybridrank.opensearch_findings import findings as opensearch_findings
-from hybridrank.options import EngineOption, JsonOption, SidecarOption
 from hybridrank.session import open_sidecar
 from index_templates.analysis import probes
 from local_engines.errors import LocalEngineError
 from local_engines.jdk import find_jdk
 
-__all__ = ["doctor"]
+__all__ = ["jdk", "packages", "python", "services"]
 
 _EXTRAS = {
     "opensearch": "opensearch-py",
@@ -42,43 +35,13 @@ _OPTIONAL = {"engines", "ltr", "openvino", "otel", "train"}
 out = Console(highlight=False)
 
 
-def doctor(
-    engine: EngineOption = "",
-    sidecar: SidecarOption = "auto",
-    sidecar_http: Annotated[
-        str, typer.Option(help="http(s)://HOST:PORT of the HTTP face, as OpenSearch's nodes reach it.")
-    ] = "",
-    index: Annotated[str, typer.Option(help="An index that OpenSearch's own pipelines search.")] = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Look at everything a search needs. Exit code 1 when something is broken.
-
-    Of an OpenSearch with ml-commons, the way of its own pipelines to a sidecar too: each model is tried.
-
-    Examples:
-    hybridrank doctor
-    hybridrank doctor --engine https://admin:secret@localhost:9200 --sidecar localhost:50051
-    hybridrank doctor --engine http://localhost:9200 --sidecar-http http://localhost:8080 --index docs
-    """
-    services = asyncio.run(_services(engine, sidecar, sidecar_http.rstrip("/"), index))
-    findings = [_python(), *_packages(), _jdk(), *services]
-    if as_json:
-        print(json.dumps([asdict(each) for each in findings]))
-    else:
-        for each in findings:
-            mark = {"ok": "[green]ok[/]     ", "note": "[yellow]note[/]   ", "problem": "[red]problem[/]"}[each.state]
-            out.print(f"{mark} [bold]{escape(each.subject)}[/]: {escape(each.detail)}")
-            if each.advice:
-                out.print(f"        → {escape(each.advice)}")
-    if any(each.state == "problem" for each in findings):
-        raise typer.Exit(1)
-
-
-def _python() -> Finding:
+def python() -> Finding:
+    """The interpreter."""
     return Finding("python", "ok", f"{platform.python_version()} on {platform.machine()}")
 
 
-def _packages() -> list[Finding]:
+def packages() -> list[Finding]:
+    """Each extra, by the package that it is told by."""
     findings = []
     for extra, package in _EXTRAS.items():
         try:
@@ -90,7 +53,8 @@ def _packages() -> list[Finding]:
     return findings
 
 
-def _jdk() -> Finding:
+def jdk() -> Finding:
+    """The Java that `hybridrank engine start` would use."""
     try:
         jdk = find_jdk()
     except LocalEngineError as error:
@@ -98,7 +62,8 @@ def _jdk() -> Finding:
     return Finding("jdk", "ok", f"{jdk.version} at {jdk.home}")
 
 
-async def _services(engine: str, sidecar: str, sidecar_http: str, index: str) -> list[Finding]:
+async def services(engine: str, sidecar: str, sidecar_http: str, index: str) -> list[Finding]:
+    """The engine at the address, and the sidecar with its models."""
     none = Finding("engine", "note", "none given", "--engine ADDRESS")
     findings = await _engine(engine, sidecar_http, index) if engine else [none]
     try:

@@ -2,21 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from connector import ModelInfo
 from ltr_features import BadFeatureSet, FeatureSet
 
-__all__ = ["FeatureSetsOption", "by_name", "feature_sets_of", "load_feature_sets"]
-
-FeatureSetsOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--features", metavar="FILE", help="Feature set of a lambdamart model, .yaml or .json. May be repeated."
-    ),
-]
+__all__ = ["by_name", "feature_sets_of", "load_feature_sets"]
 
 
 def load_feature_sets(files: Sequence[Path] | None) -> list[FeatureSet]:

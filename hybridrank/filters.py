@@ -3,10 +3,9 @@
 import re
 
 from connector.types import Filter, Not, Range, Scalar, Term, Terms
+from hybridrank.choices import FILTER_SYNTAX
 
-__all__ = ["SYNTAX", "parse"]
-
-SYNTAX = "FIELD=VALUE, FIELD=A,B, FIELD!=VALUE, FIELD>=N, FIELD>N, FIELD<=N or FIELD<N"
+__all__ = ["parse"]
 
 _FORM = re.compile(r"^(?P<field>[\w.@-]+)(?P<operator>!=|>=|<=|=|>|<)(?P<value>.+)$")
 _BOUNDS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
@@ -20,7 +19,7 @@ def parse(text: str) -> Filter:
     """
     form = _FORM.match(text.strip())
     if form is None:
-        raise ValueError(f"filter {text!r} is none of {SYNTAX}")
+        raise ValueError(f"filter {text!r} is none of {FILTER_SYNTAX}")
     field, operator, value = form["field"], form["operator"], form["value"]
     if operator in _BOUNDS:
         return Range(field, **{_BOUNDS[operator]: _scalar(value)})

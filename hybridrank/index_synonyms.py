@@ -1,48 +1,18 @@
 """`hybridrank index synonyms`: other synonyms for an index that is searched already."""
 
-import asyncio
-from pathlib import Path
-from typing import Annotated
-
-import typer
 from rich.console import Console
 
 from connector import connect_engine
 from connector.engines.rest import RestEngine
 from connector.engines.synonyms import check_synonyms, replace_synonyms
-from hybridrank.options import EngineOption
-from index_templates.analysis import synonym_rules
 
-__all__ = ["synonyms"]
+__all__ = ["send_synonyms"]
 
 out = Console(highlight=False, soft_wrap=True)
 
 
-def synonyms(
-    index: Annotated[str, typer.Argument(help="The index, or an alias.", show_default=False)],
-    file: Annotated[
-        Path, typer.Argument(help="Rules: `a, b` or `a, b => c` a line, # comments.", exists=True, show_default=False)
-    ],
-    engine: EngineOption = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Try the rules; change nothing.")] = False,
-) -> None:
-    """Have searches know the synonyms of a file and no others; an empty file takes them away.
-
-    No document is written again. The index is closed and opened for it, and searches that come in between fail.
-
-    Examples:
-    hybridrank index synonyms docs synonyms.txt --engine http://localhost:9200 --dry-run
-    hybridrank index synonyms docs synonyms.txt --engine http://localhost:9200
-    """
-    if not engine or engine.startswith("embedded:"):
-        raise typer.BadParameter("the embedded engine has no synonyms; name a cluster", param_hint="--engine")
-    rules = synonym_rules(file.read_text(encoding="utf-8"))
-    names = asyncio.run(_replace(engine, index, rules, dry_run=dry_run))
-    would = "would know" if dry_run else "know"
-    out.print(f"searches of {', '.join(names)} {would} {len(rules)} rules", markup=False)
-
-
-async def _replace(address: str, index: str, rules: dict[int, str], *, dry_run: bool) -> list[str]:
+async def send_synonyms(address: str, index: str, rules: dict[int, str], *, dry_run: bool) -> list[str]:
+    """Checks the rules on the cluster and, unless it is a dry run, replaces those there; returns the indices."""
     engine = await connect_engine(address)
     try:
         assert isinstance(engine, RestEngine)

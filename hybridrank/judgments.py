@@ -1,197 +1,30 @@
 """`hybridrank judgments`: a pool to judge, grades back into a split, and how far judges agree."""
 
-import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from evaluation.agreement_report import (
-    CAVEAT,
-    agreement_json,
-    all_agree,
-    confusion_table,
-    pair_table,
-    pairs_agree,
-    shown,
-)
-from evaluation.collections import BadLine, BeirFolder, CollectionError, Qrels
+from evaluation.collections import BadLine, BeirFolder, Qrels
 from evaluation.judgments import (
-    Merge,
     Scale,
     Sheet,
-    by_judge,
-    lines_to_judge,
-    merged,
     parse_scale,
-    read_judgments,
-    write_qrels,
 )
 from evaluation.pipelines import Pipeline, PipelineSettings, parse_pipeline
-from evaluation.pooling import pool as pooled_of
 from evaluation.runs import RunFileError, read_run
-from hybridrank import tables
-from hybridrank.experiments import SHOWN, UnknownModel, index_name, open_bench
-from hybridrank.options import EngineOption, JsonOption, SidecarOption
-from hybridrank.session import default_engine
+from hybridrank.experiments import SHOWN, index_name, open_bench
 
-__all__ = ["app"]
+__all__ = ["joined", "judged_twice", "pipelines_named", "ranked_by", "read_runs", "scale_of", "show_lines"]
 
-app = typer.Typer(no_args_is_help=True, help="Judge what pipelines find, and see how far judges agree.")
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-CollectionOption = Annotated[
-    Path, typer.Option("--collection", help="Folder with corpus.jsonl and queries.jsonl (or .gz).", show_default=False)
-]
-FilesArgument = Annotated[
-    list[Path], typer.Argument(metavar="FILE…", help="Judgment files, filled in.", exists=True, show_default=False)
-]
-ScaleOption = Annotated[str, typer.Option(metavar="LOW-HIGH", help="The grades there are.")]
 
-
-@app.command()
-def pool(
-    collection: CollectionOption,
-    out_file: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to judge in.", show_default=False)],
-    run: Annotated[
-        list[Path] | None,
-        typer.Option(help="A TREC run, or a folder of them (evaluate --run-dir). May be repeated.", exists=True),
-    ] = None,
-    pipelines: Annotated[
-        str, typer.Option(metavar="NAME,…", help="Run these as evaluate does, in place of runs or beside them.")
-    ] = "",
-    depth: Annotated[int, typer.Option(min=1, max=100, help="How much of each ranking is judged.")] = 10,
-    queries: Annotated[int | None, typer.Option(min=1, help="Only the first N queries.", show_default="all")] = None,
-    without: Annotated[
-        str, typer.Option(metavar="SPLIT", help="Leave out what qrels/SPLIT.tsv has judged already.")
-    ] = "",
-    characters: Annotated[int, typer.Option(min=1, help="How much of a text is shown.")] = 1500,
-    judge: Annotated[str, typer.Option(help="Who will judge: a name, or a model with the version of its prompt.")] = "",
-    seed: Annotated[int, typer.Option(help="Another seed, another order of a query's documents.")] = 0,
-    engine: EngineOption = "",
-    sidecar: SidecarOption = "auto",
-) -> None:
-    """Write down what is to be judged: the heads of rankings, shuffled, without a word on who found what.
-
-    Examples:
-    hybridrank judgments pool --collection ./docs --run ./runs --out ann.jsonl --judge ann
-    hybridrank judgments pool --collection ./docs --pipelines bm25,rrf+colbert --without test --out more.jsonl
-    """
-    if out_file.exists():
-        raise typer.BadParameter(f"{out_file} is there already; its grades would be lost", param_hint="--out")
-    if not run and not pipelines:
-        raise typer.BadParameter("name runs, or --pipelines to run", param_hint="--run")
-    folder = BeirFolder(collection)
-    texts = dict(list(folder.queries().items())[:queries])
-    runs = _read(run or [])
-    if pipelines:
-        chosen = _pipelines(pipelines)
-        try:
-            runs += asyncio.run(_ranked(folder, chosen, texts, depth, engine or default_engine(), sidecar))
-        except UnknownModel as error:
-            raise typer.BadParameter(str(error), param_hint="--pipelines") from error
-    documents = {each.doc_id: each for each in folder.documents()}
-    judged: Qrels = folder.qrels(without) if without else {}
-    found = pooled_of(({each: ranked[each] for each in texts if each in ranked} for ranked in runs), depth)
-    if strangers := {doc_id for doc_ids in found.values() for doc_id in doc_ids} - set(documents):
-        raise CollectionError(f"{collection}: has no document {min(strangers)!r}, which a run ranks; is it another's?")
-    wanted = {each: [one for one in found[each] if one not in judged.get(each, {})] for each in texts if each in found}
-    lines = list(lines_to_judge(wanted, texts, documents, seed=seed, characters=characters, judge=judge))
-    out_file.write_text("".join(lines), encoding="utf-8")
-    known = sum(map(len, found.values())) - len(lines)
-    out.print(
-        f"{out_file}: {len(lines)} documents of {sum(map(bool, wanted.values()))} queries to judge"
-        + (f"; {known} more are judged in {without}" if without else ""),
-        markup=False,
-    )
-
-
-@app.command("import")
-def import_(
-    files: FilesArgument,
-    collection: CollectionOption,
-    out_file: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="The split: COLLECTION/qrels/NAME.tsv.", show_default=False)
-    ],
-    scale: ScaleOption = "0-3",
-    merge: Annotated[Merge, typer.Option(help="What a document gets that several judged.")] = "majority",
-    onto: Annotated[str, typer.Option(metavar="SPLIT", help="Keep what qrels/SPLIT.tsv has, and add to it.")] = "",
-    partial: Annotated[bool, typer.Option("--partial", help="Leave out lines without a grade.")] = False,
-) -> None:
-    """Check grades and write them as a split. What is wrong is named with its line, and then nothing is written.
-
-    Examples:
-    hybridrank judgments import ann.jsonl bob.jsonl --collection ./docs --out ./docs/qrels/test.tsv
-    hybridrank judgments import more.jsonl --collection ./docs --onto test --merge mean --out ./docs/qrels/test2.tsv
-    """
-    if out_file.exists():
-        raise typer.BadParameter(f"{out_file} is there already; name another, or delete it", param_hint="--out")
-    if not out_file.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {out_file.parent}", param_hint="--out")
-    folder = BeirFolder(collection)
-    before: Qrels = folder.qrels(onto) if onto else {}
-    doc_ids = {each.doc_id for each in folder.documents()}
-    sheet = read_judgments(files, _scale(scale), set(folder.queries()), doc_ids)
-    wrong = [*sheet.wrong, *_twice(sheet, before, onto), *(() if partial else sheet.empty)]
-    _list("wrong", wrong)
-    if partial:
-        _list("left out", sheet.empty)
-    if wrong:
-        more = "; --partial leaves lines without a grade out" if sheet.empty and not partial else ""
-        err.print(f"error: {len(wrong)} lines are wrong and nothing was written{more}", markup=False)
-        raise typer.Exit(1)
-    qrels = _joined(before, merged(sheet.judgments, merge))
-    write_qrels(out_file, qrels)
-    grades = [grade for given in qrels.values() for grade in given.values()]
-    counts = ", ".join(f"{grades.count(grade)} with {grade}" for grade in sorted(set(grades)))
-    judges = len(by_judge(sheet.judgments))
-    source = f"{len(sheet.judgments)} grades of {judges} judges" + (f" and {onto}" if onto else "")
-    out.print(f"{out_file}: {len(grades)} judgments of {len(qrels)} queries ({counts}), from {source}", markup=False)
-
-
-@app.command()
-def agree(files: FilesArgument, scale: ScaleOption = "0-3", as_json: JsonOption = False) -> None:
-    """Say how far judges agree beyond chance: Cohen's kappa of every two, Krippendorff's alpha of all.
-
-    Lines without a grade are left out. Judges are told apart by the lines' `judge`, or else by the files' names.
-
-    Examples:
-    hybridrank judgments agree ann.jsonl bob.jsonl
-    hybridrank judgments agree ann.jsonl bob.jsonl model.jsonl --scale 0-2 --json
-    """
-    grades = _scale(scale)
-    sheet = read_judgments(files, grades)
-    _list("wrong", sheet.wrong)
-    if sheet.wrong:
-        err.print(f"error: {len(sheet.wrong)} lines are wrong", markup=False)
-        raise typer.Exit(1)
-    judged = by_judge(sheet.judgments)
-    pairs = pairs_agree(judged, grades)
-    if not pairs:
-        names = ", ".join(judged) or "none"
-        raise CollectionError(f"no document was judged by two judges; there are {len(judged)}: {names}")
-    of_all = all_agree(judged, grades)
-    if as_json:
-        print(json.dumps(agreement_json(pairs, of_all, grades)))
-        return
-    console = tables.wide_enough(out)
-    console.print(tables.listing(pair_table(pairs)))
-    if len(pairs) == 1:
-        console.print(tables.listing(confusion_table(pairs[0], grades)))
-    console.print(
-        f"Krippendorff's alpha of {len(judged)} judges: {shown(of_all['ordinal'])} with the order of grades,"
-        f" {shown(of_all['nominal'])} without.",
-        markup=False,
-    )
-    console.print(CAVEAT, style="dim", markup=False)
-
-
-def _read(paths: Sequence[Path]) -> list[Mapping[str, Sequence[str]]]:
+def read_runs(paths: Sequence[Path]) -> list[Mapping[str, Sequence[str]]]:
+    """The runs in files and folders. Raises BadParameter."""
     files = [file for path in paths for file in (sorted(path.glob("*.run")) if path.is_dir() else [path])]
     if paths and not files:
         raise typer.BadParameter(f"there is no .run file in {paths[0]}", param_hint="--run")
@@ -201,23 +34,26 @@ def _read(paths: Sequence[Path]) -> list[Mapping[str, Sequence[str]]]:
         raise typer.BadParameter(str(error), param_hint="--run") from error
 
 
-def _pipelines(names: str) -> list[Pipeline]:
+def pipelines_named(names: str) -> list[Pipeline]:
+    """The pipelines of a comma-separated list. Raises BadParameter."""
     try:
         return [parse_pipeline(name.strip()) for name in names.split(",")]
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--pipelines") from error
 
 
-def _scale(text: str) -> Scale:
+def scale_of(text: str) -> Scale:
+    """The scale that LOW-HIGH names. Raises BadParameter."""
     try:
         return parse_scale(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--scale") from error
 
 
-async def _ranked(
+async def ranked_by(
     folder: BeirFolder, pipelines: list[Pipeline], queries: Mapping[str, str], depth: int, engine: str, sidecar: str
 ) -> list[Mapping[str, Sequence[str]]]:
+    """Rankings of each pipeline over the queries; the collection is indexed first."""
     documents, name = list(folder.documents()), index_name(folder.name, folder.digest())
     async with AsyncExitStack() as stack:
         bench = await open_bench(stack, engine, sidecar, pipelines, err)
@@ -226,7 +62,8 @@ async def _ranked(
     return [each.rankings for each in runs.values()]
 
 
-def _twice(sheet: Sheet, before: Qrels, split: str) -> list[BadLine]:
+def judged_twice(sheet: Sheet, before: Qrels, split: str) -> list[BadLine]:
+    """Judgments of documents that the split has judged already."""
     return [
         BadLine(each.path, each.number, f"{each.doc_id!r} of query {each.query_id!r} is judged in {split} already")
         for each in sheet.judgments
@@ -234,11 +71,13 @@ def _twice(sheet: Sheet, before: Qrels, split: str) -> list[BadLine]:
     ]
 
 
-def _joined(before: Qrels, more: Qrels) -> Qrels:
+def joined(before: Qrels, more: Qrels) -> Qrels:
+    """Both together; the second wins."""
     return {each: {**before.get(each, {}), **more.get(each, {})} for each in dict.fromkeys([*before, *more])}
 
 
-def _list(label: str, lines: Sequence[BadLine]) -> None:
+def show_lines(label: str, lines: Sequence[BadLine]) -> None:
+    """Lists the first lines on stderr, and how many more there are."""
     for line in lines[:SHOWN]:
         err.print(f"{label}: {line}", markup=False)
     if len(lines) > SHOWN:

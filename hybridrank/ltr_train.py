@@ -1,18 +1,15 @@
 """`hybridrank ltr train`, `train-clicks` and `log`: rows of features to a model folder, or to a file."""
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
-from hybridrank.ltr_data import Judged, from_collection, from_log
-from hybridrank.options import EngineOption, SidecarOption
+from hybridrank.ltr_data import Judged
 from hybridrank.progress import progress
 from ltr_features import FeatureSet
 from training.ltr.baselines import BASELINES
@@ -20,142 +17,18 @@ from training.ltr.comparison import RankerComparison, compare_rankers
 from training.ltr.cross_validation import Fit, Folds, cross_validate, near_equal, split
 from training.ltr.errors import TrainingError
 from training.ltr.lambdamart import Trained, fit_lambdamart, write_fold_models, write_model
-from training.ltr.letor import write_letor
 from training.ltr.model_card import importance, model_card
 from training.ltr.selection import Choice, choose
 from training.ltr.train import TrainingOptions, load_options
 from training.ltr.train import train as train_forest
 
-__all__ = ["log", "train", "train_clicks"]
+__all__ = ["plan_training", "train_model"]
+
 
 RANKER = "lambdamart"
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-Collection = Annotated[Path, typer.Option(help="Folder with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv (or .gz).")]
-Features = Annotated[Path, typer.Option(help="The feature set: a .yaml or .json file.")]
-ModelOut = Annotated[Path, typer.Option("--out", help="The model folder to write.")]
-Index = Annotated[str, typer.Option(help="Name of the index, filled as needed.", show_default="one for this content")]
-Split = Annotated[str, typer.Option("--split", help="Which judgments: qrels/SPLIT.tsv.")]
-PipelineName = Annotated[str, typer.Option(help="What finds the candidates, as `hybridrank evaluate` names it.")]
-Window = Annotated[int, typer.Option(min=1, max=10_000, help="Candidates a query; as many as will be rescored.")]
-Unjudged = Annotated[
-    Literal["zero", "drop"],
-    typer.Option(help="Candidates that nobody judged: train on them as grade 0, or not at all."),
-]
-FoldCount = Annotated[int, typer.Option(min=3, help="Cross-validate by query in so many folds.")]
-Options = Annotated[
-    list[Path] | None,
-    typer.Option(
-        help="How to train: a .yaml or .json file. Of several, the most restrained first, one is chosen.",
-        show_default="defaults",
-    ),
-]
-FoldModelsOut = Annotated[
-    Path | None,
-    typer.Option(
-        "--fold-models",
-        metavar="DIR",
-        help="Write the models of the cross-validation too, for `evaluate --fold-models`.",
-        show_default=False,
-    ),
-]
-Baselines = Annotated[
-    str, typer.Option(help=f"Rankers to hold the model against: {', '.join(BASELINES)}; all but linear need torch.")
-]
-Name = Annotated[str, typer.Option(help="The model's name for callers.")]
-Version = Annotated[str, typer.Option(help="The model's version.")]
-Licence = Annotated[str, typer.Option(help="Licence of the model, for model.toml.")]
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
-]
-
-
-def train(
-    collection: Collection,
-    features: Features,
-    out_folder: ModelOut,
-    index: Index = "",
-    engine: EngineOption = "",
-    sidecar: SidecarOption = "auto",
-    split_name: Split = "train",
-    pipeline: PipelineName = "rrf",
-    window: Window = 50,
-    unjudged: Unjudged = "zero",
-    folds: FoldCount = 5,
-    options: Options = None,
-    baselines: Baselines = "linear",
-    name: Name = RANKER,
-    version: Version = "1",
-    licence: Licence = "unknown",
-    json_file: JsonFile = None,
-    fold_models: FoldModelsOut = None,
-) -> None:
-    """Train a LambdaMART model on judgments, with a card that says how good it is on queries it has not seen.
-
-    Candidates and features come from the same search that will serve it. Near-equal queries are in one fold.
-
-    Examples:
-        hybridrank ltr train --collection ./shop --features shop.yaml --out my-models/shop
-
-        hybridrank serve --models my-models
-    """
-    plan = _plan(features, options, baselines, folds, out_folder, name, version, licence, json_file, fold_models)
-    where = {"pipeline": pipeline, "index": index, "engine": engine, "sidecar": sidecar}
-    found = asyncio.run(from_collection(collection, split_name, plan.feature_set, window=window, **where))
-    if unjudged == "zero":
-        found = replace(found, data=found.data.with_unjudged_as(0))
-    _train(found, plan, {"unjudged": "trained on as grade 0" if unjudged == "zero" else "left out of training"})
-
-
-def train_clicks(
-    feature_log: Annotated[Path, typer.Argument(help="The folder of a FeatureLog.")],
-    events: Annotated[Path, typer.Argument(help="UBI events of the same searches, as JSON lines.")],
-    features: Features,
-    out_folder: ModelOut,
-    folds: FoldCount = 5,
-    options: Options = None,
-    baselines: Baselines = "linear",
-    name: Name = RANKER,
-    version: Version = "1",
-    licence: Licence = "unknown",
-    json_file: JsonFile = None,
-) -> None:
-    """Train on what live searches showed and what was clicked, without what the place alone brings.
-
-    Log and events meet by query_id. The features are those that were served.
-
-    Example: hybridrank ltr train-clicks ./log ubi_events.jsonl --features shop.yaml --out my-models/shop
-    """
-    plan = _plan(features, options, baselines, folds, out_folder, name, version, licence, json_file)
-    _train(from_log(feature_log, events, plan.feature_set), plan, {})
-
-
-def log(
-    collection: Collection,
-    features: Features,
-    out_file: Annotated[Path, typer.Option("--out", help="The LETOR file to write; zipped when it ends in .gz.")],
-    index: Index = "",
-    engine: EngineOption = "",
-    sidecar: SidecarOption = "auto",
-    split_name: Split = "train",
-    pipeline: PipelineName = "rrf",
-    window: Window = 50,
-    unjudged: Unjudged = "zero",
-) -> None:
-    """Write the candidates' features and grades as LETOR text, for RankLib, XGBoost or anything else.
-
-    Example: hybridrank ltr log --collection ./shop --features shop.yaml --out shop.letor.gz
-    """
-    feature_set = FeatureSet.load(features)
-    where = {"pipeline": pipeline, "index": index, "engine": engine, "sidecar": sidecar}
-    data = asyncio.run(from_collection(collection, split_name, feature_set, window=window, **where)).data
-    data = data.with_unjudged_as(0) if unjudged == "zero" else data.judged()
-    write_letor(out_file, data)
-    out.print(f"{out_file}: {len(data.rows)} rows of {len(data.query_ids)} queries; its features are")
-    for number, each in enumerate(feature_set.names, start=1):
-        out.print(f"{number:4} {each}")
 
 
 @dataclass(frozen=True)
@@ -174,7 +47,7 @@ class Plan:
     fold_models: Path | None
 
 
-def _plan(
+def plan_training(
     features: Path,
     options: Sequence[Path] | None,
     baselines: str,
@@ -202,7 +75,7 @@ def _plan(
     return Plan(feature_set, fits, settings, folds, out_folder, name, version, licence, json_file, fold_models)
 
 
-def _train(found: Judged, plan: Plan, about: Mapping[str, str]) -> None:
+def train_model(found: Judged, plan: Plan, about: Mapping[str, str]) -> None:
     """Cross-validate, train on everything, write the folder, and tell."""
     names, trained = plan.feature_set.names, list[Trained]()
     fits = {RANKER: fit_lambdamart(names, plan.settings, trained.append), **plan.fits}

@@ -1,21 +1,14 @@
 """`hybridrank ltr upload`: a feature set and a model into a cluster that has an LTR plugin."""
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 from urllib.parse import quote
 
-import typer
-
-from connector import connect_engine
-from connector.engines.rest import RestEngine
 from connector.errors import EngineError
-from hybridrank.options import JsonOption
-from hybridrank.setup_steps import out, show
-from index_templates.setup_plan import Found, Part, Step, plan
+from index_templates.setup_plan import Found, Part, Step
 from ltr_features import FeatureSet
 from ltr_features.sltr import KEYWORDS, ModelType, feature_set_body, model_body
 from sidecar.runtime import forest_folder
@@ -23,7 +16,7 @@ from training.ltr.errors import CannotExport
 from training.ltr.exports import export, sent_elsewhere
 from training.ltr.lambdamart import load_booster
 
-__all__ = ["upload"]
+__all__ = ["carry_out", "read_upload", "stored_parts"]
 
 Send = Callable[[str, str, Mapping[str, Any] | None], Awaitable[Any]]
 
@@ -51,50 +44,8 @@ class Upload:
         )
 
 
-def upload(
-    model: Annotated[Path, typer.Argument(help="A lambdamart model folder.")],
-    engine: Annotated[
-        str, typer.Option("--engine", envvar="HYBRIDRANK_ENGINE", help="http(s)://[USER:PASSWORD@]HOST:PORT.")
-    ],
-    to: Annotated[Literal["xgboost", "ranklib"], typer.Option(help="The plugin's format for the trees.")] = "xgboost",
-    name: Annotated[str, typer.Option(help="The model's name there.", show_default="NAME-VERSION")] = "",
-    index: Annotated[str, typer.Option(help="Have the plugin try every feature on this index first.")] = "",
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Delete another model of this name; searches by it fail meanwhile.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Put a model and its features into a cluster that has the LTR plugin, for `sltr` queries.
-
-    Run it again at any time: only what differs is changed. Models of the plugin cannot be changed, so give a new
-    one a new version. Train it with missing_as_zero: a feature that does not match is 0 there.
-
-    Example: hybridrank ltr upload my-models/shop --engine http://localhost:9200 --dry-run
-    """
-    wanted = _read(model, to, name, index)
-    parts = wanted.parts()
-
-    async def run() -> tuple[Step, ...]:
-        cluster = await connect_engine(engine)
-        try:
-            if not isinstance(cluster, RestEngine):
-                raise typer.BadParameter(f"{cluster!r} has no plugins", param_hint="--engine")
-            steps = plan(parts, await _found(cluster.request, wanted))
-            show(steps, as_json=as_json)
-            if not dry_run:
-                for step in steps:
-                    await _carry_out(cluster.request, step, wanted, replace=replace)
-            return steps
-        finally:
-            await cluster.close()
-
-    steps = asyncio.run(run())
-    if not as_json and (not steps or not dry_run):
-        out.print(f"done: rescore by the model {wanted.model} (docs/ltr.md)" if steps else "nothing to change")
-
-
-def _read(model: Path, to: str, name: str, index: str) -> Upload:
+def read_upload(model: Path, to: str, name: str, index: str) -> Upload:
+    """Reads a model folder into the plugin's form. Raises CannotExport."""
     folder = forest_folder.read(model)
     booster = load_booster(folder)
     if routed := sent_elsewhere(booster):
@@ -107,7 +58,7 @@ def _read(model: Path, to: str, name: str, index: str) -> Upload:
     return Upload(folder.feature_set, name, _TYPES[to], definition, index)
 
 
-async def _found(send: Send, wanted: Upload) -> list[Found]:
+async def stored_parts(send: Send, wanted: Upload) -> list[Found]:
     """What of it is there. Raises EngineError where the plugin is not installed."""
     try:
         stores = (await send("GET", "/_ltr", None))["stores"]
@@ -142,7 +93,8 @@ async def _stored(send: Send, kind: str, name: str) -> Any:
         raise
 
 
-async def _carry_out(send: Send, step: Step, wanted: Upload, *, replace: bool) -> None:
+async def carry_out(send: Send, step: Step, wanted: Upload, *, replace: bool) -> None:
+    """Makes one change in the cluster."""
     if step.kind == "feature store":
         await send("PUT", "/_ltr", None)
     elif step.kind == "feature set":

@@ -6,9 +6,17 @@ from typing import Annotated
 
 import typer
 
-from connector.retrieval import FusedBy
+from hybridrank.choices import FusedBy
 
-__all__ = ["EngineOption", "FusionOption", "IndexOption", "JsonOption", "SidecarOption", "cache_folder"]
+__all__ = [
+    "EngineOption",
+    "FeatureSetsOption",
+    "FusionOption",
+    "IndexOption",
+    "JsonOption",
+    "SidecarOption",
+    "cache_folder",
+]
 
 
 def cache_folder() -> Path:
@@ -38,3 +46,9 @@ FusionOption = Annotated[
     typer.Option("--fusion", help="Who fuses the rankings of BM25 and kNN: this program, or the engine where it can."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+FeatureSetsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--features", metavar="FILE", help="Feature set of a lambdamart model, .yaml or .json. May be repeated."
+    ),
+]

@@ -1,104 +1,22 @@
 """`hybridrank reproduce`: run the experiments again, and say of each score whether it is as expected."""
 
-import asyncio
-import json
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 
-from evaluation.lucene import Pyserini, pyserini_version
 from evaluation.reproduced import Outcome, Verdict
-from evaluation.reproduced_page import reproduced_page
-from evaluation.reproducible import EXPERIMENTS, Experiment, load_experiments, write_expected
+from evaluation.reproducible import Experiment, write_expected
 from evaluation.results import COMPARED_BY
-from hybridrank.experiments import UnknownModel
-from hybridrank.options import SidecarOption
-from hybridrank.reproduction import Reproduction
-from local_engines.jdk import find_jdk
 
-__all__ = ["reproduce"]
+__all__ = ["show_outcome", "update_expected"]
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def reproduce(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]…", help="Experiments, by the names of their files.")
-    ] = None,
-    collections: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="HYBRIDRANK_COLLECTIONS", help="Folder of collections in BEIR's layout.", show_default=False
-        ),
-    ] = None,
-    experiments: Annotated[
-        Path, typer.Option(help="Folder of experiments, a .yaml file each.", show_default="those that ship")
-    ] = EXPERIMENTS,
-    sidecar: SidecarOption = "auto",
-    fresh: Annotated[bool, typer.Option("--fresh", help="Search again what was kept from a run before.")] = False,
-    pyserini: Annotated[
-        bool, typer.Option("--pyserini", help="Measure BM25 and RM3 of Pyserini on the same collections too.")
-    ] = False,
-    pyserini_python: Annotated[
-        Path, typer.Option(help="The Python that has Pyserini.", show_default="this one")
-    ] = Path(sys.executable),
-    update: Annotated[
-        bool, typer.Option("--update", help="Write the scores that were measured into the files, as expected from now.")
-    ] = False,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
-    ] = None,
-    page_file: Annotated[
-        Path | None, typer.Option("--page", metavar="FILE", help="Write the page of results as Markdown.")
-    ] = None,
-) -> None:
-    """Run the experiments again, all or those named, and mark each score OK or FAIL.
-
-    Exits with 1 when a score is not as expected, or a collection is missing. What an interrupted run had finished is
-    kept and not searched again, as long as documents, queries, settings, models and versions are the same.
-
-    Examples:
-    hybridrank reproduce --collections ./collections
-    hybridrank reproduce scifact cranfield --collections ./collections --pyserini --page docs/reproduced.md
-    hybridrank reproduce medquad --collections ./collections --fresh --update
-    """
-    if collections is None:
-        raise typer.BadParameter("name the folder of collections", param_hint="--collections")
-    for option, path in (("--json", json_file), ("--page", page_file)):
-        if path and not path.parent.is_dir():
-            raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
-    chosen = load_experiments(experiments, names or ())
-    version = pyserini_version(pyserini_python) if pyserini else ""
-    reference = Pyserini(pyserini_python, find_jdk().home) if pyserini else None
-    command = Reproduction(collections, fresh, reference, version, err, _tell)
-    try:
-        outcomes = asyncio.run(command.run(chosen, sidecar))
-    except UnknownModel as error:
-        err.print(f"error: {error}", markup=False)
-        raise typer.Exit(1) from error
-    if update:
-        outcomes = [_updated(experiments, each) for each in outcomes]
-    if json_file:
-        json_file.write_text(json.dumps([each.as_json() for each in outcomes], indent=1) + "\n", encoding="utf-8")
-    if page_file:
-        words = ["hybridrank reproduce", *(names or ()), "--collections COLLECTIONS", *["--pyserini"] * pyserini]
-        page_file.write_text(reproduced_page(outcomes, " ".join(words)), encoding="utf-8")
-    verdicts = [verdict for each in outcomes for verdict in each.verdicts]
-    failed = sum(not verdict.ok for verdict in verdicts)
-    missing = sum(not each.result for each in outcomes)
-    out.print(
-        f"{len(verdicts) - failed} OK, {failed} FAIL" + (f"; {missing} experiments did not run" if missing else "")
-    )
-    if not all(each.ok for each in outcomes):
-        raise typer.Exit(1)
-
-
-def _tell(outcome: Outcome) -> None:
+def show_outcome(outcome: Outcome) -> None:
+    """Prints a line a score."""
     name = outcome.experiment.name
     if not outcome.result:
         out.print(f"{name:<20} FAIL: {outcome.problem}", markup=False)
@@ -116,7 +34,7 @@ def _line(verdict: Verdict) -> str:
     return f"{verdict.pipeline:<20} expected {verdict.expected:.4f}  got {verdict.got:.4f}  {judgment}{degraded}"
 
 
-def _updated(folder: Path, outcome: Outcome) -> Outcome:
+def update_expected(folder: Path, outcome: Outcome) -> Outcome:
     """The outcome against what its file expects from now on; says what was changed, and what was not."""
     for each in outcome.verdicts:
         if each.degraded:

@@ -1,126 +1,29 @@
 """`hybridrank setup`: what a cluster needs so that it asks a sidecar by itself, for callers that only speak to it."""
 
-import asyncio
 import json
 import os
 import socket
 import ssl
 import urllib.request
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from connector import connect_engine
-from connector.engines.rest import RestEngine
-from hybridrank.opensearch_cluster import Cluster, carry_out, read_cluster
-from hybridrank.options import JsonOption
-from hybridrank.setup_elasticsearch import elasticsearch
-from hybridrank.setup_steps import ask, check_sidecar, out, show
+from hybridrank.opensearch_cluster import Cluster
 from index_templates import DEFAULT_BOOSTS
-from index_templates.ml_commons import EMBEDDINGS_PATH, RERANK_PATH, HttpSidecar, key_digest
-from index_templates.ml_settings import is_private, trusted_pattern, undone, wanted_settings
-from index_templates.setup_parts import RECORD, SEARCH_TEMPLATE, IndexWish, parts
-from index_templates.setup_plan import Part, Step, plan, plan_removal
+from index_templates.ml_commons import EMBEDDINGS_PATH, RERANK_PATH, HttpSidecar
+from index_templates.ml_settings import is_private, trusted_pattern, wanted_settings
+from index_templates.setup_parts import RECORD
+from index_templates.setup_plan import Part
 
-__all__ = ["app"]
+__all__ = ["cluster_settings", "encoder_dimensions", "looks_private"]
 
-app = typer.Typer(
-    help="Put what it takes to rerank by a sidecar into a cluster, for applications that only speak to the cluster.",
-    no_args_is_help=True,
-)
 
 TEXT_FIELDS = tuple(DEFAULT_BOOSTS)
 
 
-app.command()(elasticsearch)
-
-
-@app.callback()
-def _group() -> None:
-    """Put what it takes to rerank by a sidecar into a cluster, for applications that only speak to the cluster."""
-
-
-@app.command()
-def opensearch(
-    url: Annotated[str, typer.Option("--url", envvar="HYBRIDRANK_ENGINE", help="http(s)://[USER:PASSWORD@]HOST:PORT.")],
-    sidecar: Annotated[
-        str, typer.Option(help="http(s)://HOST:PORT of the sidecar's HTTP face, as the cluster's nodes reach it.")
-    ] = "",
-    index: Annotated[
-        str, typer.Option(help="An index, yet to be created, whose documents are embedded as they are written.")
-    ] = "",
-    field: Annotated[
-        list[str] | None,
-        typer.Option(help="A text field that is searched and scored; may be repeated.", show_default="title, text"),
-    ] = None,
-    score_field: Annotated[str, typer.Option(help="The number that the pipeline by field ranks by.")] = "score",
-    reranker: Annotated[str, typer.Option(help="The sidecar's model that scores passages.")] = "cross-encoder",
-    encoder: Annotated[str, typer.Option(help="The sidecar's model that makes vectors.")] = "encoder",
-    dimensions: Annotated[
-        int | None, typer.Option(min=1, help="Of the encoder's vectors.", show_default="ask the sidecar")
-    ] = None,
-    timeout_s: Annotated[int, typer.Option(min=1, help="Seconds a search waits for the sidecar.")] = 5,
-    private: Annotated[
-        bool | None,
-        typer.Option("--private/--public", help="Kind of the sidecar's address.", show_default="look its name up"),
-    ] = None,
-    plaintext_api_key: Annotated[
-        bool, typer.Option("--plaintext-api-key", help="Let the key travel unencrypted, on a network that you trust.")
-    ] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Take away what setup made, and put settings back.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Change cluster settings, or remove, without asking.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Pipelines, models and connectors by which OpenSearch embeds, fuses and reranks through the sidecar.
-
-    Run it again at any time: only what differs is changed. HYBRIDRANK_CLIENT_API_KEY is the key that the sidecar wants.
-
-    Examples:
-    hybridrank setup opensearch --url http://localhost:9200 --sidecar http://localhost:8080 --index docs --dry-run
-    hybridrank setup opensearch --url http://localhost:9200 --remove
-    """
-    api_key = os.environ.get("HYBRIDRANK_CLIENT_API_KEY", "")
-    if not remove:
-        check_sidecar(sidecar, api_key, plaintext=plaintext_api_key)
-    target = HttpSidecar(sidecar.rstrip("/"), reranker, encoder, timeout_s, key_digest(api_key))
-    if private is None:
-        private = not remove and _looks_private(target.host)
-    if index and not remove and dimensions is None:
-        dimensions = _dimensions(target, api_key)
-
-    def planned(cluster: Cluster) -> tuple[Step, ...]:
-        if remove:
-            return plan_removal(cluster.found, undone(cluster.settings, cluster.record))
-        wish = IndexWish(index, dimensions) if index and dimensions else None
-        wanted = parts(target, text_fields=field or TEXT_FIELDS, score_field=score_field, index=wish)
-        return plan((*_settings(cluster, target, private=bool(private)), *wanted), cluster.found)
-
-    async def run() -> tuple[Step, ...]:
-        engine = await connect_engine(url)
-        try:
-            if not isinstance(engine, RestEngine) or engine.name != "opensearch":
-                raise typer.BadParameter(f"{engine!r} is not an OpenSearch", param_hint="--url")
-            cluster = await read_cluster(engine.request)
-            steps = planned(cluster)
-            show(steps, as_json=as_json)
-            if steps and not dry_run:
-                ask(steps, yes=yes)
-                await carry_out(engine.request, steps, cluster.found, api_key=api_key)
-            return steps
-        finally:
-            await engine.close()
-
-    steps = asyncio.run(run())
-    if as_json:
-        return
-    if not steps:
-        out.print("nothing would change" if dry_run else "nothing to change")
-    elif not dry_run:
-        out.print("done" if remove else f"done: try the search template {SEARCH_TEMPLATE} (docs/opensearch.md)")
-
-
-def _settings(cluster: Cluster, sidecar: HttpSidecar, *, private: bool) -> list[Part]:
+def cluster_settings(cluster: Cluster, sidecar: HttpSidecar, *, private: bool) -> list[Part]:
+    """The settings that the cluster still needs to reach the sidecar, and the record of those before."""
     urls = [f"{sidecar.url}{path}" for path in (RERANK_PATH, EMBEDDINGS_PATH)]
     change, record = wanted_settings(
         urls,
@@ -133,7 +36,7 @@ def _settings(cluster: Cluster, sidecar: HttpSidecar, *, private: bool) -> list[
     return [Part("record of settings", RECORD, record.body()), *settings] if settings else []
 
 
-def _looks_private(host: str) -> bool:
+def looks_private(host: str) -> bool:
     """By looking the name up here; the nodes may see another address, hence --private and --public."""
     try:
         return is_private({str(found[4][0]).partition("%")[0] for found in socket.getaddrinfo(host, None)})
@@ -143,7 +46,7 @@ def _looks_private(host: str) -> bool:
         ) from error
 
 
-def _dimensions(sidecar: HttpSidecar, api_key: str) -> int:
+def encoder_dimensions(sidecar: HttpSidecar, api_key: str) -> int:
     """As many numbers as the sidecar makes of a word."""
     body = json.dumps({"model": sidecar.encoder, "input": ["word"]}).encode()
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {api_key}"} if api_key else {})

@@ -1,13 +1,12 @@
 """`hybridrank tune`: the best configuration on dev, measured once on test, as a file to search with."""
 
-import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -26,7 +25,7 @@ from evaluation.reproducible import sample
 from evaluation.results import ExperimentResult, summarise
 from evaluation.tuning import Tuned, TuningError, measured_on
 from evaluation.tuning_memory import ChangeBm25, RememberingSearch
-from evaluation.tuning_report import attempts_table, importance_table, tuned_json, verdict, winner_file
+from evaluation.tuning_report import attempts_table, importance_table, tuned_json, verdict
 from evaluation.tuning_space import Space
 from evaluation.tuning_study import importances, open_study
 from evaluation.tuning_study import tune as search_on_dev
@@ -41,97 +40,14 @@ from hybridrank.experiments import (
     read_collection,
 )
 from hybridrank.feature_sets import by_name
-from hybridrank.options import EngineOption, SidecarOption
 from hybridrank.progress import progress
-from hybridrank.session import default_engine
-from index_templates import DEFAULT_BOOSTS
 
-__all__ = ["tune"]
+__all__ = ["Tuning", "default_named", "measure_named", "show_tuned", "tunes_bm25"]
 
 SETTINGS = PipelineSettings(timeout_s=300)  # rankings are measured, and not what a budget leaves of them
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def tune(
-    collection: Annotated[
-        Path, typer.Option(help="Folder with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv.", show_default=False)
-    ],
-    out_file: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="Where the configuration that won is written, as YAML.")
-    ] = Path("tuned.yaml"),
-    dev_split: Annotated[str, typer.Option(help="The judgments to choose by: qrels/SPLIT.tsv.")] = "dev",
-    test_split: Annotated[str, typer.Option(help="The judgments to measure the choice by, once it is made.")] = "test",
-    trials: Annotated[
-        int, typer.Option(min=1, help="How many configurations to try, those of --study included.")
-    ] = 200,
-    seed: Annotated[int, typer.Option(help="The same seed proposes the same configurations.")] = 0,
-    default: Annotated[
-        str, typer.Option(metavar="PIPELINE", help="What has to be beaten: rrf, rrf+cross-encoder, bm25, …")
-    ] = "rrf",
-    measure: Annotated[str, typer.Option(help="What is tuned for: ndcg, mrr or map, or p, recall or err with @K.")] = (
-        STANDARD_MEASURES[0]
-    ),
-    fields: Annotated[
-        str, typer.Option(metavar="NAME,…", help="Text fields whose boosts are tuned; fewer than two: none.")
-    ] = ",".join(DEFAULT_BOOSTS),
-    models: Annotated[
-        str, typer.Option(metavar="NAME,…|none", help="Models of the sidecar to try as rerankers, each alone.")
-    ] = "colbert,cross-encoder",
-    max_window: Annotated[
-        int, typer.Option(min=10, max=1000, help="The most documents a reranker may score: it is what costs.")
-    ] = 50,
-    dev_queries: Annotated[
-        int | None,
-        typer.Option(min=2, help="Only N queries of dev, drawn by chance and everywhere the same.", show_default="all"),
-    ] = None,
-    study_file: Annotated[
-        Path | None, typer.Option("--study", metavar="FILE", help="Keep trials here, and go on with those in it.")
-    ] = None,
-    engine: EngineOption = "",
-    index: Annotated[
-        str, typer.Option(help="Name of the index, filled as needed.", show_default="one for this content")
-    ] = "",
-    sidecar: SidecarOption = "auto",
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write every trial, and all that was measured.")
-    ] = None,
-) -> None:
-    """Choose boosts, weights, fusion, windows and reranker on dev, and measure the choice on test.
-
-    Test is read when the choice is made. What is not better than the default on dev, by cross-validation and a paired
-    test, is not taken: the file then holds the default.
-
-    Examples:
-    hybridrank tune --collection ./scifact --out scifact.yaml
-    hybridrank tune --collection ./scifact --trials 500 --study scifact.sqlite3 --default rrf+colbert --json tuning.json
-    hybridrank tune --collection ./shop --models none --measure recall@50 --engine http://localhost:9200
-    """
-    if dev_split == test_split:
-        raise typer.BadParameter(
-            "is the split that is tuned on; a choice looks better there", param_hint="--test-split"
-        )
-    for option, path in (("--out", out_file), ("--study", study_file), ("--json", json_file)):
-        if path and not path.parent.is_dir():
-            raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
-    by = _measure(measure)
-    start = _default(default)
-    tried = tuple(dict.fromkeys(each.strip() for each in models.split(","))) if models != "none" else ()
-    if start.rescore and start.rescore.model not in tried:
-        tried = (*tried, start.rescore.model)
-    bm25 = _tunes_bm25(engine, index)
-    space = Space(tuple(each.strip() for each in fields.split(",") if each.strip()), tried, max_window, bm25)
-    command = _Tuning(collection, dev_split, test_split, by, default, start, space, trials, seed, study_file)
-    try:
-        result = asyncio.run(command.run(engine or default_engine(), index, sidecar, dev_queries))
-    except UnknownModel as error:
-        raise typer.BadParameter(str(error), param_hint="--models") from error
-    source = f"hybridrank tune: {collection.resolve().name}, {dev_split}, {trials} trials, seed {seed}"
-    out_file.write_text(winner_file(result.tuned, by, source), encoding="utf-8")
-    if json_file:
-        json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
-    _print(result, by, out_file)
 
 
 @dataclass(frozen=True)
@@ -154,7 +70,7 @@ class _Result:
 
 
 @dataclass(frozen=True)
-class _Tuning:
+class Tuning:
     """What the command was asked for."""
 
     folder: Path
@@ -244,7 +160,8 @@ async def _bm25_of(engine: Engine, index: str) -> AsyncIterator[ChangeBm25]:
         await change(None)
 
 
-def _print(result: _Result, measure: str, file: Path) -> None:
+def show_tuned(result: _Result, measure: str, file: Path) -> None:
+    """Prints the attempts, the verdict, the measured result, and the winner in Python."""
     tuned, console = result.tuned, tables.wide_enough(out)
     console.print(tables.listing(attempts_table(tuned, measure)))
     if result.importances:
@@ -260,7 +177,7 @@ def _print(result: _Result, measure: str, file: Path) -> None:
         console.print(f"\nand, once for the index: hybridrank index bm25 INDEX {numbers} --engine URL", markup=False)
 
 
-def _tunes_bm25(engine: str, index: str) -> bool:
+def tunes_bm25(engine: str, index: str) -> bool:
     """Whether k1 and b can be tuned; says why not."""
     if not engine or engine.startswith("embedded:"):
         err.print("note: BM25's k1 and b are fixed in the embedded engine, and are not tuned")
@@ -273,7 +190,8 @@ def _tunes_bm25(engine: str, index: str) -> bool:
     return False
 
 
-def _measure(name: str) -> str:
+def measure_named(name: str) -> str:
+    """The measure by its usual name. Raises BadParameter."""
     try:
         measure = parse_measure(name)
     except ValueError as error:
@@ -283,7 +201,8 @@ def _measure(name: str) -> str:
     return measure
 
 
-def _default(name: str) -> Configuration:
+def default_named(name: str) -> Configuration:
+    """The configuration of a pipeline. Raises BadParameter."""
     try:
         pipeline = parse_pipeline(name)
     except ValueError as error:

@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from jgo.maven import MavenContext, PythonResolver
-from requests import RequestException
 from rich.console import Console
 
 from local_engines.errors import ChecksumMismatch, DownloadFailed
@@ -114,7 +112,7 @@ def _download(
         with tempfile.TemporaryDirectory(prefix=".incoming-", dir=cache) as incoming:
             try:
                 file = _resolve(artifact, Path(incoming), add, remote_repos)
-            except (RequestException, RuntimeError, OSError) as error:
+            except (RuntimeError, OSError) as error:
                 if attempt + 1 < ATTEMPTS:
                     time.sleep(PAUSE_S * 2**attempt)
                     continue
@@ -136,6 +134,8 @@ def _download(
 def _resolve(
     artifact: Artifact, repo_cache: Path, add: Callable[[int], None], remote_repos: Mapping[str, str] | None
 ) -> Path:
+    from jgo.maven import MavenContext, PythonResolver  # of the engines extra; a server that is there needs none of it
+
     @contextmanager
     def progress(_file_name: str, _size: int) -> Iterator[Callable[[int], None]]:
         yield add

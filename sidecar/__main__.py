@@ -8,11 +8,8 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from sidecar import logs
 from sidecar.errors import SidecarError
-from sidecar.process import Sidecar
 from sidecar.settings import Settings, load_settings
-from sidecar.settings_page import settings_page, sources
 
 
 def main(arguments: Sequence[str] | None = None, *, program: str = "python -m sidecar") -> int:
@@ -24,6 +21,8 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "python -m si
         print(error, file=sys.stderr)
         return 2
     if settings.print_settings:
+        from sidecar.settings_page import settings_page, sources
+
         print(settings_page(settings, sources(arguments)))
         return 0
     return run(settings)
@@ -35,6 +34,8 @@ def run(settings: Settings) -> int:
     The first line on stdout is `hybridrank sidecar ready on HOST:PORT`, printed when every model has been loaded and
     tried and calls are taken, so that a parent process can wait for it.
     """
+    from sidecar import logs  # not for --help, which needs no more than the settings
+
     logs.configure(settings.log_format)
     try:
         asyncio.run(serve(settings))
@@ -45,6 +46,8 @@ def run(settings: Settings) -> int:
 
 async def serve(settings: Settings) -> NoReturn:
     """Load, listen, wait for the signal or the watchdog, drain, and end the process with its exit code."""
+    from sidecar.process import Sidecar  # ONNX Runtime comes with it
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

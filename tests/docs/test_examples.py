@@ -13,7 +13,7 @@ from connector.engines.embedded import EmbeddedEngine
 from connector.indexing import index_documents
 from connector.rescore.client import SidecarClient
 from connector.vector_cache import VectorCache
-from hybridrank.__main__ import app
+from hybridrank.app import app
 from tests.contracts.engine import PASSAGES
 from tests.local_engines.available import server_or_skip
 

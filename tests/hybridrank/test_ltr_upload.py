@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from connector.errors import EngineError
-from hybridrank.ltr import app
+from hybridrank.commands.ltr import app
 from ltr_features import FeatureSet
 from ltr_features.sltr import NotInPlugin, feature_set_body
 from tests.hybridrank.standing_cluster import standing_cluster

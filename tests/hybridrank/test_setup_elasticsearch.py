@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from connector.errors import EngineError
-from hybridrank.setup import app
+from hybridrank.commands.setup import app
 from tests.hybridrank.standing_cluster import standing_cluster
 
 KEY = "s3cret-s3cret-s3cret"

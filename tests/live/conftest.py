@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from typer.testing import CliRunner
 
 import local_engines
-from hybridrank.__main__ import app
+from hybridrank.app import app
 from tests.live.http_sidecar import HttpSidecarProcess, http_sidecar
 from tests.local_engines.available import server_or_skip
 from tests.sidecar.certificates import Authority

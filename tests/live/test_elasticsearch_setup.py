@@ -3,7 +3,7 @@
 from typer.testing import CliRunner
 
 from connector.errors import EngineError
-from hybridrank.setup import app
+from hybridrank.commands.setup import app
 
 
 def test_a_server_without_a_licence_is_told_so(elasticsearch_url):

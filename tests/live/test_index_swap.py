@@ -11,7 +11,7 @@ from connector import HybridSearch, SearchRequest, Term, connect_engine
 from connector.aliases import plan_swap
 from connector.errors import EngineError, IndexMissing
 from connector.types import Document
-from hybridrank.index import app
+from hybridrank.commands.index import app
 from tests.contracts.engine import DEFINITION, PASSAGES
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import index_templates
 from connector import connect_engine
 from connector.errors import EngineError
-from hybridrank.ltr import app
+from hybridrank.commands.ltr import app
 from ltr_features import CandidateFacts, FeatureQuery, matrix
 from ltr_features.sltr import feature_set_body, log_body, logged
 from tests.contracts.engine import DEFINITION, feature_set

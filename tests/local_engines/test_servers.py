@@ -121,7 +121,14 @@ def test_a_server_outlives_the_command_that_started_it(engines_folder):
 
     def command(*arguments):
         done = subprocess.run(
-            [sys.executable, "-c", "from hybridrank.engine import app; app()", *arguments, "elasticsearch", "--json"],
+            [
+                sys.executable,
+                "-c",
+                "from hybridrank.commands.engine import app; app()",
+                *arguments,
+                "elasticsearch",
+                "--json",
+            ],
             env=os.environ | {"HYBRIDRANK_ENGINES": str(engines_folder)},
             capture_output=True,
             text=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hybridrank.__main__ import app
+from hybridrank.app import app
 from models import SHIPPED_MODELS
 from sidecar.__main__ import main
 from sidecar.settings import ENV_PREFIX, Settings, load_settings

@@ -37,7 +37,7 @@ def test_a_fresh_export_scores_as_two_loops_over_transformers_rows(source, tmp_p
 
 
 def test_the_command_writes_both_precisions(source, tmp_path):
-    from hybridrank.model import app
+    from hybridrank.commands.model import app
     from tests.golden import tiny_colbert
 
     tiny_colbert.save_as_pylate(source, 5)

@@ -187,7 +187,7 @@ def test_positions_of_roberta_start_behind_its_padding(encoder):
 
 @pytest.mark.torch
 def test_the_command_writes_a_folder_that_serves_and_never_over_another(encoder, tmp_path):
-    from hybridrank.model import app
+    from hybridrank.commands.model import app
 
     command = ["export", str(encoder), "--out", str(tmp_path / "out"), "--licence", "MIT"]
     written = CliRunner().invoke(app, command)

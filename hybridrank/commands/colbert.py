@@ -6,15 +6,10 @@ from typing import Annotated
 
 import typer
 
-from connector.passages import passage_text
-from evaluation.collections import BeirFolder
+from hybridrank.choices import CODEC_DOCUMENTS
 from models import SHIPPED_MODELS
-from sidecar.rerankers.colbert import ColbertReranker
-from sidecar.runtime.token_codec import CODEC
-from sidecar.trial import load_model
-from training.token_codec import DOCUMENTS, default_centroids, frequent_tokens, sample_rows, train_codec
 
-app = typer.Typer(help="Late interaction over stored token vectors.", no_args_is_help=True)
+app = typer.Typer(help="Late interaction over stored token vectors.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
@@ -31,7 +26,7 @@ def train_codec_command(
     / "encoder-minilm-l6",
     documents: Annotated[
         int, typer.Option(min=1, help="How many documents to learn from, drawn at random.")
-    ] = DOCUMENTS,
+    ] = CODEC_DOCUMENTS,
     centroids: Annotated[
         int, typer.Option(min=0, help="How many; 0: 16 times the root of the tokens, as a power of two, up to 1024.")
     ] = 0,
@@ -50,6 +45,13 @@ def train_codec_command(
 
     Example: hybridrank colbert train-codec --collection ./docs --bits 2 --out my-models/encoder
     """
+    from connector.passages import passage_text
+    from evaluation.collections import BeirFolder
+    from sidecar.rerankers.colbert import ColbertReranker
+    from sidecar.runtime.token_codec import CODEC
+    from sidecar.trial import load_model
+    from training.token_codec import default_centroids, frequent_tokens, sample_rows, train_codec
+
     loaded = load_model(model)
     if not isinstance(loaded.reranker, ColbertReranker):
         raise typer.BadParameter(f"{model} is a {loaded.info.kind}, which makes no token vectors", param_hint="--model")

@@ -2,22 +2,26 @@
 
 import json
 from enum import Enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-import local_engines
-from local_engines.state import State
+from hybridrank.choices import ENGINE_HEAP_MB
+
+if TYPE_CHECKING:
+    from local_engines.state import State
 
 __all__ = ["app"]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 app = typer.Typer(
     help="Run a real OpenSearch or Elasticsearch on this machine, without Docker.",
     no_args_is_help=True,
+    add_completion=False,
 )
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Server(str, Enum):
@@ -28,6 +32,7 @@ class Server(str, Enum):
 
 
 ServerArgument = Annotated[Server, typer.Argument(help="Which server.", show_default=False)]
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
@@ -42,7 +47,7 @@ def start(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="HTTP port of the first node.", show_default="a free one")
     ] = None,
-    heap_mb: Annotated[int, typer.Option(min=256, help="Java heap of each node in megabytes.")] = local_engines.HEAP_MB,
+    heap_mb: Annotated[int, typer.Option(min=256, help="Java heap of each node in megabytes.")] = ENGINE_HEAP_MB,
     as_json: Json = False,
 ) -> None:
     """Start a server that keeps running; its indices are kept from one start to the next.
@@ -51,6 +56,8 @@ def start(
 
     Examples: hybridrank engine start opensearch · hybridrank engine start elasticsearch --nodes 3 --port 9200
     """
+    import local_engines
+
     state, is_new = local_engines.start_detached(
         server.value, nodes=nodes, ml_commons=ml_commons, port=port, heap_mb=heap_mb, console=err
     )
@@ -66,6 +73,8 @@ def stop(server: ServerArgument, as_json: Json = False) -> None:
 
     Example: hybridrank engine stop opensearch
     """
+    import local_engines
+
     stopped = local_engines.stop_detached(server.value)
     if as_json:
         print(json.dumps({"name": server.value, "stopped": stopped}))
@@ -79,6 +88,8 @@ def status(server: ServerArgument, as_json: Json = False) -> None:
 
     Example: hybridrank engine status opensearch --json
     """
+    import local_engines
+
     state = local_engines.detached(server.value)
     is_running = state is not None and state.is_running
     if as_json:
@@ -94,6 +105,6 @@ def status(server: ServerArgument, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _described(state: State) -> str:
+def _described(state: "State") -> str:
     count = "1 node" if len(state.nodes) == 1 else f"{len(state.nodes)} nodes"
     return f"{state.name} {state.version} ({count}{', ml-commons' if state.ml_commons else ''})"

@@ -7,20 +7,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from evaluation.collections import BeirFolder
-from hybridrank import ltr_train, ltr_upload
-from ltr_features.sltr import feature_set_body
-from sidecar.runtime import forest_folder
-from training.ltr import clicks
-from training.ltr.lambdamart import export_model
+from hybridrank.commands.ltr_train import log, train, train_clicks
+from hybridrank.commands.ltr_upload import upload
 
-app = typer.Typer(help="LambdaMART: learning to rank from judgments or clicks.", no_args_is_help=True)
-app.command()(ltr_train.train)
-app.command()(ltr_train.train_clicks)
-app.command()(ltr_train.log)
-app.command()(ltr_upload.upload)
+__all__ = ["app"]
 
-_READERS = {"ubi": clicks.read_ubi, "table": clicks.read_ctr_table}
+
+app = typer.Typer(
+    help="LambdaMART: learning to rank from judgments or clicks.", no_args_is_help=True, add_completion=False
+)
+app.command()(train)
+app.command()(train_clicks)
+app.command()(log)
+app.command()(upload)
 
 
 @app.callback()
@@ -41,6 +40,10 @@ def export(
 
     Example: hybridrank ltr export my-models/shop --to xgboost --out shop.xgboost.json
     """
+    from ltr_features.sltr import feature_set_body
+    from sidecar.runtime import forest_folder
+    from training.ltr.lambdamart import export_model
+
     folder = forest_folder.read(model)
     if to == "featureset":
         text = json.dumps(feature_set_body(folder.feature_set), indent=1) + "\n"
@@ -71,7 +74,11 @@ def judgments(
 
     Example: hybridrank ltr judgments ubi_events.jsonl --out ./shop, then hybridrank ltr train --split clicks
     """
-    read = _READERS[source or ("table" if events.suffix == ".csv" else "ubi")]
+    from evaluation.collections import BeirFolder
+    from training.ltr import clicks
+
+    readers = {"ubi": clicks.read_ubi, "table": clicks.read_ctr_table}
+    read = readers[source or ("table" if events.suffix == ".csv" else "ubi")]
     table = read(events)
     try:
         begins = [float(each) for each in cuts.split(",") if each.strip()]

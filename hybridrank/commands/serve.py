@@ -2,12 +2,17 @@
 
 import typer
 
+from hybridrank.commands import NEEDS
+from hybridrank.extras import require
+
 # Everything after `serve` is for the sidecar, --help too.
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
 def serve(context: typer.Context) -> None:
     """Encode texts and score passages, beside a search engine; `hybridrank serve --help` lists the settings."""
-    from sidecar.__main__ import main  # loads ONNX Runtime, which no other command should wait for
+    if not {"--help", "-h"} & set(context.args):
+        require("hybridrank serve", *NEEDS["serve"])
+    from sidecar.__main__ import main
 
     raise typer.Exit(main(context.args, program="hybridrank serve"))

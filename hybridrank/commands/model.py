@@ -5,13 +5,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from hybridrank import model_calibrate, model_control
+from hybridrank.commands.model_calibrate import calibrate
+from hybridrank.commands.model_control import list_models, load, unload
 
-app = typer.Typer(help="Model folders for the sidecar.", no_args_is_help=True)
-app.command("list")(model_control.list_models)
-app.command()(model_control.load)
-app.command()(model_control.unload)
-app.command()(model_calibrate.calibrate)
+__all__ = ["app"]
+
+
+app = typer.Typer(help="Model folders for the sidecar.", no_args_is_help=True, add_completion=False)
+app.command("list")(list_models)
+app.command()(load)
+app.command()(unload)
+app.command()(calibrate)
 
 
 @app.callback()

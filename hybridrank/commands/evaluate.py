@@ -1,0 +1,141 @@
+"""`hybridrank evaluate`: how good each pipeline's rankings are on a collection with judgments, and how fast."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hybridrank.choices import STANDARD_MEASURES, STANDARD_PIPELINES, TokenFormat
+from hybridrank.options import EngineOption, FeatureSetsOption, FusionOption, SidecarOption
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    collection: Annotated[
+        Path,
+        typer.Option(help="Folder with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv (or .gz).", show_default=False),
+    ],
+    split: Annotated[str, typer.Option(help="Which judgments: qrels/SPLIT.tsv.")] = "test",
+    pipelines: Annotated[
+        str,
+        typer.Option(metavar="NAME,…", help="bm25, knn or rrf, each with +MODEL to rescore, once or several times."),
+    ] = ",".join(STANDARD_PIPELINES),
+    baseline: Annotated[str, typer.Option(help="The pipeline that the others are tested against.")] = "bm25",
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A configuration as `tune` writes it, by the file's name. May be repeated."),
+    ] = None,
+    measures: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,…",
+            help="ndcg, mrr or map, with @K or without; p, recall, judged or err with @K. The first one compares.",
+        ),
+    ] = ",".join(STANDARD_MEASURES),
+    engine: EngineOption = "",
+    index: Annotated[
+        str, typer.Option(help="Name of the index, filled as needed.", show_default="one for this content")
+    ] = "",
+    sidecar: SidecarOption = "auto",
+    features: FeatureSetsOption = None,
+    fold_models: Annotated[
+        Path | None,
+        typer.Option(
+            help="Models of a cross-validation (`ltr train --fold-models`): each query by the one that never saw it.",
+            show_default=False,
+        ),
+    ] = None,
+    token_vectors: Annotated[
+        TokenFormat | None,
+        typer.Option(help="Store token vectors in the index, packed so, and have late interaction score those."),
+    ] = None,
+    queries: Annotated[
+        int | None, typer.Option(min=1, help="Only the first N judged queries.", show_default="all")
+    ] = None,
+    weight: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the reranker in the final score.")] = 0.5,
+    window: Annotated[int, typer.Option(min=1, max=10_000, help="How many documents the reranker scores.")] = 50,
+    budget_s: Annotated[
+        float, typer.Option(min=0.001, help="What reranking may take before the fused order is used.")
+    ] = 30.0,
+    fusion: FusionOption = "client",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
+    ] = None,
+    html_file: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write one page with tables, picture, and the texts of queries."),
+    ] = None,
+    svg_file: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Draw quality against latency.")
+    ] = None,
+    run_dir: Annotated[Path | None, typer.Option(help="Write one TREC run file a pipeline into this folder.")] = None,
+    per_query: Annotated[
+        bool, typer.Option("--per-query", help="List the queries, with their texts, that win and lose most.")
+    ] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")] = False,
+) -> None:
+    """Measure pipelines on a collection: quality, latency, and whether differences could be chance.
+
+    Documents that the index lacks are encoded and written first; vectors are cached, so the next run starts at once.
+
+    Examples:
+    hybridrank evaluate --collection ./scifact --split test --json scifact.json
+    hybridrank evaluate --collection ./scifact --pipelines bm25,rrf+colbert --weight 0.7 --run-dir ./runs --markdown
+    hybridrank evaluate --collection ./scifact --measures map,ndcg@5,p@5,err@20 --html scifact.html
+    hybridrank evaluate --collection ./scifact --engine http://localhost:9200 --queries 50
+    hybridrank evaluate --collection ./shop --pipelines rrf,rrf+lambdamart+cross-encoder --features shop.yaml
+    hybridrank evaluate --collection ./shop --split all --pipelines bm25,rrf,rrf+lambdamart --fold-models ./folds
+    hybridrank evaluate --collection ./scifact --pipelines rrf,rrf+colbert --baseline rrf --token-vectors int8
+    hybridrank evaluate --collection ./scifact --pipelines rrf --config tuned.yaml --baseline rrf
+    """
+    from evaluation.fold_models import FoldModels
+    from evaluation.html_report import html_report, quality_and_latency
+    from evaluation.pipelines import PipelineSettings
+    from evaluation.runs import write_run
+    from hybridrank.evaluate import parse_measures, parse_pipelines, run_pipelines, show_result
+    from hybridrank.experiments import UnknownModel
+    from hybridrank.feature_sets import load_feature_sets
+
+    chosen = parse_pipelines(pipelines, baseline, config or [])
+    for option, path in (("--json", json_file), ("--html", html_file), ("--svg", svg_file), ("--run-dir", run_dir)):
+        if path and not path.parent.is_dir():
+            raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
+    folds = FoldModels.load(fold_models) if fold_models else None
+    settings = PipelineSettings(
+        weight=weight, rescore_window_size=window, timeout_s=budget_s, fold_models=folds, fusion=fusion
+    )
+    by = parse_measures(measures, settings.size)
+    feature_sets = load_feature_sets([*(features or ()), *(folds.feature_sets if folds else ())])
+    try:
+        result, runs, texts = asyncio.run(
+            run_pipelines(
+                collection,
+                split,
+                chosen,
+                baseline,
+                by,
+                engine,
+                index,
+                sidecar,
+                queries,
+                settings,
+                feature_sets,
+                token_vectors,
+            )
+        )
+    except UnknownModel as error:
+        raise typer.BadParameter(str(error), param_hint="--pipelines") from error
+    if run_dir:
+        run_dir.mkdir(exist_ok=True)
+        for name, run in runs.items():
+            write_run(run_dir / f"{name}.run", run.rankings, name)
+    if json_file:
+        json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
+    if html_file:
+        html_file.write_text(html_report(result, texts), encoding="utf-8")
+    if svg_file:
+        svg_file.write_text(quality_and_latency(result), encoding="utf-8")
+    show_result(result, texts if per_query else None, as_markdown=as_markdown)

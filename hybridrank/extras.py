@@ -1,0 +1,80 @@
+"""The extras of this package: the modules that each brings, and the `pip install` line for those that are missing."""
+
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+__all__ = ["EXTRAS", "MissingExtra", "install_line", "missing", "module_missing", "require"]
+
+_TOML = () if sys.version_info >= (3, 11) else ("tomli",)
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "cli": ("typer", "rich", "pydantic_settings", *_TOML),
+    "opensearch": ("opensearchpy",),
+    "elasticsearch": ("elasticsearch",),
+    "embedded": ("numpy", "tantivy"),
+    "sidecar": (
+        "fastapi",
+        "grpc_health",
+        "grpc_reflection",
+        "lightgbm",
+        "numpy",
+        "onnxruntime",
+        "prometheus_client",
+        "pydantic_settings",
+        "structlog",
+        "tokenizers",
+        "uvicorn",
+        *_TOML,
+    ),
+    "otel": ("opentelemetry",),
+    "eval": ("ir_measures", "numpy", "scipy", "yaml"),
+    "ltr": ("lightgbm", "numpy", "yaml", *_TOML),
+    "openvino": ("numpy", "openvino"),
+    "pyserini": ("pyserini",),
+    "tune": ("optuna", "yaml"),
+    "engines": ("jgo", "requests", "rich"),
+    "train": (
+        "accelerate",
+        "matplotlib",
+        "onnx",
+        "onnxscript",
+        "sentence_transformers",
+        "torch",
+        "transformers",
+        "yaml",
+    ),
+}
+"""Extra → its top-level modules, as pyproject.toml names their packages. A module that several bring: the first."""
+
+
+class MissingExtra(ImportError):
+    """A command needs packages that are not installed; the message holds the `pip install` line."""
+
+
+def missing(*extras: str) -> list[str]:
+    """Those of the extras that are not installed, or only in part."""
+    return [extra for extra in extras if any(find_spec(module) is None for module in EXTRAS[extra])]
+
+
+def install_line(*extras: str) -> str:
+    """The command that installs them.
+
+    >>> install_line("sidecar", "cli")
+    "pip install 'hybridrank[cli,sidecar]'"
+    """
+    return f"pip install 'hybridrank[{','.join(sorted(extras))}]'"
+
+
+def require(what: str, *extras: str, also: tuple[str, ...] = ()) -> None:
+    """Check that `what` finds its extras. Raises MissingExtra, whose line installs those of `also` too."""
+    if lacking := missing(*extras):
+        wanted = dict.fromkeys([*lacking, *missing(*also)])
+        raise MissingExtra(f"{what} needs packages that are not installed: {install_line(*wanted)}")
+
+
+def module_missing(error: ModuleNotFoundError) -> str | None:
+    """What to say of a module that an extra brings; None for any other."""
+    module = (error.name or "").partition(".")[0]
+    found = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
+    return found and f"{module} is not installed: {install_line(found)}"

@@ -1,0 +1,104 @@
+"""Commands are loaded when they are called: help is fast, and needs only what `cli` brings."""
+
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import connector.aliases
+import connector.retrieval
+import connector.types
+import evaluation.judgments
+import evaluation.measures
+import evaluation.pipelines
+import local_engines
+import sidecar.runtime.precision
+import training.calibration
+import training.ltr.baselines
+import training.token_codec
+from hybridrank import choices
+from hybridrank.app import load
+from hybridrank.commands import NEEDS, SUMMARIES
+from hybridrank.extras import EXTRAS
+
+LOADED = """
+import sys
+from hybridrank.__main__ import main
+sys.argv = ["hybridrank", *{arguments!r}]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print("loaded:", *(name for name in {heavy!r} if name in sys.modules))
+"""
+HEAVY = ("asyncio.runners", "connector", "evaluation", "grpc", "lightgbm", "numpy", "onnxruntime", "scipy", "training")
+
+
+def paths(command, path):
+    """The command, and all below it."""
+    children = getattr(command, "commands", {})
+    return [path, *(each for name, child in children.items() for each in paths(child, f"{path} {name}"))]
+
+
+ALL = [path for name in SUMMARIES for path in paths(load(name), name)]
+
+
+@pytest.mark.parametrize("path", ["", *ALL])
+def test_help_loads_no_library(path):
+    heavy = HEAVY[1:] if path else HEAVY
+    code = LOADED.format(arguments=[*path.split(), "--help"], heavy=heavy)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded:"
+    assert "Usage: " in done.stdout or "usage: " in done.stdout
+
+
+def test_summaries_are_the_first_lines_of_the_commands_help():
+    assert {name: load(name).help.partition("\n\n")[0].replace("\n", " ") for name in SUMMARIES} == dict(SUMMARIES)
+
+
+def test_the_extras_that_commands_need_are_told_by_their_names():
+    assert set(NEEDS) <= set(ALL)
+    assert {extra for needed in NEEDS.values() for extra in needed} <= set(EXTRAS)
+
+
+def test_the_table_of_extras_is_that_of_the_package():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extras = {name: lines for name, lines in project["optional-dependencies"].items() if name != "all"}
+    assert set(extras) == set(EXTRAS)
+    brought_by = {name: {canonicalize_name(each) for each in found} for name, found in packages_distributions().items()}
+    for extra, lines in extras.items():
+        needed = [Requirement(line) for line in lines]
+        packages = {canonicalize_name(each.name) for each in needed if not each.marker or each.marker.evaluate()}
+        installed = packages & {name for found in brought_by.values() for name in found}
+        told = {name for module in EXTRAS[extra] for name in brought_by.get(module, ())}
+        assert installed <= told, extra
+
+
+@pytest.mark.parametrize(
+    ("offered", "known"),
+    [
+        (choices.CalibrationMethod, training.calibration.Method),
+        (choices.FusedBy, connector.retrieval.FusedBy),
+        (choices.Merge, evaluation.judgments.Merge),
+        (choices.Precision, sidecar.runtime.precision.Precision),
+        (choices.TokenFormat, connector.types.TokenFormat),
+    ],
+    ids=str,
+)
+def test_options_offer_what_the_library_takes(offered, known):
+    assert get_args(offered) == get_args(known)
+
+
+def test_options_default_to_what_the_library_does():
+    assert choices.BASELINE_RANKERS == tuple(training.ltr.baselines.BASELINES)
+    assert choices.CODEC_DOCUMENTS == training.token_codec.DOCUMENTS
+    assert choices.ENGINE_HEAP_MB == local_engines.HEAP_MB
+    assert choices.LEAST_SHARE == connector.aliases.LEAST_SHARE
+    assert choices.STANDARD_MEASURES == evaluation.measures.STANDARD_MEASURES
+    assert choices.STANDARD_PIPELINES == evaluation.pipelines.STANDARD_PIPELINES
