@@ -8,6 +8,7 @@ __all__ = ["main"]
 
 # By name, as importing them would load what only some commands need.
 _EXPLAINED = {
+    "common.errors.BadFile",
     "connector.errors.ConnectorError",
     "evaluation.collections.CollectionError",
     "hybridrank.sidecar_process.SidecarNotStarted",

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import get_args
@@ -26,6 +25,7 @@ from hybridrank import choices
 from hybridrank.app import load
 from hybridrank.commands import NEEDS, SUMMARIES
 from hybridrank.extras import EXTRAS
+from sidecar.settings import tomllib
 
 LOADED = """
 import sys
@@ -96,7 +96,7 @@ def test_options_offer_what_the_library_takes(offered, known):
 
 
 def test_options_default_to_what_the_library_does():
-    assert choices.BASELINE_RANKERS == tuple(training.ltr.baselines.BASELINES)
+    assert tuple(training.ltr.baselines.BASELINES) == choices.BASELINE_RANKERS
     assert choices.CODEC_DOCUMENTS == training.token_codec.DOCUMENTS
     assert choices.ENGINE_HEAP_MB == local_engines.HEAP_MB
     assert choices.LEAST_SHARE == connector.aliases.LEAST_SHARE
