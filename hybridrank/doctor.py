@@ -5,13 +5,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
 
-from connector import ConnectorError, connect_engine
+from connector import ConnectorError
 from connector.engines.base import Engine
 from connector.engines.rest import RestEngine
 from hybridrank.findings import Finding
 from hybridrank.opensearch_facts import gather
 from hybridrank.opensearch_findings import findings as opensearch_findings
-from hybridrank.session import open_sidecar
+from hybridrank.session import open_engine, open_sidecar
 from index_templates.analysis import probes
 from local_engines.errors import LocalEngineError
 from local_engines.jdk import find_jdk
@@ -83,7 +83,7 @@ async def services(engine: str, sidecar: str, sidecar_http: str, index: str) -> 
 
 async def _engine(address: str, sidecar_http: str, index: str) -> list[Finding]:
     try:
-        engine = await connect_engine(address)
+        engine = await open_engine(address)
         try:
             return [await _capabilities(engine), *await _pipelines(engine, sidecar_http, index)]
         finally:

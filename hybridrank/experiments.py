@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from connector import HybridSearch, ModelInfo, SidecarClient, connect_engine
+from connector import HybridSearch, ModelInfo, SidecarClient
 from connector.engines.base import Engine
 from connector.indexing import IndexingReport, index_documents
 from connector.types import Document, TokenFormat
@@ -22,7 +22,7 @@ from evaluation.pipelines import Pipeline, PipelineSettings
 from hybridrank.feature_sets import by_name
 from hybridrank.options import cache_folder
 from hybridrank.progress import progress
-from hybridrank.session import open_sidecar
+from hybridrank.session import open_engine, open_sidecar
 from models import SHIPPED_MODELS
 
 _UNCACHED = {"score_cache_bytes": "0"}  # a score that is looked up would be timed as if it had been computed
@@ -144,7 +144,7 @@ async def open_bench(
     Raises UnknownModel before anything is indexed or searched.
     """
     settings = settings or PipelineSettings()
-    target = await connect_engine(engine)
+    target = await open_engine(engine)
     stack.push_async_callback(target.close)
     start = dict(_UNCACHED)
     if settings.fold_models:

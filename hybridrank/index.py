@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from connector import connect_engine
 from connector.engines.base import Engine
 from connector.indexing import IndexingReport, index_documents
 from connector.splitting import Split
@@ -13,7 +12,7 @@ from connector.vector_cache import VectorCache
 from evaluation.collections import BeirFolder
 from hybridrank.options import cache_folder
 from hybridrank.progress import progress
-from hybridrank.session import open_sidecar
+from hybridrank.session import open_engine, open_sidecar
 from index_templates import IndexDefinition
 from index_templates.analysis import lacks
 
@@ -40,7 +39,7 @@ async def index_collection(
     cache = VectorCache(cache_folder() / "vectors.sqlite3")
     with progress(f"reading {folder.name}", err):
         total = sum(1 for _ in BeirFolder(folder.folder, report=lambda _line: None).documents())
-    target = await connect_engine(engine)
+    target = await open_engine(engine)
     try:
         await _tell_lacks(target, definition)
         async with open_sidecar(sidecar) as client:
@@ -63,7 +62,7 @@ async def index_collection(
 
 async def plan_index(engine: str, name: str, sidecar: str, definition: IndexDefinition) -> tuple[str, ...]:
     """The changes that indexing would make to the engine."""
-    target = await connect_engine(engine)
+    target = await open_engine(engine)
     try:
         await _tell_lacks(target, definition)
         async with open_sidecar(sidecar) as client:

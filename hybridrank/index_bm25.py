@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
-from connector import connect_engine
 from connector.engines.rest import RestEngine
 from connector.engines.similarity import Bm25Settings, change_bm25_settings
+from hybridrank.session import open_engine
 
 __all__ = ["change_bm25"]
 
@@ -13,7 +13,7 @@ out = Console(highlight=False, soft_wrap=True)
 
 async def change_bm25(address: str, index: str, wanted: Bm25Settings) -> list[str]:
     """Changes k1 and b; returns the names of the indices."""
-    engine = await connect_engine(address)
+    engine = await open_engine(address)
     try:
         assert isinstance(engine, RestEngine)
         return sorted(await change_bm25_settings(engine, index, wanted))

@@ -5,10 +5,10 @@ import sys
 
 from rich.console import Console
 
-from connector import connect_engine
 from connector.aliases import Swap, plan_swap
 from connector.aliases import swap as move
 from connector.engines.rest import RestEngine
+from hybridrank.session import open_engine
 
 __all__ = ["show_plan", "swap_alias"]
 
@@ -26,7 +26,7 @@ async def swap_alias(
     dry_run: bool,
 ) -> Swap:
     """Plans the swap, and carries it out unless it is a dry run."""
-    engine = await connect_engine(address)
+    engine = await open_engine(address)
     assert isinstance(engine, RestEngine)
     try:
         plan = await plan_swap(engine, alias, index, least_share=min_share, queries=queries, delete_old=delete_old)

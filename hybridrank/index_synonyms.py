@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
-from connector import connect_engine
 from connector.engines.rest import RestEngine
 from connector.engines.synonyms import check_synonyms, replace_synonyms
+from hybridrank.session import open_engine
 
 __all__ = ["send_synonyms"]
 
@@ -13,7 +13,7 @@ out = Console(highlight=False, soft_wrap=True)
 
 async def send_synonyms(address: str, index: str, rules: dict[int, str], *, dry_run: bool) -> list[str]:
     """Checks the rules on the cluster and, unless it is a dry run, replaces those there; returns the indices."""
-    engine = await connect_engine(address)
+    engine = await open_engine(address)
     try:
         assert isinstance(engine, RestEngine)
         if dry_run:

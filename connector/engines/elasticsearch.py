@@ -1,31 +1,38 @@
 """Elasticsearch, through its official asynchronous client."""
 
+import asyncio
+import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from elastic_transport import AiohttpHttpNode, ConnectionTimeout, HttpHeaders, TransportError
 from elastic_transport import ConnectionError as TransportConnectionError
-from elastic_transport import ConnectionTimeout, TransportError
 from elasticsearch import ApiError, AsyncElasticsearch
 
 from connector.engines import native
-from connector.engines.addresses import node_urls
+from connector.engines.causes import no_connection
+from connector.engines.http import Access, open_session
 from connector.engines.licence import active_licence, licence_lack
 from connector.engines.rest import RestEngine, refusal
-from connector.errors import EngineError, EngineTimeout, EngineUnreachable
+from connector.errors import EngineError, EngineTimeout
 from connector.fusion import Fusion, Rrf
+from connector.per_loop import PerLoop
 from connector.queries import knn, retrievers
 from connector.types import KnnQuery
 from index_templates import IndexDefinition
 
 __all__ = ["ElasticsearchEngine"]
 
+_COMPATIBLE = re.compile(r"application/vnd\.elasticsearch\+([\w-]+); *compatible-with=\d+")
+
 
 class ElasticsearchEngine(RestEngine):
-    """A cluster of Elasticsearch 9 (8.12 or later with the client of version 8.19), on any licence.
+    """A cluster of Elasticsearch 8.12 or later, or 9, on any licence.
 
-    `url` without credentials, `http://host:9200,host:9200` for several nodes; `auth` is (user, password), or `api_key`
-    its encoded form. Certificates are checked unless `verify_certs` is False; `ca_certs` is the path of a bundle for a
-    private authority. `timeout_s` bounds every request.
+    `url` as for `connect_engine`; `auth` is (user, password) where it has none, or `api_key` the encoded form or
+    `id:key`. Certificates are checked unless `verify_certs` is False; `ca_certs` is the path of a bundle for a private
+    authority. `timeout_s` bounds every request. Works in any number of event loops.
     """
 
     name = "elasticsearch"
@@ -40,17 +47,11 @@ class ElasticsearchEngine(RestEngine):
         verify_certs: bool = True,
         timeout_s: float = 10.0,
     ) -> None:
-        super().__init__(url)
-        tls: dict[str, Any] = {"verify_certs": verify_certs, "ca_certs": ca_certs} if url.startswith("https") else {}
-        urls = node_urls(url)
-        self._client = AsyncElasticsearch(
-            urls,
-            basic_auth=auth,
-            api_key=api_key,
-            request_timeout=timeout_s,
-            max_retries=len(urls),
-            **{key: value for key, value in tls.items() if value is not None},
+        access = Access.to(
+            url, auth=auth, api_key=api_key, ca_certs=ca_certs, verify_certs=verify_certs, timeout_s=timeout_s
         )
+        super().__init__(access.address.url)
+        self._clients = PerLoop(partial(_client, access), AsyncElasticsearch.close)
         self._version_and_licence: tuple[str, str] | None = None
 
     def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
@@ -85,14 +86,15 @@ class ElasticsearchEngine(RestEngine):
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         headers = {"accept": "application/json"} | ({"content-type": "application/json"} if body is not None else {})
         try:
-            response = await self._client.perform_request(method, path, headers=headers, body=body)
+            client = await self._clients.here()
+            response = await client.perform_request(method, path, headers=headers, body=body)
         except (ApiError, TransportError) as error:
             raise self._ours(path, error) from error
         return response.body
 
     async def _msearch(self, request_lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         try:
-            response = await self._client.msearch(searches=request_lines)
+            response = await (await self._clients.here()).msearch(searches=request_lines)
         except (ApiError, TransportError) as error:
             raise self._ours("_msearch", error) from error
         return list(response["responses"])
@@ -100,22 +102,59 @@ class ElasticsearchEngine(RestEngine):
     async def _bulk(self, lines: bytes) -> Mapping[str, Any]:
         headers = {"accept": "application/json", "content-type": "application/x-ndjson"}
         try:
-            response = await self._client.perform_request("POST", "/_bulk", headers=headers, body=lines)
+            client = await self._clients.here()
+            response = await client.perform_request("POST", "/_bulk", headers=headers, body=lines)
         except (ApiError, TransportError) as error:
             raise self._ours("_bulk", error) from error
         answer: Mapping[str, Any] = response.body
         return answer
 
     async def close(self) -> None:
-        """Close the client's connections."""
-        await self._client.close()
+        """Close the connections of every event loop; a later request opens others."""
+        await self._clients.close()
 
     def _ours(self, path: str, error: ApiError | TransportError) -> EngineError:
         match error:
             case ConnectionTimeout():
                 return EngineTimeout(f"Elasticsearch at {self.url} did not answer {path} in time", reason="timeout")
             case TransportConnectionError():
-                return EngineUnreachable(f"no Elasticsearch at {self.url}: {error.message}", reason="unreachable")
+                return no_connection(self.url, _first_cause(error))
             case ApiError():
                 return refusal(path, error.meta.status, error.body)
         return EngineError(f"Elasticsearch at {self.url}: {error}")
+
+
+class _Node(AiohttpHttpNode):
+    """A node asked in plain JSON: servers of versions 8 and 9 both take it, whichever version the client is of."""
+
+    async def perform_request(  # type: ignore[override]
+        self, method: str, target: str, body: bytes | None = None, headers: HttpHeaders | None = None, **options: Any
+    ) -> Any:
+        plain = {name: _COMPATIBLE.sub(r"application/\1", value) for name, value in (headers or {}).items()}
+        return await super().perform_request(method, target, body, HttpHeaders(plain), **options)
+
+    def _create_aiohttp_session(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.session = open_session(
+            self.base_url, headers=self.headers, context=self._ssl_context, connections=self._connections_per_node
+        )
+
+
+def _first_cause(error: Exception) -> Exception:
+    """What went wrong at the first attempt, below the client's own errors."""
+    while isinstance(error, TransportError) and error.errors:
+        error = error.errors[0]
+    return error
+
+
+def _client(access: Access) -> AsyncElasticsearch:
+    nodes = access.address.nodes
+    tls = {"ssl_context": access.context} if access.context else {}
+    return AsyncElasticsearch(
+        list(nodes),
+        headers=access.headers,
+        node_class=_Node,
+        request_timeout=access.timeout_s,
+        max_retries=len(nodes),
+        **tls,
+    )

@@ -1,16 +1,21 @@
 """OpenSearch, through its official asynchronous client."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import fsum
 from typing import Any
 
-from opensearchpy import AsyncOpenSearch, exceptions
+from opensearchpy import AIOHttpConnection, AsyncOpenSearch, exceptions
+from opensearchpy._async.http_aiohttp import OpenSearchClientResponse
 
 from connector.engines import native
-from connector.engines.addresses import node_urls
+from connector.engines.causes import no_connection
+from connector.engines.http import Access, open_session
 from connector.engines.rest import RestEngine, refusal
-from connector.errors import EngineError, EngineTimeout, EngineUnreachable
+from connector.errors import EngineError, EngineTimeout
 from connector.fusion import Fusion, Rrf
+from connector.per_loop import PerLoop
 from connector.queries import hybrid, knn
 from connector.types import KnnQuery
 
@@ -20,9 +25,9 @@ __all__ = ["OpenSearchEngine"]
 class OpenSearchEngine(RestEngine):
     """A cluster of OpenSearch 2.9 or later, or 3.
 
-    `url` without credentials, `http://host:9200,host:9200` for several nodes; `auth` is (user, password). Certificates
-    are checked unless `verify_certs` is False; `ca_certs` is the path of a bundle for a private authority. `timeout_s`
-    bounds every request.
+    `url` as for `connect_engine`; `auth` is (user, password) where it has none. Certificates are checked unless
+    `verify_certs` is False; `ca_certs` is the path of a bundle for a private authority. `timeout_s` bounds every
+    request. Works in any number of event loops.
     """
 
     name = "opensearch"
@@ -32,20 +37,16 @@ class OpenSearchEngine(RestEngine):
         url: str,
         *,
         auth: tuple[str, str] | None = None,
+        api_key: str | None = None,
         ca_certs: str | None = None,
         verify_certs: bool = True,
         timeout_s: float = 10.0,
     ) -> None:
-        super().__init__(url)
-        urls = node_urls(url)
-        self._client = AsyncOpenSearch(
-            hosts=urls,
-            http_auth=auth,
-            ca_certs=ca_certs,
-            verify_certs=verify_certs,
-            timeout=timeout_s,
-            max_retries=len(urls),
+        access = Access.to(
+            url, auth=auth, api_key=api_key, ca_certs=ca_certs, verify_certs=verify_certs, timeout_s=timeout_s
         )
+        super().__init__(access.address.url)
+        self._clients = PerLoop(partial(_client, access), _closed)
         self._nodes: Mapping[str, Any] = {}
 
     def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
@@ -67,13 +68,14 @@ class OpenSearchEngine(RestEngine):
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         try:
-            return await self._client.transport.perform_request(method, path, body=body)
+            client = await self._clients.here()
+            return await client.transport.perform_request(method, path, body=body)
         except exceptions.OpenSearchException as error:
             raise self._ours(path, error) from error
 
     async def _msearch(self, request_lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         try:
-            response = await self._client.msearch(body=request_lines)
+            response = await (await self._clients.here()).msearch(body=request_lines)
         except exceptions.OpenSearchException as error:
             raise self._ours("_msearch", error) from error
         return list(response["responses"])
@@ -81,7 +83,8 @@ class OpenSearchEngine(RestEngine):
     async def _bulk(self, lines: bytes) -> Mapping[str, Any]:
         headers = {"content-type": "application/x-ndjson"}
         try:
-            answer: Mapping[str, Any] = await self._client.transport.perform_request(
+            client = await self._clients.here()
+            answer: Mapping[str, Any] = await client.transport.perform_request(
                 "POST", "/_bulk", headers=headers, body=lines
             )
         except exceptions.OpenSearchException as error:
@@ -89,18 +92,55 @@ class OpenSearchEngine(RestEngine):
         return answer
 
     async def close(self) -> None:
-        """Close the client's connections, those too to nodes that went, which it leaves open."""
-        await self._client.close()
-        pool = self._client.transport.connection_pool
-        for connection in getattr(pool, "orig_connections", ()):  # the pool of a single node takes none out
-            await connection.close()
+        """Close the connections of every event loop; a later request opens others."""
+        await self._clients.close()
 
     def _ours(self, path: str, error: exceptions.OpenSearchException) -> EngineError:
         match error:
             case exceptions.ConnectionTimeout():
                 return EngineTimeout(f"OpenSearch at {self.url} did not answer {path} in time", reason="timeout")
             case exceptions.ConnectionError():
-                return EngineUnreachable(f"no OpenSearch at {self.url}: {error.error}", reason="unreachable")
+                return no_connection(self.url, error.info if isinstance(error.info, Exception) else error)
             case exceptions.TransportError():
                 return refusal(path, int(error.status_code), error.info)
         return EngineError(f"OpenSearch at {self.url}: {error}")
+
+
+class _Connection(AIOHttpConnection):
+    """A connection with our proxy and without redirects."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if ":" in self.hostname:  # IPv6; the URL of a request is built without adding the brackets
+            self.hostname = f"[{self.hostname}]"
+
+    async def _create_aiohttp_session(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.session = open_session(
+            self.host,
+            headers=self.headers,
+            context=self._ssl_context,
+            connections=self._limit,
+            response_class=OpenSearchClientResponse,
+        )
+
+
+def _client(access: Access) -> AsyncOpenSearch:
+    nodes = access.address.nodes
+    tls = {"ssl_context": access.context} if access.context else {}
+    return AsyncOpenSearch(
+        hosts=list(nodes),
+        headers=access.headers,
+        connection_class=_Connection,
+        timeout=access.timeout_s,
+        max_retries=len(nodes),
+        **tls,
+    )
+
+
+async def _closed(client: AsyncOpenSearch) -> None:
+    """Close the client's connections, those too to nodes that went, which it leaves open."""
+    await client.close()
+    pool = client.transport.connection_pool
+    for connection in getattr(pool, "orig_connections", ()):  # the pool of a single node takes none out
+        await connection.close()

@@ -244,11 +244,19 @@ class RestEngine(ABC):
 
     async def info(self) -> EngineInfo:
         """Version of the nodes, and what their analysis can (minimal distributions lack most of it)."""
-        nodes = (await self._send("GET", "/_nodes/_local"))["nodes"]
         asked = probes()
         able = await asyncio.gather(*(self._analyzes(body) for body in asked.values()))
         capabilities = frozenset(name for name, can in zip(asked, able, strict=True) if can)
-        return EngineInfo(self.name, next(iter(nodes.values()))["version"], capabilities)
+        return EngineInfo(self.name, await self._version(), capabilities)
+
+    async def _version(self) -> str:
+        try:
+            nodes = (await self._send("GET", "/_nodes/_local"))["nodes"]
+        except EngineError as error:
+            if error.status != 403:  # some users may ask for the root page alone
+                raise
+            return str((await self._send("GET", "/"))["version"]["number"])
+        return str(next(iter(nodes.values()))["version"])
 
     async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """One request to the server's own API, for what has no method here; raises EngineError."""

@@ -32,9 +32,9 @@ def upload(
 
     Example: hybridrank ltr upload my-models/shop --engine http://localhost:9200 --dry-run
     """
-    from connector import connect_engine
     from connector.engines.rest import RestEngine
     from hybridrank.ltr_upload import carry_out, read_upload, stored_parts
+    from hybridrank.session import open_engine
     from hybridrank.setup_steps import out, show
     from index_templates.setup_plan import Step, plan
 
@@ -42,7 +42,7 @@ def upload(
     parts = wanted.parts()
 
     async def run() -> tuple[Step, ...]:
-        cluster = await connect_engine(engine)
+        cluster = await open_engine(engine)
         try:
             if not isinstance(cluster, RestEngine):
                 raise typer.BadParameter(f"{cluster!r} has no plugins", param_hint="--engine")

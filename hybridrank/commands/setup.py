@@ -66,9 +66,9 @@ def opensearch(
     hybridrank setup opensearch --url http://localhost:9200 --sidecar http://localhost:8080 --index docs --dry-run
     hybridrank setup opensearch --url http://localhost:9200 --remove
     """
-    from connector import connect_engine
     from connector.engines.rest import RestEngine
     from hybridrank.opensearch_cluster import Cluster, carry_out, read_cluster
+    from hybridrank.session import open_engine
     from hybridrank.setup import TEXT_FIELDS, cluster_settings, encoder_dimensions, looks_private
     from hybridrank.setup_steps import ask, check_sidecar, out, show
     from index_templates.ml_commons import HttpSidecar, key_digest
@@ -93,7 +93,7 @@ def opensearch(
         return plan((*cluster_settings(cluster, target, private=bool(private)), *wanted), cluster.found)
 
     async def run() -> tuple[Step, ...]:
-        engine = await connect_engine(url)
+        engine = await open_engine(url)
         try:
             if not isinstance(engine, RestEngine) or engine.name != "opensearch":
                 raise typer.BadParameter(f"{engine!r} is not an OpenSearch", param_hint="--url")

@@ -35,10 +35,10 @@ def elasticsearch(
     hybridrank setup elasticsearch --url http://localhost:9200 --sidecar http://localhost:8080 --dry-run
     hybridrank setup elasticsearch --url http://localhost:9200 --remove
     """
-    from connector import connect_engine
     from connector.engines.licence import active_licence, licence_lack
     from connector.engines.rest import RestEngine
     from connector.errors import EngineError
+    from hybridrank.session import open_engine
     from hybridrank.setup_elasticsearch import carry_out, found_endpoints
     from hybridrank.setup_steps import ask, check_sidecar, out, show
     from index_templates.inference import RERANKER, endpoints
@@ -51,7 +51,7 @@ def elasticsearch(
     target = HttpSidecar(sidecar.rstrip("/"), reranker, encoder, timeout_s, key_digest(api_key))
 
     async def run() -> tuple[Step, ...]:
-        engine = await connect_engine(url)
+        engine = await open_engine(url)
         try:
             if not isinstance(engine, RestEngine) or engine.name != "elasticsearch":
                 raise typer.BadParameter(f"{engine!r} is not an Elasticsearch", param_hint="--url")

@@ -14,7 +14,7 @@ async def test_sessions_with_nodes_that_went_are_closed_too():
     for _ in range(3):
         with pytest.raises(EngineUnreachable):
             await engine.info()
-    pool = engine._client.transport.connection_pool  # made for the first request
+    pool = (await engine._clients.here()).transport.connection_pool  # made for the first request
     sessions = [each.session for each in pool.orig_connections if each.session]
     assert len(pool.connections) < len(sessions) == 3
     await engine.close()

@@ -1,0 +1,103 @@
+"""A small HTTP server that answers as a test says, on any address of this machine."""
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request; names of headers in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is sent back; a body that is not bytes goes as JSON."""
+
+    status: int = 200
+    body: Any = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class FakeEngine:
+    url: str
+    port: int
+    asked: list[Asked] = field(default_factory=list)
+
+
+NODES = {"nodes": {"n": {"version": "3.6.0"}}}
+ELASTIC = {"X-Elastic-Product": "Elasticsearch"}
+
+
+def opensearch(asked: Asked) -> Reply:
+    return Reply(body=NODES)
+
+
+def elasticsearch(asked: Asked) -> Reply:
+    return Reply(body={"nodes": {"n": {"version": "9.5.3"}}}, headers=ELASTIC)
+
+
+@contextmanager
+def fake_engine(
+    reply: Callable[[Asked], Reply] = opensearch,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    context: ssl.SSLContext | None = None,
+) -> Iterator[FakeEngine]:
+    """Serve until the block ends."""
+    engine = FakeEngine("", 0)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self) -> None:
+            length = int(self.headers.get("content-length") or 0)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked = Asked(self.command, self.path, headers, self.rfile.read(length))
+            engine.asked.append(asked)
+            said = reply(asked)
+            body = said.body if isinstance(said.body, bytes) else json.dumps(said.body).encode()
+            self.send_response(said.status)
+            for name, value in ({"content-type": "application/json"} | said.headers).items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any  # noqa: N815  the library's names
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that leaves is no news."""
+
+    server = Server((host, port), Handler)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    engine.port = server.server_address[1]
+    shown = f"[{host}]" if ":" in host else host
+    engine.url = f"{'https' if context else 'http'}://{shown}:{engine.port}"
+    try:
+        yield engine
+    finally:
+        server.shutdown()
+        server.server_close()
