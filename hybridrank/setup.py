@@ -6,9 +6,11 @@ import socket
 import ssl
 import urllib.request
 from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 
+from connector.loopback import is_loopback
 from hybridrank.opensearch_cluster import Cluster
 from index_templates import DEFAULT_BOOSTS
 from index_templates.ml_commons import EMBEDDINGS_PATH, RERANK_PATH, HttpSidecar
@@ -53,7 +55,9 @@ def encoder_dimensions(sidecar: HttpSidecar, api_key: str) -> int:
     request = urllib.request.Request(f"{sidecar.url}{EMBEDDINGS_PATH}", body, headers)  # noqa: S310  http or https, checked
     try:
         context = ssl.create_default_context(cafile=os.environ.get("HYBRIDRANK_CLIENT_CA_CERTS"))
-        with urllib.request.urlopen(request, timeout=10, context=context) as answer:  # noqa: S310
+        direct = [urllib.request.ProxyHandler({})] if is_loopback(urlsplit(sidecar.url).hostname or "") else []
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), *direct)
+        with opener.open(request, timeout=10) as answer:
             found: Any = json.load(answer)
     except OSError as error:
         raise typer.BadParameter(

@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sidecar.settings import load_settings
 
 TIMEOUT_S = 2.0
+_NO_PROXY = (("grpc.enable_http_proxy", 0),)  # the sidecar of a container is asked inside of it
 
 
 def main() -> int:
@@ -25,7 +26,7 @@ def main() -> int:
             return 1
         address = f"127.0.0.1:{settings.health_port or settings.port}"
     try:
-        with grpc.insecure_channel(address) as channel:
+        with grpc.insecure_channel(address, options=_NO_PROXY) as channel:
             request = health_pb2.HealthCheckRequest(service=arguments.service)
             status = health_pb2_grpc.HealthStub(channel).Check(request, timeout=TIMEOUT_S).status
     except grpc.RpcError as error:

@@ -2,12 +2,12 @@
 
 import ssl
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 
 import grpc
 
 from connector.errors import BadAccess
+from connector.rescore.targets import is_this_machine
 
 __all__ = ["Access"]
 
@@ -38,7 +38,7 @@ class Access:
             raise BadAccess("the API key is empty or has characters that a header cannot carry; ASCII without spaces")
         if not self.encrypted and not self.plaintext_api_key:
             for target in targets:
-                if not _is_this_machine(target):
+                if not is_this_machine(target):
                     raise BadAccess(
                         f"the API key would travel unencrypted to {target}; use TLS (ca_certs, or tls=True), or say"
                         " plaintext_api_key=True on a network that you trust"
@@ -67,14 +67,3 @@ class Access:
 
 def _read(path: str | Path | None) -> bytes | None:
     return None if path is None else Path(path).read_bytes()
-
-
-def _is_this_machine(target: str) -> bool:
-    """Of HOST:PORT, SCHEME:///HOST:PORT, or unix:PATH."""
-    if target.startswith("unix:"):
-        return True
-    host = target.rpartition("/")[2].rpartition(":")[0].strip("[]")
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -66,7 +66,8 @@ class SidecarClient:
     callers), or `tls=True` with public authorities turn TLS on. `api_key` goes with every call, only over TLS or inside
     this machine unless `plaintext_api_key` allows more; nothing prints it. The files are read once, here.
 
-    Connects on the first call, in that call's event loop. Raises BadAddress and BadAccess, and OSError for a file.
+    Connects on the first call, in each event loop and each process that calls. Raises BadAddress and BadAccess, and
+    OSError for a file.
     """
 
     def __init__(

@@ -78,7 +78,7 @@ def fake_engine(
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any  # noqa: N815  the library's names
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_CONNECT = handle_any  # noqa: N815  the library's names
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
