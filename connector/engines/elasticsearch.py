@@ -149,7 +149,7 @@ def _first_cause(error: Exception) -> Exception:
 
 def _client(access: Access) -> AsyncElasticsearch:
     nodes = access.address.nodes
-    tls = {"ssl_context": access.context} if access.context else {}
+    tls: dict[str, Any] = {"ssl_context": access.context} if access.context else {}
     return AsyncElasticsearch(
         list(nodes),
         headers=access.headers,

@@ -120,14 +120,14 @@ class _Connection(AIOHttpConnection):
             self.host,
             headers=self.headers,
             context=self._ssl_context,
-            connections=self._limit,
+            connections=self._limit or 0,
             response_class=OpenSearchClientResponse,
         )
 
 
 def _client(access: Access) -> AsyncOpenSearch:
     nodes = access.address.nodes
-    tls = {"ssl_context": access.context} if access.context else {}
+    tls: dict[str, Any] = {"ssl_context": access.context} if access.context else {}
     return AsyncOpenSearch(
         hosts=list(nodes),
         headers=access.headers,
