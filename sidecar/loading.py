@@ -1,6 +1,7 @@
 """Finds the models of the model folders and loads the newest versions of each."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -19,7 +20,7 @@ LoadFolder = Callable[[Path], LoadedModel]
 
 def find(roots: Sequence[Path]) -> tuple[Found, ...]:
     """The model folders at or below `roots`; BadModelFolder for a root that cannot be read or has none."""
-    return tuple(found for root in roots for found in _scan(root))
+    return tuple(replace(found, place=place) for place, root in enumerate(roots) for found in _scan(root))
 
 
 def load(

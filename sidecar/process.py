@@ -27,6 +27,8 @@ from sidecar.watchdog import Watchdog
 
 __all__ = ["Sidecar"]
 
+ENCODER = "encoder"  # what indexing and searching ask for
+
 log = structlog.get_logger("sidecar")
 
 
@@ -101,6 +103,11 @@ class Sidecar:
         models = [model.info.name for model in self._control.models]
         names = {"names": dict(settings.names)} if settings.names else {}
         log.info("ready", address=address, url=url, models=models, threads=settings.worker_threads, **names)
+        if ENCODER not in self._control.models.words():
+            log.warning(
+                f"no model answers to {ENCODER!r}: searches rank by BM25 alone, and no documents can be encoded;"
+                " add the shipped models with --models shipped, before your own folders"
+            )
         watches = [self._watchdog.run(), trim_regularly()]
         if settings.watch_models_s:
             roots, every_s, keep = settings.models, settings.watch_models_s, settings.keep_versions

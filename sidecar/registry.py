@@ -95,7 +95,7 @@ class Models:
             for word, model in _words(found):
                 if word in by_word:
                     names = f"{by_word[word].info.name} and {model.info.name}"
-                    raise ValueError(f"two models answer to {word!r}: {names}")
+                    raise ValueError(f"two models answer to {word!r}: {names}; serve one, or change the aliases")
                 by_word[word] = model
         for name in self._names:
             if name in by_word:

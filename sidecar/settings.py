@@ -20,12 +20,19 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_BETWEEN = f"[{os.pathsep},]"  # a flag that is repeated comes with commas
+SHIPPED = "shipped"  # among model folders; ./shipped is a folder of that name
 ENV_PREFIX = "HYBRIDRANK_SIDECAR_"
 NOT_IN_A_FILE = ("config", "print_settings")
 
 
-def _split(paths: Any) -> Any:
-    return tuple(path for path in paths.split(os.pathsep) if path) if isinstance(paths, str) else paths
+def _model_folders(paths: Any) -> Any:
+    """Of a text with separators, or of several: each path, and in place of the word SHIPPED the models that ship."""
+    texts = [paths] if isinstance(paths, str) else paths
+    if not isinstance(texts, list | tuple):
+        return texts
+    found = [part for text in texts for part in (re.split(_BETWEEN, text) if isinstance(text, str) else [text]) if part]
+    return tuple(SHIPPED_MODELS if part == SHIPPED else part for part in found)
 
 
 def _names(names: Any) -> Any:
@@ -50,7 +57,7 @@ class Settings(BaseSettings):
 
     Examples:
       hybridrank serve --port 0 --threads 4 --log-format console
-      hybridrank serve --models ./my-model:./models
+      hybridrank serve --models shipped --models ./my-models
       hybridrank serve --config sidecar.toml --print-settings
     """
 
@@ -79,9 +86,12 @@ class Settings(BaseSettings):
     max_connection_age_s: float = Field(
         0.0, ge=0, description="Seconds until a connection is asked to reconnect, so that load spreads; 0 is never."
     )
-    models: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = Field(
+    models: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_model_folders)] = Field(
         (SHIPPED_MODELS,),
-        description=f"Model folders, or folders of them, separated by '{os.pathsep}'. Default: those that ship.",
+        description=(
+            f"Model folders, or folders of them, separated by '{os.pathsep}' or ','; the word {SHIPPED} names"
+            " those that ship, which is the default. The flag may be repeated."
+        ),
     )
     names: Annotated[Mapping[str, str], NoDecode, BeforeValidator(_names)] = Field(
         {}, description="Further names that loaded models answer to: NAME=MODEL, separated by ','."

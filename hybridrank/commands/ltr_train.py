@@ -97,7 +97,7 @@ def train(
     Examples:
         hybridrank ltr train --collection ./shop --features shop.yaml --out my-models/shop
 
-        hybridrank serve --models my-models
+        hybridrank serve --models shipped --models my-models
     """
     from hybridrank.ltr_data import from_collection
     from hybridrank.ltr_train import plan_training, train_model

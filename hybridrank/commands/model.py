@@ -43,7 +43,8 @@ def export(
     Examples:
         hybridrank model export sentence-transformers/all-MiniLM-L6-v2 --out my-models/minilm --licence Apache-2.0
 
-        hybridrank model export ./fine-tuned --out my-models/mine && hybridrank serve --models my-models
+        hybridrank model export ./fine-tuned --out my-models/mine
+        hybridrank serve --models shipped --models my-models
     """
     from training.export_onnx import ExportFailed, export_model  # torch comes with it
 

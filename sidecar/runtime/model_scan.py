@@ -19,13 +19,14 @@ class Found:
     """A folder that holds a model.toml, and the name and version which that gives.
 
     Where it cannot be read, the name is the folder's: loading will say what is wrong. `stamp` is another whenever a
-    file was written.
+    file was written, `place` the number of the root that it lies below.
     """
 
     path: Path
     name: str
     version: str
     stamp: tuple[tuple[str, int, int], ...]
+    place: int = 0
 
 
 def scan(roots: Iterable[Path]) -> tuple[Found, ...]:
@@ -34,16 +35,16 @@ def scan(roots: Iterable[Path]) -> tuple[Found, ...]:
     Hidden folders are passed over, so `root/.incoming` is the place to copy to before renaming. OSError for a root that
     cannot be read, which is not the same as an empty one.
     """
-    return tuple(_found(folder) for root in roots for folder in _folders(root, depth=2))
+    return tuple(_found(folder, place) for place, root in enumerate(roots) for folder in _folders(root, depth=2))
 
 
 def newest_first(found: Iterable[Found]) -> list[Found]:
-    """By version, numbers in it as numbers.
+    """By version, numbers in it as numbers; of equal versions, the one of the last root, so that yours replace ours.
 
     >>> [each.version for each in newest_first(Found(Path(), "a", v, ()) for v in ["9", "1.10-rc1", "1.10", "1.9"])]
     ['9', '1.10', '1.10-rc1', '1.9']
     """
-    return sorted(found, key=lambda each: _version_key(each.version), reverse=True)
+    return sorted(found, key=lambda each: (_version_key(each.version), each.place), reverse=True)
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
@@ -55,14 +56,14 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
                 yield from _folders(below, depth - 1)
 
 
-def _found(folder: Path) -> Found:
+def _found(folder: Path, place: int) -> Found:
     stats = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
     stamp = tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
     try:
         toml = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
     except ValueError:
         toml = {}
-    return Found(folder, str(toml.get("name", folder.name)), str(toml.get("version", "")), stamp)
+    return Found(folder, str(toml.get("name", folder.name)), str(toml.get("version", "")), stamp, place)
 
 
 def _version_key(version: str) -> list[tuple[int, int, str]]:

@@ -1,6 +1,8 @@
 """A model folder is tried before it serves; of several versions the newest that works is taken."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -8,6 +10,7 @@ from sidecar.errors import BadModelFolder
 from sidecar.loading import load
 from sidecar.runtime import model_folder
 from tests.golden.sidecar import FOLDER
+from tests.sidecar.forests import write_forest
 
 
 def copy(tmp_path, name="copy", **fields):
@@ -81,3 +84,18 @@ def test_a_further_name_of_a_model_that_is_not_loaded_is_an_error(tmp_path):
     assert load([tmp_path], names={"rerank-v3.5": "tiny-encoder"}).get("rerank-v3.5").info.name == "tiny-encoder"
     with pytest.raises(ValueError, match=r"the setting names has rerank-v3\.5=bert, but loaded are tiny-encoder"):
         load([tmp_path], names={"rerank-v3.5": "bert"})
+
+
+def test_of_equal_versions_the_folder_named_last_serves(tmp_path):
+    ours, yours = copy(tmp_path, "ours", aliases=("encoder",)), copy(tmp_path, "yours", aliases=("encoder", "mine"))
+    assert load([ours, yours]).get("encoder").info.aliases == ("encoder", "mine")
+    assert load([yours, ours]).get("encoder").info.aliases == ("encoder",)
+
+
+def test_a_sidecar_without_an_encoder_says_so_when_it_starts(tmp_path):
+    write_forest(tmp_path / "forest")
+    command = [sys.executable, "-m", "sidecar", "--port", "0", "--http-port", "-1", "--exit-with-parent", "--models"]
+    for models, said in ((str(tmp_path), True), (f"shipped,{tmp_path}", False)):
+        done = subprocess.run([*command, models], input="", capture_output=True, text=True, check=True)
+        assert "ready on" in done.stdout
+        assert ("searches rank by BM25 alone" in done.stderr) == said

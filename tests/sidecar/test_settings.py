@@ -156,3 +156,15 @@ def test_names_are_a_table_by_flag_variable_and_file(text, monkeypatch, tmp_path
 def test_a_name_without_a_model_is_refused(text):
     with pytest.raises(ValueError, match=r"is not NAME=MODEL, as in rerank-v3\.5="):
         load_settings(["--names", text])
+
+
+@pytest.mark.parametrize(
+    "flags", [["--models", "shipped", "--models", "mine"], ["--models", f"shipped{os.pathsep}mine"]]
+)
+def test_the_word_shipped_names_the_shipped_models(flags, monkeypatch, tmp_path):
+    assert load_settings(flags).models == (SHIPPED_MODELS, Path("mine"))
+    monkeypatch.setenv("HYBRIDRANK_SIDECAR_MODELS", "shipped,mine")
+    assert load_settings().models == (SHIPPED_MODELS, Path("mine"))
+    monkeypatch.delenv("HYBRIDRANK_SIDECAR_MODELS")
+    (tmp_path / "sidecar.toml").write_text('models = ["shipped", "mine"]')
+    assert load_settings(["--config", str(tmp_path / "sidecar.toml")]).models == (SHIPPED_MODELS, Path("mine"))

@@ -56,6 +56,6 @@ tls_client_ca = "/security/client-ca/ca.crt"
 {{- end }}
 {{- end }}
 {{- if .Values.models.source }}
-models = {{ list .Values.models.path | toJson }}
+models = {{ ternary (list "shipped" .Values.models.path) (list .Values.models.path) .Values.models.shipped | toJson }}
 {{- end }}
 {{- end -}}
