@@ -29,7 +29,7 @@ from connector.engines.base import Engine
 from connector.passages import passage_text
 from connector.queries import bm25, hybrid, knn
 from connector.retrieval import queries_of
-from connector.types import Document
+from connector.types import Document, Encoding
 from connector.vector_cache import VectorCache
 from evaluation.collections import BeirFolder
 from evaluation.environment import describe_environment
@@ -148,7 +148,7 @@ def ways(engine: Engine, client: AsyncOpenSearch) -> Mapping[str, Way]:
 
     async def native(request: SearchRequest, size: int) -> object:
         window = request.rank_window_size
-        queries = queries_of(request, request.query_vector)
+        queries = queries_of(request, Encoding(request.query_vector) if request.query_vector else None)
         bodies = [bm25.body(queries["bm25"]), knn.opensearch(queries["knn"])]
         body = hybrid.rrf(bodies, rank_constant=60, weights=[1, 1], rank_window_size=window)
         return await client.search(index=request.index, body=body | {"size": size})

@@ -23,7 +23,7 @@ from evaluation.measures import evaluate
 from evaluation.pipelines import Pipeline, PipelineSettings
 from evaluation.report import ReportTable
 from evaluation.significance import compare
-from hybridrank.experiments import Bench, index_name, judged_queries, open_bench
+from hybridrank.experiments import Bench, judged_queries, open_bench
 from hybridrank.session import default_engine
 from hybridrank.sidecar_process import sidecar_process
 from models import SHIPPED_MODELS
@@ -62,7 +62,7 @@ async def measure(arguments: argparse.Namespace) -> Section:
         bench = await open_bench(
             stack, default_engine(), address, list(by_model.values()), Console(stderr=True, highlight=False)
         )
-        index = index_name(collection.name, collection.digest())
+        index = bench.index_name(collection.name, collection.digest())
         await bench.index(index, documents)
         found = await ndcg(bench, index, {"": first_stage}, queries, settings, qrels)
         for name, weight in WEIGHTS.items():

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.engines import fields
+from connector.engines.fields import Fields
 from connector.engines.rest import RestEngine
 from connector.errors import EngineError, IndexMissing
+from index_templates.encoders import same_encoder
 
 __all__ = ["LEAST_SHARE", "Swap", "plan_swap", "swap"]
 
@@ -125,7 +127,7 @@ def _too_few(index: str, documents: int, before: int, least_share: float) -> lis
 
 
 def _differences(current: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Fields that searches know and the new index lacks, and vectors of another length."""
+    """Fields that searches know and the new index lacks, and vectors of another length or another encoder."""
     before, after = fields.read(current), fields.read(new)
     lost = sorted(set(before.types) - set(after.types))
     notes = [f"fields that the new index lacks: {', '.join(lost)}"] if lost else []
@@ -135,7 +137,22 @@ def _differences(current: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
                 f"vectors of {name!r} have {after.dimensions[name]} dimensions, not {dimensions}: from now on queries"
                 " must be encoded by the new encoder"
             )
-    return notes
+    return notes + _other_encoders(before, after)
+
+
+def _other_encoders(before: Fields, after: Fields) -> list[str]:
+    """A sentence for each field whose vectors are another encoder's in the new index, or of which it says nothing."""
+    found = []
+    for path, old in sorted({path: note for notes in before.encoders.values() for path, note in notes.items()}.items()):
+        new = next((notes[path] for notes in after.encoders.values() if path in notes), old)
+        if old and not new:
+            found.append(f"vectors of {path!r} were made by {old}, and the new index does not note what made its own")
+        elif old and new and not same_encoder(old, new):
+            found.append(
+                f"vectors of {path!r} were made by {old} and are now by {new}: from now on queries must be encoded by"
+                f" {new.name}, or searches leave out kNN (wrong_encoder)"
+            )
+    return found
 
 
 async def _mapping(engine: RestEngine, name: str) -> Mapping[str, Any]:

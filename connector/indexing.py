@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from connector.engines.base import Engine, RejectedDocument, document_problem
+from connector.engines.encoders import lacking_note, warn_of_missing_note
 from connector.errors import SidecarError
 from connector.passages import passage_text
 from connector.rescore.base import Encoder
@@ -17,8 +18,9 @@ from connector.splitting import Split, split
 from connector.types import Document, Encoding, TokenFormat, Vector
 from connector.vector_cache import VectorCache
 from index_templates import IndexDefinition
+from index_templates.encoders import same_encoder
 
-__all__ = ["IndexingReport", "index_documents"]
+__all__ = ["IndexingReport", "find_encoder", "index_documents"]
 
 _BATCH_SIZE = 64  # documents a request: about a second of encoding on two cores, so progress stays visible
 _TEXTS_A_CALL = 256  # passages of long documents are many; a call's size and time stay bounded
@@ -110,7 +112,13 @@ class _Plan:
         """The index that holds them."""
         length = self.info.dimensions
         more = dict.fromkeys(self.vector_fields, length)
-        return replace(wanted, dimensions=length, passages=self.passages is not None, vector_fields=more)
+        return replace(
+            wanted,
+            dimensions=length,
+            passages=self.passages is not None,
+            vector_fields=more,
+            encoder=self.info.encoder,
+        )
 
     def cut(self, source: Mapping[str, Any]) -> tuple[str, ...]:
         """The passages of a document, none where it is not cut."""
@@ -149,15 +157,17 @@ async def index_documents(
     With `token_vectors` every document gets those of `colbert` too, packed so, for Rescore(token_vectors=True).
     With `passages` long documents are cut so, and each passage gets a vector in place of the document. `vector_fields`
     are further ones, each of the text of the fields that it names: {"title_vector": ["title"]}.
+    The index notes the encoder; one that notes another encoder is refused before anything is written.
     Raises EngineError and SidecarError; what was written before stays.
     """
     if passages and token_vectors:
         raise ValueError("token vectors are stored for whole documents; leave them out, or the passages")
     models = await encoder.models()
-    info = _find(models, model)
+    info = find_encoder(models, model)
     tokens = _Tokens.of(models, colbert, token_vectors) if token_vectors else None
     plan = _Plan(info, tokens, passages, vector_fields or {})
-    await engine.create_index(index, plan.definition(definition or IndexDefinition()))
+    wanted = plan.definition(definition or IndexDefinition())
+    await engine.create_index(index, wanted)
     await engine.check_writable(index)
     report = IndexingReport()
     seen: set[str] = set()
@@ -166,7 +176,20 @@ async def index_documents(
         report += await _index_batch(engine, encoder, plan, index, fresh, cache)
         report += IndexingReport(duplicates=duplicates)
         on_progress(len(batch))
-    return report + IndexingReport(total_in_index=await engine.refresh(index))
+    report += IndexingReport(total_in_index=await engine.refresh(index))
+    await _note_encoder(engine, index, wanted, whole=report.total_in_index == report.indexed + report.unchanged)
+    return report
+
+
+async def _note_encoder(engine: Engine, index: str, definition: IndexDefinition, *, whole: bool) -> None:
+    """In an index of before such notes: where `whole`, every document there is of this run, so all vectors are ours."""
+    fields = await engine.fields(index)
+    paths = [path for path in definition.vector_paths if lacking_note(fields, path)]
+    if paths and whole and definition.encoder:
+        await engine.note_encoder(index, paths, definition.encoder)
+    elif definition.encoder:
+        for path in paths:
+            warn_of_missing_note(repr(engine), index, fields, path, definition.encoder)
 
 
 async def _index_batch(
@@ -217,17 +240,32 @@ async def _vectors(
     missing = [text for text in dict.fromkeys(texts) if text not in known]
     if not missing:
         return known, 0
-    fresh = {text: ready[text].vector for text in missing if text in ready}
+    fresh = {text: ready[text] for text in missing if text in ready}
     unready = [text for text in missing if text not in fresh]
     for start in range(0, len(unready), _TEXTS_A_CALL):
         texts = unready[start : start + _TEXTS_A_CALL]
         encodings = await encoder.encode(texts, model=info.name, kind="document", timeout_s=_ENCODE_TIMEOUT_S)
-        fresh |= {text: each.vector for text, each in zip(texts, encodings, strict=True)}
-    await asyncio.to_thread(cache.put, info.digest, fresh)
-    return {**known, **fresh}, len(missing)
+        fresh |= dict(zip(texts, encodings, strict=True))
+    vectors = {text: each.vector for text, each in fresh.items()}
+    for digest in dict.fromkeys(_digest_of(each, info) for each in fresh.values()):
+        made = {text: vectors[text] for text, each in fresh.items() if _digest_of(each, info) == digest}
+        await asyncio.to_thread(cache.put, digest, made)
+    return {**known, **vectors}, len(missing)
 
 
-def _find(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:
+def _digest_of(encoding: Encoding, info: ModelInfo) -> str:
+    """Of the model that answered, one of several sidecars perhaps. Raises SidecarError for another than `info`."""
+    answered = encoding.encoder or info.encoder
+    if not same_encoder(answered, info.encoder):
+        raise SidecarError(
+            f"documents are encoded by {info.encoder}, and now a sidecar answered as {answered}: was the model"
+            " replaced, or has one of several sidecars another? Vectors of both in one index cannot be compared"
+        )
+    return answered.digest
+
+
+def find_encoder(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:
+    """The encoder that answers to this name. Raises SidecarError, which lists the models that are loaded."""
     found = _named(models, wanted)
     if found and found.dimensions:
         return found

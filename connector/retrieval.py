@@ -10,7 +10,7 @@ from connector.errors import EngineError, EngineTimeout, EngineUnreachable, Inde
 from connector.fusion import Fused
 from connector.request import FeatureRescore, SearchRequest
 from connector.trace import Trace
-from connector.types import Bm25Query, Hit, KnnQuery, Query, Ranking, Vector
+from connector.types import Bm25Query, Encoding, Hit, KnnQuery, Query, Ranking
 from index_templates import HEAVY_FIELDS
 
 __all__ = ["FirstStage", "FusedBy", "excluded", "lexical", "queries_of"]
@@ -26,13 +26,13 @@ class FirstStage:
     fusion: FusedBy
 
     async def run(
-        self, request: SearchRequest, vector: Vector | None, trace: Trace
+        self, request: SearchRequest, encoding: Encoding | None, trace: Trace
     ) -> tuple[tuple[Hit, ...], Mapping[str, Any]]:
         """The fused ranking, and the aggregations, which are asked for at the same time.
 
         Raises EngineError, or SearchFailed when every retriever failed.
         """
-        ranked = self._ranked(request, queries_of(request, vector), trace)
+        ranked = self._ranked(request, queries_of(request, encoding), trace)
         hits, aggregations = await asyncio.gather(ranked, self._aggregated(request, trace))
         return hits, aggregations
 
@@ -98,15 +98,15 @@ def lexical(request: SearchRequest) -> Bm25Query:
     return Bm25Query(request.query_text, request.fields, request.rank_window_size, request.filters, excluded(request))
 
 
-def queries_of(request: SearchRequest, vector: Vector | None) -> dict[str, Query]:
+def queries_of(request: SearchRequest, encoding: Encoding | None) -> dict[str, Query]:
     """The retrievers' queries. Without a vector the search is lexical, also when only kNN was asked for."""
     window = request.rank_window_size
     queries: dict[str, Query] = {}
-    if "bm25" in request.retrievers or vector is None:
+    if "bm25" in request.retrievers or encoding is None:
         queries["bm25"] = replace(lexical(request), profile=request.profile, with_sources=request.reads_sources)
-    if "knn" in request.retrievers and vector is not None:
+    if "knn" in request.retrievers and encoding is not None:
         queries["knn"] = KnnQuery(
-            vector,
+            encoding.vector,
             request.vector_field,
             window,
             2 * window,
@@ -115,6 +115,7 @@ def queries_of(request: SearchRequest, vector: Vector | None) -> dict[str, Query
             request.profile,
             request.oversample,
             with_sources=request.reads_sources,
+            encoder=encoding.encoder,
         )
     return queries
 

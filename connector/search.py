@@ -13,7 +13,7 @@ from connector.rescore.feature_log import FeatureLog
 from connector.rescore.stages import Stages
 from connector.retrieval import FirstStage, FusedBy, excluded, lexical
 from connector.trace import Trace
-from connector.types import Hit, SearchResponse, Vector
+from connector.types import Encoding, Hit, SearchResponse
 
 __all__ = ["HybridSearch"]
 
@@ -49,12 +49,12 @@ class HybridSearch:
         cannot have, or where a sidecar is needed and there is none.
         """
         trace = Trace(request.timeout_s, request.strict)
-        vector = await self._encode(request, trace)
+        encoding = await self._encode(request, trace)
         trace.tick()
-        fused, aggregations = await FirstStage(self.engine, self.fusion).run(request, vector, trace)
+        fused, aggregations = await FirstStage(self.engine, self.fusion).run(request, encoding, trace)
         trace.tick()
         stages = Stages(self.engine, self.sidecar, self.feature_log)
-        hits = self._arranged(request, await stages.run(request, vector, fused, trace), trace)
+        hits = self._arranged(request, await stages.run(request, encoding, fused, trace), trace)
         trace.tick()
         page = await self._shown(request, hits[request.from_ : request.from_ + request.size], trace)
         trace.tick()
@@ -81,9 +81,12 @@ class HybridSearch:
             trace.record("source", "partial", detail)
         return dressed(page, found)
 
-    async def _encode(self, request: SearchRequest, trace: Trace) -> Vector | None:
-        if request.query_vector is not None or not request.needs_vector:
-            return request.query_vector
+    async def _encode(self, request: SearchRequest, trace: Trace) -> Encoding | None:
+        """The query's vector and the model that made it, as its reply says; nobody knows what made a caller's own."""
+        if request.query_vector is not None:
+            return Encoding(request.query_vector)
+        if not request.needs_vector:
+            return None
         if self.sidecar is None:
             needed = "comparing vectors needs a query_vector in the request, or a sidecar that encodes the query"
             raise SidecarMissing("encode", needed)
@@ -95,4 +98,4 @@ class HybridSearch:
         except SidecarError as error:
             trace.lacks("encode", error)
             return None
-        return encoding.vector
+        return encoding

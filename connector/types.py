@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from index_templates import EncoderNote
+
 __all__ = [
     "Bm25Query",
     "Candidate",
@@ -141,7 +143,8 @@ class KnnQuery:
 
     `num_candidates` bounds what an approximate index looks at on each shard; an exact engine has no use for it.
     Where the index rounds vectors, `oversample` times as many are compared again as they were. `path` is the nested
-    field that `field` lies in; a document is then as near as the nearest of its passages.
+    field that `field` lies in; a document is then as near as the nearest of its passages. `encoder` is what made the
+    vector, None where the caller brought it: an engine compares it with what made the index's vectors.
     """
 
     vector: Vector
@@ -154,6 +157,7 @@ class KnnQuery:
     oversample: float | None = None
     path: str = ""
     with_sources: bool = True
+    encoder: EncoderNote | None = None
 
 
 Query: TypeAlias = Bm25Query | KnnQuery
@@ -178,12 +182,14 @@ class Document:
 class Encoding:
     """One text as a unit vector; `truncated` when the model saw only its beginning.
 
-    With `token_vectors`, packed to be stored, `vector` is empty where the model makes none for a whole text.
+    With `token_vectors`, packed to be stored, `vector` is empty where the model makes none for a whole text. `encoder`
+    is the model that answered, None where nobody knows: a caller's own vector.
     """
 
     vector: Vector = field(repr=False)
     truncated: bool = False
     token_vectors: bytes = field(default=b"", repr=False)
+    encoder: EncoderNote | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

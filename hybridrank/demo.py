@@ -13,7 +13,7 @@ from evaluation.report import caption
 from evaluation.results import COMPARED_BY, ExperimentResult, summarise
 from evaluation.stdlib import StdlibCollection, read_stdlib
 from hybridrank import tables
-from hybridrank.experiments import Bench, index_name, judged_queries, open_bench
+from hybridrank.experiments import Bench, judged_queries, open_bench
 from hybridrank.progress import progress
 
 __all__ = ["read_documentation", "run_demo"]
@@ -45,12 +45,12 @@ async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "au
     """Steps 2 to 4: index, measure, show one question. Raises EngineError, SidecarError and CollectionError."""
     pipelines = [parse_pipeline(name) for name in STANDARD_PIPELINES]
     settings = PipelineSettings()
-    index = index_name(collection.name, collection.digest())
     qrels = collection.qrels(SPLIT)
     queries = judged_queries(collection.queries(), qrels)
     async with AsyncExitStack() as stack:
         _heading(2, "An index with BM25 and vectors, and a sidecar that encodes and reranks")
         bench = await open_bench(stack, engine, sidecar, pipelines, err)
+        index = bench.index_name(collection.name, collection.digest())
         await _index(bench, index, collection)
         _heading(3, f"{len(queries)} judged questions through {len(pipelines)} pipelines")
         runs = await bench.run(index, pipelines, queries, settings)

@@ -18,7 +18,7 @@ from evaluation.report import caption, markdown, result_table, win_loss_caption,
 from evaluation.results import ExperimentResult, summarise
 from hybridrank import tables
 from hybridrank.configurations import load_configuration
-from hybridrank.experiments import index_name, judged_queries, open_bench, read_collection
+from hybridrank.experiments import judged_queries, open_bench, read_collection
 from hybridrank.feature_sets import feature_sets_of
 from hybridrank.late_interaction import stored_models
 from hybridrank.session import default_engine
@@ -97,9 +97,9 @@ async def run_pipelines(
     measure({query_id: judged.qrels[query_id] for query_id in queries}, {}, measures)  # what cannot be is told now
     if settings.fold_models:
         settings.fold_models.check(queries)
-    name = index or "-".join(filter(None, (index_name(judged.name, judged.digest), token_vectors)))
     async with AsyncExitStack() as stack:
         bench = await open_bench(stack, engine or default_engine(), sidecar, pipelines, err, settings)
+        name = index or "-".join(filter(None, (bench.index_name(judged.name, judged.digest), token_vectors)))
         models = {served for each in pipelines for model in each.models for served in settings.served(model)}
         settings = replace(settings, feature_sets=feature_sets_of(models, bench.models, feature_sets))
         if token_vectors:

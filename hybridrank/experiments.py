@@ -71,6 +71,11 @@ class Bench:
     models: tuple[ModelInfo, ...]
     console: Console
 
+    def index_name(self, name: str, digest: str) -> str:
+        """Of the index of a collection's content with vectors of the sidecar's encoder."""
+        encoder = by_name(self.models).get("encoder")
+        return index_name(name, digest, encoder.digest if encoder else "")
+
     async def index(
         self,
         index: str,
@@ -175,9 +180,14 @@ def read_collection(folder: Path, split: str, console: Console) -> JudgedCollect
     return JudgedCollection(collection.name, digest, split, documents, queries, qrels, len(bad_lines))
 
 
-def index_name(name: str, digest: str) -> str:
-    """An index of its own for every content of a collection, by a name that every engine takes."""
-    return f"{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-') or 'collection'}-{digest[:12]}"
+def index_name(name: str, digest: str, encoder_digest: str = "") -> str:
+    """An index of its own for every content of a collection and every encoder, by a name that every engine takes.
+
+    >>> index_name("My docs", "0123456789abcdef", "fedcba9876543210")
+    'my-docs-0123456789ab-fedcba98'
+    """
+    words = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-") or "collection"
+    return "-".join(filter(None, (words, digest[:12], encoder_digest[:8])))
 
 
 def judged_queries(queries: Mapping[str, str], qrels: Qrels, limit: int | None = None) -> dict[str, str]:

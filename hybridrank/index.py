@@ -5,7 +5,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from connector.engines.base import Engine
-from connector.indexing import IndexingReport, index_documents
+from connector.indexing import IndexingReport, find_encoder, index_documents
 from connector.splitting import Split
 from connector.types import TokenFormat
 from connector.vector_cache import VectorCache
@@ -66,8 +66,8 @@ async def plan_index(engine: str, name: str, sidecar: str, definition: IndexDefi
     try:
         await _tell_lacks(target, definition)
         async with open_sidecar(sidecar) as client:
-            dimensions = next(each.dimensions for each in await client.models() if "encoder" in each.aliases)
-        return await target.plan_index(name, replace(definition, dimensions=dimensions))
+            info = find_encoder(await client.models(), "encoder")
+        return await target.plan_index(name, replace(definition, dimensions=info.dimensions, encoder=info.encoder))
     finally:
         await target.close()
 

@@ -15,7 +15,7 @@ from evaluation.judgments import (
 )
 from evaluation.pipelines import Pipeline, PipelineSettings, parse_pipeline
 from evaluation.runs import RunFileError, read_run
-from hybridrank.experiments import SHOWN, index_name, open_bench
+from hybridrank.experiments import SHOWN, open_bench
 
 __all__ = ["joined", "judged_twice", "pipelines_named", "ranked_by", "read_runs", "scale_of", "show_lines"]
 
@@ -54,9 +54,10 @@ async def ranked_by(
     folder: BeirFolder, pipelines: list[Pipeline], queries: Mapping[str, str], depth: int, engine: str, sidecar: str
 ) -> list[Mapping[str, Sequence[str]]]:
     """Rankings of each pipeline over the queries; the collection is indexed first."""
-    documents, name = list(folder.documents()), index_name(folder.name, folder.digest())
+    documents = list(folder.documents())
     async with AsyncExitStack() as stack:
         bench = await open_bench(stack, engine, sidecar, pipelines, err)
+        name = bench.index_name(folder.name, folder.digest())
         await bench.index(name, documents)
         runs = await bench.run(name, pipelines, queries, PipelineSettings(size=depth))
     return [each.rankings for each in runs.values()]

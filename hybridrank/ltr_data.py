@@ -11,7 +11,7 @@ from connector import HybridSearch
 from connector.rescore.feature_log import read_feature_log
 from evaluation.collections import BeirFolder, Qrels
 from evaluation.pipelines import PipelineSettings, parse_pipeline
-from hybridrank.experiments import UnknownModel, index_name, judged_queries, open_bench
+from hybridrank.experiments import UnknownModel, judged_queries, open_bench
 from hybridrank.progress import progress
 from hybridrank.session import default_engine
 from ltr_features import FeatureSet
@@ -58,12 +58,12 @@ async def from_collection(
     with progress(f"reading {collection.name}", err):
         documents = list(collection.documents())
         digest = collection.digest()
-    index = index or index_name(collection.name, digest)
     async with AsyncExitStack() as stack:
         try:
             bench = await open_bench(stack, engine or default_engine(), sidecar, [parsed], err)
         except UnknownModel as error:
             raise typer.BadParameter(str(error), param_hint="--pipeline") from error
+        index = index or bench.index_name(collection.name, digest)
         if rejected := (await bench.index(index, documents)).rejected:
             first = f"{rejected[0].doc_id}: {rejected[0].reason}"
             err.print(f"rejected: {len(rejected)} of {len(documents)} documents, the first {first}", markup=False)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from connector.passages import passage_text
 from evaluation.pipelines import PipelineSettings, parse_pipeline
-from hybridrank.experiments import JudgedCollection, index_name, judged_queries, open_bench
+from hybridrank.experiments import JudgedCollection, judged_queries, open_bench
 from hybridrank.progress import progress
 from hybridrank.session import default_engine
 from sidecar import trial
@@ -43,9 +43,9 @@ async def judged_scores(
     """The raw scores of what the fused ranking begins with, and whether it is relevant."""
     asked = judged_queries(judged.queries, judged.qrels, limit)
     pipeline, settings = parse_pipeline("rrf"), PipelineSettings(size=window)
-    index = index_name(judged.name, judged.digest)
     async with AsyncExitStack() as stack:
         bench = await open_bench(stack, engine or default_engine(), sidecar, [pipeline], err, settings)
+        index = bench.index_name(judged.name, judged.digest)
         await bench.fill(index, judged)
         run = (await bench.run(index, [pipeline], asked, settings))[pipeline.name]
     candidates = {

@@ -18,7 +18,7 @@ from evaluation.reproduced import Outcome
 from evaluation.reproduced_runs import KeptRuns, digest_of, run_key
 from evaluation.reproducible import Experiment, sample
 from evaluation.results import summarise
-from hybridrank.experiments import Bench, JudgedCollection, index_name, open_bench, read_collection
+from hybridrank.experiments import Bench, JudgedCollection, open_bench, read_collection
 from hybridrank.feature_sets import by_name
 from hybridrank.late_interaction import stored_models
 from hybridrank.options import cache_folder
@@ -70,7 +70,7 @@ class Reproduction:
         if stored:
             models = sorted({model for each in experiment.parsed for model in each.models})
             settings = replace(settings, token_vectors=stored_models(models, bench.models))
-        index = "-".join(filter(None, (index_name(collection.name, collection.digest), stored)))
+        index = "-".join(filter(None, (bench.index_name(collection.name, collection.digest), stored)))
         known, engine = by_name(bench.models), await bench.engine.info()
         runs: dict[str, PipelineRun] = {}
         filled = False

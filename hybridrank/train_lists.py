@@ -12,7 +12,7 @@ from connector.passages import passage_text
 from connector.request import RetrieverName
 from connector.rescore.base import Passage
 from evaluation.collections import BeirFolder, Qrels
-from hybridrank.experiments import Bench, index_name, open_bench
+from hybridrank.experiments import Bench, open_bench
 from hybridrank.progress import progress
 from hybridrank.session import default_engine
 from index_templates import IndexDefinition
@@ -120,7 +120,7 @@ async def _open(
 async def _indexed(bench: Bench, collection: BeirFolder, retrievers: Sequence[RetrieverName]) -> str:
     """The name of an index of the collection, filled as needed; for BM25 alone in seconds, vectors take minutes."""
     documents = list(collection.documents())
-    index = index_name(collection.name, collection.digest())
+    index = bench.index_name(collection.name, collection.digest())
     if "knn" in retrievers:
         await bench.index(index, documents)
         return index

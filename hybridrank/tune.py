@@ -34,7 +34,6 @@ from hybridrank.experiments import (
     Bench,
     JudgedCollection,
     UnknownModel,
-    index_name,
     judged_queries,
     open_bench,
     read_collection,
@@ -94,11 +93,11 @@ class Tuning:
                 f"{len(shared)} queries of {self.dev_split} are in {self.test_split} too, {min(shared)!r} for one; a"
                 " choice looks better on queries it was made by"
             )
-        name = index or index_name(dev.name, dev.digest)
         async with AsyncExitStack() as stack:
             pipelines = [parse_pipeline(f"rrf+{model}") for model in self.space.models]
             bench = await open_bench(stack, engine, sidecar, pipelines, err)
             self._check_models(bench)
+            name = index or bench.index_name(dev.name, dev.digest)
             await bench.fill(name, dev)
             about = await self._about(bench, dev, queries)
             study = stack.enter_context(open_study(self.study_file, self.seed, about))

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from index_templates.analysis import Subfield, analysis, search_analysis, stored_synonyms, text_field
+from index_templates.encoders import EncoderNote
 from index_templates.languages import Language
 from index_templates.vectors import PASSAGES, VectorKind, dimensions_of, vector_properties
 
@@ -16,13 +17,16 @@ __all__ = [
     "HEAVY_FIELDS",
     "ID_FIELD",
     "TEMPLATE_KEYS",
+    "EncoderNote",
     "IndexDefinition",
     "carried_over",
     "changes",
     "dimensions_of",
     "fitting",
     "noted",
+    "noted_encoders",
     "render",
+    "with_notes",
 ]
 
 DEFAULT_BOOSTS: Mapping[str, float] = {"title": 1.0, "text": 1.0}
@@ -48,7 +52,7 @@ class IndexDefinition:
     format. What an object holds is kept as words under one field ("flat"), or each key becomes a field of its own
     ("fields"), of which there can be 1000. `boosts` and `synonyms` that are left open stay as an index has them.
     `vectors` is how vectors are held, `vector_fields` are more of them than `vector`, name → dimensions, and with
-    `passages` each passage of a document has one.
+    `passages` each passage of a document has one. `encoder` makes all of them, and is noted in the mapping.
     """
 
     dimensions: int = 0
@@ -61,6 +65,7 @@ class IndexDefinition:
     vectors: VectorKind = "float"
     vector_fields: Mapping[str, int] = field(default_factory=dict)
     passages: bool = False
+    encoder: EncoderNote | None = None
 
     @property
     def searched(self) -> Mapping[str, float]:
@@ -84,7 +89,7 @@ def render(engine: Literal["opensearch", "elasticsearch"], index: str, definitio
     body: dict[str, Any] = json.loads(text)
     body["index_patterns"] = [index]
     settings, mappings = body["template"]["settings"], body["template"]["mappings"]
-    mappings["_meta"] = {"hybridrank": {"language": definition.language, "boosts": dict(definition.searched)}}
+    mappings["_meta"] = {"hybridrank": _notes(definition)}
     mappings["properties"] |= vector_properties(
         engine,
         definition.dimensions,
@@ -128,9 +133,31 @@ def carried_over(definition: IndexDefinition, template: Mapping[str, Any] | None
 
 
 def noted(mappings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What `render` noted in an index's mapping: its `language` and `boosts`; empty for an index that is not ours."""
-    found: Mapping[str, Any] = mappings.get("_meta", {}).get("hybridrank", {})
-    return found
+    """What `render` noted in an index's mapping: `language`, `boosts` and `encoders`; empty for an index not ours."""
+    found = mappings.get("_meta", {}).get("hybridrank", {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def noted_encoders(mappings: Mapping[str, Any]) -> dict[str, EncoderNote]:
+    """The encoder of each field of vectors whose encoder an index's mapping notes."""
+    found = noted(mappings).get("encoders")
+    notes = found.items() if isinstance(found, Mapping) else ()
+    return {str(path): note for path, each in notes if (note := EncoderNote.from_json(each))}
+
+
+def with_notes(mappings: Mapping[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:
+    """The `_meta` of an index's mapping with further notes of ours; `encoders` of other fields stay."""
+    before = noted(mappings)
+    encoders = {**(before.get("encoders") or {}), **notes.get("encoders", {})}
+    ours = {**before, **notes, **({"encoders": encoders} if encoders else {})}
+    return {**mappings.get("_meta", {}), "hybridrank": ours}
+
+
+def _notes(definition: IndexDefinition) -> dict[str, Any]:
+    notes: dict[str, Any] = {"language": definition.language, "boosts": dict(definition.searched)}
+    if definition.encoder:
+        notes["encoders"] = dict.fromkeys(definition.vector_paths, definition.encoder.as_json())
+    return notes
 
 
 def changes(current: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> tuple[str, ...]:

@@ -15,13 +15,15 @@ class FeatureQuery:
     """One query as features see it.
 
     `vector` is its embedding, where it has one; `request` what only the caller knows, of a user or a session; `now` the
-    time from which ages are counted, so that a logged search can be repeated.
+    time from which ages are counted, so that a logged search can be repeated. `encoder` is what made the vector, for an
+    engine that knows what made the vectors it is compared with.
     """
 
     text: str
     vector: tuple[float, ...] | None = None
     request: Mapping[str, float] = field(default_factory=dict)
     now: datetime | None = None
+    encoder: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,8 @@ class ModelInfo:
 
     `max_tokens` is 0 for a forest, which reads features and no text. `token_codec` is the digest of the codec by which
     an encoder packs residuals, and `calibration` that of what calibrates its scores; empty where it has none.
+    `comparable_digests` are those of the same model at the other precisions of its folder, whose vectors compare with
+    its own. `languages` are ISO 639-1 codes, "*" for many; empty where the folder does not say.
     """
 
     name: str
@@ -143,6 +145,11 @@ class ModelInfo:
     feature_set: FeatureSetInfo | None = None
     token_codec: str = ""
     calibration: str = ""
+    pooling: str = ""
+    query_prefix: str = ""
+    document_prefix: str = ""
+    comparable_digests: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

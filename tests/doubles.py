@@ -7,15 +7,22 @@ from connector.engines.base import Engine
 from connector.errors import EngineError, SidecarError, SidecarTimeout
 from connector.rescore.base import Passage
 from connector.types import Encoding, Query, RelevanceScore, Retrieved
+from index_templates import EncoderNote
 
 WORDS = ("tea", "milk", "water", "hot", "spices", "flour", "sugar", "vegetables")
 
 
 class WordSidecar:
-    """Encodes a text as its counts of WORDS, and scores a passage by how many of the query's words it holds."""
+    """Encodes a text as its counts of WORDS, and scores a passage by how many of the query's words it holds.
+
+    With `note` its replies say that this encoder answered.
+    """
+
+    note: EncoderNote | None = None
 
     async def encode(self, texts: Sequence[str], *, model, kind, timeout_s) -> tuple[Encoding, ...]:
-        return tuple(Encoding(tuple(float(text.lower().count(word)) for word in WORDS)) for text in texts)
+        counts = [tuple(float(text.lower().count(word)) for word in WORDS) for text in texts]
+        return tuple(Encoding(each, encoder=self.note) for each in counts)
 
     async def rescore(self, query_text: str, passages: Sequence[Passage], *, model, timeout_s, allow_partial=False):
         wanted = set(query_text.lower().split())

@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
+from connector.engines.fields import Fields
 from connector.errors import EngineError
 from connector.fusion import Fusion
 from connector.types import Bm25Query, Document, EngineInfo, Query, Retrieved
-from index_templates import IndexDefinition
+from index_templates import EncoderNote, IndexDefinition
 from ltr_features import FeatureQuery, FeatureSet
 
 __all__ = ["MAX_ID_BYTES", "Engine", "IndexReport", "RejectedDocument", "as_json", "document_problem", "id_problem"]
@@ -127,11 +128,14 @@ class Engine(Protocol):
         ...
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
-        """What `create_index` would change, as the lines of a diff; empty when nothing."""
+        """What `create_index` would change, as the lines of a diff; empty when nothing. Raises what it would raise."""
         ...
 
     async def create_index(self, index: str, definition: IndexDefinition) -> bool:
-        """Create the index unless it is there (then False). Raises EngineError when its vectors have another length."""
+        """Create the index unless it is there (then False).
+
+        Raises EngineError when its vectors have another length or are another encoder's.
+        """
         ...
 
     async def check_writable(self, index: str) -> None:
@@ -144,6 +148,17 @@ class Engine(Protocol):
         A document that the index does not take is rejected by name, and the others are written. Raises EngineError
         where the index takes none.
         """
+        ...
+
+    async def fields(self, index: str) -> Fields:
+        """The fields of the index, and what it notes of them: which encoder made its vectors, say.
+
+        Raises EngineError, IndexMissing for an index that is not there.
+        """
+        ...
+
+    async def note_encoder(self, index: str, paths: Sequence[str], encoder: EncoderNote) -> None:
+        """Note in the index which encoder made the vectors of these fields. Raises EngineError."""
         ...
 
     async def stored_digests(self, index: str, doc_ids: Sequence[str]) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -20,13 +20,15 @@ from pydantic import TypeAdapter
 
 from connector.engines import extraction, fields
 from connector.engines.base import IndexReport, RejectedDocument, as_json, document_problem
+from connector.engines.encoders import encoder_conflict, encoder_problem, feature_encoder_problem, warn_of_query
+from connector.engines.fields import Fields
 from connector.engines.snapshot import Snapshot
 from connector.engines.snippets import snippets
 from connector.engines.words import EMBEDDED_LANGUAGES
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
 from connector.types import Bm25Query, Document, EngineInfo, Query, Retrieved, Vector
-from index_templates import IndexDefinition
+from index_templates import EncoderNote, IndexDefinition
 from ltr_features import FeatureQuery, FeatureSet
 
 __all__ = ["EmbeddedEngine"]
@@ -62,6 +64,8 @@ class EmbeddedEngine:
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
         """One ranking a query, over what was there at the last refresh."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
+        for query in queries.values():
+            warn_of_query(repr(self), index, snapshot.fields, query)
         return {name: await asyncio.to_thread(_answer, index, snapshot, query) for name, query in queries.items()}
 
     async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:  # noqa: ARG002
@@ -89,39 +93,21 @@ class EmbeddedEngine:
     ) -> Mapping[str, Any]:
         """Computed here, in the shape in which a server answers."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
+        if problem := feature_encoder_problem(index, snapshot.fields, feature_set, query):
+            raise EngineError(problem, reason="wrong_encoder")
         if problem := fields.feature_problem(index, snapshot.fields, feature_set, query):
             raise EngineError(problem, reason="bad_field")
         return await asyncio.to_thread(extraction.answer, snapshot, feature_set, query, doc_ids)
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
         """One line when there is no such index yet."""
+        await asyncio.to_thread(self._check, index, definition)
         return () if self._file(index).exists() else (f"+index {index}, {definition}",)
 
     async def create_index(self, index: str, definition: IndexDefinition) -> bool:
         """Make the folder and its tables. Raises EngineError for a language that tantivy lacks, and for synonyms."""
-        if definition.vectors != "float" or definition.vector_fields or definition.passages:
-            raise EngineError(
-                "the embedded engine has one vector for a document, as it is: no passages, no further vector fields and"
-                " no smaller vectors; OpenSearch and Elasticsearch have them",
-                reason="unsupported",
-            )
-        if definition.language not in EMBEDDED_LANGUAGES or definition.synonyms:
-            lacking = "synonyms" if definition.synonyms else f"analysis for {definition.language}"
-            raise EngineError(f"the embedded engine has no {lacking}", reason="unsupported")
+        await asyncio.to_thread(self._check, index, definition)
         if self._file(index).exists():
-            stored = await asyncio.to_thread(self._definition, index)
-            if (stored.language, stored.subfields) != (definition.language, definition.subfields):
-                raise EngineError(
-                    f"index {index!r} was made for {stored.language} with subfields {list(stored.subfields)}, not"
-                    f" {definition.language} and {list(definition.subfields)}; index into a new name",
-                    reason="wrong_language",
-                )
-            if stored.dimensions != definition.dimensions:
-                raise EngineError(
-                    f"index {index!r} holds vectors of {stored.dimensions} dimensions in field 'vector', not"
-                    f" {definition.dimensions}; index into a new name, or delete it first",
-                    reason="wrong_dimensions",
-                )
             return False
         await asyncio.to_thread(self._create, index, definition)
         return True
@@ -135,6 +121,25 @@ class EmbeddedEngine:
                 database.rollback()
 
         await asyncio.to_thread(check)
+
+    async def fields(self, index: str) -> Fields:
+        """Of what was there at the last refresh."""
+        return (await asyncio.to_thread(self._snapshot, index)).fields
+
+    async def note_encoder(self, index: str, paths: Sequence[str], encoder: EncoderNote) -> None:
+        """In the definition; there is one field of vectors."""
+        if list(paths) != ["vector"]:
+            raise EngineError(
+                f"the embedded engine has vectors in field 'vector', not in {', '.join(paths)}", reason="unsupported"
+            )
+
+        def note() -> None:
+            definition = replace(self._definition(index), encoder=encoder)
+            with self._open(index) as database:
+                database.execute("UPDATE definition SET body = ?", (json.dumps(asdict(definition)),))
+            self._snapshots.pop(index, None)
+
+        await asyncio.to_thread(note)
 
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
         """One transaction for all of them; a vector of another length than the index's is rejected."""
@@ -206,6 +211,35 @@ class EmbeddedEngine:
         except sqlite3.OperationalError as error:  # locked by another writer, read-only, or a full disk
             raise EngineError(f"index {index!r} in {self.path}: {error}", reason="not_writable") from error
 
+    def _check(self, index: str, definition: IndexDefinition) -> None:
+        """Raises EngineError for what this engine lacks, and where an index that is there is another than wanted."""
+        if definition.vectors != "float" or definition.vector_fields or definition.passages:
+            raise EngineError(
+                "the embedded engine has one vector for a document, as it is: no passages, no further vector fields and"
+                " no smaller vectors; OpenSearch and Elasticsearch have them",
+                reason="unsupported",
+            )
+        if definition.language not in EMBEDDED_LANGUAGES or definition.synonyms:
+            lacking = "synonyms" if definition.synonyms else f"analysis for {definition.language}"
+            raise EngineError(f"the embedded engine has no {lacking}", reason="unsupported")
+        if not self._file(index).exists():
+            return
+        stored = self._definition(index)
+        if (stored.language, stored.subfields) != (definition.language, definition.subfields):
+            raise EngineError(
+                f"index {index!r} was made for {stored.language} with subfields {list(stored.subfields)}, not"
+                f" {definition.language} and {list(definition.subfields)}; index into a new name",
+                reason="wrong_language",
+            )
+        if conflict := encoder_conflict(Fields(encoders={index: {"vector": stored.encoder}}), definition):
+            raise EngineError(conflict, reason="wrong_encoder")
+        if stored.dimensions != definition.dimensions:
+            raise EngineError(
+                f"index {index!r} holds vectors of {stored.dimensions} dimensions in field 'vector', not"
+                f" {definition.dimensions}; index into a new name, or delete it first",
+                reason="wrong_dimensions",
+            )
+
     def _create(self, index: str, definition: IndexDefinition) -> None:
         file = self._file(index)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -265,6 +299,8 @@ def _version(database: sqlite3.Connection) -> int:
 def _answer(index: str, snapshot: Snapshot, query: Query) -> Retrieved | EngineError:
     if isinstance(query, Bm25Query) and query.aggregations:
         return EngineError("the embedded engine has no aggregations", reason="unsupported")
+    if problem := encoder_problem(index, snapshot.fields, query):
+        return EngineError(problem, reason="wrong_encoder")
     query = fields.with_fields(query, snapshot.fields)
     problem = fields.problem(index, snapshot.fields, query)
     return EngineError(problem, reason="bad_field") if problem else Retrieved(snapshot.rank(query))

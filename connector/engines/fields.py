@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from connector.queries.knn import as_bytes
 from connector.types import Bm25Query, Filter, Not, Query, Range, Vector
-from index_templates import DEFAULT_BOOSTS, ID_FIELD, noted
+from index_templates import DEFAULT_BOOSTS, ID_FIELD, EncoderNote, noted, noted_encoders
 from index_templates.vectors import PASSAGES, held
 from ltr_features import FeatureQuery, FeatureSet
 
@@ -34,13 +34,15 @@ FLAT_TYPES = ("flat_object", "flattened")
 class Fields:
     """What an index holds: field path → type, and the length of the vectors of those that hold vectors.
 
-    `boosts` are the fields that a search which names none searches, `held` tells how vectors are.
+    `boosts` are the fields that a search which names none searches, `held` tells how vectors are. `encoders` has, for
+    each concrete index, its fields of vectors and the encoder that it notes for each, None where it notes none.
     """
 
     types: dict[str, str] = field(default_factory=dict)
     dimensions: dict[str, int] = field(default_factory=dict)
     boosts: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
     held: dict[str, Literal["float", "byte", "rounded"]] = field(default_factory=dict)
+    encoders: dict[str, dict[str, EncoderNote | None]] = field(default_factory=dict)
 
     @property
     def has_ids(self) -> bool:
@@ -52,8 +54,14 @@ def read(mappings: Mapping[str, Any]) -> Fields:
     """The fields of all indices of a `_mapping` response (an alias may stand for several)."""
     boosts = (noted(each["mappings"]).get("boosts") for each in mappings.values())
     found = Fields(boosts=dict(next(filter(None, boosts), DEFAULT_BOOSTS)))
-    for each in mappings.values():
-        _collect(each["mappings"].get("properties", {}), "", found)
+    for concrete, each in mappings.items():
+        own = Fields()
+        _collect(each["mappings"].get("properties", {}), "", own)
+        notes = noted_encoders(each["mappings"])
+        found.types.update(own.types)
+        found.dimensions.update(own.dimensions)
+        found.held.update(own.held)
+        found.encoders[concrete] = {path: notes.get(path) for path in own.dimensions}
     return found
 
 

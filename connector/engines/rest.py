@@ -7,7 +7,7 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -16,14 +16,16 @@ import index_templates
 from connector.engines import columns, fields, msearch, native
 from connector.engines.base import IndexReport
 from connector.engines.bulk import BulkWriter
+from connector.engines.encoders import encoder_problem, feature_encoder_problem, warn_of_query
+from connector.engines.existing import check_index
 from connector.engines.fields import Fields
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
 from connector.queries import bm25, knn
 from connector.types import Bm25Query, Document, EngineInfo, KnnQuery, Query, Retrieved, Vector
-from index_templates import ID_FIELD, IndexDefinition
+from index_templates import ID_FIELD, EncoderNote, IndexDefinition
 from index_templates.analysis import probes
-from index_templates.vectors import PASSAGES, held, lacks, vector_field
+from index_templates.vectors import PASSAGES, lacks
 from ltr_features import FeatureQuery, FeatureSet, features_body
 
 __all__ = ["RestEngine"]
@@ -48,12 +50,18 @@ class RestEngine(ABC):
         outcome: dict[str, Retrieved | EngineError] = {}
         bodies: dict[str, Any] = {}
         for name, query in queries.items():
-            if problem := await self._problem(index, partial(fields.problem, query=query)):
+            if problem := await self._problem(index, partial(encoder_problem, query=query)):
+                outcome[name] = EngineError(problem, reason="wrong_encoder")
+            elif problem := await self._problem(index, partial(fields.problem, query=query)):
                 outcome[name] = EngineError(problem, reason="bad_field")
             else:
-                bodies[name] = self._ranking_body(index, query, await self._mapped(index))
+                mapped = await self._mapped(index)
+                warn_of_query(repr(self), index, mapped, query)
+                bodies[name] = self._ranking_body(index, query, mapped)
         if bodies:
             responses = await self._responses(index, bodies)
+            if await self._has_moved(index, responses.values()):
+                return await self.retrieve(index, queries)
             again = {name: bodies[name] for name, response in responses.items() if msearch.lost_a_node(response)}
             if unnamed := [name for name, response in responses.items() if columns.lacks_ids(response)]:
                 self._unnamed.add(index)  # so that the next search does not try in vain
@@ -70,15 +78,21 @@ class RestEngine(ABC):
     async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:
         """One `_search`; whether the server can is asked before the first."""
         for query in queries.values():
+            if problem := await self._problem(index, partial(encoder_problem, query=query)):
+                raise EngineError(problem, reason="wrong_encoder")
             if problem := await self._problem(index, partial(fields.problem, query=query)):
                 raise EngineError(problem, reason="bad_field")
+            warn_of_query(repr(self), index, await self._mapped(index), query)
         if lack := await self._fusion_lack(fusion, list(queries)):
             raise EngineError(lack, reason="not_native")
         window = max(each.rank_window_size for each in queries.values())
         mapped = await self._mapped(index)
         bodies = [self._body(fields.with_fields(each, mapped)) for each in queries.values()]
         body, scale = self._fused_body(bodies, fusion, native.weights(fusion, list(queries)), window)
-        return native.ranked(index, await self._search(f"/{index}/_search", body), scale=scale)
+        answer = await self._search(f"/{index}/_search", body)
+        if await self._has_moved(index, [answer]):
+            return await self.retrieve_fused(index, queries, fusion)
+        return native.ranked(index, answer, scale=scale)
 
     async def highlight(
         self, index: str, query: Bm25Query, names: Sequence[str], doc_ids: Sequence[str]
@@ -110,11 +124,16 @@ class RestEngine(ABC):
         self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
     ) -> Mapping[str, Any]:
         """One `_search` that tells the score of every named clause."""
+        conflict = partial(feature_encoder_problem, feature_set=feature_set, query=query)
+        if problem := await self._problem(index, conflict):
+            raise EngineError(problem, reason="wrong_encoder")
         if problem := await self._problem(index, partial(fields.feature_problem, feature_set=feature_set, query=query)):
             raise EngineError(problem, reason="bad_field")
         vector = fields.feature_vector(await self._mapped(index), feature_set, query.vector)
         body = features_body(feature_set, replace(query, vector=vector), doc_ids, dialect=self.name)
         answer = await self._search(f"/{index}/_search?include_named_queries_score=true", body)
+        if await self._has_moved(index, [answer]):
+            return await self.extract(index, feature_set, query, doc_ids)
         if warning := msearch.warning(answer):
             raise EngineError(f"index {index!r}: {warning}", reason="partial")
         return answer
@@ -122,18 +141,17 @@ class RestEngine(ABC):
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
         """The lines by which the index template on the server would change."""
         current = await self.template(index)
-        wanted = index_templates.render(self.name, index, await self._fitting(definition, current))
-        return index_templates.changes(current, wanted)
+        fitted = await self._fitting(definition, current)
+        for concrete, mapping in (await self._mappings(index)).items():
+            check_index(self.name, concrete, mapping["mappings"], fitted)
+        return index_templates.changes(current, index_templates.render(self.name, index, fitted))
 
     async def create_index(self, index: str, definition: IndexDefinition) -> bool:
         """Bring the template up to date, then create the index from it."""
         current = await self.template(index)
         fitted = await self._fitting(definition, current)
         wanted = index_templates.render(self.name, index, fitted)
-        try:
-            mappings = await self._send("GET", f"/{index}/_mapping")
-        except IndexMissing:
-            mappings = {}
+        mappings = await self._mappings(index)
         if mappings and definition.synonyms not in (
             (),
             index_templates.carried_over(IndexDefinition(), current).synonyms,
@@ -143,51 +161,31 @@ class RestEngine(ABC):
                 reason="wrong_synonyms",
             )
         for concrete, mapping in mappings.items():
-            self._check(concrete, mapping["mappings"], fitted)
+            check_index(self.name, concrete, mapping["mappings"], fitted)
         if index_templates.changes(current, wanted):
             await self._send("PUT", f"/_index_template/{_template_name(index)}", wanted)
         if not mappings:
             await self._send("PUT", f"/{index}", {})
         elif definition.boosts is not None:
-            await self._send("PUT", f"/{index}/_mapping", {"_meta": wanted["template"]["mappings"]["_meta"]})
-            self._fields.pop(index, None)
+            boosts = wanted["template"]["mappings"]["_meta"]["hybridrank"]["boosts"]
+            await self._note(index, mappings, {"boosts": boosts})
         return not mappings
 
-    def _check(self, index: str, mapping: Mapping[str, Any], definition: IndexDefinition) -> None:
-        """Raises EngineError where an index that is there cannot become what is wanted."""
-        stored = index_templates.dimensions_of(self.name, mapping.get("properties", {}))
-        if stored != definition.dimensions:
-            raise EngineError(
-                f"index {index!r} holds vectors of {stored} dimensions in field 'vector', not"
-                f" {definition.dimensions}; index into a new name, or delete it first",
-                reason="wrong_dimensions",
-            )
-        language = index_templates.noted(mapping).get("language", definition.language)
-        if language not in (definition.language, "standard"):
-            raise EngineError(
-                f"index {index!r} was made for {language}, not {definition.language}; say --language {language},"
-                " or index into a new name",
-                reason="wrong_language",
-            )
-        there = fields.read({index: {"mappings": mapping}})
-        if lacking := [each for each in definition.vector_paths if each not in there.dimensions]:
-            raise EngineError(
-                f"index {index!r} was made without {', '.join(lacking)}, its vectors are in"
-                f" {', '.join(there.dimensions)}; index into a new name, and `hybridrank index swap` to it",
-                reason="wrong_vectors",
-            )
-        wanted = held(vector_field(self.name, 0, definition.vectors))
-        if differing := [each for each in definition.vector_paths if there.held[each] != wanted]:
-            raise EngineError(
-                f"index {index!r} holds {', '.join(differing)} otherwise than as {definition.vectors}; say --vectors as"
-                " it was made, or index into a new name and `hybridrank index swap` to it",
-                reason="wrong_vectors",
-            )
-        if lacking := [each for each in definition.subfield_paths if each not in there.types]:
-            raise EngineError(
-                f"index {index!r} was made without {', '.join(lacking)}; index into a new name",
-                reason="wrong_subfields",
-            )
+    async def fields(self, index: str) -> Fields:
+        """Read from the mapping."""
+        self._fields.pop(index, None)
+        return await self._mapped(index)
+
+    async def note_encoder(self, index: str, paths: Sequence[str], encoder: EncoderNote) -> None:
+        """In the `_meta` of the mapping, beside what others noted there."""
+        mappings = await self._send("GET", f"/{index}/_mapping")
+        await self._note(index, mappings, {"encoders": dict.fromkeys(paths, encoder.as_json())})
+
+    async def _note(self, index: str, mappings: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
+        for concrete, each in mappings.items():
+            meta = index_templates.with_notes(each["mappings"], notes)
+            await self._send("PUT", f"/{concrete}/_mapping", {"_meta": meta})
+        self._fields.pop(index, None)
 
     async def check_writable(self, index: str) -> None:
         """One `_bulk` that writes nothing."""
@@ -297,6 +295,23 @@ class RestEngine(ABC):
             return ""
         del self._fields[index]
         return find(index, await self._mapped(index))
+
+    async def _has_moved(self, index: str, answers: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether an alias led to an index whose mapping was not known; now it is, and the query can be checked."""
+        hits = (hit for answer in answers for hit in answer.get("hits", {}).get("hits", ()))
+        unknown = {hit.get("_index", index) for hit in hits}.difference((await self._mapped(index)).encoders)
+        if not unknown:
+            return False
+        self._fields.pop(index, None)
+        return not unknown.isdisjoint((await self._mapped(index)).encoders)
+
+    async def _mappings(self, index: str) -> Mapping[str, Any]:
+        """By concrete index; empty where there is none."""
+        try:
+            found: Mapping[str, Any] = await self._send("GET", f"/{index}/_mapping")
+        except IndexMissing:
+            return {}
+        return found
 
     async def _mapped(self, index: str) -> Fields:
         if index not in self._fields:

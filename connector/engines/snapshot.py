@@ -61,7 +61,7 @@ class Snapshot:
             sources=sources,
             vectors=_unit_rows(vectors.reshape(len(rows), definition.dimensions)),
             has_vector=np.array([vector is not None for *_, vector in rows], dtype=np.bool_),
-            fields=_fields(definition, sources),
+            fields=_fields(folder.parent.name, definition, sources),
             schema=schema,
             searcher=index.searcher(),
             analyzers=by_field,
@@ -140,11 +140,12 @@ class Snapshot:
         return {name: value for name, value in self.sources[ordinal].items() if name not in excludes}
 
 
-def _fields(definition: IndexDefinition, sources: Sequence[Mapping[str, Any]]) -> Fields:
+def _fields(index: str, definition: IndexDefinition, sources: Sequence[Mapping[str, Any]]) -> Fields:
     flat = definition.objects == "flat"
     found = {path: kind for source in sources for path, kind in _paths(source, flat=flat)}
     types = found | dict.fromkeys(analyzer_names(definition), "text") | {"vector": "knn_vector"}
-    return Fields(types, {"vector": definition.dimensions}, dict(definition.searched))
+    encoders = {index: {"vector": definition.encoder}}
+    return Fields(types, {"vector": definition.dimensions}, dict(definition.searched), encoders=encoders)
 
 
 def _paths(source: Mapping[str, Any], *, flat: bool) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from connector.rescore.base import Passage
 from connector.rescore.circuit import Circuit
 from connector.rescore.replicas import Replicas
 from connector.types import Encoding, RelevanceScore, TokenFormat
+from index_templates import EncoderNote
 from sidecar.protocol import rerank_pb2 as wire
 from sidecar.protocol import rerank_pb2_grpc as stubs
 
@@ -38,7 +39,8 @@ class ModelInfo:
 
     `dimensions` is 0 for all but encoders, `max_tokens` for a lambdamart model, which alone has a `feature_set`.
     `token_codec` is the digest of the codec that packs token vectors as "residual", `calibration` that of what makes
-    calibrated scores of raw ones; empty where there is none.
+    calibrated scores of raw ones; empty where there is none. `comparable_digests` are those of the same model at the
+    other precisions of its folder. `languages` are ISO 639 codes, "*" for many; empty where its folder does not say.
     """
 
     name: str
@@ -52,6 +54,24 @@ class ModelInfo:
     feature_set: FeatureSetInfo | None = None
     token_codec: str = ""
     calibration: str = ""
+    pooling: str = ""
+    query_prefix: str = ""
+    document_prefix: str = ""
+    comparable_digests: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    @property
+    def encoder(self) -> EncoderNote:
+        """The model as an index notes it beside vectors that it made."""
+        return EncoderNote(
+            self.name,
+            self.digest,
+            self.version,
+            self.pooling,
+            self.query_prefix,
+            self.document_prefix,
+            self.comparable_digests,
+        )
 
 
 class SidecarClient:
@@ -114,7 +134,8 @@ class SidecarClient:
             response = await self._replicas.call(lambda channel: stubs.EncoderStub(channel).Encode, request, timeout_s)
         if len(response.embeddings) != len(texts):
             raise BadScores(f"{self.address}: {len(response.embeddings)} vectors for {len(texts)} texts")
-        return tuple(Encoding(tuple(each.vector), each.truncated) for each in response.embeddings)
+        made_by = _encoder(response.model)
+        return tuple(Encoding(tuple(each.vector), each.truncated, encoder=made_by) for each in response.embeddings)
 
     async def encode_tokens(
         self, texts: Sequence[str], *, model: str, token_vectors: TokenFormat, timeout_s: float
@@ -129,7 +150,10 @@ class SidecarClient:
         packed = [each.token_vectors for each in response.embeddings]
         if len(packed) != len(texts) or not all(packed):
             raise BadScores(f"{self.address}: {sum(map(bool, packed))} packed token vectors for {len(texts)} texts")
-        return tuple(Encoding(tuple(each.vector), each.truncated, each.token_vectors) for each in response.embeddings)
+        made_by = _encoder(response.model)
+        return tuple(
+            Encoding(tuple(each.vector), each.truncated, each.token_vectors, made_by) for each in response.embeddings
+        )
 
     async def rescore(
         self, query_text: str, passages: Sequence[Passage], *, model: str, timeout_s: float, allow_partial: bool = False
@@ -222,7 +246,17 @@ def _model(each: wire.Model) -> ModelInfo:
         _feature_set(each.feature_set) if each.HasField("feature_set") else None,
         each.token_codec,
         each.calibration,
+        each.pooling,
+        each.query_prefix,
+        each.document_prefix,
+        tuple(each.comparable_digests),
+        tuple(each.languages),
     )
+
+
+def _encoder(each: wire.Model) -> EncoderNote | None:
+    """The model of a reply; None for one that does not say which vectors it makes."""
+    return _model(each).encoder if each.digest else None
 
 
 def _feature_set(each: wire.FeatureSet) -> FeatureSetInfo:

@@ -19,7 +19,7 @@ from connector.rescore.feature_log import FeatureLog
 from connector.rescore.features import FeatureRows, feature_rows
 from connector.rescore.stored import with_token_vectors
 from connector.trace import Trace
-from connector.types import Hit, RelevanceScore, Vector
+from connector.types import Encoding, Hit, RelevanceScore
 from ltr_features import FeatureQuery, FeatureSet
 
 __all__ = ["Stages"]
@@ -38,13 +38,14 @@ class Stages:
     feature_log: FeatureLog | None = None
 
     async def run(
-        self, request: SearchRequest, vector: Vector | None, hits: tuple[Hit, ...], trace: Trace
+        self, request: SearchRequest, encoding: Encoding | None, hits: tuple[Hit, ...], trace: Trace
     ) -> tuple[Hit, ...]:
         """`hits` as the stages order them. Raises SidecarMissing for a stage that needs one.
 
         A stage sees no more than what the one before scored: below that, scores are on another scale.
         """
-        query = FeatureQuery(request.query_text, vector, now=datetime.now(timezone.utc))
+        vector, encoder = (encoding.vector, encoding.encoder) if encoding else (None, None)
+        query = FeatureQuery(request.query_text, vector, now=datetime.now(timezone.utc), encoder=encoder)
         computed: list[FeatureRows] = []
         head = len(hits)
         for stage in request.stages if hits else ():

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from hybridrank.choices import TokenFormat
 from hybridrank.commands.index_bm25 import bm25
+from hybridrank.commands.index_encoder import encoder
 from hybridrank.commands.index_swap import swap
 from hybridrank.commands.index_synonyms import synonyms
 from hybridrank.index_options import (
@@ -31,6 +32,7 @@ out = Console(highlight=False, soft_wrap=True)
 app = typer.Typer(invoke_without_command=True, add_completion=False)
 app.command()(swap)
 app.command()(synonyms)
+app.command()(encoder)
 app.command()(bm25)
 
 

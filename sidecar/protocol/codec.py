@@ -127,6 +127,11 @@ def model(info: ModelInfo) -> pb.Model:
         feature_set=feature_set(info.feature_set) if info.feature_set else None,
         token_codec=info.token_codec,
         calibration=info.calibration,
+        pooling=info.pooling,
+        query_prefix=info.query_prefix,
+        document_prefix=info.document_prefix,
+        comparable_digests=info.comparable_digests,
+        languages=info.languages,
     )
 
 

@@ -184,7 +184,7 @@ class UnloadModelResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "kind", "digest", "precision", "max_tokens", "dimensions", "aliases", "feature_set", "token_codec", "calibration")
+    __slots__ = ("name", "version", "kind", "digest", "precision", "max_tokens", "dimensions", "aliases", "feature_set", "token_codec", "calibration", "pooling", "query_prefix", "document_prefix", "comparable_digests", "languages")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -196,6 +196,11 @@ class Model(_message.Message):
     FEATURE_SET_FIELD_NUMBER: _ClassVar[int]
     TOKEN_CODEC_FIELD_NUMBER: _ClassVar[int]
     CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    POOLING_FIELD_NUMBER: _ClassVar[int]
+    QUERY_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    COMPARABLE_DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGES_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     kind: str
@@ -207,7 +212,12 @@ class Model(_message.Message):
     feature_set: FeatureSet
     token_codec: str
     calibration: str
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[str] = ..., digest: _Optional[str] = ..., precision: _Optional[str] = ..., max_tokens: _Optional[int] = ..., dimensions: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ..., feature_set: _Optional[_Union[FeatureSet, _Mapping]] = ..., token_codec: _Optional[str] = ..., calibration: _Optional[str] = ...) -> None: ...
+    pooling: str
+    query_prefix: str
+    document_prefix: str
+    comparable_digests: _containers.RepeatedScalarFieldContainer[str]
+    languages: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[str] = ..., digest: _Optional[str] = ..., precision: _Optional[str] = ..., max_tokens: _Optional[int] = ..., dimensions: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ..., feature_set: _Optional[_Union[FeatureSet, _Mapping]] = ..., token_codec: _Optional[str] = ..., calibration: _Optional[str] = ..., pooling: _Optional[str] = ..., query_prefix: _Optional[str] = ..., document_prefix: _Optional[str] = ..., comparable_digests: _Optional[_Iterable[str]] = ..., languages: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class FeatureSet(_message.Message):
     __slots__ = ("name", "version", "digest", "features")

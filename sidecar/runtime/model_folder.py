@@ -41,6 +41,8 @@ FILES = ("model.onnx", "tokenizer.json")
 FP32_ONNX = "model.fp32.onnx"
 CHUNK_BYTES = 1 << 20
 Text = Annotated[str, Field(min_length=1)]
+Language = Annotated[str, Field(pattern=r"^([a-z]{2,3}|\*)$")]
+"""A code of ISO 639, such as "de"; "*" says that a model is multilingual."""
 
 
 class _ModelToml(BaseModel):
@@ -56,6 +58,7 @@ class _ModelToml(BaseModel):
     licence: Text
     digest: str = ""
     fp32_digest: str = ""  # of model.fp32.onnx, in the place of model.onnx
+    languages: tuple[Language, ...] = ()  # what it was trained on; empty where nobody said
     reduced_range: bool = False  # int8 weights within 7 bits: sums of products saturate on no CPU
 
 
@@ -111,11 +114,15 @@ IN_DIGEST = frozenset(
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder that was read and verified, at one of the precisions that it holds; `toml` describes that one."""
+    """A folder that was read and verified, at one of the precisions that it holds; `toml` describes that one.
+
+    `int8_digest` is that of the int8 model beside which an fp32 one lies.
+    """
 
     path: Path
     toml: ModelToml
     file: str = "model.onnx"
+    int8_digest: str = ""
 
     @property
     def onnx(self) -> Path:
@@ -127,7 +134,7 @@ class ModelFolder:
         """The same model at fp32, where the folder holds it beside int8."""
         if not self.toml.fp32_digest:
             return None
-        return ModelFolder(self.path, _at_fp32(self.toml, self.toml.fp32_digest), FP32_ONNX)
+        return ModelFolder(self.path, _at_fp32(self.toml, self.toml.fp32_digest), FP32_ONNX, self.toml.digest)
 
     @property
     def info(self) -> ModelInfo:
@@ -142,6 +149,11 @@ class ModelFolder:
             max_tokens=toml.max_tokens,
             dimensions=toml.dimensions if isinstance(toml, EncoderToml) else 0,
             aliases=toml.aliases,
+            pooling=toml.pooling if isinstance(toml, EncoderToml) else "",
+            query_prefix="" if isinstance(toml, CrossEncoderToml) else toml.query_prefix,
+            document_prefix="" if isinstance(toml, CrossEncoderToml) else toml.document_prefix,
+            comparable_digests=tuple(filter(None, (toml.fp32_digest, self.int8_digest))),
+            languages=toml.languages,
         )
 
 

@@ -1,4 +1,5 @@
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -16,12 +17,13 @@ from tests.doubles import WORDS, WordSidecar
 class CountingEncoder(WordSidecar):
     """Counts the texts it encodes, and stops answering after `limit` of them."""
 
-    def __init__(self, digest: str = "d1", limit: int = 10_000) -> None:
+    def __init__(self, digest: str = "d1", limit: int = 10_000, comparable: tuple[str, ...] = ()) -> None:
         self.encoded: list[str] = []
-        self.digest, self.limit = digest, limit
+        self.digest, self.limit, self.comparable = digest, limit, comparable
 
     async def models(self):
-        return (ModelInfo("words", "1", "encoder", self.digest, "fp32", 512, len(WORDS), ("encoder",)),)
+        info = ModelInfo("words", "1", "encoder", self.digest, "fp32", 512, len(WORDS), ("encoder",))
+        return (replace(info, comparable_digests=self.comparable),)
 
     async def encode(self, texts, *, model, kind, timeout_s):
         if len(self.encoded) + len(texts) > self.limit:
@@ -85,9 +87,9 @@ async def test_another_index_takes_the_vectors_from_the_cache(engine, cache):
     assert (report.indexed, report.encoded, encoder.encoded) == (10, 0, [])
 
 
-async def test_another_model_encodes_everything_anew(engine, cache):
+async def test_another_precision_of_the_model_encodes_everything_anew(engine, cache):
     await index_documents(engine, CountingEncoder("d1"), "cups", documents(10), cache=cache)
-    encoder = CountingEncoder("d2")
+    encoder = CountingEncoder("d2", comparable=("d1",))
     report = await index_documents(engine, encoder, "cups", documents(10), cache=cache)
     assert (report.indexed, len(encoder.encoded)) == (10, 10)
 

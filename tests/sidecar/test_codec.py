@@ -25,7 +25,10 @@ from sidecar.types import (
 )
 
 COLUMNS = FeatureSetInfo("columns", "3", "cd" * 32, ("bm25", "price"))
-INFO = ModelInfo("name", "2", "encoder", "ab" * 32, "int8", 256, 384, ("one", "two"), COLUMNS, "cd" * 32, "ef" * 32)
+INFO = ModelInfo(
+    *("name", "2", "encoder", "ab" * 32, "int8", 256, 384, ("one", "two"), COLUMNS, "cd" * 32, "ef" * 32),
+    *("mean", "query: ", "passage: ", ("01" * 32,), ("de", "en")),
+)
 TIMINGS = Timings(1.5, 0.25, 12.0)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -80,10 +83,11 @@ def test_an_encode_request_and_its_result():
 def test_every_field_of_a_model_is_sent():
     message = codec.model(INFO)
     sent = {field.name: value for field, value in message.ListFields()}
-    assert sent.pop("aliases") == list(INFO.aliases)
+    for name in (lists := ("aliases", "comparable_digests", "languages")):
+        assert sent.pop(name) == list(getattr(INFO, name))
     features = sent.pop("feature_set")
     assert FeatureSetInfo(features.name, features.version, features.digest, tuple(features.features)) == COLUMNS
-    assert sent == {name: value for name, value in vars(INFO).items() if name not in {"aliases", "feature_set"}}
+    assert sent == {name: value for name, value in vars(INFO).items() if name not in {*lists, "feature_set"}}
 
 
 def test_a_model_without_a_feature_set_says_so():

@@ -1,0 +1,66 @@
+"""The encoder of an index's vectors, as its mapping notes it. Pure.
+
+Two encoders of the same length make vectors that look alike and cannot be compared. So whoever writes vectors notes
+what made them, and whoever compares a query's vector with them reads the note first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+__all__ = ["EncoderNote", "same_encoder"]
+
+_SHOWN = 12  # characters of a digest in a sentence
+_SETTINGS = ("pooling", "query_prefix", "document_prefix")
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderNote:
+    """An encoder: its digest says which vectors it makes, the rest is for people.
+
+    `digest` covers weights, tokenizer, pooling, prefixes and length of input. `comparable_digests` are those of the
+    same model at the other precisions of its folder: int8 vectors are fp32 vectors with a little noise.
+    """
+
+    name: str
+    digest: str
+    version: str = ""
+    pooling: str = ""
+    query_prefix: str = ""
+    document_prefix: str = ""
+    comparable_digests: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} (digest {self.digest[:_SHOWN]})"
+
+    def as_json(self) -> dict[str, Any]:
+        """The note as a mapping's `_meta` holds it."""
+        return {**asdict(self), "comparable_digests": list(self.comparable_digests)}
+
+    @classmethod
+    def from_json(cls, noted: Any) -> "EncoderNote | None":
+        """The note of a `_meta`; None for what is none, since a mapping's `_meta` may hold anything."""
+        if not isinstance(noted, Mapping) or not isinstance(noted.get("digest"), str) or not noted["digest"]:
+            return None
+        texts = {each.name: str(noted.get(each.name, "")) for each in fields(cls) if each.name != "comparable_digests"}
+        others = noted.get("comparable_digests")
+        return cls(**texts, comparable_digests=tuple(map(str, others)) if isinstance(others, list) else ())
+
+    def differences(self, other: "EncoderNote") -> str:
+        """The settings in which two encoders of one name differ, in words; empty where the names differ."""
+        if self.name != other.name:
+            return ""
+        differing = [each for each in _SETTINGS if getattr(self, each) != getattr(other, each)]
+        found = [f"{each} {getattr(self, each)!r} and {getattr(other, each)!r}" for each in differing]
+        return f"they differ in {', '.join(found)}" if found else "their weights, tokenizers or lengths differ"
+
+
+def same_encoder(one: EncoderNote, other: EncoderNote) -> bool:
+    """Whether vectors of the one can be compared with vectors of the other.
+
+    >>> same_encoder(EncoderNote("e", "int8", comparable_digests=("fp32",)), EncoderNote("renamed", "fp32"))
+    True
+    >>> same_encoder(EncoderNote("e", "old"), EncoderNote("e", "new"))
+    False
+    """
+    return not {one.digest, *one.comparable_digests}.isdisjoint({other.digest, *other.comparable_digests})
