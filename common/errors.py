@@ -1,9 +1,10 @@
 """What is wrong with a file that a user wrote: the whole file, or one line of it."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["BadFile", "BadLine"]
+__all__ = ["BadFile", "BadLine", "log_bad_line"]
 
 
 class BadFile(ValueError):
@@ -20,3 +21,8 @@ class BadLine:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.number}: {self.reason}"
+
+
+def log_bad_line(line: BadLine) -> None:
+    """Log a line that is skipped, where nobody else is told."""
+    logging.getLogger(__name__).warning("%s", line)

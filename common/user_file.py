@@ -19,6 +19,7 @@ from common.errors import BadFile, BadLine
 __all__ = ["UserFile"]
 
 _MIB = 1 << 20
+_BLANKS = " \t\r\n\v\f"
 _UTF8_MARK = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _NOT_UTF8 = {  # how a file begins → what it is, and what to do
@@ -64,7 +65,7 @@ class UserFile:
     def lines(self) -> Iterator[tuple[int, str]]:
         """The lines that are not blank, without their ends, numbered from 1."""
         with self._opened() as file:
-            yield from ((number, line) for number, line in self._decoded(file) if line.strip())
+            yield from ((number, line) for number, line in self._decoded(file) if line.strip(_BLANKS))
 
     def objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """The JSON objects of a file that has one a line, with values that every engine can hold."""
@@ -88,7 +89,7 @@ class UserFile:
         """
         with self._opened() as file:
             lines = self._decoded(file, ends=True)
-            number, header = next(((number, line) for number, line in lines if line.strip()), (1, ""))
+            number, header = next(((number, line) for number, line in lines if line.strip(_BLANKS)), (1, ""))
             delimiter = max(",;\t", key=header.count)
             try:
                 names = [each.strip().lower() for each in next(csv.reader([header], delimiter=delimiter), [])]

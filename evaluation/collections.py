@@ -1,41 +1,36 @@
 """Test collections: documents, queries and judgments, and the reader of BEIR folders.
 
 A BEIR folder holds `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`, each of them gzipped or not. What is wrong
-with a line is reported with its number and the line is skipped; what is wrong with a file is a CollectionError.
+with a line is reported with its number and the line is skipped; what is wrong with a file is a CollectionError. A field
+that is null is as one that is not there.
 """
 
-import gzip
 import hashlib
-import json
-import logging
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias
 
+from common.cells import identifier, whole_number
+from common.errors import BadLine, log_bad_line
+from common.user_file import UserFile
 from connector.types import Document
 
-__all__ = ["BadLine", "BeirFolder", "Collection", "CollectionError", "Qrels"]
+__all__ = ["BeirFolder", "Collection", "CollectionError", "Qrels"]
 
 Qrels: TypeAlias = Mapping[str, Mapping[str, int]]
-"""Judgments: query_id → doc_id → grade. A document that is not there is unjudged, not irrelevant."""
+"""Judgments: query_id → doc_id → grade, 0 or more. A document that is not there is unjudged, not irrelevant."""
+
+_TEXTS = ("title", "text")
+_HEADER = (
+    {"query-id", "query_id", "queryid", "qid", "query"},
+    {"corpus-id", "corpus_id", "doc-id", "doc_id", "docid", "docno", "document"},
+    {"score", "grade", "relevance", "rel", "label"},
+)
 
 
 class CollectionError(Exception):
     """A collection cannot be read: the message names the file and what was expected there."""
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that was skipped: its file, its 1-based number and what is wrong with it."""
-
-    path: Path
-    number: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.number}: {self.reason}"
 
 
 class Collection(Protocol):
@@ -63,16 +58,12 @@ class Collection(Protocol):
         ...
 
 
-def _log(line: BadLine) -> None:
-    logging.getLogger(__name__).warning("%s", line)
-
-
 @dataclass(frozen=True)
 class BeirFolder:
     """A collection in a folder. `report` is told of every line that was skipped; by default it is logged."""
 
     folder: Path
-    report: Callable[[BadLine], None] = field(default=_log, compare=False)
+    report: Callable[[BadLine], None] = field(default=log_bad_line, compare=False)
 
     @property
     def name(self) -> str:
@@ -89,52 +80,70 @@ class BeirFolder:
 
     def documents(self) -> Iterator[Document]:
         """The corpus in file order; of documents with the same `_id` the first. Fields other than `_id` are kept."""
-        seen: set[str] = set()
-        for number, entry in self._json_lines(path := self._find("corpus.jsonl", "the documents")):
-            doc_id = entry.pop("_id")
-            if doc_id in seen:
-                self.report(BadLine(path, number, f"the _id {doc_id!r} is there already; the first document is kept"))
-                continue
-            seen.add(doc_id)
-            yield Document(doc_id, {"title": "", "text": "", **entry})
+        file = self._file("corpus.jsonl", "the documents")
+        seen: dict[str, int] = {}
+        for number, doc_id, entry in _identified(file):
+            if problem := _document_problem(entry):
+                file.bad(number, problem)
+            elif first := seen.get(doc_id):
+                file.bad(number, f"the _id {doc_id!r} is in line {first} already; the first document is kept")
+            else:
+                seen[doc_id] = number
+                given = {name: value for name, value in entry.items() if value is not None or name not in _TEXTS}
+                yield Document(doc_id, {**dict.fromkeys(_TEXTS, ""), **given})
 
     def queries(self) -> Mapping[str, str]:
         """The queries in file order; of queries with the same `_id` the first."""
+        file = self._file("queries.jsonl", "the queries")
         queries: dict[str, str] = {}
-        for number, entry in self._json_lines(path := self._find("queries.jsonl", "the queries")):
-            query_id, text = entry["_id"], entry.get("text", "").strip()
-            if query_id in queries:
-                self.report(BadLine(path, number, f"the _id {query_id!r} is there already; the first query is kept"))
-            elif not text:
-                self.report(BadLine(path, number, "the query has no words"))
+        for number, query_id, entry in _identified(file):
+            text = entry.get("text")
+            if not isinstance(text, str | None):
+                file.bad(number, "expected a string as text")
+            elif query_id in queries:
+                file.bad(number, f"the _id {query_id!r} is there already; the first query is kept")
+            elif not (text or "").strip():
+                file.bad(number, "the query has no words")
             else:
-                queries[query_id] = text
+                queries[query_id] = (text or "").strip()
         return queries
 
     def query_kinds(self) -> Mapping[str, str]:
         """The `kind` of each query that has one, by query_id: how it came about."""
-        lines = self._json_lines(self._find("queries.jsonl", "the queries"))
-        return {entry["_id"]: entry["kind"] for _, entry in lines if isinstance(entry.get("kind"), str)}
+        entries = _identified(self._file("queries.jsonl", "the queries"))
+        return {query_id: entry["kind"] for _, query_id, entry in entries if isinstance(entry.get("kind"), str)}
 
     def qrels(self, split: str) -> Qrels:
-        """The judgments in `qrels/<split>.tsv`: query-id, corpus-id and score, after a header with these names."""
-        path = self._find(f"qrels/{split}.tsv", "query-id, corpus-id and score, tab-separated", others=self._splits())
+        """The judgments in `qrels/<split>.tsv`: query-id, corpus-id and score, with or without a header.
+
+        A grade below 0, as TREC gives to spam, is 0: judged and not relevant. Raises CollectionError where every line
+        is bad, too.
+        """
+        wanted = "query-id, corpus-id and a whole number, tab-separated"
+        file = self._file(f"qrels/{split}.tsv", wanted, others=self._splits())
         qrels: dict[str, dict[str, int]] = {}
-        for number, line in _lines(path):
-            columns = line.decode("utf-8", "replace").rstrip("\r\n").split("\t")
-            if number == 1 and columns[0] == "query-id":
+        wrong = 0
+        for place, (number, line) in enumerate(file.lines()):
+            cells = [each.strip() for each in line.split("\t")]
+            if place == 0 and _is_header(cells):
                 continue
             try:
-                query_id, doc_id, score = columns
-                grade = int(score)
+                query_id, doc_id, score = cells
+                query_id, doc_id = identifier(query_id, "query-id"), identifier(doc_id, "corpus-id")
+                grade = max(0, whole_number(score))
             except ValueError:
-                self.report(BadLine(path, number, "expected query-id, corpus-id and a whole number, tab-separated"))
+                wrong += 1
+                file.bad(number, f"expected {wanted}")
                 continue
             judged = qrels.setdefault(query_id, {})
             if doc_id in judged:
-                self.report(BadLine(path, number, f"{query_id!r} and {doc_id!r} are judged already; the first is kept"))
+                file.bad(
+                    number, f"{query_id!r} and {doc_id!r} are judged already; the first, {judged[doc_id]}, is kept"
+                )
                 continue
             judged[doc_id] = grade
+        if wrong and not qrels:
+            raise CollectionError(f"{file.path}: none of its {wrong} lines is a judgment; expected {wanted}")
         return qrels
 
     def _splits(self) -> str:
@@ -149,40 +158,28 @@ class BeirFolder:
             raise CollectionError(f"{self.folder}: there is no such folder; expected a collection in BEIR's layout")
         raise CollectionError(f"{self.folder / name}: there is no such file, nor with .gz; expected {content}{others}")
 
-    def _json_lines(self, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The objects of a file with their line numbers; each has a non-empty `_id`, and strings as title and text."""
-        for number, line in _lines(path):
-            if not line.strip():
-                continue
-            try:
-                entry = json.loads(line)
-            except ValueError as error:  # UnicodeDecodeError is one too
-                self.report(BadLine(path, number, f"not JSON: {error}"))
-                continue
-            if problem := _problem(entry):
-                self.report(BadLine(path, number, problem))
-                continue
-            yield number, entry
+    def _file(self, name: str, content: str, others: str = "") -> UserFile:
+        return UserFile(self._find(name, content, others), CollectionError, self.report)
 
 
-def _problem(entry: Any) -> str:
-    """What is wrong with a line's JSON value; empty when nothing is."""
-    if not isinstance(entry, dict):
-        return "expected an object with _id and text"
-    if not isinstance(entry.get("_id"), str) or not entry["_id"]:
-        return "expected a string as _id"
-    for name in ("title", "text"):
-        if not isinstance(entry.get(name, ""), str):
+def _identified(file: UserFile) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """The objects of a file with their line numbers and without their `_id`, which is given beside them."""
+    for number, entry in file.objects():
+        try:
+            own_id = identifier(entry.pop("_id", None), "_id")
+        except ValueError as error:
+            file.bad(number, str(error))
+        else:
+            yield number, own_id, entry
+
+
+def _document_problem(entry: Mapping[str, Any]) -> str:
+    """What is wrong with the fields of a document; empty when nothing is."""
+    for name in _TEXTS:
+        if not isinstance(entry.get(name), str | None):
             return f"expected a string as {name}"
-    if "text" not in entry and "title" not in entry:
-        return "expected a text or a title"
-    return ""
+    return "expected a text or a title" if all(entry.get(name) is None for name in _TEXTS) else ""
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file, unzipped when its name ends in .gz, numbered from 1. Raises CollectionError."""
-    try:
-        with cast("BinaryIO", gzip.open(path)) if path.suffix == ".gz" else path.open("rb") as file:
-            yield from enumerate(file, start=1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise CollectionError(f"{path}: cannot be read: {error}") from error
+def _is_header(cells: list[str]) -> bool:
+    return len(cells) == len(_HEADER) and all(each.lower() in names for each, names in zip(cells, _HEADER, strict=True))

@@ -13,7 +13,6 @@ Every key is that of `SearchRequest` and means what it means there; what is left
 part of a search: it is how the index is to count words, and what is left out stays as it is there.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from common.settings_file import read_settings
 from connector import Rescore, SearchRequest
 from connector.engines.similarity import Bm25Settings
 from connector.fusion import Fusion, Rrf
@@ -51,15 +51,13 @@ class Configuration(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> "Configuration":
-        """Read a .yaml, .yml or .json file. Raises ConfigurationError, and OSError."""
-        text = path.read_text(encoding="utf-8")
+        """Read a .yaml, .yml or .json file. Raises ConfigurationError."""
+        content = read_settings(path, ConfigurationError, extra="eval")
         try:
-            return cls.model_validate((json.loads(text) if path.suffix == ".json" else _yaml(text)) or {})
+            return cls.model_validate({} if content is None else content)
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
             raise ConfigurationError(f"{path}: {problems}") from error
-        except ValueError as error:
-            raise ConfigurationError(f"{path}: {error}") from error
 
     def as_json(self) -> dict[str, Any]:
         """The content of a file."""
@@ -120,14 +118,3 @@ class ConfiguredPipeline(Pipeline):
 
 def _call(name: str, arguments: Mapping[str, Any]) -> str:
     return f"{name}({', '.join(f'{each}={value!r}' for each, value in arguments.items())})"
-
-
-def _yaml(text: str) -> Any:
-    try:
-        import yaml
-    except ImportError as error:
-        raise ValueError("YAML needs pyyaml: pip install 'hybridrank[tune]'; or write it as JSON") from error
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {error}") from error

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.settings_file import read_settings
 from evaluation.collections import CollectionError
 
 __all__ = ["FILE", "FoldModels"]
@@ -54,9 +55,9 @@ class FoldModels:
         """Raises CollectionError for a file that is not there, or is not one, or has a query twice."""
         file = folder / FILE
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            content = read_settings(file, CollectionError)
             found = cls(folder, str(content["name"]), {name: dict(each) for name, each in content["models"].items()})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CollectionError(f"{file}: cannot be read: {type(error).__name__} {error}") from error
         held_out = [query_id for each in found.held_out.values() for query_id in each]
         if twice := sorted({each for each in held_out if held_out.count(each) > 1}):

@@ -18,8 +18,11 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from common.cells import identifier
+from common.errors import BadLine
+from common.user_file import UserFile
 from connector.types import Document
-from evaluation.collections import BadLine, CollectionError, Qrels
+from evaluation.collections import CollectionError, Qrels
 
 __all__ = [
     "Judgment",
@@ -36,8 +39,6 @@ __all__ = [
 
 Scale: TypeAlias = range
 Merge: TypeAlias = Literal["majority", "mean", "lowest", "highest"]
-
-_TEXTS = ("query_id", "doc_id", "judge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +119,13 @@ def read_judgments(
     empty: list[BadLine] = []
     wrong: list[BadLine] = []
     for path in files:
-        for number, line in _lines(path):
+        file = UserFile(path, CollectionError, wrong.append)
+        for number, line in file.objects():
             try:
                 entry = _entry(line, scale)
                 _known(entry, query_ids, doc_ids)
             except ValueError as error:
-                wrong.append(BadLine(path, number, str(error)))
+                file.bad(number, str(error))
                 continue
             if entry["grade"] is None:
                 empty.append(BadLine(path, number, f"no grade for {entry['doc_id']!r} of query {entry['query_id']!r}"))
@@ -187,38 +189,25 @@ def _merge(given: Sequence[int], how: Merge) -> int:
     return min(given) if how == "lowest" else max(given)
 
 
-def _entry(line: str, scale: Scale) -> dict[str, Any]:
-    """The line's object with the ids, judge and grade that it has to have. Raises ValueError saying what is wrong."""
-    try:
-        entry = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"not JSON: {error}") from error
-    if not isinstance(entry, dict):
-        raise ValueError("expected an object with query_id, doc_id and grade")
-    entry = {"judge": "", **entry}
-    for name in _TEXTS:
-        if not isinstance(entry.get(name), str) or not (entry[name] or name == "judge"):
-            raise ValueError(f"expected a string as {name}")
-    if "grade" not in entry:
+def _entry(line: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
+    """The ids, judge and grade of a line. Raises ValueError saying what is wrong."""
+    judge, grade = line.get("judge") or "", line.get("grade")
+    if not isinstance(judge, str):
+        raise ValueError("expected a string as judge")
+    entry = {name: identifier(line.get(name), name) for name in ("query_id", "doc_id")}
+    if "grade" not in line:
         raise ValueError("expected a grade, or null where there is none yet")
-    grade = entry["grade"]
+    if isinstance(grade, float) and grade.is_integer():
+        grade = int(grade)  # spreadsheets and pandas write 2 as 2.0
     if grade is not None and (type(grade) is not int or grade not in scale):
         raise ValueError(f"the grade {grade!r} is not a whole number from {scale[0]} to {scale[-1]}")
-    return entry
+    return {**entry, "judge": judge, "grade": grade}
 
 
 def _known(entry: Mapping[str, Any], query_ids: Collection[str] | None, doc_ids: Collection[str] | None) -> None:
     for name, known in (("query_id", query_ids), ("doc_id", doc_ids)):
         if known is not None and entry[name] not in known:
             raise ValueError(f"the collection has no {name} {entry[name]!r}")
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # editors on Windows begin a file with a mark
-    except (OSError, UnicodeDecodeError) as error:
-        raise CollectionError(f"{path}: cannot be read: {error}") from error
-    return ((number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
 
 
 def _beginning(text: str, characters: int) -> str:

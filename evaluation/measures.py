@@ -14,7 +14,7 @@ A measure goes by its name and the number of documents it looks at, `ndcg@10`; w
 - `err@k`: expected reciprocal rank, see `evaluation.err`.
 
 All are in [0, 1]. A document is relevant from grade 1 on. A query without a relevant document cannot tell rankings
-apart: it is left out of every mean, and counted.
+apart: it is left out of every mean, and counted. A grade below 0 counts as 0.
 """
 
 import re
@@ -89,7 +89,9 @@ def evaluate(
     CollectionError when nothing relevant was judged, or a grade is above what ERR knows.
     """
     judged = {
-        query_id: grades for query_id, grades in qrels.items() if max(grades.values(), default=0) >= RELEVANT_GRADE
+        query_id: {doc_id: max(0, grade) for doc_id, grade in grades.items()}
+        for query_id, grades in qrels.items()
+        if max(grades.values(), default=0) >= RELEVANT_GRADE
     }
     if not judged:
         raise CollectionError(

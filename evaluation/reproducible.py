@@ -17,10 +17,11 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from common.settings_file import read_settings
 from connector.types import TokenFormat
 from evaluation.collections import CollectionError, Qrels
 from evaluation.pipelines import Pipeline, PipelineSettings, parse_pipeline
@@ -96,8 +97,8 @@ class Experiment(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> "Experiment":
-        """Read a .yaml file. Raises ExperimentError, and OSError."""
-        content = _yaml(path)
+        """Read a .yaml file. Raises ExperimentError."""
+        content = read_settings(path, ExperimentError, extra="eval")
         if not isinstance(content, dict):
             raise ExperimentError(f"{path}: expected the fields of an experiment, as `collection: scifact`")
         try:
@@ -149,14 +150,3 @@ def write_expected(path: Path, measured: Mapping[str, float]) -> None:
 
 def _lot(query_id: str) -> bytes:
     return hashlib.sha256(f"{SEED}:{query_id}".encode()).digest()
-
-
-def _yaml(path: Path) -> Any:
-    try:
-        import yaml
-    except ImportError as error:
-        raise ExperimentError(f"{path}: YAML needs pyyaml: pip install 'hybridrank[eval]'") from error
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path}: not YAML: {error}") from error

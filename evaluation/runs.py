@@ -3,6 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from common.cells import number, words
+from common.json_values import text_problem
+from common.user_file import UserFile
+
 __all__ = ["RunFileError", "read_run", "write_run"]
 
 
@@ -20,8 +24,9 @@ def write_run(path: Path, rankings: Mapping[str, Sequence[str]], tag: str) -> No
     for query_id, doc_ids in rankings.items():
         for rank, doc_id in enumerate(doc_ids, start=1):
             for each in (query_id, doc_id, tag):
-                if not each or each.split() != [each]:
-                    raise RunFileError(f"{path}: {each!r} cannot stand in a TREC run: it is empty or has white space")
+                if each.split() != [each] or text_problem(each):
+                    problem = text_problem(each) or "is empty or has white space"
+                    raise RunFileError(f"{path}: {each!r} cannot stand in a TREC run: it {problem}")
             lines.append(f"{query_id} Q0 {doc_id} {rank} {len(doc_ids) - rank + 1} {tag}\n")
     draft = path.with_name(f"{path.name}.new")
     draft.write_text("".join(lines), encoding="utf-8")
@@ -31,16 +36,15 @@ def write_run(path: Path, rankings: Mapping[str, Sequence[str]], tag: str) -> No
 def read_run(path: Path) -> dict[str, tuple[str, ...]]:
     """Read rankings; within a query by score, equal scores in the order of the file. Raises RunFileError."""
     scored: dict[str, dict[str, float]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if not line.strip():
-            continue
+    file = UserFile(path, RunFileError)
+    for line_number, line in file.lines():
         try:
-            query_id, _, doc_id, _, score, _ = line.split()
-            value = float(score)
+            query_id, _, doc_id, _, score, _ = words(line)
+            value = number(score)
         except ValueError:
-            raise RunFileError(f"{path}:{number}: expected query_id Q0 doc_id rank score tag") from None
+            file.bad(line_number, "expected query_id Q0 doc_id rank score tag, with a finite number as score")
         if doc_id in scored.setdefault(query_id, {}):
-            raise RunFileError(f"{path}:{number}: {doc_id!r} comes a second time for query {query_id!r}")
+            file.bad(line_number, f"{doc_id!r} comes a second time for query {query_id!r}")
         scored[query_id][doc_id] = value
     return {
         query_id: tuple(sorted(documents, key=documents.__getitem__, reverse=True))

@@ -16,6 +16,7 @@ from evaluation.measures import evaluate as measure
 from evaluation.pipelines import Pipeline, PipelineSettings, parse_pipeline
 from evaluation.report import caption, markdown, result_table, win_loss_caption, win_loss_table
 from evaluation.results import ExperimentResult, summarise
+from evaluation.runs import RunFileError, write_run
 from hybridrank import tables
 from hybridrank.configurations import load_configuration
 from hybridrank.experiments import judged_queries, open_bench, read_collection
@@ -24,10 +25,22 @@ from hybridrank.late_interaction import stored_models
 from hybridrank.session import default_engine
 from ltr_features import FeatureSet
 
-__all__ = ["parse_measures", "parse_pipelines", "run_pipelines", "show_result"]
+__all__ = ["parse_measures", "parse_pipelines", "run_pipelines", "show_result", "write_runs"]
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def write_runs(folder: Path, runs: Mapping[str, PipelineRun]) -> list[str]:
+    """Writes a run a pipeline; returns why some cannot be written, so that nothing that was measured is lost."""
+    folder.mkdir(exist_ok=True)
+    unwritten = []
+    for name, run in runs.items():
+        try:
+            write_run(folder / f"{name}.run", run.rankings, name)
+        except RunFileError as error:
+            unwritten.append(str(error))
+    return unwritten
 
 
 def show_result(result: ExperimentResult, queries: Mapping[str, str] | None, *, as_markdown: bool) -> None:

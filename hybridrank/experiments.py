@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
+from common.errors import BadLine
 from connector import HybridSearch, ModelInfo, SidecarClient
 from connector.engines.base import Engine
 from connector.indexing import IndexingReport, index_documents
 from connector.types import Document, TokenFormat
 from connector.vector_cache import VectorCache
-from evaluation.collections import BadLine, BeirFolder, Qrels
+from evaluation.collections import BeirFolder, Qrels
+from evaluation.dangling import dangling
 from evaluation.environment import describe_environment
 from evaluation.experiment import PipelineRun, run_pipeline
 from evaluation.pipelines import Pipeline, PipelineSettings
@@ -30,7 +32,16 @@ _MODELS = "HYBRIDRANK_SIDECAR_MODELS"
 
 SHOWN = 10  # bad lines and rejected documents that are listed before "and N more"
 
-__all__ = ["Bench", "JudgedCollection", "UnknownModel", "index_name", "judged_queries", "open_bench", "read_collection"]
+__all__ = [
+    "Bench",
+    "JudgedCollection",
+    "UnknownModel",
+    "index_name",
+    "judged_queries",
+    "open_bench",
+    "read_collection",
+    "tell_dangling",
+]
 
 
 class UnknownModel(ValueError):
@@ -169,7 +180,7 @@ async def open_bench(
 
 
 def read_collection(folder: Path, split: str, console: Console) -> JudgedCollection:
-    """Read a BEIR folder, and list its bad lines. Raises CollectionError."""
+    """Read a BEIR folder; list its bad lines, and count judgments of what it lacks. Raises CollectionError."""
     bad_lines: list[BadLine] = []
     collection = BeirFolder(folder, report=bad_lines.append)
     qrels, queries = collection.qrels(split), collection.queries()
@@ -177,7 +188,16 @@ def read_collection(folder: Path, split: str, console: Console) -> JudgedCollect
         documents = list(collection.documents())
         digest = collection.digest()
     _list(console, "bad line", [str(each) for each in bad_lines])
+    tell_dangling(console, qrels, queries, documents, split)
     return JudgedCollection(collection.name, digest, split, documents, queries, qrels, len(bad_lines))
+
+
+def tell_dangling(
+    console: Console, qrels: Qrels, query_ids: Collection[str], documents: Iterable[Document], split: str
+) -> None:
+    """Print how many judgments are of queries or documents that the collection lacks."""
+    for sentence in dangling(qrels, query_ids, {each.doc_id for each in documents}, split):
+        console.print(f"note: {sentence}", markup=False)
 
 
 def index_name(name: str, digest: str, encoder_digest: str = "") -> str:

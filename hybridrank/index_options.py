@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 
 import typer
 
+from common.user_file import UserFile
 from index_templates import DEFAULT_BOOSTS, IndexDefinition
 from index_templates.analysis import Subfield, synonym_rules
 from index_templates.languages import LANGUAGES, language_named
@@ -59,7 +60,7 @@ def text_definition(
     if unknown := [field for field in factors or () if field not in (*DEFAULT_BOOSTS, *paths)]:
         known = ", ".join((*DEFAULT_BOOSTS, *paths))
         raise typer.BadParameter(f"there will be no text field {unknown[0]!r}, but {known}", param_hint="--boost")
-    rules = synonym_rules(synonyms.read_text(encoding="utf-8")) if synonyms else {}
+    rules = synonym_rules(UserFile(synonyms).text()) if synonyms else {}
     return IndexDefinition(
         language=found, subfields=made, boosts=factors, synonyms=tuple(rules.values()), objects=objects
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from evaluation.collections import BadLine, BeirFolder, Qrels
+from common.errors import BadLine
+from evaluation.collections import BeirFolder, Qrels
 from evaluation.judgments import (
     Scale,
     Sheet,

@@ -7,15 +7,17 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from common.errors import BadLine
 from connector import HybridSearch
 from connector.rescore.feature_log import read_feature_log
-from evaluation.collections import BeirFolder, Qrels
+from evaluation.collections import Qrels
 from evaluation.pipelines import PipelineSettings, parse_pipeline
-from hybridrank.experiments import UnknownModel, judged_queries, open_bench
+from hybridrank.experiments import UnknownModel, judged_queries, open_bench, read_collection
 from hybridrank.progress import progress
 from hybridrank.session import default_engine
+from hybridrank.skipped import tell_skipped
 from ltr_features import FeatureSet
-from training.ltr.clicks import ubi_showings
+from training.ltr.click_files import ubi_showings
 from training.ltr.dataset import RankingData
 from training.ltr.features import candidate_features
 from training.ltr.live import live_rows
@@ -52,18 +54,15 @@ async def from_collection(
         parsed = parse_pipeline(pipeline)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--pipeline") from error
-    collection = BeirFolder(folder, report=lambda line: err.print(f"bad line: {line}", markup=False))
-    qrels = collection.qrels(split)
-    queries = judged_queries(collection.queries(), qrels)
-    with progress(f"reading {collection.name}", err):
-        documents = list(collection.documents())
-        digest = collection.digest()
+    collection = read_collection(folder, split, err)
+    documents, qrels = collection.documents, collection.qrels
+    queries = judged_queries(collection.queries, qrels)
     async with AsyncExitStack() as stack:
         try:
             bench = await open_bench(stack, engine or default_engine(), sidecar, [parsed], err)
         except UnknownModel as error:
             raise typer.BadParameter(str(error), param_hint="--pipeline") from error
-        index = index or bench.index_name(collection.name, digest)
+        index = index or bench.index_name(collection.name, collection.digest)
         if rejected := (await bench.index(index, documents)).rejected:
             first = f"{rejected[0].doc_id}: {rejected[0].reason}"
             err.print(f"rejected: {len(rejected)} of {len(documents)} documents, the first {first}", markup=False)
@@ -76,7 +75,7 @@ async def from_collection(
             )
     about = {
         "collection": f"{collection.name}, qrels/{split}",
-        "collection digest": digest,
+        "collection digest": collection.digest,
         "candidates": f"the first {window} of {pipeline} on {info.name} {info.version}",
         "queries": str(len(data.query_ids)),
         "rows": f"{len(data.rows)}, {len(data.judged().rows)} of them judged",
@@ -86,8 +85,11 @@ async def from_collection(
 
 def from_log(folder: Path, events: Path, feature_set: FeatureSet) -> Judged:
     """What live searches showed; a click is grade 1."""
+    skipped: list[BadLine] = []
+    showings = ubi_showings(events, skipped.append)
+    tell_skipped(skipped, err)
     with progress("reading the log", err):
-        data, queries = live_rows(read_feature_log(folder), ubi_showings(events), feature_set)
+        data, queries = live_rows(read_feature_log(folder), showings, feature_set)
     qrels = {
         query_id: dict(zip(data.doc_ids[place], data.grades[place].tolist(), strict=True))
         for query_id, place in data.groups()

@@ -12,7 +12,7 @@ from connector.passages import passage_text
 from connector.request import RetrieverName
 from connector.rescore.base import Passage
 from evaluation.collections import BeirFolder, Qrels
-from hybridrank.experiments import Bench, open_bench
+from hybridrank.experiments import Bench, open_bench, tell_dangling
 from hybridrank.progress import progress
 from hybridrank.session import default_engine
 from index_templates import IndexDefinition
@@ -114,7 +114,10 @@ async def _open(
     queries = draw(judged, source.queries, kinds, source.kinds, recipe.seed)
     if not queries:
         raise RecipeError(f"{folder}: no query of {source.split} is left to train on; look at kinds")
-    return _Mined(source.index or await _indexed(bench, collection, retrievers), queries, qrels)
+    if source.index:
+        return _Mined(source.index, queries, qrels)
+    tell_dangling(bench.console, qrels, collection.queries(), collection.documents(), source.split)
+    return _Mined(await _indexed(bench, collection, retrievers), queries, qrels)
 
 
 async def _indexed(bench: Bench, collection: BeirFolder, retrievers: Sequence[RetrieverName]) -> str:

@@ -37,6 +37,7 @@ from hybridrank.experiments import (
     judged_queries,
     open_bench,
     read_collection,
+    tell_dangling,
 )
 from hybridrank.feature_sets import by_name
 from hybridrank.progress import progress
@@ -114,6 +115,7 @@ class Tuning:
     ) -> ExperimentResult:
         """The default, and the winner where it is another, by real searches, one at a time."""
         test = replace(dev, split=self.test_split, qrels=BeirFolder(self.folder).qrels(self.test_split))
+        tell_dangling(err, test.qrels, test.queries, test.documents, test.split)
         queries = judged_queries(test.queries, test.qrels)
         runs: dict[str, PipelineRun] = {}
         found = {"tuned": tuned.winner.configuration} if tuned.found else {}

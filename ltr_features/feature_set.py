@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from common.settings_file import read_settings
 from ltr_features.document import Age, FieldLength, Number, VectorSimilarity
 from ltr_features.stages import FromRequest, Fused, QueryLength, RerankScore, Retriever
 from ltr_features.text import Bm25, Coverage, Idf, Phrase, Proximity
@@ -77,30 +78,16 @@ class FeatureSet(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> "FeatureSet":
-        """Read a .json, .yaml or .yml file. Raises BadFeatureSet, and OSError."""
-        text = path.read_text(encoding="utf-8")
+        """Read a .json, .yaml or .yml file. Raises BadFeatureSet."""
+        content = read_settings(path, BadFeatureSet)
         try:
-            content: Any = json.loads(text) if path.suffix == ".json" else _yaml(text)
             return cls.model_validate(content)
         except ValidationError as error:
             raise BadFeatureSet(f"{path}: {_problems(error, content)}") from error
-        except ValueError as error:
-            raise BadFeatureSet(f"{path}: {error}") from error
 
     def dump(self, path: Path) -> None:
         """Write a .json file that `load` reads."""
         path.write_text(json.dumps(self.model_dump(mode="json", exclude_defaults=True), indent=1) + "\n")
-
-
-def _yaml(text: str) -> Any:
-    try:
-        import yaml
-    except ImportError as error:
-        raise ValueError("YAML needs pyyaml: pip install 'hybridrank[ltr]'; or write the set as JSON") from error
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {error}") from error
 
 
 def _problems(error: ValidationError, content: Any) -> str:

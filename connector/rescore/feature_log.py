@@ -3,14 +3,15 @@
 import hashlib
 import json
 import math
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from common.append import append_lines
+from common.errors import BadLine, log_bad_line
+from common.user_file import UserFile
 from connector.request import SearchRequest
 from connector.rescore.features import FeatureRows
 from connector.types import Hit
@@ -57,7 +58,7 @@ class FeatureLog:
             file = self.folder / "features.jsonl"
             if file.exists() and file.stat().st_size >= self._max_file_bytes:
                 self._rotate(file)
-            _append(file, "".join(lines).encode())
+            append_lines(file, "".join(lines).encode())
 
     def _rotate(self, file: Path) -> None:
         closed = sorted(self.folder.glob("features-*.jsonl"))
@@ -67,18 +68,31 @@ class FeatureLog:
             old.unlink(missing_ok=True)
 
 
-def read_feature_log(folder: str | Path) -> Iterator[dict[str, Any]]:
-    """Every line of a log, oldest first; features that are not known are NaN again.
+def read_feature_log(folder: str | Path, report: Callable[[BadLine], None] = log_bad_line) -> Iterator[dict[str, Any]]:
+    """Every record of a log, oldest first; features that are not known are NaN again.
 
-    A line that a crash cut off is left out.
+    `report` is given each line that is no record, such as one that a crash cut off; by default it is logged. Raises
+    BadFile for a file that cannot be read.
     """
-    for file in sorted(Path(folder).glob("features*.jsonl"), key=lambda each: (each.stem == "features", each.name)):
-        with file.open(encoding="utf-8") as lines:
-            for line in lines:
-                with suppress(json.JSONDecodeError):
-                    record = json.loads(line)
-                    values = record["features"].items()
-                    yield record | {"features": {name: math.nan if v is None else v for name, v in values}}
+    for path in sorted(Path(folder).glob("features*.jsonl"), key=lambda each: (each.stem == "features", each.name)):
+        file = UserFile(path, report=report)
+        for number, record in file.objects():
+            if problem := _record_problem(record):
+                file.bad(number, problem)
+                continue
+            values = record["features"].items()
+            yield record | {"features": {name: math.nan if v is None else v for name, v in values}}
+
+
+def _record_problem(record: Mapping[str, Any]) -> str:
+    """What a record lacks; empty when nothing."""
+    features, about = record.get("features"), record.get("feature_set")
+    if not isinstance(features, dict) or not all(type(each) in (int, float, type(None)) for each in features.values()):
+        return "expected an object of numbers as features"
+    if not isinstance(about, dict) or not isinstance(about.get("digest"), str):
+        return "expected the digest of a feature set"
+    missing = [name for name in ("query_id", "doc_id") if not isinstance(record.get(name), str)]
+    return f"expected a string as {missing[0]}" if missing else ""
 
 
 def write_parquet(folder: str | Path, target: str | Path) -> int:
@@ -121,19 +135,3 @@ def _records(
                 "feature_set": {"name": about.name, "version": about.version, "digest": about.digest},
                 "features": {name: None if math.isnan(value) else value for name, value in features.items()},
             }
-
-
-def _append(file: Path, content: bytes) -> None:
-    """Write all of it, on a line of its own, or leave the file as it was and raise OSError."""
-    with file.open("a+b", buffering=0) as out:
-        size = os.fstat(out.fileno()).st_size
-        if size and os.pread(out.fileno(), 1, size - 1) != b"\n":
-            content = b"\n" + content
-        try:
-            left = memoryview(content)
-            while left:
-                left = left[out.write(left) :]
-        except OSError:
-            with suppress(OSError):
-                out.truncate(size)
-            raise

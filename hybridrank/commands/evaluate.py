@@ -94,8 +94,7 @@ def evaluate(
     from evaluation.fold_models import FoldModels
     from evaluation.html_report import html_report, quality_and_latency
     from evaluation.pipelines import PipelineSettings
-    from evaluation.runs import write_run
-    from hybridrank.evaluate import parse_measures, parse_pipelines, run_pipelines, show_result
+    from hybridrank.evaluate import parse_measures, parse_pipelines, run_pipelines, show_result, write_runs
     from hybridrank.experiments import UnknownModel
     from hybridrank.feature_sets import load_feature_sets
 
@@ -128,10 +127,7 @@ def evaluate(
         )
     except UnknownModel as error:
         raise typer.BadParameter(str(error), param_hint="--pipelines") from error
-    if run_dir:
-        run_dir.mkdir(exist_ok=True)
-        for name, run in runs.items():
-            write_run(run_dir / f"{name}.run", run.rankings, name)
+    unwritten = write_runs(run_dir, runs) if run_dir else []
     if json_file:
         json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
     if html_file:
@@ -139,3 +135,7 @@ def evaluate(
     if svg_file:
         svg_file.write_text(quality_and_latency(result), encoding="utf-8")
     show_result(result, texts if per_query else None, as_markdown=as_markdown)
+    for reason in unwritten:
+        typer.echo(f"error: {reason}", err=True)
+    if unwritten:
+        raise typer.Exit(1)

@@ -79,8 +79,9 @@ def index(
     """
     if context.invoked_subcommand:
         return
+    from common.errors import BadLine
     from connector.splitting import Split
-    from evaluation.collections import BadLine, BeirFolder
+    from evaluation.collections import BeirFolder
     from hybridrank.index import index_collection, plan_index, show_lines
     from hybridrank.session import default_engine
 
@@ -111,5 +112,8 @@ def index(
         )
     show_lines("bad line", [str(each) for each in bad_lines])
     show_lines("rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])
-    if report.rejected:
+    nothing_there = not report.indexed + report.unchanged
+    if nothing_there:
+        typer.echo(f"error: nothing was written: {collection} has no document that could be", err=True)
+    if report.rejected or nothing_there:
         raise typer.Exit(1)

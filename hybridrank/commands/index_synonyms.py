@@ -30,12 +30,13 @@ def synonyms(
     hybridrank index synonyms docs synonyms.txt --engine http://localhost:9200 --dry-run
     hybridrank index synonyms docs synonyms.txt --engine http://localhost:9200
     """
+    from common.user_file import UserFile
     from hybridrank.index_synonyms import send_synonyms
     from index_templates.analysis import synonym_rules
 
     if not engine or engine.startswith("embedded:"):
         raise typer.BadParameter("the embedded engine has no synonyms; name a cluster", param_hint="--engine")
-    rules = synonym_rules(file.read_text(encoding="utf-8"))
+    rules = synonym_rules(UserFile(file).text())
     names = asyncio.run(send_synonyms(engine, index, rules, dry_run=dry_run))
     would = "would know" if dry_run else "know"
     out.print(f"searches of {', '.join(names)} {would} {len(rules)} rules", markup=False)

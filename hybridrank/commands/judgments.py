@@ -62,7 +62,7 @@ def pool(
     from evaluation.collections import BeirFolder, CollectionError, Qrels
     from evaluation.judgments import lines_to_judge
     from evaluation.pooling import pool as pooled_of
-    from hybridrank.experiments import UnknownModel
+    from hybridrank.experiments import UnknownModel, tell_dangling
     from hybridrank.judgments import pipelines_named, ranked_by, read_runs
     from hybridrank.session import default_engine
 
@@ -71,7 +71,8 @@ def pool(
     if not run and not pipelines:
         raise typer.BadParameter("name runs, or --pipelines to run", param_hint="--run")
     folder = BeirFolder(collection)
-    texts = dict(list(folder.queries().items())[:queries])
+    known_queries = folder.queries()
+    texts = dict(list(known_queries.items())[:queries])
     runs = read_runs(run or [])
     if pipelines:
         chosen = pipelines_named(pipelines)
@@ -81,6 +82,7 @@ def pool(
             raise typer.BadParameter(str(error), param_hint="--pipelines") from error
     documents = {each.doc_id: each for each in folder.documents()}
     judged: Qrels = folder.qrels(without) if without else {}
+    tell_dangling(err, judged, known_queries, documents.values(), without)
     found = pooled_of(({each: ranked[each] for each in texts if each in ranked} for ranked in runs), depth)
     if strangers := {doc_id for doc_ids in found.values() for doc_id in doc_ids} - set(documents):
         raise CollectionError(f"{collection}: has no document {min(strangers)!r}, which a run ranks; is it another's?")
@@ -115,6 +117,7 @@ def import_(
     """
     from evaluation.collections import BeirFolder, Qrels
     from evaluation.judgments import by_judge, merged, read_judgments, write_qrels
+    from hybridrank.experiments import tell_dangling
     from hybridrank.judgments import joined, judged_twice, scale_of, show_lines
 
     if out_file.exists():
@@ -123,8 +126,10 @@ def import_(
         raise typer.BadParameter(f"there is no folder {out_file.parent}", param_hint="--out")
     folder = BeirFolder(collection)
     before: Qrels = folder.qrels(onto) if onto else {}
-    doc_ids = {each.doc_id for each in folder.documents()}
-    sheet = read_judgments(files, scale_of(scale), set(folder.queries()), doc_ids)
+    documents = {each.doc_id: each for each in folder.documents()}
+    queries = folder.queries()
+    tell_dangling(err, before, queries, documents.values(), onto)
+    sheet = read_judgments(files, scale_of(scale), set(queries), set(documents))
     wrong = [*sheet.wrong, *judged_twice(sheet, before, onto), *(() if partial else sheet.empty)]
     show_lines("wrong", wrong)
     if partial:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
 
 from hybridrank.commands.ltr_train import log, train, train_clicks
 from hybridrank.commands.ltr_upload import upload
@@ -74,12 +75,18 @@ def judgments(
 
     Example: hybridrank ltr judgments ubi_events.jsonl --out ./shop, then hybridrank ltr train --split clicks
     """
+    from common.append import append_lines
+    from common.errors import BadLine
     from evaluation.collections import BeirFolder
+    from evaluation.judgments import write_qrels
+    from hybridrank.skipped import tell_skipped
     from training.ltr import clicks
+    from training.ltr.click_files import read_ctr_table, read_ubi
 
-    readers = {"ubi": clicks.read_ubi, "table": clicks.read_ctr_table}
-    read = readers[source or ("table" if events.suffix == ".csv" else "ubi")]
-    table = read(events)
+    skipped: list[BadLine] = []
+    is_table = (source or ("table" if ".csv" in events.suffixes else "ubi")) == "table"
+    table = read_ctr_table(events) if is_table else read_ubi(events, skipped.append)
+    tell_skipped(skipped, Console(stderr=True, highlight=False, soft_wrap=True))
     try:
         begins = [float(each) for each in cuts.split(",") if each.strip()]
     except ValueError as error:
@@ -92,11 +99,10 @@ def judgments(
     added = {text: hashlib.sha256(text.encode()).hexdigest()[:16] for text in found if text not in known}
     ids = added | known
     (out / "qrels").mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8") as queries:
-        queries.writelines(json.dumps({"_id": ids[text], "text": text}) + "\n" for text in added)
-    rows = [f"{ids[text]}\t{doc_id}\t{grade}\n" for text, graded in found.items() for doc_id, grade in graded.items()]
     qrels = out / "qrels" / f"{name}.tsv"
-    qrels.write_text("query-id\tcorpus-id\tscore\n" + "".join(rows), encoding="utf-8")
+    write_qrels(qrels, {ids[text]: graded for text, graded in found.items()})
+    append_lines(file, "".join(json.dumps({"_id": ids[text], "text": text}) + "\n" for text in added).encode())
     typer.echo(
-        f"{qrels}: {len(rows)} judgments of {len(found)} queries from {sum(each.shown for each in table)} showings"
+        f"{qrels}: {sum(map(len, found.values()))} judgments of {len(found)} queries"
+        f" from {sum(each.shown for each in table)} showings"
     )

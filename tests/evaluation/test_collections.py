@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.errors import BadLine
 from connector.types import Document
-from evaluation.collections import BadLine, BeirFolder, CollectionError
+from evaluation.collections import BeirFolder, CollectionError
 
 CORPUS = [
     {"_id": "d1", "title": "Tea", "text": "Leaves in hot water.", "price": 3, "tags": ["hot"]},
@@ -66,7 +67,7 @@ def test_bad_lines_are_reported_by_number_and_skipped(folder):
         b'{"text": "no id"}',
         good,
         b"",
-        b'{"_id": 7, "text": "a number"}',
+        b'{"_id": 7.5, "text": "a number"}',
         b'{"_id": "x", "text": null}',
         b'{"_id": "y"}',
         b'["a list"]',
@@ -83,7 +84,7 @@ def test_bad_lines_are_reported_by_number_and_skipped(folder):
 
 def test_bad_judgments_are_reported_and_the_first_of_two_is_kept(folder):
     (folder / "qrels/test.tsv").write_text(
-        "query-id\tcorpus-id\tscore\nq1\td1\t2\nq1 d2 1\nq1\td2\thigh\nq1\td1\t0\n\nq2\td2\t1"
+        "query-id\tcorpus-id\tscore\nq1\td1\t2\nq1 d2 1\nq1\td2\thigh\nq1\td1\t0\nq3\td1\nq2\td2\t1"
     )
     collection, bad_lines = read(folder)
     assert collection.qrels("test") == {"q1": {"d1": 2}, "q2": {"d2": 1}}
@@ -153,10 +154,78 @@ def test_the_digest_follows_the_documents(folder):
 
 
 @given(content=st.binary(max_size=300))
-def test_no_content_of_the_corpus_is_fatal(tmp_path_factory, content):
+def test_every_line_of_a_corpus_is_a_document_or_bad(tmp_path_factory, content):
     folder = tmp_path_factory.mktemp("fuzzed")
-    (folder / "corpus.jsonl").write_bytes(content)
+    (folder / "corpus.jsonl").write_bytes(b"\n" + content)  # no mark of another format comes first
     collection, bad_lines = read(folder)
-    documents = list(collection.documents())
-    filled = sum(1 for line in content.split(b"\n") if line.strip())
-    assert len(documents) + len(bad_lines) == filled
+    try:
+        documents = list(collection.documents())
+    except CollectionError as error:
+        assert "no text" in str(error)  # noqa: PT017
+        return
+    assert len(documents) + len(bad_lines) == sum(1 for line in content.split(b"\n") if line.strip())
+
+
+def test_null_is_as_a_field_that_is_not_there(folder):
+    lines = ['{"_id": "1", "title": null, "text": "soup"}', '{"_id": "2", "title": "t", "text": null, "price": null}']
+    (folder / "corpus.jsonl").write_text("\n".join(lines))
+    collection, bad_lines = read(folder)
+    assert [each.source for each in collection.documents()] == [
+        {"title": "", "text": "soup"},
+        {"title": "t", "text": "", "price": None},
+    ]
+    assert bad_lines == []
+
+
+def test_an_id_that_is_a_whole_number_is_its_digits(folder):
+    (folder / "corpus.jsonl").write_text('{"_id": 7, "text": "tea"}\n{"_id": "7", "text": "chai"}\n')
+    collection, bad_lines = read(folder)
+    assert [each.doc_id for each in collection.documents()] == ["7"]
+    assert bad_lines[0].reason == "the _id '7' is in line 1 already; the first document is kept"
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e400", "1" + "0" * 20, '"tea \\ud83d"'])
+def test_a_value_that_no_engine_holds_is_a_bad_line(folder, value):
+    (folder / "corpus.jsonl").write_text(
+        f'{{"_id": "a", "price": {{"eur": {value}}}, "text": "t"}}\n{{"_id": "b", "text": "t"}}'
+    )
+    collection, bad_lines = read(folder)
+    assert [each.doc_id for each in collection.documents()] == ["b"]
+    assert [each.number for each in bad_lines] == [1]
+    assert bad_lines[0].reason.startswith("price.eur ")
+
+
+def test_a_query_with_half_a_surrogate_pair_is_a_bad_line(folder):
+    (folder / "queries.jsonl").write_text('{"_id": "q1", "text": "tea \\ud83d"}\n{"_id": "q2", "text": null}\n')
+    collection, bad_lines = read(folder)
+    assert collection.queries() == {}
+    assert [each.reason.split()[0] for each in bad_lines] == ["text", "the"]
+
+
+def test_judgments_survive_marks_crlf_blanks_and_floats(folder):
+    (folder / "qrels/test.tsv").write_bytes("\ufeffq1\td1\t2\r\n\r\nq1\td2 \t1.0 \r\nq2\tad hoc\t0".encode())
+    collection, bad_lines = read(folder)
+    assert collection.qrels("test") == {"q1": {"d1": 2, "d2": 1}, "q2": {"ad hoc": 0}}
+    assert bad_lines == []
+
+
+@pytest.mark.parametrize("header", ["query-id\tcorpus-id\tscore", "query_id\tdoc_id\tgrade", "QID\tDocID\tRelevance"])
+def test_any_usual_header_of_judgments_is_skipped(folder, header):
+    (folder / "qrels/test.tsv").write_text(f"\ufeff\n{header}\nq1\td1\t2\n")
+    collection, bad_lines = read(folder)
+    assert collection.qrels("test") == {"q1": {"d1": 2}}
+    assert bad_lines == []
+
+
+def test_a_grade_below_zero_is_judged_and_not_relevant(folder):
+    (folder / "qrels/test.tsv").write_text("q1\td1\t-2\nq1\td2\t-1\n")
+    assert BeirFolder(folder).qrels("test") == {"q1": {"d1": 0, "d2": 0}}
+
+
+@pytest.mark.parametrize("separator", [";", ",", " ", "\t0\t"])
+def test_judgments_in_another_layout_are_refused_as_a_whole(folder, separator):
+    (folder / "qrels/test.tsv").write_text(f"q1{separator}d1{separator}1\n" * 2)
+    collection, bad_lines = read(folder)
+    with pytest.raises(CollectionError, match=r"test\.tsv: none of its 2 lines is a judgment; expected query-id"):
+        collection.qrels("test")
+    assert [each.number for each in bad_lines] == [1, 2]

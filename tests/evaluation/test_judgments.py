@@ -81,15 +81,15 @@ def test_every_line_is_a_judgment_or_named_with_its_place(tmp_path):
         line(grade=4),
         line(grade="2"),
         line(grade=True),
-        line(grade=1.0),
+        line(grade=1.5),
         line(query_id="q9"),
         line(doc_id="coffee"),
         line(doc_id=""),
         line(doc_id=7),
-        line(judge=None),
+        line(judge=3),
         "[]",
         '{"query_id": "q1", "doc_id": "tea"}',
-        line(grade=0),
+        line(grade=0.0, judge=None),
     )
     sheet = read_judgments([first, second], SCALE, QUERIES, DOCUMENTS)
     assert [(each.judge, each.doc_id, each.grade, each.number) for each in sheet.judgments] == [
@@ -105,20 +105,20 @@ def test_every_line_is_a_judgment_or_named_with_its_place(tmp_path):
         ("bob.jsonl", 2): "the grade 4 is not a whole number from 0 to 3",
         ("bob.jsonl", 3): "the grade '2' is not a whole number from 0 to 3",
         ("bob.jsonl", 4): "the grade True is not a whole number from 0 to 3",
-        ("bob.jsonl", 5): "the grade 1.0 is not a whole number from 0 to 3",
+        ("bob.jsonl", 5): "the grade 1.5 is not a whole number from 0 to 3",
         ("bob.jsonl", 6): "the collection has no query_id 'q9'",
         ("bob.jsonl", 7): "the collection has no doc_id 'coffee'",
         ("bob.jsonl", 8): "expected a string as doc_id",
-        ("bob.jsonl", 9): "expected a string as doc_id",
+        ("bob.jsonl", 9): "the collection has no doc_id '7'",
         ("bob.jsonl", 10): "expected a string as judge",
-        ("bob.jsonl", 11): "expected an object with query_id, doc_id and grade",
+        ("bob.jsonl", 11): "expected a JSON object, {…}, on one line",
         ("bob.jsonl", 12): "expected a grade, or null where there is none yet",
     }
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path):
     (tmp_path / "ann.jsonl").write_bytes(b"\xff\xfe")
-    with pytest.raises(CollectionError, match=r"ann.jsonl: cannot be read"):
+    with pytest.raises(CollectionError, match=r"ann\.jsonl: is UTF-16; save it as UTF-8"):
         read_judgments([tmp_path / "ann.jsonl"], SCALE)
 
 

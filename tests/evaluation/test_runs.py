@@ -35,7 +35,7 @@ def test_a_run_of_another_program_is_ordered_by_score(tmp_path):
     assert read_run(tmp_path / "a.run") == {"q": ("high", "middle", "low")}
 
 
-@pytest.mark.parametrize("bad", ["a b", "", "a\tb"])
+@pytest.mark.parametrize("bad", ["a b", "", "a\tb", "a\ud83d"])
 def test_an_id_that_no_run_can_hold_is_refused_and_nothing_is_written(tmp_path, bad):
     with pytest.raises(RunFileError, match="cannot stand in a TREC run"):
         write_run(tmp_path / "a.run", {"q": [bad]}, "a")
@@ -47,3 +47,20 @@ def test_a_bad_line_is_named(tmp_path, line):
     (tmp_path / "a.run").write_text(line)
     with pytest.raises(RunFileError, match=r"a\.run:[12]: "):
         read_run(tmp_path / "a.run")
+
+
+def test_a_mark_crlf_and_blank_lines_lose_no_query(tmp_path):
+    (tmp_path / "a.run").write_bytes("\ufeffq1 Q0 a 1 3 x\r\n\r\nq1 Q0 b 2 2 x\r\n".encode())
+    assert read_run(tmp_path / "a.run") == {"q1": ("a", "b")}
+
+
+@pytest.mark.parametrize("score", ["nan", "inf", "1e400", "1_0"])
+def test_a_score_that_is_no_finite_number_is_named(tmp_path, score):
+    (tmp_path / "a.run").write_text(f"\nq Q0 d 1 {score} x")
+    with pytest.raises(RunFileError, match=r"a\.run:2: .*finite"):
+        read_run(tmp_path / "a.run")
+
+
+def test_an_id_may_have_spaces_that_do_not_end_a_word(tmp_path):
+    (tmp_path / "a.run").write_text("q Q0 d\u00a01 1 2 x")
+    assert read_run(tmp_path / "a.run") == {"q": ("d\u00a01",)}

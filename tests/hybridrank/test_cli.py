@@ -54,6 +54,15 @@ def test_index_reports_bad_lines_by_number_and_goes_on(indexed):
     assert "corpus.jsonl:3: expected a string as _id" in indexed.stderr
 
 
+@pytest.mark.parametrize("corpus", ["not json\n", '{"_id": "a", "price": NaN, "text": "tea"}\n', ""])
+def test_an_index_run_that_wrote_nothing_fails(run, tmp_path, corpus):
+    (tmp_path / "corpus.jsonl").write_text(corpus)
+    done = run("index", "--collection", str(tmp_path), "--index", "nothing", expect=1)
+    assert "0 documents written" in done.stdout
+    assert "error: nothing was written" in done.stderr
+    assert done.stderr.count("bad line: ") == corpus.count("\n")
+
+
 def test_index_again_writes_nothing(indexed, run, folder):
     report = json.loads(run("index", "--collection", str(folder), "--index", "menu", "--json").stdout)
     assert (report["indexed"], report["unchanged"], report["total_in_index"]) == (0, 3, 3)

@@ -208,3 +208,34 @@ def test_what_cannot_be_read_or_reached_exits_1_with_one_sentence(tmp_path, run,
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def write_collection(folder, documents, qrels):
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(each) + "\n" for each in documents))
+    (folder / "queries.jsonl").write_text('{"_id": "q1", "text": "hot tea"}\n{"_id": "q2", "text": "sweet cake"}\n')
+    (folder / "qrels/test.tsv").write_text(qrels)
+    return folder
+
+
+def test_an_id_that_no_run_holds_loses_no_result(tmp_path, run):
+    documents = [{"_id": "report 1992", "text": "hot tea"}, {"_id": "c", "text": "sweet cake"}]
+    folder = write_collection(tmp_path / "spaces", documents, "q1\treport 1992\t1\nq2\tc\t1\n")
+    done = run("--collection", folder, "--pipelines", "bm25", "--run-dir", "runs", "--json", "out.json")
+    assert done.returncode == 1
+    assert "error: runs/bm25.run: 'report 1992' cannot stand in a TREC run" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "bm25" in done.stdout
+    assert json.loads((tmp_path / "out.json").read_text())["pipelines"]["bm25"]["ndcg@10"] == 1.0
+
+
+def test_judgments_of_what_is_absent_are_counted_and_said(tmp_path, run):
+    documents = [{"_id": "a", "text": "hot tea"}, {"_id": "c", "text": "sweet cake"}]
+    folder = write_collection(tmp_path / "dangling", documents, "\ufeffq1\tgone\t1\nq2\tc\t1\nq9\ta\t-1\n")
+    done = run("--collection", folder, "--pipelines", "bm25", "--json", "out.json")
+    assert done.returncode == 0, done.stderr
+    assert "note: test judges 1 query that queries.jsonl lacks (q9)" in done.stderr
+    assert "note: 1 of 3 judgments in test are of documents that corpus.jsonl lacks (gone)" in done.stderr
+    result = json.loads((tmp_path / "out.json").read_text())["pipelines"]["bm25"]
+    assert set(result["per_query"]) == {"q1", "q2"}
+    assert result["ndcg@10"] == 0.5

@@ -11,30 +11,14 @@ Two models, both over how often a document was shown and clicked at each place f
 Attractiveness, or COEC, becomes a grade by fixed cuts. A pair shown less than `min_shown` times stays unjudged.
 """
 
-import csv
-import json
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from training.ltr.errors import ClickError
 
-__all__ = [
-    "CUTS",
-    "MODELS",
-    "Showing",
-    "Shown",
-    "coec",
-    "examination",
-    "grades",
-    "pbm",
-    "read_ctr_table",
-    "read_ubi",
-    "ubi_showings",
-]
+__all__ = ["CUTS", "MODELS", "Shown", "coec", "examination", "grades", "pbm"]
 
 CUTS: Mapping[str, tuple[float, ...]] = {"pbm": (0.05, 0.15, 0.3), "coec": (0.5, 1.0, 2.0)}
 """Where grades 1, 2 and 3 begin."""
@@ -105,61 +89,6 @@ def grades(
     return found
 
 
-def read_ctr_table(path: Path) -> list[Shown]:
-    """A CSV file with the columns query, doc_id, position, shown (or impressions) and clicked (or clicks).
-
-    Raises ClickError, and OSError.
-    """
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        names = {"impressions": "shown", "clicks": "clicked"}
-        columns = [names.get(name, name) for name in reader.fieldnames or ()]
-        if missing := [name for name in Shown.__dataclass_fields__ if name not in columns]:
-            raise ClickError(f"{path}:1: there is no column {', '.join(missing)}")
-        reader.fieldnames = columns
-        return _summed(_row(row, f"{path}:{number}") for number, row in enumerate(reader, start=2))
-
-
-@dataclass(frozen=True, slots=True)
-class Showing:
-    """One document that one search showed: the query's text, the 1-based place, and whether it was clicked."""
-
-    query: str
-    position: int
-    clicked: bool
-
-
-def read_ubi(path: Path) -> list[Shown]:
-    """The showings of `ubi_showings`, counted by query text, document and place. Raises ClickError, and OSError."""
-    showings = ubi_showings(path).items()
-    return _summed(Shown(each.query, doc_id, each.position, 1, int(each.clicked)) for (_, doc_id), each in showings)
-
-
-def ubi_showings(path: Path) -> dict[tuple[str, str], Showing]:
-    """(query_id, doc_id) → what became of it, from events of User Behavior Insights as JSON lines.
-
-    Lines are events or hits of the index `ubi_events`. Of actions `impression` and `click` it reads `user_query`,
-    `query_id`, `event_attributes.object.object_id` and `event_attributes.position.ordinal`; others are passed over. A
-    document counts once a query_id, and a click as having been seen. Raises ClickError, and OSError.
-    """
-    found: dict[tuple[str, str], Showing] = {}
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(filter(str.strip, file), start=1):
-            try:
-                event: Any = json.loads(line)
-                event = event.get("_source", event)
-                if event["action_name"] not in {"impression", "click"}:
-                    continue
-                details = event["event_attributes"]
-                pair = (str(event["query_id"]), str(details["object"]["object_id"]))
-                each = Showing(str(event["user_query"]), int(details["position"]["ordinal"]), clicked=False)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ClickError(f"{path}:{number}: not a UBI event: {type(error).__name__} {error}") from None
-            clicked = event["action_name"] == "click" or (pair in found and found[pair].clicked)
-            found[pair] = replace(found.get(pair, each), clicked=clicked)
-    return found
-
-
 def _fit(table: Sequence[Shown]) -> tuple[dict[tuple[str, str], float], dict[int, float]]:
     """EM: attractiveness by (query, doc_id), examination by place."""
     attractive = {(row.query, row.doc_id): 0.5 for row in table}
@@ -184,26 +113,3 @@ def _fit(table: Sequence[Shown]) -> tuple[dict[tuple[str, str], float], dict[int
 
 def _probability(value: float) -> float:
     return min(max(value, _LEAST), 1 - _LEAST)
-
-
-def _row(row: Mapping[str, Any], where: str) -> Shown:
-    try:
-        found = Shown(
-            row["query"].strip(), row["doc_id"].strip(), int(row["position"]), int(row["shown"]), int(row["clicked"])
-        )
-    except (ValueError, AttributeError, TypeError) as error:
-        raise ClickError(f"{where}: position, shown and clicked are whole numbers: {error}") from None
-    if not found.query or not found.doc_id or found.position < 1 or not 0 <= found.clicked <= found.shown:
-        raise ClickError(f"{where}: expected a query, a doc_id, a position from 1 on, and no more clicks than shown")
-    return found
-
-
-def _summed(rows: Iterable[Shown]) -> list[Shown]:
-    """One row for each query, document and place that was shown at all."""
-    shown: defaultdict[tuple[str, str, int], int] = defaultdict(int)
-    clicked: defaultdict[tuple[str, str, int], int] = defaultdict(int)
-    for row in rows:
-        key = (row.query, row.doc_id, row.position)
-        shown[key] += row.shown
-        clicked[key] += row.clicked
-    return [Shown(*key, count, clicked[key]) for key, count in shown.items() if count]

@@ -42,7 +42,7 @@ async def candidate_features(
         if response.degraded:
             reasons = "; ".join(f"{each.stage}: {each.detail}" for each in response.degraded)
             raise FeaturesMissing(f"query {query_id!r}: {reasons}")
-        grades = qrels.get(query_id, {})
+        grades = {doc_id: max(0, grade) for doc_id, grade in qrels.get(query_id, {}).items()}  # -1 stands for UNJUDGED
         rows = [
             (hit.doc_id, grades.get(hit.doc_id, UNJUDGED), [hit.features[name] for name in feature_set.names])
             for hit in response.hits

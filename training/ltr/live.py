@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ltr_features import FeatureSet
-from training.ltr.clicks import Showing
+from training.ltr.click_files import Showing
 from training.ltr.dataset import RankingData, from_groups
 from training.ltr.errors import ClickError
 

@@ -1,6 +1,5 @@
 """LambdaMART (Burges 2010) by LightGBM's `lambdarank`: rows and grades → trees."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from common.settings_file import read_settings
 from ltr_features import FeatureSet
 from ltr_features.transforms import Direction
 from training.ltr.dataset import UNJUDGED, Matrix, RankingData
@@ -108,26 +108,13 @@ class TrainingOptions(BaseModel):
 
 
 def load_options(path: Path) -> TrainingOptions:
-    """Read a .json, .yaml or .yml file. Raises TrainingError naming the option, and OSError."""
+    """Read a .json, .yaml or .yml file. Raises TrainingError naming the option."""
+    content = read_settings(path, TrainingError)
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            content: Any = json.loads(text)
-        else:
-            import yaml
-
-            try:
-                content = yaml.safe_load(text)
-            except yaml.YAMLError as error:
-                raise TrainingError(f"{path}: not YAML: {error}") from error
         return TrainingOptions.model_validate(content)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise TrainingError(f"{path}: {problems}") from error
-    except ImportError as error:
-        raise TrainingError(f"{path}: YAML needs pyyaml: pip install 'hybridrank[ltr]'; or write JSON") from error
-    except ValueError as error:
-        raise TrainingError(f"{path}: {error}") from error
 
 
 def hold_out(

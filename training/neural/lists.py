@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from common.user_file import UserFile
 from training.neural.errors import RecipeError
 
 __all__ = ["RankedList", "read_lists", "write_lists"]
@@ -57,7 +58,7 @@ class RankedList:
 def write_lists(path: Path, lists: Iterable[RankedList]) -> int:
     """Write a line a list and say how many they are; the file is there whole or not at all."""
     partial = path.with_name(f"{path.name}.part")
-    with _open(partial, "wt", zipped=path.suffix == ".gz") as file:
+    with _open(partial, zipped=path.suffix == ".gz") as file:
         count = sum(bool(file.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")) for each in lists)
     partial.replace(path)
     return count
@@ -65,15 +66,13 @@ def write_lists(path: Path, lists: Iterable[RankedList]) -> int:
 
 def read_lists(path: Path) -> Iterator[RankedList]:
     """The lists of a file. Raises RecipeError naming file and line."""
-    try:
-        with _open(path, "rt", zipped=path.suffix == ".gz") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    yield _list(json.loads(line))
-                except (ValueError, TypeError, KeyError) as error:
-                    raise RecipeError(f"{path}:{number}: not a list of documents: {error}") from error
-    except (OSError, EOFError) as error:
-        raise RecipeError(f"{path}: cannot be read: {error}") from error
+    file = UserFile(path, RecipeError)
+    for number, entry in file.objects():
+        try:
+            found = _list(entry)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RecipeError(f"{path}:{number}: not a list of documents: {error}") from error
+        yield found
 
 
 def _list(entry: Mapping[str, Any]) -> RankedList:
@@ -88,5 +87,5 @@ def _list(entry: Mapping[str, Any]) -> RankedList:
     )
 
 
-def _open(path: Path, mode: str, *, zipped: bool) -> TextIO:
-    return cast("TextIO", gzip.open(path, mode, encoding="utf-8") if zipped else path.open(mode, encoding="utf-8"))
+def _open(path: Path, *, zipped: bool) -> TextIO:
+    return cast("TextIO", gzip.open(path, "wt", encoding="utf-8") if zipped else path.open("w", encoding="utf-8"))

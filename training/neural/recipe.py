@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import Self
 
+from common.settings_file import read_settings
 from connector.request import RetrieverName
 from training.neural.errors import RecipeError
 
@@ -214,12 +215,7 @@ class Recipe(_Frozen):
 
 def load_recipe(path: Path) -> Recipe:
     """Read a YAML file. Raises RecipeError naming the file and every wrong setting."""
-    import yaml
-
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f"{path}: cannot be read: {error}") from error
+    content = read_settings(path, RecipeError, extra="train")
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:

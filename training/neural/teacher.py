@@ -1,11 +1,12 @@
 """What a student is to imitate: an ensemble's score of every document of a list, or somebody's order of them."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from common.cells import identifier
+from common.user_file import UserFile
 from training.neural.errors import RecipeError
 from training.neural.lists import RankedList
 from training.neural.recipe import TeacherWeights
@@ -53,16 +54,18 @@ def read_ordering(path: Path | None) -> dict[str, tuple[str, ...]]:
     """query_id → doc_ids, best first. Raises RecipeError naming file and line."""
     if path is None:
         return {}
-    found = {}
-    try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            try:
-                entry = json.loads(line)
-                found[str(entry["query_id"])] = tuple(map(str, entry["doc_ids"]))
-            except (ValueError, TypeError, KeyError) as error:
-                raise RecipeError(f'{path}:{number}: expected {{"query_id": …, "doc_ids": […]}}: {error!r}') from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read: {error}") from error
+    found: dict[str, tuple[str, ...]] = {}
+    file = UserFile(path, RecipeError)
+    for number, entry in file.objects():
+        try:
+            query_id, doc_ids = identifier(entry.get("query_id"), "query_id"), entry.get("doc_ids")
+            if not isinstance(doc_ids, list):
+                raise ValueError("expected a list as doc_ids")
+            if query_id in found:
+                raise ValueError(f"query {query_id!r} comes a second time")
+            found[query_id] = tuple(identifier(each, "doc_ids") for each in doc_ids)
+        except ValueError as error:
+            file.bad(number, f'{error}; expected {{"query_id": …, "doc_ids": […]}}')
     return found
 
 

@@ -1,11 +1,10 @@
-"""Clicks → grades: the models find what made the clicks, and bad lines are named."""
+"""Clicks → grades: the models find what made the clicks."""
 
-import json
 import random
 
 import pytest
 
-from training.ltr.clicks import Shown, coec, examination, grades, pbm, read_ctr_table, read_ubi
+from training.ltr.clicks import Shown, coec, examination, grades, pbm
 from training.ltr.errors import ClickError
 
 EXAMINED = (1.0, 0.6, 0.4, 0.25, 0.15)
@@ -54,57 +53,3 @@ def test_grades_count_the_cuts_and_leave_out_what_was_hardly_shown():
     assert "rare" in grades(table, "coec", min_shown=9)["q"]
     with pytest.raises(ClickError, match="the cuts 2, 1 do not rise"):
         grades(table, "coec", cuts=(2, 1))
-
-
-def test_a_table_of_click_rates_is_read_and_summed(tmp_path):
-    (path := tmp_path / "ctr.csv").write_text(
-        "doc_id,query,position,impressions,clicks\nd1,red shoes,1,10,2\nd1,red shoes,1,5,1\nd2,red shoes,2,0,0\n"
-    )
-    assert read_ctr_table(path) == [Shown("red shoes", "d1", 1, 15, 3)]
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("query,doc_id,shown\n", r"ctr\.csv:1: there is no column position, clicked"),
-        ("query,doc_id,position,shown,clicked\nq,d,1,10,2\nq,d,1,10,11\n", r"ctr\.csv:3: .* no more clicks than shown"),
-        ("query,doc_id,position,shown,clicked\nq,d,first,10,2\n", r"ctr\.csv:2: position, shown and clicked are whole"),
-    ],
-)
-def test_bad_lines_of_a_table_are_named(tmp_path, text, problem):
-    (path := tmp_path / "ctr.csv").write_text(text)
-    with pytest.raises(ClickError, match=problem):
-        read_ctr_table(path)
-
-
-def event(action, query_id, doc_id, ordinal, query="red shoes"):
-    details = {"object": {"object_id": doc_id, "object_id_field": "_id"}, "position": {"ordinal": ordinal}}
-    return {"action_name": action, "query_id": query_id, "user_query": query, "event_attributes": details}
-
-
-def test_ubi_events_count_once_a_query(tmp_path):
-    events = [
-        event("impression", "1", "a", 1),
-        event("impression", "1", "b", 2),
-        event("click", "1", "b", 2),
-        event("click", "1", "b", 2),
-        event("impression", "2", "b", 2),
-        event("click", "2", "c", 7),
-        {"action_name": "add_to_cart"},
-        {"_source": event("impression", "3", "a", 1)},
-    ]
-    (path := tmp_path / "ubi.jsonl").write_text("\n".join(map(json.dumps, events)) + "\n\n")
-    assert read_ubi(path) == [
-        Shown("red shoes", "a", 1, 2, 0),
-        Shown("red shoes", "b", 2, 2, 1),
-        Shown("red shoes", "c", 7, 1, 1),
-    ]
-
-
-@pytest.mark.parametrize(
-    "line", ["nothing", "[]", '{"action_name": "click"}', '{"action_name": "click", "query_id": 1}']
-)
-def test_bad_events_are_named(tmp_path, line):
-    (path := tmp_path / "ubi.jsonl").write_text(json.dumps(event("click", "1", "a", 1)) + f"\n{line}\n")
-    with pytest.raises(ClickError, match=r"ubi\.jsonl:2: not a UBI event"):
-        read_ubi(path)

@@ -1,0 +1,23 @@
+"""Lines added to a file: all of them or none, whatever the file ends in."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["append_lines"]
+
+
+def append_lines(file: Path, content: bytes) -> None:
+    """Write all of it, on a line of its own, or leave the file as it was and raise OSError."""
+    with file.open("a+b", buffering=0) as out:
+        size = os.fstat(out.fileno()).st_size
+        if size and os.pread(out.fileno(), 1, size - 1) != b"\n":
+            content = b"\n" + content
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[out.write(left) :]
+        except OSError:
+            with suppress(OSError):
+                out.truncate(size)
+            raise

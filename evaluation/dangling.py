@@ -1,0 +1,36 @@
+"""Judgments that no search can meet, because the collection lacks their document or their query."""
+
+from collections.abc import Collection
+
+from evaluation.collections import Qrels
+
+__all__ = ["dangling"]
+
+
+def dangling(qrels: Qrels, query_ids: Collection[str], doc_ids: Collection[str], split: str) -> tuple[str, ...]:
+    """A sentence for judged queries that are absent, and one for judgments of absent documents.
+
+    >>> dangling({"q1": {"gone": 1, "a": 0}, "q9": {"a": 1}}, {"q1"}, {"a"}, "test")[0]
+    'test judges 1 query that queries.jsonl lacks (q9); it is left out'
+    """
+    lost = [each for each in qrels if each not in query_ids]
+    absent = [(query_id, doc_id) for query_id, grades in qrels.items() for doc_id in grades if doc_id not in doc_ids]
+    relevant = sum(qrels[query_id][doc_id] > 0 for query_id, doc_id in absent)
+    sentences = []
+    if lost:
+        one = len(lost) == 1
+        sentences.append(
+            f"{split} judges {len(lost)} {'query' if one else 'queries'} that queries.jsonl lacks"
+            f" ({_some(lost)}); {'it is' if one else 'they are'} left out"
+        )
+    if absent:
+        sentences.append(
+            f"{len(absent)} of {sum(map(len, qrels.values()))} judgments in {split} are of documents that corpus.jsonl"
+            f" lacks ({_some(list(dict.fromkeys(doc_id for _, doc_id in absent)))}); the {relevant} relevant ones can"
+            " never be found, and lower every score"
+        )
+    return tuple(sentences)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

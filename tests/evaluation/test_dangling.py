@@ -1,0 +1,21 @@
+"""Judgments of documents and queries that the collection lacks are counted and said."""
+
+from evaluation.dangling import dangling
+
+
+def test_absent_queries_and_documents_are_counted_and_named():
+    qrels = {"q1": {"gone": 1, "lost": 0, "a": 1}, "q8": {"a": 1}, "q9": {"gone": 2}}
+    assert dangling(qrels, {"q1"}, {"a"}, "test") == (
+        "test judges 2 queries that queries.jsonl lacks (q8, q9); they are left out",
+        "3 of 5 judgments in test are of documents that corpus.jsonl lacks (gone, lost); the 2 relevant ones can never"
+        " be found, and lower every score",
+    )
+
+
+def test_nothing_is_said_where_everything_is_there():
+    assert dangling({"q1": {"a": 1}}, {"q1", "q2"}, {"a", "b"}, "test") == ()
+
+
+def test_only_the_first_names_are_shown():
+    (sentence,) = dangling({f"q{number}": {} for number in range(5)}, set(), set(), "test")
+    assert "(q0, q1, q2, …)" in sentence
