@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
 from connector.passages import field_values
-from connector.types import Hit
+from connector.types import DocumentKey, Hit
 
 __all__ = ["Direction", "collapsed", "dressed", "sorted_by", "without_values"]
 
@@ -49,14 +49,14 @@ def without_values(hits: Sequence[Hit], fields: Sequence[str]) -> list[str]:
     return [field for field in fields if hits and not any(field_values(hit.source, field) for hit in hits)]
 
 
-def dressed(hits: Sequence[Hit], parts: Mapping[str, Mapping[str, Any]]) -> tuple[Hit, ...]:
-    """The hits with their "source" and "highlight" by doc_id; what a part does not know of a hit stays as it is."""
+def dressed(hits: Sequence[Hit], parts: Mapping[str, Mapping[DocumentKey, Any]]) -> tuple[Hit, ...]:
+    """The hits with their "source" and "highlight" by key; what a part does not know of a hit stays as it is."""
     sources, fragments = parts.get("source", {}), parts.get("highlight", {})
     return tuple(
         replace(
             hit,
-            source=sources.get(hit.doc_id, hit.source),
-            highlights=fragments.get(hit.doc_id, hit.highlights),
+            source=sources.get(hit.key, hit.source),
+            highlights=fragments.get(hit.key, hit.highlights),
         )
         for hit in hits
     )

@@ -142,4 +142,5 @@ def _hit(fused: Fused) -> Hit:
         source=each.source,
         passage=each.passage,
         final_score=each.score,
+        index=each.index,
     )

@@ -13,7 +13,7 @@ from connector.rescore.feature_log import FeatureLog
 from connector.rescore.stages import Stages
 from connector.retrieval import FirstStage, FusedBy, excluded, lexical
 from connector.trace import Trace
-from connector.types import Encoding, Hit, SearchResponse
+from connector.types import DocumentKey, Encoding, Hit, SearchResponse
 
 __all__ = ["HybridSearch"]
 
@@ -68,16 +68,17 @@ class HybridSearch:
 
     async def _shown(self, request: SearchRequest, page: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
         """The page with what is asked for it alone: its sources, where nothing has read them yet, and highlights."""
-        doc_ids = [hit.doc_id for hit in page]
-        asked: dict[str, Awaitable[Mapping[str, Any]]] = {}
+        keys = [hit.key for hit in page]
+        asked: dict[str, Awaitable[Mapping[DocumentKey, Any]]] = {}
         if page and not request.reads_sources:
-            asked["source"] = self.engine.sources(request.index, doc_ids, excluded(request))
+            asked["source"] = self.engine.sources(request.index, keys, excluded(request))
         if page and request.highlight:
-            asked["highlight"] = self.engine.highlight(request.index, lexical(request), request.highlight, doc_ids)
+            asked["highlight"] = self.engine.highlight(request.index, lexical(request), request.highlight, keys)
         answers = await asyncio.gather(*(trace.part(name, answer) for name, answer in asked.items()))
         found = {name: answer for name, answer in zip(asked, answers, strict=True) if answer is not None}
-        if gone := [each for each in doc_ids if each not in found.get("source", doc_ids)]:
-            detail = f"{', '.join(gone)}: deleted since the ranking, or on a shard that has left since"
+        if gone := [hit for hit in page if hit.key not in found.get("source", keys)]:
+            names = ", ".join(hit.doc_id if hit.index == request.index else str(hit.key) for hit in gone)
+            detail = f"{names}: deleted since the ranking, or with their index, or on a shard that has left since"
             trace.record("source", "partial", detail)
         return dressed(page, found)
 

@@ -1,8 +1,8 @@
-"""The values that cross the borders of the connector: frozen, compared by value, without behaviour of their own."""
+"""The values that cross the borders of the connector: frozen, compared by value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from index_templates import EncoderNote
 
@@ -11,6 +11,7 @@ __all__ = [
     "Candidate",
     "Degraded",
     "Document",
+    "DocumentKey",
     "Encoding",
     "EngineInfo",
     "Filter",
@@ -76,6 +77,16 @@ Filter: TypeAlias = Term | Terms | Range | Not
 """A small vocabulary that every engine carries out exactly, for BM25 and kNN alike."""
 
 
+class DocumentKey(NamedTuple):
+    """The name of a document: its concrete index and its id, which may repeat in another index. Sorts in that order."""
+
+    index: str  # type: ignore[assignment]  # in place of tuple.index, which nobody asks of a key
+    doc_id: str
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.doc_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
     """The passage of a long document that matched best: its place among them, counted from 0, and its text."""
@@ -88,7 +99,8 @@ class FoundPassage:
 class Candidate:
     """A document kept for the next stage. `rank` is 1-based; `source` holds the fields it was indexed with.
 
-    `passage` is the best of the document's passages, where the index has them.
+    `passage` is the best of the document's passages, where the index has them. `index` is the concrete index that holds
+    the document, also where an alias or a pattern was searched.
     """
 
     doc_id: str
@@ -96,10 +108,16 @@ class Candidate:
     score: float
     source: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     passage: FoundPassage | None = field(default=None, compare=False)
+    index: str = ""
+
+    @property
+    def key(self) -> DocumentKey:
+        """Names the document among those of all indices."""
+        return DocumentKey(self.index, self.doc_id)
 
 
 Ranking: TypeAlias = tuple[Candidate, ...]
-"""Candidates of one query in order: ranks 1, 2, 3 …, scores never rising, each doc_id once."""
+"""Candidates of one query in order: ranks 1, 2, 3 …, scores never rising, each document (index and id) once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +242,8 @@ class Hit:
     each model said, by its name, and `rerank_score` the last of them: None outside every window, and inside where time
     ran out. On request `features` is filled, NaN for what is not known, and `highlights`: fragments by field, as HTML
     with `<em>` around what matched. `passage` is the best passage of a long document, of the retriever that ranks the
-    document best.
+    document best. `index` is the concrete index that holds the document: with `doc_id` it names the document where an
+    alias, a pattern or a data stream stands for several indices.
     """
 
     doc_id: str
@@ -241,6 +260,12 @@ class Hit:
     highlights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     passage: FoundPassage | None = None
     final_score: float = field(kw_only=True)
+    index: str = ""
+
+    @property
+    def key(self) -> DocumentKey:
+        """Names the document among those of all indices."""
+        return DocumentKey(self.index, self.doc_id)
 
 
 @dataclass(frozen=True, slots=True)

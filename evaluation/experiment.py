@@ -6,6 +6,7 @@ from itertools import islice
 from time import perf_counter
 
 from connector import HybridSearch
+from evaluation.document_names import DocumentNames
 from evaluation.pipelines import Pipeline, PipelineSettings
 
 __all__ = ["WARM_UP_QUERIES", "PipelineRun", "run_pipeline"]
@@ -15,8 +16,9 @@ WARM_UP_QUERIES = 3  # searched once more, untimed: the first calls open connect
 
 @dataclass(frozen=True, slots=True)
 class PipelineRun:
-    """Rankings (query_id → doc_ids, best first), milliseconds a query, and the degraded answers with their reasons.
+    """Rankings (query_id → names of documents), milliseconds a query, and the degraded answers with their reasons.
 
+    Rankings are best first, documents go by the names of `DocumentNames`.
     `scored` counts, for each query, the documents of its answer that a model scored, once for each model.
     """
 
@@ -38,6 +40,7 @@ async def run_pipeline(
 
     `on_query` is called after each. A degraded answer counts as it is. Raises EngineError and SearchFailed.
     """
+    names = await DocumentNames.of(search.engine, index)
     for query_id, query_text in islice(queries.items(), WARM_UP_QUERIES):
         await search.search(pipeline.request(index, query_text, settings, query_id))
     rankings: dict[str, tuple[str, ...]] = {}
@@ -49,7 +52,7 @@ async def run_pipeline(
         started = perf_counter()
         response = await search.search(request)
         latencies_ms[query_id] = 1000 * (perf_counter() - started)
-        rankings[query_id] = tuple(hit.doc_id for hit in response.hits)
+        rankings[query_id] = tuple(names.name(hit.key) for hit in response.hits)
         scored[query_id] = sum(len(hit.rerank_scores) for hit in response.hits)
         if response.degraded:
             degraded[query_id] = "; ".join(f"{each.stage}: {each.reason}" for each in response.degraded)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from evaluation.collections import CollectionError, Qrels
 from evaluation.configuration import Configuration, ConfiguredPipeline
+from evaluation.document_names import DocumentNames
 from evaluation.measures import cutoff, evaluate
 from evaluation.pipelines import PipelineSettings
 from evaluation.significance import Comparison, compare
@@ -113,13 +114,15 @@ def measured_on(
     async def values(configuration: Configuration) -> Values:
         pipeline = ConfiguredPipeline.of("", configuration)
         search.count_by(configuration.bm25)
+        names = await DocumentNames.of(search.engine, index)
+        names.check_qrels(judged)
         rankings = {}
         for query_id, query_text in queries.items():
             response = await search.search(pipeline.request(index, query_text, looked_at))
             if response.degraded:
                 lack = "; ".join(f"{each.stage}: {each.detail}" for each in response.degraded)
                 raise TuningError(f"query {query_id}: {lack}")
-            rankings[query_id] = [hit.doc_id for hit in response.hits]
+            rankings[query_id] = [names.name(hit.key) for hit in response.hits]
         return {query_id: each[measure] for query_id, each in evaluate(judged, rankings, [measure]).per_query.items()}
 
     return values

@@ -14,7 +14,7 @@ from connector.engines.base import Engine
 from connector.engines.similarity import Bm25Settings
 from connector.errors import EngineError
 from connector.rescore.base import Passage, Sidecar
-from connector.types import Bm25Query, Encoding, Query, RelevanceScore, Retrieved
+from connector.types import Bm25Query, DocumentKey, Encoding, Query, RelevanceScore, Retrieved
 
 __all__ = ["ChangeBm25", "RememberingEngine", "RememberingSearch", "RememberingSidecar"]
 
@@ -50,7 +50,7 @@ class RememberingEngine:
         self._engine, self._change_bm25, self._kept = engine, change_bm25, kept
         self._counted_by: Bm25Settings | None = None  # in the index now
         self._answers: OrderedDict[Hashable, Retrieved] = OrderedDict()
-        self._sources: dict[str, Mapping[str, Any]] = {}
+        self._sources: dict[DocumentKey, Mapping[str, Any]] = {}
         self._size = 0
 
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
@@ -72,14 +72,18 @@ class RememberingEngine:
                     found[name] = self._keep(keys[name], answer)
         return {name: found[name] for name in queries}
 
+    async def indices(self, index: str) -> tuple[str, ...]:
+        """As the engine answers now."""
+        return await self._engine.indices(index)
+
     async def sources(
         self,
         index: str,  # noqa: ARG002
-        doc_ids: Sequence[str],
+        keys: Sequence[DocumentKey],
         source_excludes: Sequence[str],  # noqa: ARG002
-    ) -> Mapping[str, Mapping[str, Any]]:
+    ) -> Mapping[DocumentKey, Mapping[str, Any]]:
         """Of documents that were in some ranking, which every document of a page was."""
-        return {doc_id: self._sources[doc_id] for doc_id in doc_ids}
+        return {key: self._sources[key] for key in keys}
 
     def _key(self, query: Query) -> tuple[Hashable, ...]:
         if isinstance(query, Bm25Query):
@@ -89,7 +93,7 @@ class RememberingEngine:
     def _keep(self, key: Hashable, answer: Retrieved) -> Retrieved:
         """With one copy of each document, however many rankings it is in."""
         shared = Retrieved(
-            tuple(replace(each, source=self._sources.setdefault(each.doc_id, each.source)) for each in answer.ranking)
+            tuple(replace(each, source=self._sources.setdefault(each.key, each.source)) for each in answer.ranking)
         )
         self._answers[key] = shared
         self._size += len(shared.ranking)
@@ -105,7 +109,7 @@ class RememberingSidecar:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._encodings: dict[tuple[str, str], Encoding] = {}
-        self._scores: dict[tuple[str, str], dict[tuple[str, int], RelevanceScore]] = {}
+        self._scores: dict[tuple[str, str], dict[tuple[DocumentKey, int], RelevanceScore]] = {}
 
     async def encode(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
@@ -122,7 +126,7 @@ class RememberingSidecar:
     ) -> tuple[RelevanceScore | None, ...]:
         """As the model scored these passages, or does now; what was not scored in time is asked again the next time."""
         known = self._scores.setdefault((model, query_text), {})
-        wanted = {(each.doc_id, hash(each.text)): each for each in passages}
+        wanted = {(each.key, hash(each.text)): each for each in passages}
         missing = [key for key in wanted if key not in known]
         if missing:
             scores = await self._sidecar.rescore(

@@ -2,9 +2,10 @@
 
 from ltr_features.extraction import features_body, matrix
 from ltr_features.feature_set import BadFeatureSet, Feature, FeatureSet
-from ltr_features.values import CandidateFacts, Dialect, FeatureQuery
+from ltr_features.values import Among, CandidateFacts, Dialect, FeatureQuery
 
 __all__ = [
+    "Among",
     "BadFeatureSet",
     "CandidateFacts",
     "Dialect",

@@ -2,14 +2,14 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ltr_features.transforms import Direction, Transform
-from ltr_features.values import Dialect, FeatureQuery, Seen
+from ltr_features.values import Among, Dialect, FeatureQuery, Seen
 
 __all__ = ["MAX_WORDS", "MISSING", "BaseFeature", "words"]
 
@@ -32,7 +32,7 @@ class BaseFeature(BaseModel):
     description: str = ""
     transform: Transform | None = None
 
-    def clause(self, query: FeatureQuery, doc_ids: Sequence[str], dialect: Dialect) -> dict[str, Any] | None:  # noqa: ARG002
+    def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any] | None:  # noqa: ARG002
         """A query clause whose score is the value, None for none."""
         return None
 

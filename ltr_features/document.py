@@ -1,7 +1,7 @@
 """Features of a document itself: its numbers, dates, lengths, and its vector beside the query's."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
 from statistics import fmean
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ltr_features.base import MISSING, BaseFeature
 from ltr_features.transforms import Direction
-from ltr_features.values import Dialect, FeatureQuery, Seen
+from ltr_features.values import Among, Dialect, FeatureQuery, Seen
 
 __all__ = ["Age", "FieldLength", "Number", "VectorSimilarity"]
 
@@ -86,15 +86,15 @@ class VectorSimilarity(BaseFeature):
     kind: Literal["vector_similarity"]
     field: str
 
-    def clause(self, query: FeatureQuery, doc_ids: Sequence[str], dialect: Dialect) -> dict[str, Any] | None:
+    def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any] | None:
         """The nearest among the candidates alone; the engines compute so few exactly."""
         if query.vector is None:
             return None
-        only = {"ids": {"values": list(doc_ids)}}
+        vector = list(query.vector)
         if dialect == "opensearch":
-            return {"knn": {self.field: {"vector": list(query.vector), "k": len(doc_ids), "filter": only}}}
-        size = {"k": len(doc_ids), "num_candidates": len(doc_ids)}
-        return {"knn": {"field": self.field, "query_vector": list(query.vector), **size, "filter": only}}
+            return {"knn": {self.field: {"vector": vector, "k": among.count, "filter": among.clause}}}
+        size = {"k": among.count, "num_candidates": among.count}
+        return {"knn": {"field": self.field, "query_vector": vector, **size, "filter": among.clause}}
 
     @property
     def evidence(self) -> Direction:

@@ -6,28 +6,26 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ltr_features.feature_set import FeatureSet
-from ltr_features.values import CandidateFacts, Dialect, FeatureQuery, Seen
+from ltr_features.values import Among, CandidateFacts, Dialect, FeatureQuery, Seen
 
 __all__ = ["features_body", "matrix"]
 
 
-def features_body(
-    feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str], *, dialect: Dialect
-) -> dict[str, Any]:
+def features_body(feature_set: FeatureSet, query: FeatureQuery, among: Among, *, dialect: Dialect) -> dict[str, Any]:
     """One search that gives every feature of every candidate, without a plugin or a licence.
 
     To be sent with `include_named_queries_score=true`: each clause that matches a candidate then tells its score under
-    the feature's name. The `ids` filter holds the candidates and nothing else, so no clause scores another document.
+    the feature's name. `among` matches the candidates and nothing else, so no clause scores another document.
     """
     features = feature_set.features
-    clauses = {each.name: each.clause(query, doc_ids, dialect) for each in features}
+    clauses = {each.name: each.clause(query, among, dialect) for each in features}
     should = [{"bool": {"must": [clause], "_name": name}} for name, clause in clauses.items() if clause]
     docvalues = {value["field"]: value for each in features for value in each.docvalues()}
     source = dict.fromkeys(field for each in features for field in each.source_fields())
     aggregations = {name: body for each in features for name, body in each.aggregations(query).items()}
     body: dict[str, Any] = {
-        "size": len(doc_ids),
-        "query": {"bool": {"filter": [{"ids": {"values": list(doc_ids)}}], "should": should}},
+        "size": among.count,
+        "query": {"bool": {"filter": [among.clause], "should": should}},
         "track_total_hits": False,
         "_source": list(source) or False,
     }
@@ -45,8 +43,8 @@ def matrix(
 
     `answer` is the engine's to `features_body`, or {} when there is none: what the stages before know remains.
     """
-    hits = {hit["_id"]: hit for hit in answer.get("hits", {}).get("hits", ())}
+    hits = {(hit["_index"], hit["_id"]): hit for hit in answer.get("hits", {}).get("hits", ())}
     aggregations = answer.get("aggregations", {})
     query = replace(query, now=query.now or datetime.now(timezone.utc))
-    seen = (Seen(query, candidate, hits.get(candidate.doc_id, {}), aggregations) for candidate in candidates)
+    seen = (Seen(query, each, hits.get((each.index, each.doc_id), {}), aggregations) for each in candidates)
     return tuple(tuple(feature.value(each) for feature in feature_set.features) for each in seen)

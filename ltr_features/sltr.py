@@ -16,7 +16,7 @@ from ltr_features.document import Number
 from ltr_features.feature_set import Feature, FeatureSet
 from ltr_features.text import Bm25, Phrase, Proximity
 from ltr_features.transforms import Log1p
-from ltr_features.values import FeatureQuery
+from ltr_features.values import Among, FeatureQuery
 
 __all__ = ["KEYWORDS", "ModelType", "NotInPlugin", "feature_set_body", "log_body", "logged", "model_body", "rescore"]
 
@@ -59,30 +59,33 @@ def rescore(model: str, query_text: str, window_size: int) -> dict[str, Any]:
     return {"window_size": window_size, "query": {"rescore_query": sltr, **weights}}
 
 
-def log_body(feature_set: FeatureSet, query_text: str, doc_ids: Sequence[str]) -> dict[str, Any]:
+def log_body(feature_set: FeatureSet, query_text: str, among: Among) -> dict[str, Any]:
     """A search that logs these documents' features, in `fields._ltrlog` of each hit; `logged` reads it."""
     sltr = {"sltr": {"_name": _NAMED, "featureset": feature_set.name, "params": {KEYWORDS: query_text}}}
     log = {"name": _LOG, "named_query": _NAMED, "missing_as_zero": False}
     return {
-        "size": len(doc_ids),
-        "query": {"bool": {"filter": [{"terms": {"_id": list(doc_ids)}}, sltr]}},
+        "size": among.count,
+        "query": {"bool": {"filter": [among.clause, sltr]}},
         "ext": {"ltr_log": {"log_specs": log}},
         "_source": False,
         "track_total_hits": False,
     }
 
 
-def logged(feature_set: FeatureSet, doc_ids: Sequence[str], answer: Mapping[str, Any]) -> tuple[tuple[float, ...], ...]:
-    """A row for each document, in their order, with a value for each feature: the shape of `ltr_features.matrix`.
+def logged(
+    feature_set: FeatureSet, keys: Sequence[tuple[str, str]], answer: Mapping[str, Any]
+) -> tuple[tuple[float, ...], ...]:
+    """A row for each document (its concrete index and its id), in their order, with a value for each feature.
 
-    `answer` is the cluster's to `log_body`. NaN where it says nothing: for a document that is gone, and for a feature
-    that did not match in a set that others uploaded. Raises ValueError for a feature that the set in the cluster lacks.
+    The shape is that of `ltr_features.matrix`. `answer` is the cluster's to `log_body`. NaN where it says nothing: for
+    a document that is gone, and for a feature that did not match in a set that others uploaded. Raises ValueError for a
+    feature that the set in the cluster lacks.
     """
-    logs = {hit["_id"]: _values(hit) for hit in answer["hits"]["hits"]}
+    logs = {(hit["_index"], hit["_id"]): _values(hit) for hit in answer["hits"]["hits"]}
     known = next(iter(logs.values()), dict.fromkeys(feature_set.names))
     if lacking := [name for name in feature_set.names if name not in known]:
         raise ValueError(f"feature set {feature_set.name!r} in the cluster lacks {', '.join(lacking)}; upload it again")
-    return tuple(tuple(logs.get(doc_id, {}).get(name, MISSING) for name in feature_set.names) for doc_id in doc_ids)
+    return tuple(tuple(logs.get(key, {}).get(name, MISSING) for name in feature_set.names) for key in keys)
 
 
 def _values(hit: Mapping[str, Any]) -> dict[str, float]:
@@ -111,7 +114,7 @@ def _template(feature: Feature) -> dict[str, Any]:
 
 def _query(feature: Feature) -> dict[str, Any]:
     if not isinstance(feature, Number):
-        return feature.clause(_TEMPLATE, (), "elasticsearch") or {}
+        return feature.clause(_TEMPLATE, Among({}, 0), "elasticsearch") or {}
     modifier = {"modifier": "ln1p"} if feature.transform else {}
     return {
         "function_score": {

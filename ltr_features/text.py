@@ -1,14 +1,14 @@
 """Features of query words against a document's text, computed by the engine while it answers one request."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
 from ltr_features.base import MISSING, BaseFeature, words
 from ltr_features.transforms import Direction
-from ltr_features.values import Dialect, FeatureQuery, Seen
+from ltr_features.values import Among, Dialect, FeatureQuery, Seen
 
 __all__ = ["Bm25", "Coverage", "Idf", "Phrase", "Proximity"]
 
@@ -24,7 +24,7 @@ class Bm25(BaseFeature):
     fields: tuple[str, ...] = Field(min_length=1)
     combine: Literal["sum", "best"] = "sum"
 
-    def clause(self, query: FeatureQuery, doc_ids: Sequence[str], dialect: Dialect) -> dict[str, Any]:  # noqa: ARG002
+    def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any]:  # noqa: ARG002
         """A `match`, or a `multi_match`."""
         if len(self.fields) == 1:
             return {"match": {self.fields[0]: {"query": query.text}}}
@@ -48,7 +48,7 @@ class Phrase(BaseFeature):
     field: str
     slop: int = Field(0, ge=0, le=100)
 
-    def clause(self, query: FeatureQuery, doc_ids: Sequence[str], dialect: Dialect) -> dict[str, Any]:  # noqa: ARG002
+    def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any]:  # noqa: ARG002
         """A `match_phrase`."""
         return {"match_phrase": {self.field: {"query": query.text, "slop": self.slop}}}
 
@@ -73,7 +73,7 @@ class Proximity(BaseFeature):
     field: str
     max_gaps: int = Field(8, ge=0, le=1000)
 
-    def clause(self, query: FeatureQuery, doc_ids: Sequence[str], dialect: Dialect) -> dict[str, Any]:  # noqa: ARG002
+    def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any]:  # noqa: ARG002
         """An `intervals` query."""
         return {"intervals": {self.field: {"match": {"query": query.text, "max_gaps": self.max_gaps}}}}
 
@@ -97,7 +97,7 @@ class Coverage(BaseFeature):
     field: str
     count: bool = False
 
-    def clause(self, query: FeatureQuery, doc_ids: Sequence[str], dialect: Dialect) -> dict[str, Any] | None:  # noqa: ARG002
+    def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any] | None:  # noqa: ARG002
         """A constant for each word."""
         matches = [{"match": {self.field: {"query": word}}} for word in words(query.text)]
         each = [{"constant_score": {"filter": match, "boost": 1.0}} for match in matches]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["CandidateFacts", "Dialect", "FeatureQuery", "Seen"]
+__all__ = ["Among", "CandidateFacts", "Dialect", "FeatureQuery", "Seen"]
 
 Dialect: TypeAlias = Literal["opensearch", "elasticsearch"]
 
@@ -27,11 +27,19 @@ class FeatureQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class Among:
+    """The candidates, as an engine finds them: a query clause that matches these documents alone, and their number."""
+
+    clause: Mapping[str, Any]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class CandidateFacts:
     """What the stages before made of one candidate.
 
     `retrievers` holds (rank, score) by retriever, 1-based, without those that did not find it; `rerank_scores` the
-    scores of rerankers that have run, by model.
+    scores of rerankers that have run, by model. `index` is the concrete index that holds the document.
     """
 
     doc_id: str
@@ -39,6 +47,7 @@ class CandidateFacts:
     fused_rank: int
     fused_score: float
     rerank_scores: Mapping[str, float] = field(default_factory=dict)
+    index: str = ""
 
 
 @dataclass(frozen=True, slots=True)

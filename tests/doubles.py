@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from connector.engines.base import Engine
 from connector.errors import EngineError, SidecarError, SidecarTimeout
 from connector.rescore.base import Passage
-from connector.types import Encoding, Query, RelevanceScore, Retrieved
+from connector.types import DocumentKey, Encoding, Query, RelevanceScore, Retrieved
 from index_templates import EncoderNote
 
 WORDS = ("tea", "milk", "water", "hot", "spices", "flour", "sugar", "vegetables")
@@ -82,14 +82,17 @@ class RecordingEngine:
     def __init__(self, inner: Engine) -> None:
         self.inner = inner
         self.queries: list[dict[str, Query]] = []
-        self.extracted: list[tuple[str, ...]] = []
+        self.extracted: list[tuple[DocumentKey, ...]] = []
 
     async def sources(self, *asked):
         return await self.inner.sources(*asked)
 
-    async def extract(self, index, feature_set, query, doc_ids):
-        self.extracted.append(tuple(doc_ids))
-        return await self.inner.extract(index, feature_set, query, doc_ids)
+    async def indices(self, index: str) -> tuple[str, ...]:
+        return await self.inner.indices(index)
+
+    async def extract(self, index, feature_set, query, keys):
+        self.extracted.append(tuple(keys))
+        return await self.inner.extract(index, feature_set, query, keys)
 
     async def retrieve(self, index: str, queries: dict[str, Query]) -> dict[str, Retrieved | EngineError]:
         self.queries.append(dict(queries))

@@ -11,7 +11,7 @@ from uuid import UUID
 from connector.engines.fields import Fields
 from connector.errors import EngineError
 from connector.fusion import Fusion
-from connector.types import Bm25Query, Document, EngineInfo, Query, Retrieved
+from connector.types import Bm25Query, Document, DocumentKey, EngineInfo, Query, Retrieved
 from index_templates import EncoderNote, IndexDefinition
 from ltr_features import FeatureQuery, FeatureSet
 
@@ -88,8 +88,9 @@ class Engine(Protocol):
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
         """One ranking a query, in one round trip; a query that failed gets its error in place of a ranking.
 
-        Rankings hold at most `rank_window_size` candidates over all shards, equal scores in doc_id order. Which of
-        several equal scores make it into a full window is the engine's choice.
+        Rankings hold at most `rank_window_size` candidates over all shards, equal scores in the order of index and
+        doc_id, each with the concrete index that holds it. Which of several equal scores make it into a full window is
+        the engine's choice.
         Raises EngineError when the engine as a whole did not answer.
         """
         ...
@@ -103,27 +104,37 @@ class Engine(Protocol):
         ...
 
     async def sources(
-        self, index: str, doc_ids: Sequence[str], source_excludes: Sequence[str]
-    ) -> Mapping[str, Mapping[str, Any]]:
-        """What is stored of those of the documents that are there, by doc_id. Raises EngineError."""
+        self, index: str, keys: Sequence[DocumentKey], source_excludes: Sequence[str]
+    ) -> Mapping[DocumentKey, Mapping[str, Any]]:
+        """The stored fields of those of the documents that are there. Raises EngineError.
+
+        Here and below, `index` is what was searched (an alias, perhaps) and a key has the concrete index.
+        """
         ...
 
     async def highlight(
-        self, index: str, query: Bm25Query, names: Sequence[str], doc_ids: Sequence[str]
-    ) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-        """Fragments of the named fields by doc_id and field: HTML, with `<em>` around the words of `query`.
+        self, index: str, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
+    ) -> Mapping[DocumentKey, Mapping[str, tuple[str, ...]]]:
+        """Fragments of the named fields by document and field: HTML, with `<em>` around the words of `query`.
 
         Raises EngineError.
         """
         ...
 
     async def extract(
-        self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
+        self, index: str, feature_set: FeatureSet, query: FeatureQuery, keys: Sequence[DocumentKey]
     ) -> Mapping[str, Any]:
         """What `ltr_features.matrix` reads the features of these documents from, in one round trip.
 
         Raises EngineError, also for a field that the index lacks and when a shard failed: what is not known for such a
         reason must not look as if the documents had no value.
+        """
+        ...
+
+    async def indices(self, index: str) -> tuple[str, ...]:
+        """The concrete indices that a name, an alias, a pattern or a data stream stands for, in alphabetical order.
+
+        Raises IndexMissing.
         """
         ...
 
@@ -165,8 +176,8 @@ class Engine(Protocol):
         """The `content_digest` of those of the documents that are stored, by doc_id."""
         ...
 
-    async def stored_token_vectors(self, index: str, doc_ids: Sequence[str]) -> Mapping[str, bytes]:
-        """The packed token vectors of those of the documents that have them, by doc_id, in one round trip.
+    async def stored_token_vectors(self, index: str, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, bytes]:
+        """The packed token vectors of those of the documents that have them, in one round trip.
 
         Raises EngineError, also when a shard failed.
         """

@@ -7,9 +7,10 @@ hundred. Our templates hold the id in a column of its own too, and with that a r
 from collections.abc import Mapping
 from typing import Any
 
+from connector.types import DocumentKey
 from index_templates import ID_FIELD
 
-__all__ = ["by_column", "doc_id", "from_stored", "lacks_ids"]
+__all__ = ["by_column", "from_stored", "key", "lacks_ids"]
 
 _BY_COLUMN = {"stored_fields": "_none_", "docvalue_fields": [ID_FIELD]}
 
@@ -24,10 +25,10 @@ def from_stored(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in _BY_COLUMN}
 
 
-def doc_id(hit: Mapping[str, Any]) -> str:
-    """The id of a hit, however it was asked for; empty for a document that was written without the column."""
+def key(hit: Mapping[str, Any]) -> DocumentKey:
+    """The document of a hit, however its id was asked for; the id is empty where it was written without the column."""
     found = [hit["_id"]] if "_id" in hit else hit.get("fields", {}).get(ID_FIELD)
-    return str(found[0]) if found else ""
+    return DocumentKey(hit["_index"], str(found[0]) if found else "")
 
 
 def lacks_ids(response: Mapping[str, Any]) -> bool:

@@ -27,7 +27,7 @@ from connector.engines.snippets import snippets
 from connector.engines.words import EMBEDDED_LANGUAGES
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
-from connector.types import Bm25Query, Document, EngineInfo, Query, Retrieved, Vector
+from connector.types import Bm25Query, Document, DocumentKey, EngineInfo, Query, Retrieved, Vector
 from index_templates import EncoderNote, IndexDefinition
 from ltr_features import FeatureQuery, FeatureSet
 
@@ -73,23 +73,23 @@ class EmbeddedEngine:
         raise EngineError("the embedded engine leaves fusion to the client", reason="not_native")
 
     async def sources(
-        self, index: str, doc_ids: Sequence[str], source_excludes: Sequence[str]
-    ) -> dict[str, Mapping[str, Any]]:
+        self, index: str, keys: Sequence[DocumentKey], source_excludes: Sequence[str]
+    ) -> dict[DocumentKey, Mapping[str, Any]]:
         """As they were at the last refresh."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
-        return snapshot.sources_of(doc_ids, source_excludes)
+        return snapshot.sources_of(keys, source_excludes)
 
     async def highlight(
-        self, index: str, query: Bm25Query, names: Sequence[str], doc_ids: Sequence[str]
-    ) -> dict[str, dict[str, tuple[str, ...]]]:
+        self, index: str, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
+    ) -> dict[DocumentKey, dict[str, tuple[str, ...]]]:
         """The best fragment of each field, as tantivy finds it."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
         if problem := fields.absent(index, snapshot.fields, names):
             raise EngineError(problem, reason="bad_field")
-        return await asyncio.to_thread(snippets, snapshot, query, names, doc_ids)
+        return await asyncio.to_thread(snippets, snapshot, query, names, keys)
 
     async def extract(
-        self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
+        self, index: str, feature_set: FeatureSet, query: FeatureQuery, keys: Sequence[DocumentKey]
     ) -> Mapping[str, Any]:
         """Computed here, in the shape in which a server answers."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
@@ -97,7 +97,12 @@ class EmbeddedEngine:
             raise EngineError(problem, reason="wrong_encoder")
         if problem := fields.feature_problem(index, snapshot.fields, feature_set, query):
             raise EngineError(problem, reason="bad_field")
-        return await asyncio.to_thread(extraction.answer, snapshot, feature_set, query, doc_ids)
+        return await asyncio.to_thread(extraction.answer, snapshot, feature_set, query, keys)
+
+    async def indices(self, index: str) -> tuple[str, ...]:
+        """The index itself: there are no aliases and no patterns here."""
+        with self._open(index):
+            return (index,)
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
         """One line when there is no such index yet."""
@@ -156,15 +161,16 @@ class EmbeddedEngine:
 
         return await asyncio.to_thread(read)
 
-    async def stored_token_vectors(self, index: str, doc_ids: Sequence[str]) -> dict[str, bytes]:
+    async def stored_token_vectors(self, index: str, keys: Sequence[DocumentKey]) -> dict[DocumentKey, bytes]:
         """Read from the disk, as they were written last."""
 
-        def read() -> dict[str, bytes]:
+        def read() -> dict[DocumentKey, bytes]:
             with self._open(index) as database:
                 database.execute(_PACKED_TABLE)
                 statement = "SELECT packed FROM token_vectors WHERE doc_id = ?"
-                rows = ((doc_id, database.execute(statement, (doc_id,)).fetchone()) for doc_id in doc_ids)
-                return {doc_id: row[0] for doc_id, row in rows if row}
+                here = (key for key in keys if key.index == index)
+                rows = ((key, database.execute(statement, (key.doc_id,)).fetchone()) for key in here)
+                return {key: row[0] for key, row in rows if row}
 
         return await asyncio.to_thread(read)
 

@@ -5,7 +5,6 @@ that it took, and for `proximity`, which tantivy has no query for: it is never k
 """
 
 import re
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import tantivy
 
 from connector.engines.masks import values_at
 from connector.engines.snapshot import K1_PLUS_1, Snapshot
+from connector.types import DocumentKey
 from ltr_features import Feature, FeatureQuery, FeatureSet
 from ltr_features.base import words
 from ltr_features.document import VectorSimilarity
@@ -24,9 +24,11 @@ __all__ = ["answer"]
 _ALL_FIELDS, _BEST_FIELD = 1.0, 0.0  # what the weaker fields add, as in `most_fields` and `best_fields`
 
 
-def answer(snapshot: Snapshot, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]) -> dict[str, Any]:
+def answer(
+    snapshot: Snapshot, feature_set: FeatureSet, query: FeatureQuery, keys: Sequence[DocumentKey]
+) -> dict[str, Any]:
     """A hit for each document that is there, and the counts over all documents."""
-    found = {doc_id: ordinal for doc_id in doc_ids if (ordinal := _ordinal(snapshot, doc_id)) is not None}
+    found = snapshot.ordinals(keys)
     among = tantivy.Query.const_score_query(
         tantivy.Query.term_set_query(snapshot.schema, "ordinal", list(found.values())), 0.0
     )
@@ -34,23 +36,19 @@ def answer(snapshot: Snapshot, feature_set: FeatureSet, query: FeatureQuery, doc
     aggregations = {each.name: _counts(snapshot, each, query) for each in feature_set.features if each.kind == "idf"}
     hits = [
         {
-            "_id": doc_id,
+            "_index": key.index,
+            "_id": key.doc_id,
             "_source": snapshot.sources[ordinal],
             "fields": _docvalues(feature_set, snapshot.sources[ordinal]),
             "matched_queries": {name: each[ordinal] for name, each in scores.items() if ordinal in each},
         }
-        for doc_id, ordinal in found.items()
+        for key, ordinal in found.items()
     ]
     return {"hits": {"hits": hits}, "aggregations": aggregations}
 
 
-def _ordinal(snapshot: Snapshot, doc_id: str) -> int | None:
-    place = bisect_left(snapshot.doc_ids, doc_id)
-    return place if place < len(snapshot.doc_ids) and snapshot.doc_ids[place] == doc_id else None
-
-
 def _scores(
-    snapshot: Snapshot, feature: Feature, query: FeatureQuery, found: Mapping[str, int], among: tantivy.Query
+    snapshot: Snapshot, feature: Feature, query: FeatureQuery, found: Mapping[DocumentKey, int], among: tantivy.Query
 ) -> Mapping[int, float]:
     """Ordinal → score of the feature's clause, without the documents that do not match."""
     if isinstance(feature, VectorSimilarity):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar, cast
 
 from connector.queries.knn import as_bytes
-from connector.types import Bm25Query, Filter, Not, Query, Range, Vector
+from connector.types import Bm25Query, Filter, KnnQuery, Not, Query, Range, Vector
 from index_templates import DEFAULT_BOOSTS, ID_FIELD, EncoderNote, noted, noted_encoders
 from index_templates.vectors import PASSAGES, held
 from ltr_features import FeatureQuery, FeatureSet
@@ -18,11 +18,13 @@ __all__ = [
     "feature_vector",
     "problem",
     "read",
+    "unsearched",
     "with_fields",
     "without_vectors",
 ]
 
 _PASSAGE_VECTOR = f"{PASSAGES}.vector"
+_NAMED = 5  # of the indices that lack a field: a pattern may stand for hundreds
 
 AnyQuery = TypeVar("AnyQuery", bound=Query)
 
@@ -32,17 +34,23 @@ FLAT_TYPES = ("flat_object", "flattened")
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What an index holds: field path → type, and the length of the vectors of those that hold vectors.
+    """What an index holds: field path → type, and the lengths of the vectors of those that hold vectors.
 
     `boosts` are the fields that a search which names none searches, `held` tells how vectors are. `encoders` has, for
-    each concrete index, its fields of vectors and the encoder that it notes for each, None where it notes none.
+    each concrete index, its fields of vectors and the encoder that it notes for each, None where it notes none. Of
+    several indices, a field is there when one of them has it.
     """
 
     types: dict[str, str] = field(default_factory=dict)
-    dimensions: dict[str, int] = field(default_factory=dict)
+    dimensions: dict[str, set[int]] = field(default_factory=dict)
     boosts: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
     held: dict[str, Literal["float", "byte", "rounded"]] = field(default_factory=dict)
     encoders: dict[str, dict[str, EncoderNote | None]] = field(default_factory=dict)
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """The concrete indices, in alphabetical order."""
+        return tuple(sorted(self.encoders))
 
     @property
     def has_ids(self) -> bool:
@@ -51,18 +59,35 @@ class Fields:
 
 
 def read(mappings: Mapping[str, Any]) -> Fields:
-    """The fields of all indices of a `_mapping` response (an alias may stand for several)."""
-    boosts = (noted(each["mappings"]).get("boosts") for each in mappings.values())
-    found = Fields(boosts=dict(next(filter(None, boosts), DEFAULT_BOOSTS)))
-    for concrete, each in mappings.items():
+    """The fields of all indices of a `_mapping` response (an alias may stand for several).
+
+    Where indices note boosts of their own for the same field, those of the first in the alphabet count. Ids are held by
+    column only where every index has the column.
+    """
+    boosts: dict[str, float] = {}
+    for index in sorted(mappings, reverse=True):
+        boosts |= noted(mappings[index]["mappings"]).get("boosts", {})
+    found = Fields(boosts=boosts or dict(DEFAULT_BOOSTS))
+    for index in sorted(mappings):
+        mapping = mappings[index]["mappings"]
         own = Fields()
-        _collect(each["mappings"].get("properties", {}), "", own)
-        notes = noted_encoders(each["mappings"])
-        found.types.update(own.types)
-        found.dimensions.update(own.dimensions)
-        found.held.update(own.held)
-        found.encoders[concrete] = {path: notes.get(path) for path in own.dimensions}
+        _collect(mapping.get("properties", {}), "", own)
+        _merge(own, found)
+        notes = noted_encoders(mapping)
+        found.encoders[index] = {path: notes.get(path) for path in own.dimensions}
+    if not all(ID_FIELD in each["mappings"].get("properties", {}) for each in mappings.values()):
+        found.types.pop(ID_FIELD, None)
     return found
+
+
+def unsearched(queries: Sequence[Query], fields: Fields) -> str:
+    """The sentence that names those of several indices that lack a query's vector field; empty when none does."""
+    wanted = [found.field for query in queries if isinstance(found := with_fields(query, fields), KnnQuery)]
+    lacking = [index for index in fields.indices for name in wanted if name not in fields.encoders[index]]
+    if len(fields.indices) == 1 or not lacking:
+        return ""
+    more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+    return f"{', '.join(lacking[:_NAMED])}{more}: no vectors in the field {wanted[0]!r}"
 
 
 def with_fields(query: AnyQuery, fields: Fields) -> AnyQuery:
@@ -173,11 +198,11 @@ def _parent_of(name: str, fields: Fields, types: Sequence[str]) -> str:
 
 
 def _wrong_length(index: str, fields: Fields, name: str, length: int) -> str:
-    dimensions = fields.dimensions.get(name, length)
-    if dimensions == length:
+    dimensions = fields.dimensions.get(name, {length})
+    if length in dimensions:
         return ""
     return (
-        f"field {name!r} of index {index!r} holds vectors of {dimensions} dimensions,"
+        f"field {name!r} of index {index!r} holds vectors of {' or '.join(map(str, sorted(dimensions)))} dimensions,"
         f" the query vector has {length}; was the index made with another encoder?"
     )
 
@@ -188,10 +213,21 @@ def _collect(properties: Mapping[str, Any], prefix: str, found: Fields) -> None:
         found.types[path] = "object" if definition.get("include_in_root") else definition.get("type", "object")
         dimensions = definition.get("dimension") or definition.get("dims")
         if dimensions:
-            found.dimensions[path] = int(dimensions)
+            found.dimensions[path] = {int(dimensions)}
             found.held[path] = held(definition)
         for nested in ("properties", "fields"):
             _collect(definition.get(nested, {}), f"{path}.", found)
+
+
+def _merge(own: Fields, found: Fields) -> None:
+    """Add one index. Of types that differ the first counts, and a nested one, in which queries match nothing, last."""
+    for path, kind in own.types.items():
+        if found.types.get(path, "nested") == "nested":
+            found.types[path] = kind
+    for path, dimensions in own.dimensions.items():
+        found.dimensions.setdefault(path, set()).update(dimensions)
+        # A query's whole numbers fit vectors of any kind, its other numbers do not fit vectors of whole numbers.
+        found.held[path] = "byte" if found.held.get(path) == "byte" else own.held[path]
 
 
 def _filtered_field(each: Filter) -> str:

@@ -1,14 +1,14 @@
 """`_msearch` as values: bodies → request lines, response → one ranking or one error a query. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from connector.engines.columns import doc_id
+from connector.engines import columns
 from connector.errors import EngineError, EngineTimeout, IndexMissing
 from connector.queries import nested
-from connector.types import Candidate, Retrieved
+from connector.types import Candidate, DocumentKey, Retrieved
 
-__all__ = ["lines", "lost_a_node", "retrieved", "warning"]
+__all__ = ["holding", "lines", "lost_a_node", "retrieved", "warning", "whole"]
 
 _NODE_GONE = {
     "connect_transport_exception",
@@ -23,26 +23,42 @@ _NODE_GONE = {
     "shard_not_found_exception",
 }
 
+_NAMED = 5  # of the indices whose shards failed: a pattern may stand for hundreds
+
 
 def lines(index: str, bodies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """A header and a body for each search, in order."""
     return [line for body in bodies for line in ({"index": index}, body)]
 
 
-def retrieved(index: str, response: Mapping[str, Any]) -> Retrieved | EngineError:
+def retrieved(index: str, response: Mapping[str, Any], lacking: str = "") -> Retrieved | EngineError:
     """One element of `responses`: its ranking, or the error the engine put in its place.
 
-    Equal scores are put in doc_id order, for the engine's own order among them changes with shards and replicas.
-    A search that some shards missed keeps the hits of the others and says so in `warning`.
+    Equal scores are put in the order of index and doc_id, for the engine's own order among them changes with shards and
+    replicas. Of an id that was written to two shards of one index (with another `_routing`) the best hit counts.
+    A search that some shards missed keeps the hits of the others and says so in `warning`; `lacking` is what is missing
+    without a shard having failed.
     """
     if "error" in response:
         return _error(index, response)
-    hits = sorted([(-hit["_score"], doc_id(hit), hit) for hit in response["hits"]["hits"]], key=lambda found: found[:2])
-    ranking = tuple(
-        Candidate(name, rank, -score, hit.get("_source", {}), nested.found(hit))
-        for rank, (score, name, hit) in enumerate(hits, start=1)
+    hits = sorted(
+        [(-hit["_score"], columns.key(hit), hit) for hit in response["hits"]["hits"]], key=lambda found: found[:2]
     )
-    return Retrieved(ranking, warning(response), response.get("aggregations", {}), response.get("profile", {}))
+    best: dict[DocumentKey, Mapping[str, Any]] = {}
+    for _, key, hit in hits:
+        best.setdefault(key, hit)
+    ranking = tuple(
+        Candidate(key.doc_id, rank, hit["_score"], hit.get("_source", {}), nested.found(hit), key.index)
+        for rank, (key, hit) in enumerate(best.items(), start=1)
+    )
+    return Retrieved(
+        ranking, warning(response) or lacking, response.get("aggregations", {}), response.get("profile", {})
+    )
+
+
+def holding(answers: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The concrete indices that hold the hits of some searches."""
+    return {hit["_index"] for answer in answers for hit in answer.get("hits", {}).get("hits", ())}
 
 
 def lost_a_node(response: Mapping[str, Any]) -> bool:
@@ -79,9 +95,22 @@ def warning(response: Mapping[str, Any]) -> str:
     if shards.get("failed"):
         failures = shards.get("failures") or [{}]
         cause = failures[0].get("reason", {}).get("reason", "no reason given")
-        return f"{shards['failed']} of {shards['total']} shards failed: {cause}"
+        return f"{shards['failed']} of {shards['total']} shards failed{_of_indices(failures)}: {cause}"
     if absent := shards.get("total", 0) - shards.get("successful", 0):
         return f"{absent} of {shards['total']} shards are not there: no copy of them is up"
     if response.get("timed_out"):
         return str(EngineTimeout("the engine's own time limit cut the search short"))
     return ""
+
+
+def whole(index: str, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer, if no shard of it is missing: that must not look as if documents had no value. Raises EngineError."""
+    if lack := warning(answer):
+        raise EngineError(f"index {index!r}: {lack}", reason="partial")
+    return answer
+
+
+def _of_indices(failures: Sequence[Mapping[str, Any]]) -> str:
+    names = sorted({str(each["index"]) for each in failures if each.get("index")})
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" ({', '.join(names[:_NAMED])}{more})" if names else ""

@@ -59,19 +59,19 @@ def elasticsearch_lack(version: str, licence: str, fusion: Fusion, retrievers: S
     return licence_lack(f"the retriever {method}", licence)
 
 
-def ranked(index: str, answer: Mapping[str, Any], *, scale: float) -> Retrieved:
+def ranked(index: str, answer: Mapping[str, Any], *, scale: float, lacking: str = "") -> Retrieved:
     """The fused ranking; `scale` turns its scores into ours.
 
     Raises EngineError when nothing fused it: the hits of a hybrid query are then its queries' own, one after the other,
     with markers of negative scores between them.
     """
     hits = answer["hits"]["hits"]
-    doc_ids = {hit["_id"] for hit in hits}
-    if len(doc_ids) < len(hits) or any(hit["_score"] < 0 for hit in hits):
+    keys = {(hit["_index"], hit["_id"]) for hit in hits}
+    if len(keys) < len(hits) or any(hit["_score"] < 0 for hit in hits):
         raise EngineError(
             f"index {index!r}: the hits are not fused: markers or documents that stand twice", reason="not_fused"
         )
-    found = msearch.retrieved(index, answer)
+    found = msearch.retrieved(index, answer, lacking)
     if isinstance(found, EngineError):
         raise found
     return replace(found, ranking=tuple(replace(each, score=scale * each.score) for each in found.ranking))

@@ -6,7 +6,7 @@ A subclass brings the official client (`_send`, `_msearch`, `_bulk`), its errors
 import asyncio
 import json
 from abc import ABC, abstractmethod
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,14 +19,15 @@ from connector.engines.bulk import BulkWriter
 from connector.engines.encoders import encoder_problem, feature_encoder_problem, warn_of_query
 from connector.engines.existing import check_index
 from connector.engines.fields import Fields
+from connector.engines.machine_fields import machine_fields
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
-from connector.queries import bm25, knn
-from connector.types import Bm25Query, Document, EngineInfo, KnnQuery, Query, Retrieved, Vector
-from index_templates import ID_FIELD, EncoderNote, IndexDefinition
+from connector.queries import bm25, documents
+from connector.types import Bm25Query, Document, DocumentKey, EngineInfo, KnnQuery, Query, Retrieved
+from index_templates import EncoderNote, IndexDefinition
 from index_templates.analysis import probes
-from index_templates.vectors import PASSAGES, lacks
-from ltr_features import FeatureQuery, FeatureSet, features_body
+from index_templates.vectors import lacks
+from ltr_features import Among, FeatureQuery, FeatureSet, features_body
 
 __all__ = ["RestEngine"]
 
@@ -65,10 +66,15 @@ class RestEngine(ABC):
             again = {name: bodies[name] for name, response in responses.items() if msearch.lost_a_node(response)}
             if unnamed := [name for name, response in responses.items() if columns.lacks_ids(response)]:
                 self._unnamed.add(index)  # so that the next search does not try in vain
-                again |= {name: columns.from_stored(bodies[name]) for name in unnamed}
+                bodies |= {name: columns.from_stored(bodies[name]) for name in unnamed}
+                again |= {name: bodies[name] for name in unnamed}
             if again:
                 responses |= await self._responses(index, again)
-            outcome |= {name: msearch.retrieved(index, response) for name, response in responses.items()}
+            mapped = await self._mapped(index)
+            if not msearch.holding(responses.values()).issubset(mapped.encoders):  # an alias moved between two of them
+                responses = await self._responses(index, bodies)
+            lacking = {name: fields.unsearched([queries[name]], mapped) for name in responses}
+            outcome |= {name: msearch.retrieved(index, each, lacking[name]) for name, each in responses.items()}
         return outcome
 
     async def _responses(self, index: str, bodies: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -92,36 +98,31 @@ class RestEngine(ABC):
         answer = await self._search(f"/{index}/_search", body)
         if await self._has_moved(index, [answer]):
             return await self.retrieve_fused(index, queries, fusion)
-        return native.ranked(index, answer, scale=scale)
+        return native.ranked(index, answer, scale=scale, lacking=fields.unsearched(list(queries.values()), mapped))
 
     async def highlight(
-        self, index: str, query: Bm25Query, names: Sequence[str], doc_ids: Sequence[str]
-    ) -> dict[str, dict[str, tuple[str, ...]]]:
+        self, index: str, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
+    ) -> dict[DocumentKey, dict[str, tuple[str, ...]]]:
         """One `_search` for these documents alone, so that a window need not be highlighted to show a page."""
         if problem := await self._problem(index, partial(fields.absent, names=names)):
             raise EngineError(problem, reason="bad_field")
-        body = bm25.highlights(fields.with_fields(query, await self._mapped(index)), names, doc_ids)
-        answer = await self._search(f"/{index}/_search", body)
+        body = bm25.highlights(fields.with_fields(query, await self._mapped(index)), names, keys)
+        answer = await self._documents(index, keys, body)
         return {
-            hit["_id"]: {name: tuple(fragments) for name, fragments in hit.get("highlight", {}).items()}
+            columns.key(hit): {name: tuple(fragments) for name, fragments in hit.get("highlight", {}).items()}
             for hit in answer["hits"]["hits"]
         }
 
     async def sources(
-        self, index: str, doc_ids: Sequence[str], source_excludes: Sequence[str]
-    ) -> dict[str, Mapping[str, Any]]:
-        """One `_search` by ids; unlike `_mget`, for an alias of several indices too."""
-        body = {
-            "query": {"ids": {"values": list(doc_ids)}},
-            "size": len(doc_ids),
-            "track_total_hits": False,
-            "_source": {"excludes": list(fields.without_vectors(source_excludes, await self._mapped(index)))},
-        }
-        answer = await self._search(f"/{index}/_search", body)
-        return {hit["_id"]: hit.get("_source", {}) for hit in answer["hits"]["hits"]}
+        self, index: str, keys: Sequence[DocumentKey], source_excludes: Sequence[str]
+    ) -> dict[DocumentKey, Mapping[str, Any]]:
+        """One `_search` for these documents."""
+        excluded = fields.without_vectors(source_excludes, await self._mapped(index))
+        answer = await self._documents(index, keys, documents.body(keys, _source={"excludes": list(excluded)}))
+        return {columns.key(hit): hit.get("_source", {}) for hit in answer["hits"]["hits"]}
 
     async def extract(
-        self, index: str, feature_set: FeatureSet, query: FeatureQuery, doc_ids: Sequence[str]
+        self, index: str, feature_set: FeatureSet, query: FeatureQuery, keys: Sequence[DocumentKey]
     ) -> Mapping[str, Any]:
         """One `_search` that tells the score of every named clause."""
         conflict = partial(feature_encoder_problem, feature_set=feature_set, query=query)
@@ -130,13 +131,12 @@ class RestEngine(ABC):
         if problem := await self._problem(index, partial(fields.feature_problem, feature_set=feature_set, query=query)):
             raise EngineError(problem, reason="bad_field")
         vector = fields.feature_vector(await self._mapped(index), feature_set, query.vector)
-        body = features_body(feature_set, replace(query, vector=vector), doc_ids, dialect=self.name)
-        answer = await self._search(f"/{index}/_search?include_named_queries_score=true", body)
+        about = replace(query, vector=vector)
+        body = features_body(feature_set, about, Among(documents.among(keys), len(keys)), dialect=self.name)
+        answer = await self._documents(index, keys, body, "include_named_queries_score=true")
         if await self._has_moved(index, [answer]):
-            return await self.extract(index, feature_set, query, doc_ids)
-        if warning := msearch.warning(answer):
-            raise EngineError(f"index {index!r}: {warning}", reason="partial")
-        return answer
+            return await self.extract(index, feature_set, query, keys)
+        return msearch.whole(index, answer)
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
         """The lines by which the index template on the server would change."""
@@ -194,7 +194,7 @@ class RestEngine(ABC):
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
         """Bulk writes; `BulkWriter` says what is repeated and what is rejected."""
         mapped = await self._mapped(index)
-        stored = ((each.doc_id, dict(each.source) | _heavy(each, mapped)) for each in documents)
+        stored = ((each.doc_id, dict(each.source) | machine_fields(each, mapped)) for each in documents)
         rejected = await self._writer.write(index, stored)
         self._fields.pop(index, None)
         return IndexReport(len(documents) - len(rejected), tuple(rejected))
@@ -208,19 +208,17 @@ class RestEngine(ABC):
         found = (each for each in response["docs"] if each.get("found"))
         return {each["_id"]: each["_source"].get("content_digest", "") for each in found}
 
-    async def stored_token_vectors(self, index: str, doc_ids: Sequence[str]) -> dict[str, bytes]:
-        """One `_search` by ids for that field alone; unlike `_mget`, for an alias of several indices too."""
-        body = {
-            "query": {"ids": {"values": list(doc_ids)}},
-            "size": len(doc_ids),
-            "_source": ["token_vectors"],
-            "track_total_hits": False,
-        }
-        answer = await self._search(f"/{index}/_search", body)
-        if warning := msearch.warning(answer):
-            raise EngineError(f"index {index!r}: {warning}", reason="partial")
-        found = ((hit["_id"], hit.get("_source", {}).get("token_vectors")) for hit in answer["hits"]["hits"])
-        return {doc_id: b64decode(packed) for doc_id, packed in found if packed}
+    async def stored_token_vectors(self, index: str, keys: Sequence[DocumentKey]) -> dict[DocumentKey, bytes]:
+        """One `_search` for that field of these documents alone."""
+        answer = await self._documents(index, keys, documents.body(keys, _source=["token_vectors"]))
+        hits = msearch.whole(index, answer)["hits"]["hits"]
+        found = ((columns.key(hit), hit.get("_source", {}).get("token_vectors")) for hit in hits)
+        return {key: b64decode(packed) for key, packed in found if packed}
+
+    async def indices(self, index: str) -> tuple[str, ...]:
+        """Read from the mapping, anew: an alias may have moved."""
+        self._fields.pop(index, None)
+        return (await self._mapped(index)).indices
 
     async def refresh(self, index: str) -> int:
         """`_refresh`, then `_count`."""
@@ -298,8 +296,7 @@ class RestEngine(ABC):
 
     async def _has_moved(self, index: str, answers: Iterable[Mapping[str, Any]]) -> bool:
         """Whether an alias led to an index whose mapping was not known; now it is, and the query can be checked."""
-        hits = (hit for answer in answers for hit in answer.get("hits", {}).get("hits", ()))
-        unknown = {hit.get("_index", index) for hit in hits}.difference((await self._mapped(index)).encoders)
+        unknown = msearch.holding(answers).difference((await self._mapped(index)).encoders)
         if not unknown:
             return False
         self._fields.pop(index, None)
@@ -317,6 +314,21 @@ class RestEngine(ABC):
         if index not in self._fields:
             self._fields[index] = fields.read(await self._send("GET", f"/{index}/_mapping"))
         return self._fields[index]
+
+    async def _documents(
+        self, index: str, keys: Sequence[DocumentKey], body: Mapping[str, Any], parameters: str = ""
+    ) -> Mapping[str, Any]:
+        """One search for these documents, as they are seen through `index`.
+
+        Documents of an index that an alias has left since the ranking are then asked of that index itself.
+        """
+        answer = await self._search(f"/{index}/_search?{parameters}", body)
+        hits = answer["hits"]["hits"]
+        lost = {key.index for key in set(keys).difference(map(columns.key, hits))}
+        if not lost or not (left := lost.difference(await self.indices(index))):
+            return answer
+        path = f"/{','.join(sorted(left))}/_search?ignore_unavailable=true&{parameters}"
+        return {**answer, "hits": {"hits": [*hits, *(await self._search(path, body))["hits"]["hits"]]}}
 
     async def _search(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """One search, asked again when a node left in the middle of it, of which a 500 may be the sign."""
@@ -368,23 +380,6 @@ class RestEngine(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Close the client's connections."""
-
-
-def _heavy(document: Document, mapped: Fields) -> dict[str, Any]:
-    """What of a document is for machines, as the index holds it."""
-
-    def stored(name: str, vector: Vector) -> list[float]:
-        return list(knn.as_bytes(vector) if mapped.held.get(name) == "byte" else vector)
-
-    vectors = dict(document.vectors) | ({"vector": document.vector} if document.vector else {})
-    packed = {"token_vectors": b64encode(document.token_vectors).decode()} if document.token_vectors else {}
-    passages = [{"text": text, "vector": stored(f"{PASSAGES}.vector", vector)} for text, vector in document.passages]
-    return (
-        {name: stored(name, vector) for name, vector in vectors.items()}
-        | packed
-        | ({PASSAGES: passages} if passages else {})
-        | ({ID_FIELD: document.doc_id} if mapped.has_ids else {})
-    )
 
 
 def _template_name(index: str) -> str:

@@ -16,7 +16,7 @@ from connector.engines import masks
 from connector.engines.fields import Fields
 from connector.engines.words import analyzer_names, analyzers, beginnings
 from connector.queries.bm25 import TIE_BREAKER
-from connector.types import Bm25Query, Candidate, KnnQuery, Query, Ranking, Vector
+from connector.types import Bm25Query, Candidate, DocumentKey, KnnQuery, Query, Ranking, Vector
 from index_templates import IndexDefinition
 
 __all__ = ["K1_PLUS_1", "Snapshot"]
@@ -30,11 +30,12 @@ K1_PLUS_1 = 2.2
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """n documents in doc_id order, which their ordinals count from 0.
+    """n documents of `index` in doc_id order, which their ordinals count from 0.
 
     `vectors` (n, d) holds unit rows, zero where a document has none (`has_vector`).
     """
 
+    index: str
     doc_ids: tuple[str, ...]
     sources: tuple[Mapping[str, Any], ...]
     vectors: NDArray[np.float32]
@@ -57,6 +58,7 @@ class Snapshot:
         nothing = bytes(4 * definition.dimensions)
         vectors = np.frombuffer(b"".join(vector or nothing for *_, vector in rows), dtype="<f4")
         return cls(
+            index=folder.parent.name,
             doc_ids=tuple(doc_id for doc_id, *_ in rows),
             sources=sources,
             vectors=_unit_rows(vectors.reshape(len(rows), definition.dimensions)),
@@ -84,6 +86,7 @@ class Snapshot:
                 rank,
                 score,
                 self._source(ordinal, query.source_excludes) if query.with_sources else {},
+                index=self.index,
             )
             for rank, (ordinal, score) in enumerate(best, start=1)
         )
@@ -127,14 +130,14 @@ class Snapshot:
         best = np.argsort(-scores, kind="stable")[:window]
         return {int(candidates[place]): float(scores[place]) for place in best}
 
-    def sources_of(self, doc_ids: Sequence[str], excludes: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """Of those of the documents that are here, by doc_id."""
-        places = {doc_id: bisect_left(self.doc_ids, doc_id) for doc_id in doc_ids}
-        return {
-            doc_id: self._source(place, excludes)
-            for doc_id, place in places.items()
-            if self.doc_ids[place : place + 1] == (doc_id,)
-        }
+    def ordinals(self, keys: Sequence[DocumentKey]) -> dict[DocumentKey, int]:
+        """Those of the documents that are here."""
+        places = {key: bisect_left(self.doc_ids, key.doc_id) for key in keys if key.index == self.index}
+        return {key: place for key, place in places.items() if self.doc_ids[place : place + 1] == (key.doc_id,)}
+
+    def sources_of(self, keys: Sequence[DocumentKey], excludes: Sequence[str]) -> dict[DocumentKey, Mapping[str, Any]]:
+        """Of those of the documents that are here."""
+        return {key: self._source(place, excludes) for key, place in self.ordinals(keys).items()}
 
     def _source(self, ordinal: int, excludes: Sequence[str]) -> Mapping[str, Any]:
         return {name: value for name, value in self.sources[ordinal].items() if name not in excludes}
@@ -145,7 +148,7 @@ def _fields(index: str, definition: IndexDefinition, sources: Sequence[Mapping[s
     found = {path: kind for source in sources for path, kind in _paths(source, flat=flat)}
     types = found | dict.fromkeys(analyzer_names(definition), "text") | {"vector": "knn_vector"}
     encoders = {index: {"vector": definition.encoder}}
-    return Fields(types, {"vector": definition.dimensions}, dict(definition.searched), encoders=encoders)
+    return Fields(types, {"vector": {definition.dimensions}}, dict(definition.searched), encoders=encoders)
 
 
 def _paths(source: Mapping[str, Any], *, flat: bool) -> Iterator[tuple[str, str]]:

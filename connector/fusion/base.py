@@ -1,11 +1,11 @@
 """What fusion works on and gives: rankings in, one ranking out, each document with its share of the evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from typing import Protocol
 
-from connector.types import Candidate, FoundPassage, Ranking, RetrieverScore
+from connector.types import Candidate, DocumentKey, FoundPassage, Ranking, RetrieverScore
 
 __all__ = ["Fused", "FusionMethod", "merge"]
 
@@ -26,30 +26,30 @@ class FusionMethod(Protocol):
         ...
 
 
-def merge(rankings: Mapping[str, Ranking], shares: Mapping[str, Mapping[str, float]]) -> tuple[Fused, ...]:
-    """Add up each document's shares (retriever → doc_id → share) and rank by the sum.
+def merge(rankings: Mapping[str, Ranking], shares: Mapping[str, Sequence[float]]) -> tuple[Fused, ...]:
+    """Add up each document's shares (by retriever, one for each candidate of its ranking) and rank by the sum.
 
-    Sums use fsum, so the order of the retrievers cannot change a bit of them. Ties: best retriever rank, then doc_id,
-    so the answer is the same on every shard count and page size.
+    Sums use fsum, so the order of the retrievers cannot change a bit of them. Ties: best retriever rank, then index,
+    then doc_id, so the answer is the same on every shard count and page size.
     """
-    found: dict[str, dict[str, Candidate]] = {}
+    found: dict[DocumentKey, dict[str, Candidate]] = {}
+    evidence: dict[DocumentKey, list[float]] = {}
     for retriever, ranking in rankings.items():
-        for candidate in ranking:
-            found.setdefault(candidate.doc_id, {})[retriever] = candidate
+        for candidate, share in zip(ranking, shares[retriever], strict=True):
+            key = candidate.key
+            found.setdefault(key, {})[retriever] = candidate
+            evidence.setdefault(key, []).append(share)
     # Lists rather than generators: this runs for every document of every search.
     ordered = sorted(
-        [
-            (-fsum([shares[name][doc_id] for name in said]), min([each.rank for each in said.values()]), doc_id)
-            for doc_id, said in found.items()
-        ]
+        [(-fsum(evidence[key]), min([each.rank for each in said.values()]), key) for key, said in found.items()]
     )
-    return tuple([_fused(doc_id, rank, -score, found[doc_id]) for rank, (score, _, doc_id) in enumerate(ordered, 1)])
+    return tuple([_fused(key, rank, -score, found[key]) for rank, (score, _, key) in enumerate(ordered, 1)])
 
 
-def _fused(doc_id: str, rank: int, score: float, said: Mapping[str, Candidate]) -> Fused:
+def _fused(key: DocumentKey, rank: int, score: float, said: Mapping[str, Candidate]) -> Fused:
     source = next(iter(said.values())).source
     return Fused(
-        candidate=Candidate(doc_id, rank, score, source, _passage(said)),
+        candidate=Candidate(key.doc_id, rank, score, source, _passage(said), key.index),
         retrievers={name: RetrieverScore(each.rank, each.score) for name, each in said.items()},
     )
 

@@ -27,9 +27,7 @@ class Rrf(BaseModel):
     def fuse(self, rankings: Mapping[str, Ranking]) -> tuple[Fused, ...]:
         """Fuse by rank alone."""
         shares = {
-            retriever: {
-                each.doc_id: self.weights.get(retriever, 1.0) / (self.rank_constant + each.rank) for each in ranking
-            }
+            retriever: [self.weights.get(retriever, 1.0) / (self.rank_constant + each.rank) for each in ranking]
             for retriever, ranking in rankings.items()
         }
         return merge(rankings, shares)

@@ -26,19 +26,19 @@ class WeightedSum(BaseModel):
     def fuse(self, rankings: Mapping[str, Ranking]) -> tuple[Fused, ...]:
         """Fuse by normalised score."""
         shares = {
-            retriever: {doc_id: self.weights.get(retriever, 1.0) * share for doc_id, share in min_max(ranking).items()}
+            retriever: [self.weights.get(retriever, 1.0) * share for share in min_max(ranking)]
             for retriever, ranking in rankings.items()
         }
         return merge(rankings, shares)
 
 
-def min_max(ranking: Ranking) -> dict[str, float]:
-    """(score − lowest) / (highest − lowest) by doc_id; all 1 when every score is the same.
+def min_max(ranking: Ranking) -> list[float]:
+    """(score − lowest) / (highest − lowest) of each candidate, in order; all 1 when every score is the same.
 
     Negative scores are as good as any: the bounds come from the scores themselves, not from 0.
     """
     if not ranking:
-        return {}
+        return []
     lowest = min(candidate.score for candidate in ranking)
     spread = max(candidate.score for candidate in ranking) - lowest
-    return {each.doc_id: (each.score - lowest) / spread if spread else 1.0 for each in ranking}
+    return [(each.score - lowest) / spread if spread else 1.0 for each in ranking]

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from connector.queries import nested
+from connector.queries import documents, nested
 from connector.queries.filters import clauses
-from connector.types import Bm25Query
+from connector.types import Bm25Query, DocumentKey
 
 __all__ = ["TIE_BREAKER", "body", "highlights"]
 
@@ -39,19 +39,10 @@ def _query(query: Bm25Query) -> dict[str, Any]:
     return {"bool": {"must": [match_text], **more}} if more else match_text
 
 
-def highlights(query: Bm25Query, fields: Sequence[str], doc_ids: Sequence[str]) -> dict[str, Any]:
+def highlights(query: Bm25Query, fields: Sequence[str], keys: Sequence[DocumentKey]) -> dict[str, Any]:
     """These documents with fragments of `fields` around what the text matches; the text of documents is escaped."""
-    return {
-        "query": {"ids": {"values": list(doc_ids)}},
-        "size": len(doc_ids),
-        "track_total_hits": False,
-        "_source": False,
-        "highlight": {
-            "encoder": "html",
-            "highlight_query": _match(query),
-            "fields": {field: {} for field in fields},
-        },
-    }
+    highlight = {"encoder": "html", "highlight_query": _match(query), "fields": {field: {} for field in fields}}
+    return documents.body(keys, _source=False, highlight=highlight)
 
 
 def _match(query: Bm25Query) -> dict[str, Any]:

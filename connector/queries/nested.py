@@ -13,7 +13,9 @@ _PREFERRED = ("knn", "bm25")  # where both found one in one search, the nearest 
 def best(path: str, query: Mapping[str, Any], *, name: str) -> dict[str, Any]:
     """The documents of which a passage in `path` matches, scored by the best, which comes along under `name`."""
     inner_hits = {"name": name, "size": 1, "_source": [f"{path}.text"]}
-    return {"nested": {"path": path, "score_mode": "max", "query": query, "inner_hits": inner_hits}}
+    # Ignored where it is unmapped: an alias may hold indices without passages, whose shards would fail otherwise.
+    how = {"score_mode": "max", "ignore_unmapped": True, "inner_hits": inner_hits}
+    return {"nested": {"path": path, "query": query, **how}}
 
 
 def found(hit: Mapping[str, Any]) -> FoundPassage | None:

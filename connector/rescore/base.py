@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from connector.types import Encoding, RelevanceScore
+from connector.types import DocumentKey, Encoding, RelevanceScore
 
 __all__ = ["Encoder", "FeatureRescorer", "Passage", "Rescorer", "Sidecar"]
 
@@ -16,6 +16,12 @@ class Passage:
     doc_id: str
     text: str
     token_vectors: bytes = field(default=b"", repr=False)
+    index: str = ""
+
+    @property
+    def key(self) -> DocumentKey:
+        """Names the document among those of all indices."""
+        return DocumentKey(self.index, self.doc_id)
 
 
 class Encoder(Protocol):

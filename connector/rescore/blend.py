@@ -15,8 +15,9 @@ def blend(
     """`hits` with those of the first len(scores) that have a score reordered; all others keep their order below them.
 
     The score inside the window is weight · z(rerank) + (1 − weight) · z(score before); at weight 1 it is the rerank
-    score itself. Equal scores keep the order they had. Below, where scores are on the scale of an earlier stage, the
-    final score of the first hit is the lowest of the window, and the others keep their distances to it.
+    score itself. Equal scores: the higher rerank score first, then in the order they had. Below, where scores are on
+    the scale of an earlier stage, the final score of the first hit is the lowest of the window, and the others keep
+    their distances to it.
     """
     given = [*scores, *[None] * (len(hits) - len(scores))]
     window = [(hit, score) for hit, score in zip(hits, given, strict=True) if score]
@@ -40,7 +41,7 @@ def blend(
         )
         for (hit, score), final in zip(window, finals, strict=True)
     ]
-    head = sorted(rescored, key=lambda hit: -hit.score)
+    head = sorted(rescored, key=lambda hit: (-hit.score, -(hit.rerank_score or 0.0)))
     ordered = [*head, *_below(head, tail)]
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1))
 

@@ -25,6 +25,7 @@ _ROW_GROUP = 50_000  # lines of a Parquet file that are in memory together
 class FeatureLog:
     """JSON lines in a folder, one for each candidate and feature set of a search. A folder for each process.
 
+    `index` and `doc_id` of a line name the document; `searched` is the request's index, an alias perhaps.
     `query_id` is the request's, or the first 16 hexadecimal digits of the SHA-256 of its text. That keeps a text from
     being read, not from being guessed; the text itself is written `with_text` alone. `features.jsonl` grows to
     `max_file_bytes` and becomes `features-000001.jsonl`, then `features-000002.jsonl`; the newest `max_files` are kept.
@@ -107,7 +108,7 @@ def write_parquet(folder: str | Path, target: str | Path) -> int:
         raise ImportError("Parquet needs pyarrow: pip install pyarrow") from error
     text = pa.string()
     set_type = pa.struct([("name", text), ("version", text), ("digest", text)])
-    columns = dict.fromkeys(("timestamp", "query_id", "query_text", "index", "doc_id"), text)
+    columns = dict.fromkeys(("timestamp", "query_id", "query_text", "searched", "index", "doc_id"), text)
     columns |= {"rank": pa.int32(), "feature_set": set_type, "features": pa.map_(text, pa.float64())}
     schema, records, count = pa.schema(list(columns.items())), read_feature_log(folder), 0
     with ParquetWriter(target, schema) as writer:
@@ -121,17 +122,18 @@ def write_parquet(folder: str | Path, target: str | Path) -> int:
 def _records(
     request: SearchRequest, query: FeatureQuery, computed: Sequence[FeatureRows], hits: Sequence[Hit]
 ) -> Iterator[dict[str, Any]]:
-    ranks = {hit.doc_id: hit.rank for hit in hits}
+    ranks = {hit.key: hit.rank for hit in hits}
     query_id = request.query_id or hashlib.sha256(request.query_text.encode()).hexdigest()[:16]
     for rows in computed:
         about = rows.feature_set
-        for doc_id, features in rows.named().items():
+        for key, features in rows.named().items():
             yield {
                 "timestamp": query.now and query.now.isoformat(),
                 "query_id": query_id,
-                "index": request.index,
-                "doc_id": doc_id,
-                "rank": ranks[doc_id],
+                "searched": request.index,
+                "index": key.index,
+                "doc_id": key.doc_id,
+                "rank": ranks[key],
                 "feature_set": {"name": about.name, "version": about.version, "digest": about.digest},
                 "features": {name: None if math.isnan(value) else value for name, value in features.items()},
             }

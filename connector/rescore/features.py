@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from connector.engines.base import Engine
 from connector.errors import EngineTimeout
-from connector.types import Hit
+from connector.types import DocumentKey, Hit
 from ltr_features import CandidateFacts, FeatureQuery, FeatureSet, matrix
 
 __all__ = ["FeatureRows", "feature_rows"]
@@ -17,30 +17,28 @@ class FeatureRows:
     """A row of values for each candidate, in the order of the set's features; NaN is not known."""
 
     feature_set: FeatureSet
-    doc_ids: tuple[str, ...]
+    keys: tuple[DocumentKey, ...]
     values: tuple[tuple[float, ...], ...]
 
-    def named(self) -> dict[str, dict[str, float]]:
-        """doc_id → name → value."""
+    def named(self) -> dict[DocumentKey, dict[str, float]]:
+        """Document → name → value."""
         names = self.feature_set.names
-        return {
-            doc_id: dict(zip(names, row, strict=True)) for doc_id, row in zip(self.doc_ids, self.values, strict=True)
-        }
+        return {key: dict(zip(names, row, strict=True)) for key, row in zip(self.keys, self.values, strict=True)}
 
 
 async def feature_rows(
     engine: Engine, index: str, feature_set: FeatureSet, query: FeatureQuery, hits: Sequence[Hit], timeout_s: float
 ) -> FeatureRows:
     """The rows of `hits`, for serving and for training alike. Raises EngineError, EngineTimeout after `timeout_s`."""
-    doc_ids = tuple(hit.doc_id for hit in hits)
+    keys = tuple(hit.key for hit in hits)
     try:
-        answer = await asyncio.wait_for(engine.extract(index, feature_set, query, doc_ids), timeout_s)
+        answer = await asyncio.wait_for(engine.extract(index, feature_set, query, keys), timeout_s)
     except asyncio.TimeoutError as error:
         message = f"the engine did not compute the features within {timeout_s:.3g} s"
         raise EngineTimeout(message, reason="timeout") from error
-    return FeatureRows(feature_set, doc_ids, matrix(feature_set, query, list(map(_facts, hits)), answer))
+    return FeatureRows(feature_set, keys, matrix(feature_set, query, list(map(_facts, hits)), answer))
 
 
 def _facts(hit: Hit) -> CandidateFacts:
     retrievers = {name: (each.rank, each.score) for name, each in hit.retrievers.items()}
-    return CandidateFacts(hit.doc_id, retrievers, hit.fused_rank, hit.fused_score, hit.rerank_scores)
+    return CandidateFacts(hit.doc_id, retrievers, hit.fused_rank, hit.fused_score, hit.rerank_scores, hit.index)

@@ -84,7 +84,11 @@ class Stages:
             self._asked(stage).rescore, request.query_text, model=stage.model, allow_partial=stage.allow_partial
         )
         passages = [
-            Passage(hit.doc_id, hit.passage.text if hit.passage else passage_text(hit.source, stage.fields))
+            Passage(
+                hit.doc_id,
+                hit.passage.text if hit.passage else passage_text(hit.source, stage.fields),
+                index=hit.index,
+            )
             for hit in window
         ]
         if not stage.token_vectors:
@@ -142,4 +146,4 @@ def _name(request: SearchRequest, stage: Stage) -> str:
 
 def _with_features(hits: Sequence[Hit], rows: FeatureRows) -> tuple[Hit, ...]:
     named = rows.named()
-    return tuple(replace(hit, features={**hit.features, **named.get(hit.doc_id, {})}) for hit in hits)
+    return tuple(replace(hit, features={**hit.features, **named.get(hit.key, {})}) for hit in hits)

@@ -6,10 +6,12 @@ from aiohttp import web
 from connector.engines.elasticsearch import ElasticsearchEngine
 from connector.engines.opensearch import OpenSearchEngine
 from connector.errors import EngineError
+from connector.types import DocumentKey
 from ltr_features import FeatureQuery
 from tests.contracts.engine import feature_set
 
 FEATURES = feature_set(price={"kind": "number", "field": "price"})
+TEA = DocumentKey("docs", "tea")
 HIT = {"_index": "docs", "_id": "tea", "_score": 0.0, "fields": {"price": [3]}}
 HEADERS = {"X-Elastic-Product": "Elasticsearch"}  # without it the official client refuses the server
 FAILURE = {"shard": 1, "index": "docs", "node": "n", "reason": {"type": "x", "reason": "node left"}}
@@ -46,7 +48,7 @@ async def answering(request):
 
 async def test_a_whole_answer_is_given_back(answering):
     engine = answering(_shards={"total": 2, "successful": 2, "failed": 0})
-    assert (await engine.extract("docs", FEATURES, FeatureQuery("tea"), ["tea"]))["hits"]["hits"] == [HIT]
+    assert (await engine.extract("docs", FEATURES, FeatureQuery("tea"), [TEA]))["hits"]["hits"] == [HIT]
 
 
 @pytest.mark.parametrize(
@@ -54,12 +56,12 @@ async def test_a_whole_answer_is_given_back(answering):
     [
         (
             {"_shards": {"total": 2, "successful": 1, "failed": 1, "failures": [FAILURE]}},
-            "1 of 2 shards failed: node left",
+            r"1 of 2 shards failed \(docs\): node left",
         ),
         ({"_shards": {"total": 2, "successful": 2, "failed": 0}, "timed_out": True}, "time limit"),
     ],
 )
 async def test_what_a_shard_did_not_tell_is_no_missing_value(answering, lack, said):
     with pytest.raises(EngineError, match=said) as caught:
-        await answering(**lack).extract("docs", FEATURES, FeatureQuery("tea"), ["tea"])
+        await answering(**lack).extract("docs", FEATURES, FeatureQuery("tea"), [TEA])
     assert caught.value.reason == "partial"

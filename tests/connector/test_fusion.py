@@ -87,9 +87,9 @@ def test_of_equal_sums_the_better_rank_comes_first():
 
 
 def test_min_max_scales_negative_scores_too():
-    assert min_max(ranking("a", "b", "c", scores=[-1.0, -2.0, -5.0])) == {"a": 1.0, "b": 0.75, "c": 0.0}
-    assert min_max(ranking("a", "b", scores=[-3.0, -3.0])) == {"a": 1.0, "b": 1.0}
-    assert min_max(()) == {}
+    assert min_max(ranking("a", "b", "c", scores=[-1.0, -2.0, -5.0])) == [1.0, 0.75, 0.0]
+    assert min_max(ranking("a", "b", scores=[-3.0, -3.0])) == [1.0, 1.0]
+    assert min_max(()) == []
 
 
 def test_weighted_sum_counts_a_missing_retriever_as_nothing():

@@ -2,7 +2,15 @@
 
 from connector.engines import msearch
 from connector.errors import EngineError, IndexMissing
-from connector.types import Candidate, Retrieved
+from connector.types import Candidate, DocumentKey, Retrieved
+
+
+def hit(index: str, doc_id: str, score: float) -> dict:
+    return {"_index": index, "_id": doc_id, "_score": score, "_source": {"title": doc_id}}
+
+
+def found(doc_id: str, rank: int, score: float, index: str = "docs") -> Candidate:
+    return Candidate(doc_id, rank, score, index=index)
 
 
 def response(*hits: tuple[str, float], **more) -> dict:
@@ -10,7 +18,7 @@ def response(*hits: tuple[str, float], **more) -> dict:
         "took": 1,
         "timed_out": False,
         "_shards": {"total": 1, "successful": 1, "failed": 0},
-        "hits": {"hits": [{"_id": doc_id, "_score": score, "_source": {"title": doc_id}} for doc_id, score in hits]},
+        "hits": {"hits": [hit("docs", doc_id, score) for doc_id, score in hits]},
     } | more
 
 
@@ -22,7 +30,32 @@ def test_lines_alternate_header_and_body():
 
 def test_equal_scores_are_put_in_doc_id_order():
     answer = msearch.retrieved("docs", response(("z", 2.0), ("b", 1.0), ("a", 1.0)))
-    assert answer == Retrieved((Candidate("z", 1, 2.0), Candidate("a", 2, 1.0), Candidate("b", 3, 1.0)))
+    assert answer == Retrieved((found("z", 1, 2.0), found("a", 2, 1.0), found("b", 3, 1.0)))
+
+
+def test_one_id_in_two_indices_is_two_documents_in_the_order_of_indices():
+    hits = [hit("shop-en", "2", 1.0), hit("shop-de", "2", 1.0), hit("shop-en", "1", 1.0)]
+    answer = msearch.retrieved("shop", response(hits={"hits": hits}))
+    assert [str(each.key) for each in answer.ranking] == ["shop-de/2", "shop-en/1", "shop-en/2"]
+
+
+def test_a_hit_read_by_column_has_the_index_it_is_in():
+    by_column = {"_index": "shop-de", "_score": 1.0, "fields": {"hybridrank_id": ["1"]}}
+    (only,) = msearch.retrieved("shop", response(hits={"hits": [by_column]})).ranking
+    assert only.key == DocumentKey("shop-de", "1")
+
+
+def test_an_id_that_two_routings_put_on_two_shards_is_ranked_once():
+    hits = [hit("docs", "a", 2.0), hit("docs", "b", 1.5), hit("docs", "a", 1.0)]
+    answer = msearch.retrieved("docs", response(hits={"hits": hits}))
+    assert answer.ranking == (found("a", 1, 2.0), found("b", 2, 1.5))
+
+
+def test_the_indices_whose_shards_failed_are_named():
+    cause = {"reason": {"type": "x", "reason": "not a vector"}}
+    failures = [{"shard": 0, "index": f"logs-{number}", **cause} for number in range(7)]
+    answer = msearch.retrieved("*", response(_shards={"total": 9, "failed": 7, "failures": failures}))
+    assert answer.warning == ("7 of 9 shards failed (logs-0, logs-1, logs-2, logs-3, logs-4 and 2 more): not a vector")
 
 
 def test_a_failed_shard_leaves_the_hits_and_a_warning():

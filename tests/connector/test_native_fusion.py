@@ -206,13 +206,15 @@ def answer(*hits: tuple[str, float], failed: int = 0) -> dict:
     return {
         "timed_out": False,
         "_shards": {"total": 2, "successful": 2 - failed, "failed": failed},
-        "hits": {"hits": [{"_id": doc_id, "_score": score} for doc_id, score in hits]},
+        "hits": {"hits": [{"_index": "docs", "_id": doc_id, "_score": score} for doc_id, score in hits]},
     }
 
 
 def test_a_fused_answer_is_a_ranking_with_our_scores():
     found = native.ranked("docs", answer(("b", 0.5), ("a", 0.5), ("c", 0.25)), scale=4.0)
-    assert found == Retrieved((Candidate("a", 1, 2.0), Candidate("b", 2, 2.0), Candidate("c", 3, 1.0)))
+    assert found == Retrieved(
+        tuple(Candidate(*each, index="docs") for each in (("a", 1, 2.0), ("b", 2, 2.0), ("c", 3, 1.0)))
+    )
     assert native.ranked("docs", answer(("a", 0.5), failed=1), scale=1.0).warning.startswith("1 of 2 shards failed")
 
 
@@ -280,7 +282,8 @@ async def test_an_engine_that_is_not_there_is_not_asked_again(engine, kind):
 
 
 async def test_the_engines_ranking_is_the_fused_one_without_what_retrievers_said(engine):
-    fused = Retrieved((Candidate("cake", 1, 0.5, {"title": "Cake"}), Candidate("tea", 2, 0.25)), "1 of 2 shards failed")
+    cake = Candidate("cake", 1, 0.5, {"title": "Cake"}, index="menu")
+    fused = Retrieved((cake, Candidate("tea", 2, 0.25, index="menu")), "1 of 2 shards failed")
     response = await HybridSearch(Fusing(engine, fused), fusion="native").search(request())
     assert [(hit.doc_id, hit.fused_rank, hit.fused_score, hit.retrievers) for hit in response.hits] == [
         ("cake", 1, 0.5, {}),

@@ -64,18 +64,18 @@ class Vanishing(RecordingEngine):
         self.gone, self.error = gone, error
         self.pages = []
 
-    async def sources(self, index, doc_ids, source_excludes):
-        self.pages.append(tuple(doc_ids))
+    async def sources(self, index, keys, source_excludes):
+        self.pages.append(tuple(keys))
         if self.error:
             raise self.error
-        found = await self.inner.sources(index, doc_ids, source_excludes)
-        return {doc_id: source for doc_id, source in found.items() if doc_id not in self.gone}
+        found = await self.inner.sources(index, keys, source_excludes)
+        return {key: source for key, source in found.items() if key.doc_id not in self.gone}
 
 
 async def test_sources_of_the_page_alone_are_fetched_where_nothing_else_reads_them(engine):
     watched = Vanishing(engine)
     response = await HybridSearch(watched).search(request(from_=1, size=2))
-    assert watched.pages == [tuple(hit.doc_id for hit in response.hits)]
+    assert watched.pages == [tuple(hit.key for hit in response.hits)]
     assert all(hit.source["text"] for hit in response.hits)
     await HybridSearch(watched).search(request(collapse="kind"))
     await HybridSearch(watched).search(request(retrievers=("bm25",), size=100))  # nearly all of what was ranked

@@ -1,7 +1,7 @@
 """Query bodies, compared whole: what is sent is the contract with the engines."""
 
 from connector.queries import bm25, filters, knn
-from connector.types import Bm25Query, KnnQuery, Not, Range, Term, Terms
+from connector.types import Bm25Query, DocumentKey, KnnQuery, Not, Range, Term, Terms
 
 DRINKS = (Term("kind", "drink"), Range("price", gte=2, lt=9))
 DRINK_CLAUSES = [{"term": {"kind": "drink"}}, {"range": {"price": {"gte": 2, "lt": 9}}}]
@@ -41,8 +41,8 @@ def test_aggregations_go_with_bm25_as_they_are():
 
 def test_highlights_are_asked_for_documents_by_id():
     query = Bm25Query("green tea", {"title": 2.0}, 100, DRINKS)
-    assert bm25.highlights(query, ("text",), ["a", "b"]) == {
-        "query": {"ids": {"values": ["a", "b"]}},
+    assert bm25.highlights(query, ("text",), [DocumentKey("menu", "a"), DocumentKey("menu", "b")]) == {
+        "query": {"bool": {"filter": [{"term": {"_index": "menu"}}, {"ids": {"values": ["a", "b"]}}]}},
         "size": 2,
         "track_total_hits": False,
         "_source": False,

@@ -58,7 +58,7 @@ async def test_the_window_is_asked_for_in_one_request(engine):
     title = stage(by=TITLE, rescore_window_size=2)
     found = await HybridSearch(recording).search(request("tea milk", title))
     fused = sorted(found.hits, key=lambda hit: hit.fused_rank)
-    assert recording.extracted == [tuple(hit.doc_id for hit in fused[:2])]
+    assert recording.extracted == [tuple(hit.key for hit in fused[:2])]
     assert ["title" in hit.rerank_scores for hit in found.hits[:3]] == [True, True, False]
 
 

@@ -77,7 +77,7 @@ async def test_a_stage_by_features_asks_the_engine_once_and_the_sidecar_once(eng
     response = await HybridSearch(recording, sidecar).search(request(by_price()))
     assert response.degraded == ()
     fused = await HybridSearch(engine, sidecar).search(request())
-    assert recording.extracted == [tuple(ids(fused))]
+    assert recording.extracted == [tuple(hit.key for hit in fused.hits)]
     (asked,) = sidecar.asked
     assert (asked["feature_set_digest"], asked["model"]) == (FEATURES.digest, "price")
     assert len(asked["rows"]) == len(fused.hits)

@@ -13,7 +13,7 @@ from connector.errors import EngineError
 from connector.indexing import index_documents
 from connector.passages import passage_text
 from connector.rescore.base import Passage
-from connector.types import Document
+from connector.types import Document, DocumentKey
 from connector.vector_cache import VectorCache
 from sidecar.loading import load
 from sidecar.trial import load_model
@@ -47,11 +47,11 @@ class RecordingSidecar(SidecarClient):
 class Recording(RecordingEngine):
     def __init__(self, inner) -> None:
         super().__init__(inner)
-        self.windows: list[list[str]] = []
+        self.windows: list[list[DocumentKey]] = []
 
-    async def stored_token_vectors(self, index, doc_ids):
-        self.windows.append(list(doc_ids))
-        return await self.inner.stored_token_vectors(index, doc_ids)
+    async def stored_token_vectors(self, index, keys):
+        self.windows.append(list(keys))
+        return await self.inner.stored_token_vectors(index, keys)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +90,10 @@ def request(**changes) -> SearchRequest:
     )
 
 
+def menu(*doc_ids: str) -> list[DocumentKey]:
+    return [DocumentKey("menu", doc_id) for doc_id in doc_ids]
+
+
 def rerank_scores(response) -> dict[str, float]:
     return {hit.doc_id: hit.rerank_score for hit in response.hits}
 
@@ -110,7 +114,7 @@ async def test_stored_vectors_score_as_texts_do_for_one_more_request(
     by_vectors, by_texts = sidecar.sent
     assert all(each.token_vectors for each in by_vectors)
     assert not any(each.token_vectors for each in by_texts)
-    assert [sorted(window) for window in recording.windows] == [sorted(hit.doc_id for hit in wanted.hits)]
+    assert [sorted(window) for window in recording.windows] == [sorted(hit.key for hit in wanted.hits)]
     assert all("token_vectors" not in hit.source for hit in found.hits)
 
 
@@ -126,10 +130,10 @@ async def test_a_second_run_does_nothing_and_another_format_writes_all_again(eng
     await indexed(engine, sidecar, tmp_path, "fp16")
     assert (await indexed(engine, sidecar, tmp_path, "fp16")).unchanged == 4
     assert (await indexed(engine, sidecar, tmp_path, "int8")).indexed == 4
-    stored = await engine.stored_token_vectors("menu", ["tea", "none", "nowhere"])
-    assert {doc_id: packed[:3] for doc_id, packed in stored.items()} == {"tea": b"TV\x02", "none": b"TV\x02"}
+    stored = await engine.stored_token_vectors("menu", menu("tea", "none", "nowhere"))
+    assert {key.doc_id: packed[:3] for key, packed in stored.items()} == {"tea": b"TV\x02", "none": b"TV\x02"}
     assert (await indexed(engine, sidecar, tmp_path, None)).indexed == 4
-    assert await engine.stored_token_vectors("menu", ["tea"]) == {}
+    assert await engine.stored_token_vectors("menu", menu("tea")) == {}
 
 
 async def test_one_run_of_the_model_gives_both_kinds_of_vectors(engine, sidecar, tmp_path):
@@ -186,17 +190,17 @@ async def test_a_candidate_without_vectors_has_all_scored_by_texts(engine, sidec
     await engine.refresh("menu")
     found = await HybridSearch(engine, sidecar).search(request())
     (lack,) = found.degraded
-    assert "1 of 3 candidates have no token vectors in 'menu', 'tea' among them" in lack.detail
+    assert "1 of 3 candidates have no token vectors in 'menu', 'menu/tea' among them" in lack.detail
     assert all(hit.rerank_score is not None for hit in found.hits)
 
 
 async def test_an_engine_that_fails_to_bring_them_costs_no_scores(engine, sidecar, tmp_path):
     class Failing(Recording):
-        async def stored_token_vectors(self, index, doc_ids):
+        async def stored_token_vectors(self, index, keys):
             raise EngineError("a shard failed", reason="partial")
 
     class Slow(Recording):
-        async def stored_token_vectors(self, index, doc_ids):
+        async def stored_token_vectors(self, index, keys):
             await asyncio.sleep(30)
 
     await indexed(engine, sidecar, tmp_path, "fp16")
@@ -212,7 +216,7 @@ async def test_an_index_of_an_earlier_release_has_none(engine, sidecar, tmp_path
     await indexed(engine, sidecar, tmp_path, None)
     with engine._open("menu") as database:
         database.execute("DROP TABLE token_vectors")
-    assert await engine.stored_token_vectors("menu", ["tea"]) == {}
+    assert await engine.stored_token_vectors("menu", menu("tea")) == {}
 
 
 async def test_what_the_sidecar_cannot_make_is_refused_before_anything_is_written(engine, sidecar, tmp_path):

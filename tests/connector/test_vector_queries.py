@@ -56,6 +56,7 @@ def test_an_index_of_passages_is_asked_for_those():
             "nested": {
                 "path": "passages",
                 "score_mode": "max",
+                "ignore_unmapped": True,
                 "query": {
                     "knn": {
                         "field": "passages.vector",
@@ -106,7 +107,7 @@ def hit(doc_id: str, **inner) -> dict:
         name: {"hits": {"hits": [{"_nested": {"offset": place}, "_source": {"text": text}} for place, text in found]}}
         for name, found in inner.items()
     }
-    return {"_id": doc_id, "_score": 1.0, "inner_hits": passages}
+    return {"_index": "docs", "_id": doc_id, "_score": 1.0, "inner_hits": passages}
 
 
 def test_a_hit_says_which_passage_it_was():

@@ -8,7 +8,7 @@ import pytest
 
 from connector.engines.base import Engine
 from connector.errors import EngineError, IndexMissing
-from connector.types import Bm25Query, Document, KnnQuery, Not, Range, Ranking, Retrieved, Term, Terms
+from connector.types import Bm25Query, Document, DocumentKey, KnnQuery, Not, Range, Ranking, Retrieved, Term, Terms
 from index_templates import HEAVY_FIELDS, IndexDefinition
 from ltr_features import CandidateFacts, FeatureQuery, FeatureSet, matrix
 
@@ -42,6 +42,10 @@ def ids(ranking: Ranking) -> list[str]:
     return [candidate.doc_id for candidate in ranking]
 
 
+def keys(index: str, *doc_ids: str) -> list[DocumentKey]:
+    return [DocumentKey(index, doc_id) for doc_id in doc_ids]
+
+
 def feature_set(**features) -> FeatureSet:
     """Name → kind and parameters."""
     columns = [{"name": name, **parameters} for name, parameters in features.items()]
@@ -50,8 +54,9 @@ def feature_set(**features) -> FeatureSet:
 
 async def values(engine: Engine, index: str, features: FeatureSet, query: FeatureQuery, doc_ids) -> dict[str, list]:
     """doc_id → values, None for what is not known."""
-    answer = await engine.extract(index, features, query, doc_ids)
-    rows = matrix(features, query, [CandidateFacts(doc_id, {}, 1, 1.0) for doc_id in doc_ids], answer)
+    answer = await engine.extract(index, features, query, keys(index, *doc_ids))
+    facts = [CandidateFacts(doc_id, {}, 1, 1.0, index=index) for doc_id in doc_ids]
+    rows = matrix(features, query, facts, answer)
     return {
         doc_id: [None if math.isnan(value) else value for value in row]
         for doc_id, row in zip(doc_ids, rows, strict=True)
@@ -186,10 +191,10 @@ class EngineContract:
 
     async def test_highlights_mark_what_the_query_matched(self, filled, index):
         """A fragment may end before the full stop."""
-        found = await filled.highlight(index, bm25("hot tea"), ("title", "text"), ["tea", "soup", "cake"])
+        found = await filled.highlight(index, bm25("hot tea"), ("title", "text"), keys(index, "tea", "soup", "cake"))
         shown = {
-            doc_id: {field: [each.rstrip(".") for each in fragments] for field, fragments in fields.items()}
-            for doc_id, fields in found.items()
+            key.doc_id: {field: [each.rstrip(".") for each in fragments] for field, fragments in fields.items()}
+            for key, fields in found.items()
         }
         assert shown["tea"] == {"title": ["Green <em>tea</em>"], "text": ["Leaves in <em>hot</em> water"]}
         assert shown["soup"] == {"text": ["Vegetables in <em>hot</em> water"]}
@@ -198,15 +203,15 @@ class EngineContract:
     async def test_highlights_are_safe_to_show(self, filled, index):
         await filled.index_documents(index, [_passage("odd", "Odd", "<script>tea</script> & <b>milk</b>")])
         await filled.refresh(index)
-        found = await filled.highlight(index, bm25("tea"), ("text",), ["odd"])
-        (fragment,) = found["odd"]["text"]
+        found = await filled.highlight(index, bm25("tea"), ("text",), keys(index, "odd"))
+        (fragment,) = found[DocumentKey(index, "odd")]["text"]
         assert "&lt;script&gt;<em>tea</em>&lt;" in fragment
         assert "<script>" not in fragment
         assert "<b>" not in fragment
 
     async def test_a_field_to_highlight_that_is_not_there_is_named(self, filled, index):
         with pytest.raises(EngineError, match="'titel'"):
-            await filled.highlight(index, bm25("tea"), ("titel",), ["tea"])
+            await filled.highlight(index, bm25("tea"), ("titel",), keys(index, "tea"))
 
     async def test_bm25_features_are_the_scores_of_bm25(self, filled, index):
         """A field alone, and two of them: the sum of both, and the better one."""
@@ -303,10 +308,10 @@ class EngineContract:
     async def test_a_feature_that_does_not_fit_the_index_is_named(self, filled, index):
         misspelt = feature_set(title={"kind": "bm25", "fields": ["titel"]})
         with pytest.raises(EngineError, match=r"feature 'title'.*'titel'"):
-            await filled.extract(index, misspelt, FeatureQuery("tea"), ["tea"])
+            await filled.extract(index, misspelt, FeatureQuery("tea"), keys(index, "tea"))
         cosine = feature_set(cosine={"kind": "vector_similarity", "field": "vector"})
         with pytest.raises(EngineError, match=r"feature 'cosine'.*3 dimensions"):
-            await filled.extract(index, cosine, FeatureQuery("tea", vector=(1.0, 0.0)), ["tea"])
+            await filled.extract(index, cosine, FeatureQuery("tea", vector=(1.0, 0.0)), keys(index, "tea"))
 
     async def test_creating_again_changes_nothing(self, filled, index):
         assert await filled.plan_index(index, DEFINITION) == ()
@@ -367,23 +372,40 @@ class EngineContract:
         tea = replace(PASSAGES[0], token_vectors=packed)
         assert (await filled.index_documents(index, [tea, replace(PASSAGES[1], token_vectors=b"x")])).rejected == ()
         await filled.refresh(index)
-        asked = ["chai", "soup", "nowhere", "tea"]
-        assert await filled.stored_token_vectors(index, asked) == {"tea": packed, "chai": b"x"}
+        asked = keys(index, "chai", "soup", "nowhere", "tea")
+        tea_key, chai_key = keys(index, "tea", "chai")
+        assert await filled.stored_token_vectors(index, asked) == {tea_key: packed, chai_key: b"x"}
         (hit,) = await self.one(filled, index, bm25("green", source_excludes=HEAVY_FIELDS))
         assert hit.source == dict(tea.source)
         await filled.index_documents(index, [PASSAGES[0]])
         await filled.refresh(index)
-        assert await filled.stored_token_vectors(index, asked) == {"chai": b"x"}
+        assert await filled.stored_token_vectors(index, asked) == {chai_key: b"x"}
         with pytest.raises(IndexMissing):
-            await filled.stored_token_vectors(f"{index}-missing", ["tea"])
+            await filled.stored_token_vectors(f"{index}-missing", keys(f"{index}-missing", "tea"))
 
     async def test_sources_are_what_was_indexed_of_those_that_are_there(self, filled, index):
-        found = await filled.sources(index, ["soup", "nowhere", "tea"], (*HEAVY_FIELDS, "price"))
+        found = await filled.sources(index, keys(index, "soup", "nowhere", "tea"), (*HEAVY_FIELDS, "price"))
         stored = {each.doc_id: dict(each.source) for each in PASSAGES}
         assert found == {
-            doc_id: {name: value for name, value in stored[doc_id].items() if name != "price"}
-            for doc_id in ("soup", "tea")
+            key: {name: value for name, value in stored[key.doc_id].items() if name != "price"}
+            for key in keys(index, "soup", "tea")
         }
+
+    async def test_a_document_of_another_index_is_not_there(self, filled, index):
+        """An id alone names no document: nothing is said of one that has the same id in another index."""
+        elsewhere = keys(f"{index}-other", "tea")
+        features = feature_set(bm25={"kind": "bm25", "fields": ["title"]})
+        assert await filled.sources(index, elsewhere, HEAVY_FIELDS) == {}
+        assert await filled.highlight(index, bm25("tea"), ("title",), elsewhere) == {}
+        assert await filled.stored_token_vectors(index, elsewhere) == {}
+        assert (await filled.extract(index, features, FeatureQuery("tea"), elsewhere))["hits"]["hits"] == []
+
+    async def test_a_candidate_says_which_index_holds_it(self, filled, index):
+        assert await filled.indices(index) == (index,)
+        for query in (bm25("tea"), replace(bm25("tea"), with_sources=False), knn(1.0, 0.0, 0.0)):
+            assert {each.index for each in await self.one(filled, index, query)} == {index}
+        with pytest.raises(IndexMissing):
+            await filled.indices(f"{index}-missing")
 
     async def test_a_ranking_without_sources_is_the_same_ranking(self, filled, index):
         for query in (bm25("hot tea"), knn(1.0, 0.1, 0.0), bm25("tea", filters=[Term("kind", "drink")])):

@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 import index_templates
 from connector import connect_engine
 from connector.errors import EngineError
+from connector.queries.documents import among
+from connector.types import DocumentKey
 from hybridrank.commands.ltr import app
-from ltr_features import CandidateFacts, FeatureQuery, matrix
+from ltr_features import Among, CandidateFacts, FeatureQuery, matrix
 from ltr_features.sltr import feature_set_body, log_body, logged
 from tests.contracts.engine import DEFINITION, feature_set
 from tests.live.test_lambdamart import QUERIES, documents
@@ -57,9 +59,13 @@ async def index(engine):
     await engine.delete_index(name)
 
 
+def keys(index):
+    return [DocumentKey(index, doc_id) for doc_id in DOC_IDS]
+
+
 async def as_the_plugin(engine, index, query_text):
     """The answer to a `log_body`: each template, its words filled in, scored for the documents of the body's filter."""
-    asked = log_body(FEATURES, query_text, DOC_IDS)["query"]["bool"]["filter"]
+    asked = log_body(FEATURES, query_text, Among(among(keys(index)), len(DOC_IDS)))["query"]["bool"]["filter"]
     log = {doc_id: [] for doc_id in DOC_IDS}
     for feature in feature_set_body(FEATURES)["featureset"]["features"]:
         query = json.loads(json.dumps(feature["template"]).replace("{{keywords}}", query_text))
@@ -67,16 +73,17 @@ async def as_the_plugin(engine, index, query_text):
         answer = await engine.request("POST", f"/{index}/_search", body)
         for hit in answer["hits"]["hits"]:
             log[hit["_id"]].append({"name": feature["name"], "value": hit["_score"]})
-    return {"hits": {"hits": [{"_id": each, "fields": {"_ltrlog": [{"log": log[each]}]}} for each in DOC_IDS]}}
+    hits = [{"_index": index, "_id": each, "fields": {"_ltrlog": [{"log": log[each]}]}} for each in DOC_IDS]
+    return {"hits": {"hits": hits}}
 
 
 async def test_the_plugin_would_rank_as_lightgbm_does(engine, index):
-    facts = [CandidateFacts(doc_id, {}, 1, 0.0) for doc_id in DOC_IDS]
+    facts = [CandidateFacts(doc_id, {}, 1, 0.0, index=index) for doc_id in DOC_IDS]
     ours, plugins = [], []
     for query_text in QUERIES:
         query = FeatureQuery(query_text)
-        ours += matrix(FEATURES, query, facts, await engine.extract(index, FEATURES, query, DOC_IDS))
-        plugins += logged(FEATURES, DOC_IDS, await as_the_plugin(engine, index, query_text))
+        ours += matrix(FEATURES, query, facts, await engine.extract(index, FEATURES, query, keys(index)))
+        plugins += logged(FEATURES, keys(index), await as_the_plugin(engine, index, query_text))
     ours, plugins = np.array(ours), np.array(plugins)
     known = ~np.isnan(ours)
     assert not known.all()

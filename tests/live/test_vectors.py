@@ -10,7 +10,7 @@ from connector.engines.rest import RestEngine
 from connector.errors import EngineError, SearchFailed
 from connector.indexing import index_documents
 from connector.splitting import Split
-from connector.types import Document
+from connector.types import Document, DocumentKey
 from connector.vector_cache import VectorCache
 from index_templates import IndexDefinition
 from index_templates.vectors import VECTOR_KINDS, lacks
@@ -80,8 +80,8 @@ async def test_smaller_vectors_are_searched_and_compared_as_floats_are(engine, i
         {"name": "near", "features": [{"name": "cosine", "kind": "vector_similarity", "field": "vector"}]}
     )
     query = FeatureQuery("tea", spoke(0))
-    answer = await engine.extract(index, features, query, ["d4", "d8"])
-    rows = matrix(features, query, [CandidateFacts(each, {}, 1, 1.0) for each in ("d4", "d8")], answer)
+    answer = await engine.extract(index, features, query, [DocumentKey(index, each) for each in ("d4", "d8")])
+    rows = matrix(features, query, [CandidateFacts(each, {}, 1, 1.0, index=index) for each in ("d4", "d8")], answer)
     assert [row[0] for row in rows] == pytest.approx([cosine, 1 - 2 * 8 / DIMENSIONS], abs=0.1)
 
 

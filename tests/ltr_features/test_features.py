@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltr_features import CandidateFacts, FeatureQuery, FeatureSet, features_body, matrix
+from ltr_features import Among, CandidateFacts, FeatureQuery, FeatureSet, features_body, matrix
 
 NOW = datetime(2024, 3, 31, tzinfo=timezone.utc)
 QUERY = FeatureQuery("Red wool scarf", vector=(0.6, 0.8), request={"loyalty": 3.0}, now=NOW)
-CANDIDATE = CandidateFacts("d1", {"bm25": (2, 7.5)}, 4, 0.03, {"cross-encoder": 1.25})
+CANDIDATE = CandidateFacts("d1", {"bm25": (2, 7.5)}, 4, 0.03, {"cross-encoder": 1.25}, "docs")
+ONLY = {"bool": {"filter": [{"term": {"_index": "docs"}}, {"ids": {"values": ["d1", "d2"]}}]}}
 
 
 def one(kind, **parameters):
@@ -19,7 +20,7 @@ def one(kind, **parameters):
 
 
 def body(feature_set, query=QUERY, dialect="opensearch"):
-    return features_body(feature_set, query, ["d1", "d2"], dialect=dialect)
+    return features_body(feature_set, query, Among(ONLY, 2), dialect=dialect)
 
 
 def clause(feature_set, **options):
@@ -30,7 +31,10 @@ def clause(feature_set, **options):
 
 
 def value(feature_set, hit=None, aggregations=None, query=QUERY, candidate=CANDIDATE):
-    answer = {"hits": {"hits": [{"_id": "d1", **hit}] if hit is not None else []}, "aggregations": aggregations or {}}
+    answer = {
+        "hits": {"hits": [{"_index": "docs", "_id": "d1", **hit}] if hit is not None else []},
+        "aggregations": aggregations or {},
+    }
     ((found,),) = matrix(feature_set, query, [candidate], answer)
     return found
 
@@ -41,7 +45,7 @@ def scored(score):
 
 def test_the_body_asks_for_the_candidates_and_no_other_documents():
     found = body(one("bm25", fields=["title"]))
-    assert found["query"]["bool"]["filter"] == [{"ids": {"values": ["d1", "d2"]}}]
+    assert found["query"]["bool"]["filter"] == [ONLY]
     assert (found["size"], found["track_total_hits"], found["_source"]) == (2, False, False)
 
 
@@ -103,10 +107,9 @@ def test_idf_of_words_that_no_document_holds_is_zero(combine):
 
 def test_the_vectors_cosine_is_asked_for_in_each_engines_own_words():
     feature_set = one("vector_similarity", field="vector")
-    only = {"ids": {"values": ["d1", "d2"]}}
-    assert clause(feature_set) == {"knn": {"vector": {"vector": [0.6, 0.8], "k": 2, "filter": only}}}
+    assert clause(feature_set) == {"knn": {"vector": {"vector": [0.6, 0.8], "k": 2, "filter": ONLY}}}
     assert clause(feature_set, dialect="elasticsearch") == {
-        "knn": {"field": "vector", "query_vector": [0.6, 0.8], "k": 2, "num_candidates": 2, "filter": only}
+        "knn": {"field": "vector", "query_vector": [0.6, 0.8], "k": 2, "num_candidates": 2, "filter": ONLY}
     }
     assert value(feature_set, scored(0.95)) == pytest.approx(0.9)  # (1 + cosine) / 2
     assert body(feature_set, FeatureQuery("red"))["query"]["bool"]["should"] == []
@@ -197,7 +200,15 @@ def test_a_decay_never_rises_with_the_distance(a, b, function):
 
 def test_rows_are_in_the_order_of_the_candidates_whatever_the_order_of_the_hits():
     feature_set = one("bm25", fields=["title"])
-    candidates = [CandidateFacts(doc_id, {}, 1, 0.0) for doc_id in ("a", "b", "c")]
-    hits = [{"_id": "c", **scored(3.0)}, {"_id": "a", **scored(1.0)}]
+    candidates = [CandidateFacts(doc_id, {}, 1, 0.0, index="docs") for doc_id in ("a", "b", "c")]
+    hits = [{"_index": "docs", "_id": "c", **scored(3.0)}, {"_index": "docs", "_id": "a", **scored(1.0)}]
     rows = matrix(feature_set, QUERY, candidates, {"hits": {"hits": hits}})
     assert rows == ((1.0,), pytest.approx((math.nan,), nan_ok=True), (3.0,))
+
+
+def test_documents_with_one_id_in_two_indices_have_rows_of_their_own():
+    feature_set = one("bm25", fields=["title"])
+    candidates = [CandidateFacts("1", {}, rank, 0.0, index=index) for rank, index in enumerate(("en", "de", "fr"), 1)]
+    hits = [{"_index": "de", "_id": "1", **scored(3.0)}, {"_index": "en", "_id": "1", **scored(1.0)}]
+    rows = matrix(feature_set, QUERY, candidates, {"hits": {"hits": hits}})
+    assert rows == ((1.0,), (3.0,), pytest.approx((math.nan,), nan_ok=True))

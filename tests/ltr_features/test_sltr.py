@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ltr_features import FeatureSet
+from ltr_features import Among, FeatureSet
 from ltr_features.sltr import NotInPlugin, feature_set_body, log_body, logged, model_body, rescore
 
 SHOP = FeatureSet.model_validate(
@@ -71,12 +71,12 @@ def test_a_model_a_rescore_and_a_log():
             "rescore_query_weight": 1.0,
         },
     }
-    assert log_body(SHOP, "red shoes", ["a", "b"]) == {
+    assert log_body(SHOP, "red shoes", Among({"ids": {"values": ["a", "b"]}}, 2)) == {
         "size": 2,
         "query": {
             "bool": {
                 "filter": [
-                    {"terms": {"_id": ["a", "b"]}},
+                    {"ids": {"values": ["a", "b"]}},
                     {"sltr": {"_name": "features", "featureset": "shop", "params": {"keywords": "red shoes"}}},
                 ]
             }
@@ -89,7 +89,9 @@ def test_a_model_a_rescore_and_a_log():
 
 def answer(**logs):
     """As the plugin's page "Logging Feature Scores" shows it."""
-    hits = [{"_id": doc_id, "fields": {"_ltrlog": [{"log": values}]}} for doc_id, values in logs.items()]
+    hits = [
+        {"_index": "shop", "_id": doc_id, "fields": {"_ltrlog": [{"log": values}]}} for doc_id, values in logs.items()
+    ]
     return {"hits": {"hits": hits}}
 
 
@@ -104,14 +106,14 @@ def test_a_log_is_read_as_rows():
             {"name": "extra_logging", "value": {"took": 3}},
         ],
     )
-    rows = logged(SHOP, ["a", "gone", "b"], found)
+    rows = logged(SHOP, [("shop", doc_id) for doc_id in ("a", "gone", "b")], found)
     assert rows[0] == (0.5, 0.0, 3.0)
     assert all(map(math.isnan, rows[1]))
     assert (rows[2][0], rows[2][2]) == (2.0, 1.5)
     assert math.isnan(rows[2][1])
-    assert [len(row) for row in logged(SHOP, ["a"], answer())] == [3]
+    assert [len(row) for row in logged(SHOP, [("shop", "a")], answer())] == [3]
 
 
 def test_a_log_of_another_set_is_refused():
     with pytest.raises(ValueError, match="'shop' in the cluster lacks phrase, price; upload it again"):
-        logged(SHOP, ["a"], answer(a=[{"name": "title", "value": 1.0}]))
+        logged(SHOP, [("shop", "a")], answer(a=[{"name": "title", "value": 1.0}]))

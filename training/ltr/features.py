@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from connector import HybridSearch
 from connector.request import FeatureRescore
 from evaluation.collections import Qrels
+from evaluation.document_names import DocumentNames
 from evaluation.pipelines import Pipeline, PipelineSettings
 from ltr_features import FeatureSet
 from training.ltr.dataset import UNJUDGED, RankingData, from_groups
@@ -26,7 +27,8 @@ async def candidate_features(
     """The first `settings.size` candidates of each query (query_id → text), in the pipeline's order, with features.
 
     What the pipeline does not find is not there, whatever its grade: a model is never asked about it. A candidate that
-    nobody judged has grade UNJUDGED. Raises FeaturesMissing for a degraded search, EngineError and SearchFailed.
+    nobody judged has grade UNJUDGED. Raises FeaturesMissing for a degraded search, AmbiguousId for a judgment that does
+    not say which of several indices it means, EngineError and SearchFailed.
     """
     stage = FeatureRescore(
         feature_set=feature_set,
@@ -34,6 +36,8 @@ async def candidate_features(
         timeout_s=settings.timeout_s,
         with_features=True,
     )
+    names = await DocumentNames.of(search.engine, index)
+    names.check_qrels({query_id: qrels.get(query_id, {}) for query_id in queries})
     groups = []
     for query_id, text in queries.items():
         request = pipeline.request(index, text, settings)
@@ -44,8 +48,8 @@ async def candidate_features(
             raise FeaturesMissing(f"query {query_id!r}: {reasons}")
         grades = {doc_id: max(0, grade) for doc_id, grade in qrels.get(query_id, {}).items()}  # -1 stands for UNJUDGED
         rows = [
-            (hit.doc_id, grades.get(hit.doc_id, UNJUDGED), [hit.features[name] for name in feature_set.names])
-            for hit in response.hits
+            (name, grades.get(name, UNJUDGED), [hit.features[each] for each in feature_set.names])
+            for name, hit in ((names.name(hit.key), hit) for hit in response.hits)
             if hit.features  # a cascade gives them to what its stage before has scored
         ]
         if rows:

@@ -7,6 +7,7 @@ from connector import HybridSearch, SearchRequest
 from connector.passages import passage_text
 from connector.request import RetrieverName
 from connector.types import Hit
+from evaluation.document_names import DocumentNames
 from training.neural.lists import RankedList
 from training.neural.recipe import Mining
 
@@ -27,18 +28,21 @@ async def mine(
     """A list a query, with the scores of the retrievers; none where the index holds no relevant document.
 
     Without `qrels` nothing is judged, and a query is a document's own text, by whose id it goes: that one is left out.
-    Raises EngineError and SearchFailed.
+    Documents go by the names of `DocumentNames`. Raises EngineError, SearchFailed, and AmbiguousId for a judgment that
+    does not say which of several indices it means.
     """
+    names = await DocumentNames.of(search.engine, index)
     for query_id, query in queries.items():
         judged = {} if qrels is None else qrels[query_id]
+        names.check(judged)
         found = await _search(search, index, query, mining.retrievers, mining.depth)
-        hits = [hit for hit in found if qrels is not None or hit.doc_id != query_id]
-        texts = {hit.doc_id: passage_text(hit.source) for hit in hits}
-        relevant = [doc_id for doc_id, grade in judged.items() if grade > 0 and doc_id not in texts]
+        hits = {name: hit for hit in found if (name := names.name(hit.key)) != query_id or qrels is not None}
+        texts = {name: passage_text(hit.source) for name, hit in hits.items()}
+        relevant = [names.key(name) for name, grade in judged.items() if grade > 0 and name not in texts]
         missed = await search.engine.sources(index, relevant, UNREAD) if relevant else {}
-        texts |= {doc_id: passage_text(source) for doc_id, source in missed.items()}
-        grades = {doc_id: grade for doc_id, grade in judged.items() if texts.get(doc_id)}
-        chosen = choose([hit.doc_id for hit in hits], grades, mining, random.Random(f"{seed} {query_id}"))  # noqa: S311
+        texts |= {names.name(key): passage_text(source) for key, source in missed.items()}
+        grades = {name: grade for name, grade in judged.items() if texts.get(name)}
+        chosen = choose(list(hits), grades, mining, random.Random(f"{seed} {query_id}"))  # noqa: S311
         if len(chosen) > 1 and (qrels is None or grades.get(chosen[0], 0) > 0):
             yield _list(query_id, query, chosen, grades, texts, hits, mining.retrievers)
 
@@ -55,12 +59,14 @@ async def window(
 
     "fused" among the scores is what the ranking is by.
     """
+    names = await DocumentNames.of(search.engine, index)
     for query_id, query in queries.items():
-        if hits := await _search(search, index, query, retrievers, size):
-            doc_ids = [hit.doc_id for hit in hits]
-            texts = {hit.doc_id: passage_text(hit.source) for hit in hits}
-            found = _list(query_id, query, doc_ids, qrels[query_id], texts, hits, retrievers)
-            yield found.with_scores("fused", [hit.fused_score for hit in hits])
+        names.check(qrels[query_id])
+        if found := await _search(search, index, query, retrievers, size):
+            hits = {names.name(hit.key): hit for hit in found}
+            texts = {name: passage_text(hit.source) for name, hit in hits.items()}
+            listed = _list(query_id, query, list(hits), qrels[query_id], texts, hits, retrievers)
+            yield listed.with_scores("fused", [hit.fused_score for hit in found])
 
 
 def choose(ranking: Sequence[str], grades: Mapping[str, int], mining: Mining, rng: random.Random) -> tuple[str, ...]:
@@ -117,14 +123,13 @@ def _list(
     doc_ids: Sequence[str],
     grades: Mapping[str, int],
     texts: Mapping[str, str],
-    hits: Sequence[Hit],
+    hits: Mapping[str, Hit],
     retrievers: Sequence[RetrieverName],
 ) -> RankedList:
     """What a retriever did not find scores as little as the last that it found."""
-    found = {hit.doc_id: hit.retrievers for hit in hits}
     scores: dict[str, tuple[float, ...]] = {}
     for name in retrievers:
-        known = {doc_id: each[name].score for doc_id, each in found.items() if name in each}
+        known = {doc_id: hit.retrievers[name].score for doc_id, hit in hits.items() if name in hit.retrievers}
         least = min(known.values(), default=0.0)
         scores[name] = tuple(known.get(doc_id, least) for doc_id in doc_ids)
     return RankedList(
