@@ -57,11 +57,13 @@ def show_response(response: SearchResponse, *, explain: bool) -> None:
     if explain:
         for name in ("bm25", "knn", "fused", "rerank", "score", "final"):
             table.add_column(name, justify="right")
+    several = len({hit.index for hit in response.hits}) > 1
     for hit in response.hits:
-        title = str(hit.source.get("title") or hit.doc_id)
+        name = str(hit.key) if several else hit.doc_id
+        title = str(hit.source.get("title") or name)
         table.add_row(
             str(hit.rank),
-            f"{escape(title)} [dim]{escape(hit.doc_id)}\n{_text(hit)}[/]",
+            f"{escape(title)} [dim]{escape(name)}\n{_text(hit)}[/]",
             *(_stages(hit) if explain else ()),
         )
     out.print(table)
