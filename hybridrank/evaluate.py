@@ -111,7 +111,7 @@ async def run_pipelines(
     if settings.fold_models:
         settings.fold_models.check(queries)
     async with AsyncExitStack() as stack:
-        bench = await open_bench(stack, engine or default_engine(), sidecar, pipelines, err, settings)
+        bench = await open_bench(stack, engine or default_engine(), sidecar, pipelines, err, settings, index=index)
         name = index or "-".join(filter(None, (bench.index_name(judged.name, judged.digest), token_vectors)))
         models = {served for each in pipelines for model in each.models for served in settings.served(model)}
         settings = replace(settings, feature_sets=feature_sets_of(models, bench.models, feature_sets))

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from common.errors import BadLine
-from connector import HybridSearch, ModelInfo, SidecarClient
+from connector import HybridSearch, IndexMissing, ModelInfo, SidecarClient
 from connector.engines.base import Engine
 from connector.indexing import IndexingReport, index_documents
 from connector.types import Document, TokenFormat
@@ -24,10 +24,10 @@ from evaluation.pipelines import Pipeline, PipelineSettings
 from hybridrank.feature_sets import by_name
 from hybridrank.options import cache_folder
 from hybridrank.progress import progress
-from hybridrank.session import open_engine, open_sidecar
+from hybridrank.session import noted_encoders, open_engine, open_sidecar
+from index_templates import EncoderNote
 from models import SHIPPED_MODELS
 
-_UNCACHED = {"score_cache_bytes": "0"}  # a score that is looked up would be timed as if it had been computed
 _MODELS = "HYBRIDRANK_SIDECAR_MODELS"
 
 SHOWN = 10  # bad lines and rejected documents that are listed before "and N more"
@@ -154,28 +154,36 @@ async def open_bench(
     pipelines: Sequence[Pipeline],
     console: Console,
     settings: PipelineSettings | None = None,
+    *,
+    index: str = "",
 ) -> Bench:
-    """Connect both; they are closed with `stack`. A sidecar that is started has the fold models of `settings` too.
+    """Connect both; they are closed with `stack`. A sidecar that is started has the fold models of `settings` too;
+    one that runs is used where its encoder made the vectors of `index`.
 
     Raises UnknownModel before anything is indexed or searched.
     """
     settings = settings or PipelineSettings()
     target = await open_engine(engine)
     stack.push_async_callback(target.close)
-    start = dict(_UNCACHED)
+    encoders: tuple[EncoderNote, ...] = ()
+    with suppress(IndexMissing):
+        encoders = await noted_encoders(target, index) if index else ()
+    start: dict[str, str] = {}
+    wanted = {model: each.name for each in pipelines for named in each.models for model in settings.served(named)}
     if settings.fold_models:
         start["models"] = os.pathsep.join(
             [os.environ.get(_MODELS, str(SHIPPED_MODELS)), str(settings.fold_models.folder)]
         )
-    with progress("starting the sidecar" if sidecar == "auto" else "connecting to the sidecar", console):
-        client = await stack.enter_async_context(open_sidecar(sidecar, start))
+    with progress("connecting to the sidecar", console):
+        # A score that is looked up would be timed as if it had been computed.
+        opened = open_sidecar(sidecar, start, needs=("encoder", *wanted), encoders=encoders, no_cache=True)
+        client = await stack.enter_async_context(opened)
         models = await client.models()
     known = by_name(models)
-    for pipeline in pipelines:
-        for model in (each for named in pipeline.models for each in settings.served(named)):
-            if model not in known:
-                names = ", ".join(sorted(known))
-                raise UnknownModel(f"pipeline {pipeline.name}: the sidecar has no model {model!r}; it has {names}")
+    for model, pipeline in wanted.items():
+        if model not in known:
+            names = ", ".join(sorted(known))
+            raise UnknownModel(f"pipeline {pipeline}: the sidecar has no model {model!r}; it has {names}")
     return Bench(target, client, models, console)
 
 

@@ -10,8 +10,8 @@ _TOML = () if sys.version_info >= (3, 11) else ("tomli",)
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "cli": ("typer", "rich", "pydantic_settings", *_TOML),
-    "opensearch": ("opensearchpy",),
-    "elasticsearch": ("elasticsearch",),
+    "opensearch": ("aiohttp", "opensearchpy"),
+    "elasticsearch": ("aiohttp", "elasticsearch"),
     "embedded": ("numpy", "tantivy"),
     "sidecar": (
         "fastapi",

@@ -1,9 +1,11 @@
 """`hybridrank index`: a folder of documents into an index, with vectors, resumable."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from rich.console import Console
 
+from connector import IndexMissing
 from connector.engines.base import Engine
 from connector.indexing import IndexingReport, find_encoder, index_documents
 from connector.splitting import Split
@@ -12,8 +14,8 @@ from connector.vector_cache import VectorCache
 from evaluation.collections import BeirFolder
 from hybridrank.options import cache_folder
 from hybridrank.progress import progress
-from hybridrank.session import open_engine, open_sidecar
-from index_templates import IndexDefinition
+from hybridrank.session import noted_encoders, open_engine, open_sidecar
+from index_templates import EncoderNote, IndexDefinition
 from index_templates.analysis import lacks
 
 __all__ = ["index_collection", "plan_index", "show_lines"]
@@ -42,7 +44,12 @@ async def index_collection(
     target = await open_engine(engine)
     try:
         await _tell_lacks(target, definition)
-        async with open_sidecar(sidecar) as client:
+        encoders: tuple[EncoderNote, ...] = ()
+        with suppress(IndexMissing):  # it will be created
+            await target.check_writable(name)
+            encoders = await noted_encoders(target, name)
+        needs = ("encoder", colbert) if token_vectors else ("encoder",)
+        async with open_sidecar(sidecar, needs=needs, encoders=encoders) as client:
             with progress(f"indexing {folder.name}", err, total) as advance:
                 return await index_documents(
                     target,

@@ -24,7 +24,7 @@ async def note_encoder(address: str, index: str, sidecar: str, field: str, model
     engine = await open_engine(address)
     try:
         notes = await _notes(engine, index, field)
-        async with open_sidecar(sidecar) as client:
+        async with open_sidecar(sidecar, needs=(model,)) as client:
             wanted = find_encoder(await client.models(), model).encoder
         for name, note in notes.items():
             if note and not same_encoder(note, wanted):

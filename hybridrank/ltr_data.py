@@ -59,7 +59,7 @@ async def from_collection(
     queries = judged_queries(collection.queries, qrels)
     async with AsyncExitStack() as stack:
         try:
-            bench = await open_bench(stack, engine or default_engine(), sidecar, [parsed], err)
+            bench = await open_bench(stack, engine or default_engine(), sidecar, [parsed], err, index=index)
         except UnknownModel as error:
             raise typer.BadParameter(str(error), param_hint="--pipeline") from error
         index = index or bench.index_name(collection.name, collection.digest)

@@ -38,7 +38,8 @@ SidecarOption = Annotated[
     typer.Option(
         "--sidecar",
         envvar="HYBRIDRANK_SIDECAR",
-        help="HOST:PORT, several separated by commas, or auto to start one for this command.",
+        help="HOST:PORT, several separated by commas, or auto: the one on this machine's default port, if it has the"
+        " models that are needed, else one started for this command.",
     ),
 ]
 FusionOption = Annotated[

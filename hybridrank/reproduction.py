@@ -52,11 +52,12 @@ class Reproduction:
         outcomes = []
         async with AsyncExitStack() as stack:
             pipelines = [pipeline for each in experiments for pipeline in each.parsed]
-            bench = await open_bench(stack, default_engine(), sidecar, pipelines, self.console)
+            bench: Bench | None = None
             for number, each in enumerate(experiments, start=1):
                 self.console.print(f"{number} of {len(experiments)}: {each.name}", markup=False)
                 try:
                     collection = read_collection(self.collections / each.collection, each.split, self.console)
+                    bench = bench or await open_bench(stack, default_engine(), sidecar, pipelines, self.console)
                     outcomes.append(await self._outcome(bench, each, collection))
                 except CollectionError as error:
                     outcomes.append(Outcome(each, problem=str(error)))

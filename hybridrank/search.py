@@ -32,7 +32,8 @@ async def run_search(
     token_vectors: bool,
 ) -> SearchResponse:
     """Searches with the models as stages, on features or stored token vectors where asked for."""
-    async with open_search(engine, sidecar, settings.fusion) as (hybrid, client):
+    needs = _models_of(request, models)
+    async with open_search(engine, sidecar, settings.fusion, index=request.index, needs=needs) as (hybrid, client):
         if feature_sets:
             found = feature_sets_of(models, await client.models(), feature_sets)
             settings = replace(settings, feature_sets=found)
@@ -42,6 +43,14 @@ async def run_search(
         if stages:
             request = request.model_copy(update={"rescore": tuple(stages) if len(stages) > 1 else stages[0]})
         return await hybrid.search(request)
+
+
+def _models_of(request: SearchRequest, models: list[str]) -> list[str]:
+    """The models of a request, whose stages may come from a configuration, and those named."""
+    stages = request.rescore if isinstance(request.rescore, tuple) else (request.rescore,)
+    encoder = ["encoder"] if "knn" in request.retrievers else []
+    configured = (getattr(stage, "model", "") for stage in stages)
+    return list(dict.fromkeys([*encoder, *models, *filter(None, configured)]))
 
 
 def show_response(response: SearchResponse, *, explain: bool) -> None:

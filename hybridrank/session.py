@@ -2,17 +2,21 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from connector import HybridSearch, SidecarClient, connect_engine
+from connector import ConnectorError, HybridSearch, SidecarClient, SidecarUnreachable, connect_engine
 from connector.engines.base import Engine
 from connector.retrieval import FusedBy
+from hybridrank.feature_sets import by_name
 from hybridrank.options import cache_folder
 from hybridrank.sidecar_process import sidecar_process
+from index_templates import EncoderNote
+from index_templates.encoders import same_encoder
 
-__all__ = ["default_engine", "open_engine", "open_search", "open_sidecar"]
+__all__ = ["default_engine", "noted_encoders", "open_engine", "open_search", "open_sidecar"]
 
 # Not options: what stands on a command line shows in the list of processes. Not HYBRIDRANK_SIDECAR_*: those are the
 # server's own settings, and it refuses any that it does not know.
@@ -22,6 +26,8 @@ _ACCESS = {
     "HYBRIDRANK_CLIENT_KEY": "client_key",
     "HYBRIDRANK_CLIENT_API_KEY": "api_key",
 }
+_PORT = "HYBRIDRANK_SIDECAR_PORT"  # of `hybridrank serve`, which then listens there
+_DEFAULT_PORT = "50051"
 _ENGINE_ACCESS = {"HYBRIDRANK_ENGINE_API_KEY": "api_key", "HYBRIDRANK_ENGINE_CA_CERTS": "ca_certs"}
 
 
@@ -36,33 +42,73 @@ async def open_engine(address: str) -> Engine:
 
 
 @asynccontextmanager
-async def open_sidecar(address: str, settings: dict[str, str] | None = None) -> AsyncIterator[SidecarClient]:
-    """A client of the sidecar at `address`; "auto" starts one with the shipped models and stops it at the end.
+async def open_sidecar(
+    address: str,
+    settings: dict[str, str] | None = None,
+    *,
+    needs: Collection[str] = ("encoder",),
+    encoders: Collection[EncoderNote] = (),
+    no_cache: bool = False,
+) -> AsyncIterator[SidecarClient]:
+    """A client of the sidecar at `address`, whose calls are computed anew with `no_cache`.
 
-    `settings` are for the one that is started. HYBRIDRANK_CLIENT_* variables say what a sidecar at an address wants of
-    its callers (docs/connector.md).
+    "auto" takes the one on this machine's default port where that has the models of `needs`, and its `encoder` made
+    vectors that compare with those of `encoders`; otherwise it starts one with the shipped models and these `settings`,
+    and stops it at the end. stderr says which. HYBRIDRANK_CLIENT_* variables say what a sidecar that runs wants of its
+    callers (docs/connector.md).
     """
     async with AsyncExitStack() as stack:
+        access = _from_environment(_ACCESS)
         if address == "auto":
-            process = sidecar_process(settings=settings)
-            address = (await asyncio.to_thread(process.__enter__)).address
-            stack.push_async_callback(asyncio.to_thread, process.__exit__, None, None, None)
-            yield await stack.enter_async_context(SidecarClient(address))
-        else:
-            yield await stack.enter_async_context(SidecarClient(address, **_from_environment(_ACCESS)))
+            address = await _running(needs, encoders)
+            if not address:
+                process = sidecar_process(settings=settings)
+                address, access = (await asyncio.to_thread(process.__enter__)).address, {}
+                stack.push_async_callback(asyncio.to_thread, process.__exit__, None, None, None)
+        yield await stack.enter_async_context(SidecarClient(address, **access, no_cache=no_cache))
 
 
 @asynccontextmanager
 async def open_search(
-    engine: Engine | str, sidecar: str, fusion: FusedBy = "client"
+    engine: Engine | str, sidecar: str, fusion: FusedBy = "client", *, index: str, needs: Collection[str]
 ) -> AsyncIterator[tuple[HybridSearch, SidecarClient]]:
-    """A HybridSearch over both, and the sidecar's client for encoding documents."""
+    """A HybridSearch over both, and the sidecar's client. Raises IndexMissing before a sidecar is looked for."""
     async with AsyncExitStack() as stack:
         if isinstance(engine, str):
             engine = await open_engine(engine or default_engine())
             stack.push_async_callback(engine.close)
-        client = await stack.enter_async_context(open_sidecar(sidecar))
+        encoders = await noted_encoders(engine, index)
+        client = await stack.enter_async_context(open_sidecar(sidecar, needs=needs, encoders=encoders))
         yield HybridSearch(engine, client, fusion=fusion), client
+
+
+async def noted_encoders(engine: Engine, index: str) -> tuple[EncoderNote, ...]:
+    """The encoders of the vectors in the index, as far as it notes them. Raises IndexMissing."""
+    encoders = (await engine.fields(index)).encoders
+    return tuple(note for by_field in encoders.values() for note in by_field.values() if note)
+
+
+async def _running(needs: Collection[str], encoders: Collection[EncoderNote]) -> str:
+    """The address of the sidecar on the default port if it serves for these, else ""; says on stderr which it is."""
+    address = f"127.0.0.1:{os.environ.get(_PORT) or _DEFAULT_PORT}"
+    try:
+        async with SidecarClient(address, **_from_environment(_ACCESS)) as client:
+            known = by_name(await client.models(timeout_s=2))
+    except SidecarUnreachable:
+        why = f"none on {address}"
+    except (ConnectorError, OSError) as error:
+        why = f"cannot use the one on {address} ({error})"
+    else:
+        lacking = [each for each in needs if each not in known]
+        encoder = known.get("encoder")
+        others = [each for each in encoders if encoder and not same_encoder(each, encoder.encoder)]
+        if not lacking and not others:
+            print(f"sidecar: using the one on {address}", file=sys.stderr)
+            return address
+        lack = f"no {', '.join(lacking)}, but {', '.join(known)}" if lacking else f"another encoder than {others[0]}"
+        why = f"the one on {address} has {lack}"
+    print(f"sidecar: {why}; starting one for this command", file=sys.stderr)
+    return ""
 
 
 def _from_environment(names: Mapping[str, str]) -> dict[str, Any]:

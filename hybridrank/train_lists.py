@@ -50,6 +50,10 @@ async def make_lists(
     train, dev = (folder / f"{name}-{recipe.lists_digest()}.jsonl.gz" for name in ("train", "dev"))
     if train.exists() and dev.exists():
         return train, dev
+    for source in (*recipe.dev, *recipe.train):
+        if source.collection:  # a folder that is missing is an error now
+            found = _folder(source, collections)
+            _ = found.queries() if source.index else next(iter(found.documents()), None)
     async with AsyncExitStack() as stack:
         bench = await open_bench(stack, engine or default_engine(), sidecar, (), console)
         measured = [each for source in recipe.dev for each in await _dev_lists(bench, recipe, source, collections)]
@@ -101,8 +105,7 @@ async def _dev_lists(bench: Bench, recipe: Recipe, source: DataSource, collectio
 async def _open(
     bench: Bench, recipe: Recipe, source: DataSource, retrievers: Sequence[RetrieverName], collections: Path | None
 ) -> _Mined:
-    folder = Path(source.collection) if collections is None else collections / source.collection
-    collection = BeirFolder(folder)
+    collection = _folder(source, collections)
     if source.queries_from == "documents":
         texts = {document.doc_id: passage_text(document.source) for document in collection.documents()}
         drawn = draw(beginnings(texts, recipe.seed), source.queries, {}, {}, recipe.seed)
@@ -113,11 +116,15 @@ async def _open(
     kinds = collection.query_kinds() if source.kinds else {}
     queries = draw(judged, source.queries, kinds, source.kinds, recipe.seed)
     if not queries:
-        raise RecipeError(f"{folder}: no query of {source.split} is left to train on; look at kinds")
+        raise RecipeError(f"{collection.folder}: no query of {source.split} is left to train on; look at kinds")
     if source.index:
         return _Mined(source.index, queries, qrels)
     tell_dangling(bench.console, qrels, collection.queries(), collection.documents(), source.split)
     return _Mined(await _indexed(bench, collection, retrievers), queries, qrels)
+
+
+def _folder(source: DataSource, collections: Path | None) -> BeirFolder:
+    return BeirFolder(Path(source.collection) if collections is None else collections / source.collection)
 
 
 async def _indexed(bench: Bench, collection: BeirFolder, retrievers: Sequence[RetrieverName]) -> str:

@@ -96,7 +96,7 @@ class Tuning:
             )
         async with AsyncExitStack() as stack:
             pipelines = [parse_pipeline(f"rrf+{model}") for model in self.space.models]
-            bench = await open_bench(stack, engine, sidecar, pipelines, err)
+            bench = await open_bench(stack, engine, sidecar, pipelines, err, index=index)
             self._check_models(bench)
             name = index or bench.index_name(dev.name, dev.digest)
             await bench.fill(name, dev)

@@ -27,7 +27,8 @@ class Computer:
     async def rows(self, work: Work[Input]) -> tuple[dict[bytes, Row], Timings]:
         """A row for each different key; with `best_effort`, for those that are ready when the deadline nears."""
         wanted = dict(zip(work.keys, work.texts, strict=True))
-        rows = {key: row for key in wanted if (row := self._cache.get(key)) is not None}
+        known = () if work.no_cache else wanted
+        rows = {key: row for key in known if (row := self._cache.get(key)) is not None}
         missing = {key: text for key, text in wanted.items() if key not in rows}
         if not missing:
             return rows, Timings(0.0, 0.0, 0.0)
@@ -36,7 +37,7 @@ class Computer:
             if not np.isfinite(row.values).all():
                 raise BadScore(work.model.name, f"{work.field}[{work.keys.index(key)}]")
         for key, row in computed.items():
-            if work.keep:
+            if work.keep and not work.no_cache:
                 self._cache.put(key, row)
         return rows | computed, timings
 

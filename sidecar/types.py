@@ -70,6 +70,7 @@ class RerankRequest:
     or scored as up to `max_chunks_per_document` windows that overlap, whose scores `chunk_score` makes one. Without
     `truncate` the request is refused where either would leave out the end of a passage or of the query.
 
+    With `no_cache` every score is computed anew, and none kept.
     A forest reads no text: it wants features, the `feature_set_digest` they were made by, and tells `contributions`.
     """
 
@@ -86,6 +87,7 @@ class RerankRequest:
     feature_set_digest: str = ""
     contributions: bool = False
     deadline: float | None = None
+    no_cache: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,7 @@ class EncodeRequest:
     deadline: float | None = None
     truncate: bool = True
     token_vectors: str = ""
+    no_cache: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ class Work(Generic[Input]):
     """`texts` are called `field` in the request; texts with equal `keys` have equal rows.
 
     `windows` cuts each text into the inputs that show it to the model, `compute` turns inputs into a row each, and
-    `together` makes the rows of a text's windows one. What is too large to `keep` is not put into the cache.
+    `together` makes the rows of a text's windows one. What is too large to `keep` is not put into the cache;
+    with `no_cache` it is not read either.
     """
 
     field: str
@@ -43,6 +44,7 @@ class Work(Generic[Input]):
     deadline: float | None = None
     best_effort: bool = False
     keep: bool = True
+    no_cache: bool = False
 
 
 def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
@@ -74,6 +76,7 @@ def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
         max_windows=chunks,
         deadline=request.deadline,
         best_effort=request.best_effort,
+        no_cache=request.no_cache,
     )
 
 
@@ -135,6 +138,7 @@ def _encode(
         compute,
         itemgetter(0),
         deadline=request.deadline,
+        no_cache=request.no_cache,
     )
 
 

@@ -86,6 +86,8 @@ class SidecarClient:
     callers), or `tls=True` with public authorities turn TLS on. `api_key` goes with every call, only over TLS or inside
     this machine unless `plaintext_api_key` allows more; nothing prints it. The files are read once, here.
 
+    With `no_cache` the sidecar computes every score and vector anew, so that calls can be timed.
+
     Connects on the first call, in each event loop and each process that calls. Raises BadAddress and BadAccess, and
     OSError for a file.
     """
@@ -100,8 +102,10 @@ class SidecarClient:
         client_key: str | Path | None = None,
         api_key: str | None = None,
         plaintext_api_key: bool = False,
+        no_cache: bool = False,
     ) -> None:
         self.address = address
+        self._no_cache = no_cache
         access = Access(
             tls=tls,
             ca_certs=ca_certs,
@@ -129,7 +133,7 @@ class SidecarClient:
     ) -> tuple[Encoding, ...]:
         """One unit vector a text, in order. Raises SidecarError."""
         text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
-        request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind)
+        request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)
         with self._encoding.call(timeout_s) if kind == "query" else nullcontext():
             response = await self._replicas.call(lambda channel: stubs.EncoderStub(channel).Encode, request, timeout_s)
         if len(response.embeddings) != len(texts):
@@ -169,7 +173,9 @@ class SidecarClient:
             for passage in passages
         ]
         options = wire.RerankOptions(best_effort=allow_partial)
-        request = wire.RerankRequest(model=model, query=query_text, candidates=candidates, options=options)
+        request = wire.RerankRequest(
+            model=model, query=query_text, candidates=candidates, options=options, no_cache=self._no_cache
+        )
         return await self._rerank(request, timeout_s)
 
     async def rescore_features(

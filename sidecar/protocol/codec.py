@@ -63,6 +63,7 @@ def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> 
         feature_set_digest=message.feature_set_digest,
         contributions=options.contributions,
         deadline=deadline,
+        no_cache=message.no_cache,
     )
 
 
@@ -98,6 +99,7 @@ def encode_request(message: pb.EncodeRequest, deadline: float | None = None) -> 
         TEXT_KINDS[message.kind],
         deadline,
         token_vectors=TOKEN_VECTORS[message.token_vectors],
+        no_cache=message.no_cache,
     )
 
 

@@ -46,20 +46,22 @@ TEXT_KIND_QUERY: TextKind
 TEXT_KIND_DOCUMENT: TextKind
 
 class RerankRequest(_message.Message):
-    __slots__ = ("model", "query", "candidates", "top_k", "options", "feature_set_digest")
+    __slots__ = ("model", "query", "candidates", "top_k", "options", "feature_set_digest", "no_cache")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     FEATURE_SET_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    NO_CACHE_FIELD_NUMBER: _ClassVar[int]
     model: str
     query: str
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
     top_k: int
     options: RerankOptions
     feature_set_digest: str
-    def __init__(self, model: _Optional[str] = ..., query: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., top_k: _Optional[int] = ..., options: _Optional[_Union[RerankOptions, _Mapping]] = ..., feature_set_digest: _Optional[str] = ...) -> None: ...
+    no_cache: bool
+    def __init__(self, model: _Optional[str] = ..., query: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., top_k: _Optional[int] = ..., options: _Optional[_Union[RerankOptions, _Mapping]] = ..., feature_set_digest: _Optional[str] = ..., no_cache: _Optional[bool] = ...) -> None: ...
 
 class Candidate(_message.Message):
     __slots__ = ("id", "text", "features", "token_vectors")
@@ -118,16 +120,18 @@ class RerankResult(_message.Message):
     def __init__(self, id: _Optional[str] = ..., index: _Optional[int] = ..., relevance_score: _Optional[float] = ..., truncated: _Optional[bool] = ..., best_chunk: _Optional[int] = ..., contributions: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class EncodeRequest(_message.Message):
-    __slots__ = ("model", "texts", "kind", "token_vectors")
+    __slots__ = ("model", "texts", "kind", "token_vectors", "no_cache")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
+    NO_CACHE_FIELD_NUMBER: _ClassVar[int]
     model: str
     texts: _containers.RepeatedScalarFieldContainer[str]
     kind: TextKind
     token_vectors: TokenVectors
-    def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., kind: _Optional[_Union[TextKind, str]] = ..., token_vectors: _Optional[_Union[TokenVectors, str]] = ...) -> None: ...
+    no_cache: bool
+    def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., kind: _Optional[_Union[TextKind, str]] = ..., token_vectors: _Optional[_Union[TokenVectors, str]] = ..., no_cache: _Optional[bool] = ...) -> None: ...
 
 class EncodeResponse(_message.Message):
     __slots__ = ("embeddings", "model", "timings")

@@ -1,0 +1,136 @@
+"""--sidecar auto: the sidecar that runs where it serves, else one of the command's own, and errors before either."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+
+import pytest
+from rich.console import Console
+
+from evaluation.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.experiments import open_bench
+from hybridrank.sidecar_process import sidecar_process
+from models import SHIPPED_MODELS
+from sidecar.loading import load
+from sidecar.runtime import model_folder
+from tests.contracts.engine import PASSAGES
+from tests.evaluation.menu import write_menu
+from tests.golden.sidecar import FOLDER
+from tests.sidecar.forests import write_forest
+from tests.sidecar.serving import serving
+
+RECIPE = """
+name: x
+kind: cross-encoder
+student: {base: encoder-minilm-l6}
+losses: [{name: kl, weight: 1.0}]
+teacher: {weights: {bm25: 1.0}}
+train: [{collection: nowhere}]
+dev: [{collection: nowhere}]
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a command with caches of the test's own, and --sidecar left to `auto`."""
+
+    def run(*arguments, port="1", expect=0):
+        environment = {name: value for name, value in os.environ.items() if name != "HYBRIDRANK_SIDECAR"}
+        environment |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "HYBRIDRANK_SIDECAR_PORT": port}
+        command = [sys.executable, "-m", "hybridrank", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+        assert done.returncode == expect, done.stderr
+        return done
+
+    return run
+
+
+def told(done):
+    return [line for line in done.stderr.splitlines() if line.startswith("sidecar: ")]
+
+
+def test_a_sidecar_that_runs_is_used_by_every_command(run, tmp_path, sidecar_address):
+    menu, port = write_menu(tmp_path / "menu"), sidecar_address.partition(":")[2]
+    for command in (
+        ("index", "--collection", menu, "--index", "menu"),
+        ("search", "green tea", "--index", "menu"),
+        ("evaluate", "--collection", menu, "--pipelines", "bm25,rrf+nano"),
+        ("doctor",),
+    ):
+        assert told(run(*command, port=port)) == [f"sidecar: using the one on {sidecar_address}"], command
+
+
+def test_a_sidecar_without_the_models_asked_for_is_not_used(run, tmp_path):
+    menu = write_menu(tmp_path / "menu")
+    write_forest(tmp_path / "models" / "forest")
+    with sidecar_process(models=tmp_path / "models") as running:
+        port = running.address.partition(":")[2]
+        (line,) = told(run("index", "--collection", menu, "--index", "menu", port=port))
+    assert line == (
+        f"sidecar: the one on {running.address} has no encoder, but forest, forest:1, forest-alias;"
+        " starting one for this command"
+    )
+
+
+def test_a_sidecar_with_another_encoder_than_the_index_is_not_used(run, tmp_path):
+    menu = write_menu(tmp_path / "menu")
+    run("index", "--collection", menu, "--index", "menu")
+    other = shutil.copytree(FOLDER / "tiny-encoder", tmp_path / "models" / "tiny")
+    names = {"aliases": ("encoder", "colbert")}
+    model_folder.write(other, model_folder.read(other).toml.model_copy(update=names))
+    with sidecar_process(models=tmp_path / "models") as running:
+        done = run("search", "green tea", "--index", "menu", "--json", port=running.address.partition(":")[2])
+    (line,) = told(done)
+    assert line.startswith(f"sidecar: the one on {running.address} has another encoder than encoder-minilm-l6 (digest ")
+    assert json.loads(done.stdout)["degraded"] == []
+
+
+def test_without_a_sidecar_a_search_starts_one_and_says_so(run, tmp_path):
+    menu = write_menu(tmp_path / "menu")
+    run("index", "--collection", menu, "--index", "menu")
+    done = run("search", "green tea", "--index", "menu", "--json")
+    assert told(done) == ["sidecar: none on 127.0.0.1:1; starting one for this command"]
+    assert json.loads(done.stdout)["degraded"] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("search tea --index nowhere", "no index 'nowhere'"),
+        ("search tea --index x --engine http://127.0.0.1:1", "127.0.0.1:1"),
+        ("index --collection nowhere --index x", "nowhere"),
+        ("index --collection menu --index x --engine http://127.0.0.1:1", "127.0.0.1:1"),
+        ("index --collection menu --index x --dry-run --engine http://127.0.0.1:1", "127.0.0.1:1"),
+        ("evaluate --collection nowhere", "nowhere"),
+        ("evaluate --collection menu --split none", "none"),
+        ("evaluate --collection menu --engine http://127.0.0.1:1", "127.0.0.1:1"),
+        ("tune --collection nowhere", "nowhere"),
+        ("judgments pool --collection nowhere --pipelines bm25 --out x.jsonl", "nowhere"),
+        ("ltr log --collection nowhere --features features.json --out x.txt", "nowhere"),
+        ("train mine recipe.yaml --out run", "nowhere"),
+        ("reproduce scifact --collections nowhere", "nowhere"),
+    ],
+)
+def test_what_is_missing_is_said_before_a_sidecar_is_looked_for(run, tmp_path, command, said):
+    write_menu(tmp_path / "menu")
+    (tmp_path / "features.json").write_bytes((write_forest(tmp_path / "forest").path / "features.json").read_bytes())
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    done = run(*command.split(), expect=1)
+    assert said in done.stderr + done.stdout
+    assert told(done) == []
+
+
+async def test_what_is_measured_is_computed_and_not_looked_up(tmp_path):
+    pipelines, queries = [parse_pipeline("rrf+cross-encoder")], {"q": "green tea"}
+    async with serving(load([SHIPPED_MODELS]), score_cache_bytes=1_000_000) as client, AsyncExitStack() as stack:
+        engine = f"embedded:{tmp_path / 'indices'}"
+        bench = await open_bench(stack, engine, client.address, pipelines, Console(quiet=True))
+        await bench.index("menu", PASSAGES)
+        for _ in range(2):
+            before = client.service.batch_totals.tokens
+            await bench.run("menu", pipelines, queries, PipelineSettings())
+            assert client.service.batch_totals.tokens > before
+        assert (len(client.service.cache), client.service.cache.hits) == (0, 0)
