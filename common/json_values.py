@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["MAX_DEPTH", "parse", "problem", "text_problem"]
+__all__ = ["MAX_DEPTH", "parse", "problem", "text_problem", "with_replacements"]
 
 MAX_DEPTH = 100
 """Levels of objects and arrays. SQLite stops at 1000, and the engines map 20 levels by default."""
@@ -60,6 +60,15 @@ def text_problem(text: str) -> str:
     except UnicodeEncodeError:
         return "has half of a surrogate pair, which no UTF-8 text can hold"
     return ""
+
+
+def with_replacements(text: str) -> str:
+    """The text with U+FFFD in place of each half of a surrogate pair, for texts that cannot be refused any more.
+
+    >>> with_replacements("tea \\ud83d")
+    'tea �'
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if text_problem(text) else text
 
 
 def _problem(value: object, depth: int) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
-from connector.engines.base import Engine, RejectedDocument, document_problem
+from connector.engines.base import Engine, RejectedDocument, fitting
 from connector.engines.encoders import lacking_note, warn_of_missing_note
 from connector.errors import SidecarError
 from connector.passages import passage_text
@@ -200,9 +200,8 @@ async def _index_batch(
     documents: Sequence[Document],
     cache: VectorCache,
 ) -> IndexingReport:
-    problems = {each.doc_id: problem for each in documents if (problem := document_problem(each))}
-    rejected = tuple(RejectedDocument(doc_id, problem) for doc_id, problem in problems.items())
-    documents = [each for each in documents if each.doc_id not in problems]
+    documents, unfit = fitting(documents)
+    rejected = tuple(unfit)
     digests = {each.doc_id: _content_digest(each.source, plan.made_by) for each in documents}
     stored = await engine.stored_digests(index, list(digests))
     changed = [each for each in documents if stored.get(each.doc_id) != digests[each.doc_id]]

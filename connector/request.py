@@ -1,11 +1,13 @@
 """SearchRequest: everything a caller can ask of one search, validated before anything is sent."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
 
+from common import json_values
 from connector.fusion import Fusion, Rrf
 from connector.page import Direction
 from connector.passages import DEFAULT_FIELDS
@@ -20,7 +22,18 @@ RetrieverName: TypeAlias = Literal["bm25", "knn"]
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Rescore(BaseModel):
+class _Sendable(BaseModel):
+    """A model whose texts and numbers can be sent to engine and sidecar, whatever field they are in."""
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _can_be_sent(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.field_name != "query_vector" and (found := json_values.problem(_plain(value))):
+            raise ValueError(found)
+        return value
+
+
+class Rescore(_Sendable):
     """A stage that reads: the head of the ranking, scored by a reranker of the sidecar.
 
     `weight` blends: the final score is weight · z(rerank) + (1 − weight) · z(score before) over the window, so 1 is the
@@ -43,7 +56,7 @@ class Rescore(BaseModel):
     token_vectors: bool = False
 
 
-class FeatureRescore(BaseModel):
+class FeatureRescore(_Sendable):
     """A stage that counts: the head of the ranking, scored by a lambdamart model of the sidecar from features.
 
     The engine computes the features of all candidates in one request; `timeout_s` is for that and the scoring together.
@@ -90,7 +103,7 @@ class QueryRescore(BaseModel):
 Stage: TypeAlias = Rescore | FeatureRescore | QueryRescore
 
 
-class SearchRequest(BaseModel):
+class SearchRequest(_Sendable):
     """One search.
 
     `index` may be an alias. `fields` are searched by BM25, name → boost; with none, those of the index. `filters` must
@@ -175,3 +188,10 @@ class SearchRequest(BaseModel):
         if self.rank_window_size == 0:
             object.__setattr__(self, "rank_window_size", min(10_000, max(100, page_end)))
         return self
+
+
+def _plain(value: Any) -> Any:
+    """Filters as the objects of their fields."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

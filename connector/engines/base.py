@@ -8,15 +8,26 @@ from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
+from common import json_values
 from connector.engines.fields import Fields
 from connector.errors import EngineError
 from connector.fusion import Fusion
-from connector.types import Bm25Query, Document, DocumentKey, EngineInfo, Query, Retrieved
+from connector.types import Bm25Query, Document, DocumentKey, EngineInfo, Query, Retrieved, Vector
 from index_templates import EncoderNote, IndexDefinition
 from ltr_features import FeatureQuery, FeatureSet
 
-__all__ = ["MAX_ID_BYTES", "Engine", "IndexReport", "RejectedDocument", "as_json", "document_problem", "id_problem"]
+__all__ = [
+    "MAX_ID_BYTES",
+    "Engine",
+    "IndexReport",
+    "RejectedDocument",
+    "as_json",
+    "document_problem",
+    "fitting",
+    "id_problem",
+]
 
+_FLOAT32_MAX = 3.4028234663852886e38
 MAX_ID_BYTES = 512
 """Bytes of an id in UTF-8: the limit of OpenSearch and Elasticsearch, so that an index can move between engines."""
 
@@ -53,14 +64,39 @@ def id_problem(doc_id: str) -> str:
 
 
 def document_problem(document: Document) -> str:
-    """The sentence that says why no engine takes this document, by its id and as JSON; empty when there is none."""
-    if problem := id_problem(document.doc_id):
+    """The sentence that says why no engine takes this document, naming the field or vector; empty when all do."""
+    problem = id_problem(document.doc_id) or json_values.problem(document.source) or _vector_problem(document)
+    if problem:
         return problem
     try:
         as_json(dict(document.source))
     except (TypeError, ValueError) as error:
         return str(error)
     return ""
+
+
+def fitting(documents: Sequence[Document]) -> tuple[list[Document], list[RejectedDocument]]:
+    """The documents that engines take, and the others with the reason."""
+    problems = [document_problem(each) for each in documents]
+    pairs = list(zip(documents, problems, strict=True))
+    rejected = [RejectedDocument(each.doc_id, problem) for each, problem in pairs if problem]
+    return [each for each, problem in pairs if not problem], rejected
+
+
+def _vector_problem(document: Document) -> str:
+    """Which vector holds a number that is missing, not finite or too large for 32 bits; empty when none does."""
+    vectors: dict[str, Vector] = {} if document.vector is None else {"vector": document.vector}
+    vectors |= document.vectors
+    vectors |= {f"passages[{place}].vector": vector for place, (_, vector) in enumerate(document.passages)}
+    for name, vector in vectors.items():
+        try:
+            fits = all(-_FLOAT32_MAX <= each <= _FLOAT32_MAX for each in vector)  # no comparison holds for NaN
+        except TypeError:
+            fits = False
+        if not fits:
+            return f"{name} holds something else than finite 32-bit numbers"
+    texts = {f"passages[{place}].text": text for place, (text, _) in enumerate(document.passages)}
+    return json_values.problem(texts)
 
 
 def as_json(value: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import index_templates
 from connector.engines import columns, fields, msearch, native
-from connector.engines.base import IndexReport
+from connector.engines.base import IndexReport, fitting
 from connector.engines.bulk import BulkWriter
 from connector.engines.encoders import encoder_problem, feature_encoder_problem, warn_of_query
 from connector.engines.existing import check_index
@@ -194,8 +194,9 @@ class RestEngine(ABC):
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
         """Bulk writes; `BulkWriter` says what is repeated and what is rejected."""
         mapped = await self._mapped(index)
-        stored = ((each.doc_id, dict(each.source) | machine_fields(each, mapped)) for each in documents)
-        rejected = await self._writer.write(index, stored)
+        taken, rejected = fitting(documents)
+        stored = ((each.doc_id, dict(each.source) | machine_fields(each, mapped)) for each in taken)
+        rejected += await self._writer.write(index, stored)
         self._fields.pop(index, None)
         return IndexReport(len(documents) - len(rejected), tuple(rejected))
 

@@ -1,7 +1,7 @@
 """The sidecar over gRPC: messages made and read, and a circuit breaker before the stages of a search."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from typing_extensions import Self
 
-from connector.errors import BadScores, SidecarTimeout
+from common.json_values import text_problem, with_replacements
+from connector.errors import BadScores, InvalidRequest, SidecarTimeout, UnreadableText
 from connector.rescore.access import Access
 from connector.rescore.base import Passage
 from connector.rescore.circuit import Circuit
@@ -132,6 +133,7 @@ class SidecarClient:
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
     ) -> tuple[Encoding, ...]:
         """One unit vector a text, in order. Raises SidecarError."""
+        _check(model, _numbered(texts))
         text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
         request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)
         with self._encoding.call(timeout_s) if kind == "query" else nullcontext():
@@ -148,6 +150,7 @@ class SidecarClient:
 
         Raises SidecarError.
         """
+        _check(model, _numbered(texts))
         wanted = f"TOKEN_VECTORS_{token_vectors.upper()}"
         request = wire.EncodeRequest(model=model, texts=texts, kind=wire.TEXT_KIND_DOCUMENT, token_vectors=wanted)
         response = await self._replicas.call(lambda channel: stubs.EncoderStub(channel).Encode, request, timeout_s)
@@ -169,9 +172,10 @@ class SidecarClient:
         candidates = [
             wire.Candidate(id=passage.doc_id, token_vectors=passage.token_vectors)
             if passage.token_vectors
-            else wire.Candidate(id=passage.doc_id, text=passage.text)
+            else wire.Candidate(id=passage.doc_id, text=with_replacements(passage.text))
             for passage in passages
         ]
+        _check(model, {"query": query_text})
         options = wire.RerankOptions(best_effort=allow_partial)
         request = wire.RerankRequest(
             model=model, query=query_text, candidates=candidates, options=options, no_cache=self._no_cache
@@ -267,6 +271,19 @@ def _encoder(each: wire.Model) -> EncoderNote | None:
 
 def _feature_set(each: wire.FeatureSet) -> FeatureSetInfo:
     return FeatureSetInfo(each.name, each.version, each.digest, tuple(each.features))
+
+
+def _numbered(texts: Sequence[str]) -> dict[str, str]:
+    return {f"texts[{place}]": text for place, text in enumerate(texts)}
+
+
+def _check(model: str, texts: Mapping[str, str]) -> None:
+    """Raises InvalidRequest, or UnreadableText naming the text, for what cannot be sent: the wire takes UTF-8 alone."""
+    if problem := text_problem(model):
+        raise InvalidRequest(f"model: {problem}")
+    for name, text in texts.items():
+        if problem := text_problem(text):
+            raise UnreadableText(f"{name}: {problem}")
 
 
 def aligned(results: Sequence[Any], count: int, *, partial: bool = False) -> tuple[RelevanceScore | None, ...]:

@@ -152,3 +152,19 @@ async def test_a_closed_client_opens_again(serve):
     await rescore(client)
     await client.close()
     assert len(await rescore(client)) == 3
+
+
+async def test_a_query_with_half_a_surrogate_pair_is_refused_by_name(serve):
+    client = await serve(Answering([]))
+    with pytest.raises(UnreadableText, match=r"^query: has half of a surrogate pair"):
+        await client.rescore("tea \ud83d", PASSAGES, model="m", timeout_s=5)
+    with pytest.raises(UnreadableText, match=r"^texts\[1\]: has half"):
+        await client.encode(["tea", "\ud83d"], model="m", kind="document", timeout_s=5)
+    with pytest.raises(InvalidRequest, match=r"^model: has half"):
+        await client.rescore("tea", PASSAGES, model="\ud83d", timeout_s=5)
+
+
+async def test_a_stored_passage_with_half_a_surrogate_pair_is_scored(serve):
+    client = await serve(Answering([result(0, 1.0)]))
+    (score,) = await client.rescore("tea", [Passage("a", "tea \ud83d")], model="m", timeout_s=5)
+    assert score.score == 1.0

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from connector import Rescore, SearchRequest, Term
+from connector import Not, Range, Rescore, SearchRequest, Term, Terms
 
 
 def test_the_window_covers_the_page():
@@ -27,6 +27,9 @@ def test_the_window_covers_the_page():
         ({"timeout_s": 0}, "timeout_s"),
         ({"filters": ("kind=drink",)}, "filters"),
         ({"windowsize": 3}, "windowsize"),
+        ({"filters": (Range("price", gte=float("nan")),)}, r"filters\n.*\[0\].gte is not a finite number"),
+        ({"filters": (Term("views", 1 << 64),)}, r"\[0\].value is a whole number beyond 64 bits"),
+        ({"aggregations": {"a": {"terms": {"size": float("inf")}}}}, r"aggregations\n.* a.terms.size is not a finite"),
     ],
 )
 def test_a_wrong_field_is_named(wrong, field):
@@ -38,3 +41,33 @@ def test_a_request_does_not_change():
     request = SearchRequest(index="docs", query_text="tea", rescore=Rescore(model="colbert"), filters=(Term("a", 1),))
     with pytest.raises(ValidationError, match="frozen"):
         request.size = 3
+
+
+HALF = "tea \ud83d"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"query_text": HALF}, "query_text"),
+        ({"index": HALF}, "index"),
+        ({"query_id": HALF}, "query_id"),
+        ({"encoder": HALF}, "encoder"),
+        ({"fields": {HALF: 1}}, "fields"),
+        ({"vector_field": HALF}, "vector_field"),
+        ({"filters": (Term("kind", HALF),)}, "filters"),
+        ({"filters": (Terms(HALF, ("a",)),)}, "filters"),
+        ({"filters": (Terms("kind", ("a", HALF)),)}, "filters"),
+        ({"filters": (Not(Range("kind", gte=HALF)),)}, "filters"),
+        ({"aggregations": {"a": {"terms": {"field": HALF}}}}, "aggregations"),
+        ({"highlight": (HALF,)}, "highlight"),
+        ({"collapse": HALF}, "collapse"),
+        ({"sort": {HALF: "asc"}}, "sort"),
+        ({"rescore": {"model": HALF}}, "model"),
+        ({"rescore": {"model": "m", "fields": (HALF,)}}, "fields"),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused_by_name(wrong, field):
+    with pytest.raises(ValidationError, match=field) as raised:
+        SearchRequest(**{"index": "docs", "query_text": "tea"} | wrong)
+    assert str(raised.value).encode()

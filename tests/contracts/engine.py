@@ -341,6 +341,26 @@ class EngineContract:
         assert (report.indexed, [each.doc_id for each in report.rejected]) == (2, ids_of_all[:3])
         assert await filled.refresh(index) == len(PASSAGES) + 2
 
+    async def test_values_that_no_engine_holds_are_named_and_cost_no_search(self, filled, index):
+        wrong = {
+            "nan": Document("nan", {"title": "tea", "sizes": [{"eu": float("nan")}]}, (1.0, 0.0, 0.0)),
+            "huge": Document("huge", {"title": "tea", "views": 1 << 64}, (1.0, 0.0, 0.0)),
+            "half": Document("half", {"title": "tea \ud83d"}, (1.0, 0.0, 0.0)),
+            "key": Document("key", {"title": "tea", "\ud83d": 1}, (1.0, 0.0, 0.0)),
+            "vector": Document("vector", {"title": "tea"}, (1.0, float("nan"), 0.0)),
+            "infinite": Document("infinite", {"title": "tea"}, (1.0, 1e39, 0.0)),
+            "none": Document("none", {"title": "tea"}, (1.0, None, 0.0)),
+        }
+        report = await filled.index_documents(index, [*wrong.values(), _passage("right", "Just right", "")])
+        reasons = {each.doc_id: each.reason for each in report.rejected}
+        assert report.indexed == 1
+        assert list(reasons) == list(wrong)
+        assert reasons["nan"] == "sizes[0].eu is not a finite number"
+        assert reasons["huge"] == "views is a whole number beyond 64 bits"
+        assert reasons["half"].startswith("title has half of a surrogate pair")
+        assert all(reasons[name].startswith("vector ") for name in ("vector", "infinite", "none"))
+        assert await filled.refresh(index) == len(PASSAGES) + 1
+
     async def test_numbers_keep_their_fractions_whichever_comes_first(self, filled, index):
         """The first `size` is a whole number, and the first `weight` is not."""
         first = [_passage("a", "Sizes", "", size=5, weight=2.5), _passage("b", "Sizes", "", size=5.5, weight=3)]

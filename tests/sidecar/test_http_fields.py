@@ -1,5 +1,7 @@
 """Fields of every HTTP API: null is absent, unknown ones are refused where the original refuses them."""
 
+import json
+
 import pytest
 from pydantic import BaseModel
 
@@ -70,3 +72,11 @@ async def test_documents_are_read_by_their_text_and_never_as_json(http):
     assert {each["index"]: each["document"]["text"] for each in results} == {0: "Tea", 1: "Thé\ncafé vert"}
     refused = await http.post("/v1/rerank", json={"query": "tea", "documents": [{"text": "a"}, {"text": None}]})
     assert (refused.status_code, refused.json()["message"].split(":")[0]) == (400, "documents[1]")
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: each.path)
+async def test_half_a_surrogate_pair_in_a_body_is_refused(http, endpoint):
+    text = json.dumps(LEAST[endpoint.body]).replace("A dog", "\\ud83d A dog")
+    response = await http.post(endpoint.path, content=text, headers={"content-type": "application/json"})
+    assert response.status_code == 400, response.text
+    assert "hex escape" in response.text
