@@ -61,14 +61,14 @@ def load_model(
                 raise
             log.warning("another precision or device serves in its place", **facts, problem=str(error))
             continue
-        if verdict.within:
+        problem = verdict.problem(0 if way_out else verdict.usable_swaps)
+        if not problem:
+            if verdict.remark:
+                log.warning("serves, with other scores than the reference", **facts, problem=verdict.remark)
             return with_calibration(model, path)
-        if not way_out and not verdict.usable:
-            raise BadModelFolder(path, f"its self-test failed at {facts['precision']} on {placed.device}: {verdict}")
-        said = "another precision or device serves in its place" if way_out else "serves, though its scores are off"
-        log.warning(said, **facts, problem=str(verdict))
         if not way_out:
-            return with_calibration(model, path)
+            raise BadModelFolder(path, f"its self-test failed at {facts['precision']} on {placed.device}: {problem}")
+        log.warning("another precision or device serves in its place", **facts, problem=problem)
     raise AssertionError("there is at least one placement")
 
 

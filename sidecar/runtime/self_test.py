@@ -16,11 +16,11 @@ __all__ = ["FILE", "GoldenPairs", "Verdict", "compare", "read", "write"]
 
 FILE = "selftest.json"
 TOP_K = 3
-# In standard deviations of the fp32 scores, a unit that any model has. The int8 models that ship deviate by up to .31
+# In standard deviations of the fp32 scores, a unit that any model has. The int8 models that ship deviate by up to .35
 # (logits) and .10 (cosines), and swap nothing that is further apart than .06 (docs/models.md, "Self-test").
 NEAR_TIE = 0.5
-WITHIN = 0.5
-USABLE = 1.0
+NOTICEABLE = 0.5
+LARGEST = 1.0
 USABLE_SWAPS = 0.05  # of the pairs compared
 
 
@@ -52,23 +52,49 @@ class Verdict:
 
     @property
     def within(self) -> bool:
-        """As good as the reference for what a ranking is used for."""
-        return self.swaps == 0 and self.deviation <= WITHIN
+        """It may stand for the reference: no pair swapped, and scores of about the same size."""
+        return not self.problem()
 
     @property
     def usable(self) -> bool:
-        """Off, as coarse quantisation is; what is further off computes something else."""
-        return self.swaps <= USABLE_SWAPS * self.pairs and self.deviation <= USABLE
+        """It may serve where nothing better does: few pairs swapped, as coarse quantisation does."""
+        return not self.problem(self.usable_swaps)
+
+    @property
+    def usable_swaps(self) -> int:
+        """How many pairs may swap where nothing better serves."""
+        return int(USABLE_SWAPS * self.pairs)
+
+    def problem(self, most_swaps: int = 0) -> str:
+        """The sentence that refuses it: for the order of its scores, then for their size; empty where both will do."""
+        if self.swaps > most_swaps:
+            return f"{self.swaps} of {self.pairs} golden pairs swapped, {most_swaps or 'none'} may ({self._size})"
+        if not self.deviation <= LARGEST:
+            return (
+                f"it ranks well enough, {self.swaps} of {self.pairs} golden pairs swapped, but {self._size}, and"
+                f" {LARGEST:g} is the limit: were its prefixes, pooling or tokenizer changed?"
+            )
+        return ""
+
+    @property
+    def remark(self) -> str:
+        """The sentence for what will do and is not the same; empty where a caller would not notice."""
+        if self.swaps:
+            return f"{self.swaps} of {self.pairs} golden pairs swapped ({self._size})"
+        if self.deviation > NOTICEABLE:
+            return (
+                f"it ranks alike, 0 of {self.pairs} golden pairs swapped, but {self._size}: a min_score that was chosen"
+                " for another precision means something else here"
+            )
+        return ""
+
+    @property
+    def _size(self) -> str:
+        return f"scores moved by up to {self.deviation:.2f} standard deviations"
 
     def __add__(self, other: "Verdict") -> "Verdict":
         """Both: pairs and swaps added up, the larger deviation."""
         return Verdict(self.pairs + other.pairs, self.swaps + other.swaps, max(self.deviation, other.deviation))
-
-    def __str__(self) -> str:
-        return (
-            f"{self.swaps} of {self.pairs} golden pairs swapped, scores off by up to {self.deviation:.2f} "
-            "standard deviations"
-        )
 
 
 def compare(wanted: Sequence[Sequence[float]], found: Sequence[Sequence[float]]) -> Verdict:

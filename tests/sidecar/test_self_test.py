@@ -39,14 +39,26 @@ def test_equal_scores_are_swapped_ones():
     assert not verdict.usable
 
 
-def test_a_deviation_alone_is_off_and_a_larger_one_unusable():
+def test_order_decides_first_and_size_only_beyond_its_own_limit():
     def shifted(by):
         return compare(WANTED, [[score + by * WANTED_SPREAD for score in WANTED[0]]])
 
     assert shifted(0.4).within
-    assert not shifted(0.6).within
-    assert shifted(0.6).usable
+    assert shifted(0.4).remark == ""
+    assert shifted(0.99).within
+    assert "ranks alike, 0 of 8 golden pairs swapped, but scores moved by up to 0.99" in shifted(0.99).remark
     assert not shifted(1.1).usable
+
+
+def test_a_refusal_says_what_is_wrong_and_its_limit():
+    assert Verdict(153, 0, 0.99).problem() == ""
+    swapped = Verdict(153, 3, 0.2).problem()
+    assert swapped == "3 of 153 golden pairs swapped, none may (scores moved by up to 0.20 standard deviations)"
+    assert Verdict(153, 3, 0.2).problem(7) == ""
+    assert Verdict(153, 8, 0.2).problem(7).startswith("8 of 153 golden pairs swapped, 7 may")
+    moved = Verdict(153, 0, 1.39).problem()
+    assert "it ranks well enough, 0 of 153 golden pairs swapped" in moved
+    assert "scores moved by up to 1.39 standard deviations, and 1 is the limit" in moved
 
 
 def test_nan_is_an_infinite_deviation():

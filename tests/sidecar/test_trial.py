@@ -97,8 +97,22 @@ def test_scores_that_are_a_little_off_serve_with_a_warning(both):
     with capture_logs() as logs:
         assert trial.load_model(both).info.precision == "int8"
     (line,) = warnings(logs)
-    assert line["event"] == "serves, though its scores are off"
-    assert "off by up to 0.70 standard deviations" in line["problem"]
+    assert line["event"] == "serves, with other scores than the reference"
+    assert "it ranks alike, 0 of" in line["problem"]
+    assert "scores moved by up to 0.70 standard deviations" in line["problem"]
+
+
+def test_int8_whose_scores_alone_moved_does_not_give_way(both):
+    golden = self_test.read(both)
+    spread = np.std([each.relevance_scores for each in golden])
+    moved = [
+        each.model_copy(update={"relevance_scores": tuple(score + 0.9 * spread for score in each.relevance_scores)})
+        for each in golden
+    ]
+    self_test.write(both, moved)
+    with capture_logs() as logs:
+        assert trial.load_model(both).info.precision == "int8"
+    assert "it ranks alike" in warnings(logs)[0]["problem"]
 
 
 def test_weights_with_nan_are_refused_with_what_to_do(both):
