@@ -1,14 +1,16 @@
 """`hybridrank doctor`: what is reachable, what it can do, and what to do about what is not."""
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
 
-from connector import ConnectorError
+from connector import ConnectorError, ModelInfo
 from connector.engines.base import Engine
 from connector.engines.rest import RestEngine
 from hybridrank.findings import Finding
+from hybridrank.index_findings import encoder_findings, language_findings
 from hybridrank.opensearch_facts import gather
 from hybridrank.opensearch_findings import findings as opensearch_findings
 from hybridrank.session import open_engine, open_sidecar
@@ -78,7 +80,21 @@ async def services(engine: str, sidecar: str, sidecar_http: str, index: str) -> 
             )
             for each in models
         )
+        findings += await _index(engine, index, models) if engine and index else []
     return findings
+
+
+async def _index(address: str, index: str, models: Sequence[ModelInfo]) -> list[Finding]:
+    """What the index notes, held against the sidecar's models."""
+    try:
+        engine = await open_engine(address)
+        try:
+            fields = await engine.fields(index)
+        finally:
+            await engine.close()
+    except ConnectorError as error:
+        return [Finding(f"index {index}", "problem", str(error), "check its name")]
+    return [*encoder_findings(index, fields, models), *language_findings(index, fields, models)]
 
 
 async def _engine(address: str, sidecar_http: str, index: str) -> list[Finding]:

@@ -1,22 +1,25 @@
 """`hybridrank index`: a folder of documents into an index, with vectors, resumable."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from rich.console import Console
 
-from connector import IndexMissing
+from connector import IndexMissing, ModelInfo
 from connector.engines.base import Engine
 from connector.indexing import IndexingReport, find_encoder, index_documents
 from connector.splitting import Split
 from connector.types import TokenFormat
 from connector.vector_cache import VectorCache
 from evaluation.collections import BeirFolder
+from hybridrank.feature_sets import by_name
 from hybridrank.options import cache_folder
 from hybridrank.progress import progress
 from hybridrank.session import noted_encoders, open_engine, open_sidecar
 from index_templates import EncoderNote, IndexDefinition
 from index_templates.analysis import lacks
+from index_templates.languages import language_lack
 
 __all__ = ["index_collection", "plan_index", "show_lines"]
 
@@ -50,6 +53,7 @@ async def index_collection(
             encoders = await noted_encoders(target, name)
         needs = ("encoder", colbert) if token_vectors else ("encoder",)
         async with open_sidecar(sidecar, needs=needs, encoders=encoders) as client:
+            _tell_languages(definition, await client.models(), needs)
             with progress(f"indexing {folder.name}", err, total) as advance:
                 return await index_documents(
                     target,
@@ -73,7 +77,8 @@ async def plan_index(engine: str, name: str, sidecar: str, definition: IndexDefi
     try:
         await _tell_lacks(target, definition)
         async with open_sidecar(sidecar) as client:
-            info = find_encoder(await client.models(), "encoder")
+            info = find_encoder(models := await client.models(), "encoder")
+            _tell_languages(definition, models, ["encoder"])
         return await target.plan_index(name, replace(definition, dimensions=info.dimensions, encoder=info.encoder))
     finally:
         await target.close()
@@ -85,6 +90,14 @@ async def _tell_lacks(engine: Engine, definition: IndexDefinition | None) -> Non
         capabilities = (await engine.info()).capabilities
         for sentence in lacks(definition.language, definition.subfields, capabilities):
             err.print(f"note: {sentence}", markup=False)
+
+
+def _tell_languages(definition: IndexDefinition | None, models: Sequence[ModelInfo], names: Sequence[str]) -> None:
+    """On stderr, that a model was not trained on the language that the texts are in."""
+    known = by_name(models)
+    for info in dict.fromkeys(known[name] for name in names if name in known):
+        if lack := language_lack((definition or IndexDefinition()).language, info.name, info.languages):
+            err.print(f"warning: {lack}; its vectors rank such texts badly (docs/models.md#languages)", markup=False)
 
 
 def show_lines(label: str, lines: list[str]) -> None:

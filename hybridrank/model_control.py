@@ -27,7 +27,9 @@ def each_sidecar(sidecars: str, do: Do, what: str, *, as_json: bool) -> None:
             return await do(client)
 
     model = Column("model", no_wrap=True)
-    table = Table("sidecar", model, "kind", "precision", "tokens", "aliases", "digest", title=what, box=SIMPLE)
+    table = Table(
+        "sidecar", model, "kind", "precision", "tokens", "languages", "aliases", "digest", title=what, box=SIMPLE
+    )
     found, problems = [], []
     for address in filter(None, map(str.strip, sidecars.split(","))):
         try:
@@ -38,7 +40,16 @@ def each_sidecar(sidecars: str, do: Do, what: str, *, as_json: bool) -> None:
         found += [{"sidecar": address, **asdict(each)} for each in models]
         for each in models:
             name, tokens = f"{each.name}:{each.version}", str(each.max_tokens)
-            table.add_row(address, name, each.kind, each.precision, tokens, ", ".join(each.aliases), each.digest[:8])
+            table.add_row(
+                address,
+                name,
+                each.kind,
+                each.precision,
+                tokens,
+                ", ".join(each.languages),
+                ", ".join(each.aliases),
+                each.digest[:8],
+            )
     if as_json:
         typer.echo(json.dumps({what: found, "problems": problems}, indent=1))
     elif found:

@@ -4,7 +4,7 @@ They are those of Lucene's analyzers for the language (`GermanAnalyzer` and so o
 documentation of both servers recommends.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -61,6 +61,13 @@ LANGUAGES: Mapping[Language, Filters] = {
 """`standard` is what every server has: words as they stand, in lower case."""
 
 
+_CODES: Mapping[str, tuple[str, ...]] = {
+    **{name: (filters.code,) for name, filters in LANGUAGES.items() if name != "standard"},
+    "cjk": ("zh", "ja", "ko"),
+}
+"""ISO 639-1 codes of each language; `standard` is any."""
+
+
 def language_named(text: str) -> Language:
     """The language of a name, or of a code such as `de`. Raises ValueError that lists them.
 
@@ -71,3 +78,17 @@ def language_named(text: str) -> Language:
         if text.lower() in (name, filters.code):
             return name
     raise ValueError(f"there is no analysis for {text!r}; there is for {', '.join(LANGUAGES)}")
+
+
+def language_lack(language: str, model: str, languages: Collection[str]) -> str:
+    """The sentence that says that a model was not trained on an index's language; empty where it was, or nobody knows.
+
+    >>> language_lack("german", "encoder-minilm-l6", ["en"])
+    "the index's texts are german, and encoder-minilm-l6 was trained on en alone"
+    >>> language_lack("german", "bge-m3", ["*"])
+    ''
+    """
+    codes = _CODES.get(language, ())
+    if not codes or not languages or "*" in languages or set(codes) <= set(languages):
+        return ""
+    return f"the index's texts are {language}, and {model} was trained on {', '.join(languages)} alone"

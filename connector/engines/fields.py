@@ -37,8 +37,9 @@ class Fields:
     """What an index holds: field path → type, and the lengths of the vectors of those that hold vectors.
 
     `boosts` are the fields that a search which names none searches, `held` tells how vectors are. `encoders` has, for
-    each concrete index, its fields of vectors and the encoder that it notes for each, None where it notes none. Of
-    several indices, a field is there when one of them has it.
+    each concrete index, its fields of vectors and the encoder that it notes for each, None where it notes none.
+    `language` is what its texts are analysed for, empty where it does not say. Of several indices, a field is there
+    when one of them has it.
     """
 
     types: dict[str, str] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Fields:
     boosts: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_BOOSTS))
     held: dict[str, Literal["float", "byte", "rounded"]] = field(default_factory=dict)
     encoders: dict[str, dict[str, EncoderNote | None]] = field(default_factory=dict)
+    language: str = ""
 
     @property
     def indices(self) -> tuple[str, ...]:
@@ -61,13 +63,16 @@ class Fields:
 def read(mappings: Mapping[str, Any]) -> Fields:
     """The fields of all indices of a `_mapping` response (an alias may stand for several).
 
-    Where indices note boosts of their own for the same field, those of the first in the alphabet count. Ids are held by
-    column only where every index has the column.
+    Where indices note boosts of their own for the same field, those of the first in the alphabet count, as does its
+    language. Ids are held by column only where every index has the column.
     """
     boosts: dict[str, float] = {}
+    language = ""
     for index in sorted(mappings, reverse=True):
-        boosts |= noted(mappings[index]["mappings"]).get("boosts", {})
-    found = Fields(boosts=boosts or dict(DEFAULT_BOOSTS))
+        notes = noted(mappings[index]["mappings"])
+        boosts |= notes.get("boosts", {})
+        language = str(notes.get("language", language))
+    found = Fields(boosts=boosts or dict(DEFAULT_BOOSTS), language=language)
     for index in sorted(mappings):
         mapping = mappings[index]["mappings"]
         own = Fields()

@@ -148,7 +148,13 @@ def _fields(index: str, definition: IndexDefinition, sources: Sequence[Mapping[s
     found = {path: kind for source in sources for path, kind in _paths(source, flat=flat)}
     types = found | dict.fromkeys(analyzer_names(definition), "text") | {"vector": "knn_vector"}
     encoders = {index: {"vector": definition.encoder}}
-    return Fields(types, {"vector": {definition.dimensions}}, dict(definition.searched), encoders=encoders)
+    return Fields(
+        types,
+        {"vector": {definition.dimensions}},
+        dict(definition.searched),
+        encoders=encoders,
+        language=definition.language,
+    )
 
 
 def _paths(source: Mapping[str, Any], *, flat: bool) -> Iterator[tuple[str, str]]:

@@ -35,13 +35,17 @@ def export(
     max_tokens: Annotated[
         int | None, typer.Option(help="The longest input, where its files say less than it has positions.")
     ] = None,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help='A language it was trained on, such as en; "*" for many. May be repeated.'),
+    ] = None,
 ) -> None:
     """Export an encoder, a cross-encoder or a ColBERT checkpoint to ONNX, with golden pairs for a self-test.
 
     Needs the train extra. The exported model is compared with the original before anything is written.
 
     Examples:
-        hybridrank model export sentence-transformers/all-MiniLM-L6-v2 --out my-models/minilm --licence Apache-2.0
+        hybridrank model export sentence-transformers/all-MiniLM-L6-v2 --out my-models/minilm --language en
 
         hybridrank model export ./fine-tuned --out my-models/mine
         hybridrank serve --models shipped --models my-models
@@ -49,7 +53,15 @@ def export(
     from training.export_onnx import ExportFailed, export_model  # torch comes with it
 
     try:
-        folder = export_model(source, out, name=name, licence=licence, precision=precision, max_tokens=max_tokens)
+        folder = export_model(
+            source,
+            out,
+            name=name,
+            licence=licence,
+            precision=precision,
+            max_tokens=max_tokens,
+            languages=language or (),
+        )
     except ExportFailed as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

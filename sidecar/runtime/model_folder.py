@@ -41,8 +41,9 @@ FILES = ("model.onnx", "tokenizer.json")
 FP32_ONNX = "model.fp32.onnx"
 CHUNK_BYTES = 1 << 20
 Text = Annotated[str, Field(min_length=1)]
-Language = Annotated[str, Field(pattern=r"^([a-z]{2,3}|\*)$")]
+LANGUAGE = r"^([a-z]{2,3}|\*)$"
 """A code of ISO 639, such as "de"; "*" says that a model is multilingual."""
+Language = Annotated[str, Field(pattern=LANGUAGE)]
 
 
 class _ModelToml(BaseModel):

@@ -81,6 +81,8 @@ def test_an_index_for_german_with_beginnings(run, tmp_path):
     options = ("--language", "de", "--subfield", "prefix", "--boost", "title=2", "--boost", "title.prefix=0.5")
     made = run("index", "--collection", str(tmp_path), "--index", "books", *options)
     assert (made.stderr.count("note"), "1 documents written" in made.stdout) == (0, True)
+    assert "warning: the index's texts are german, and encoder-minilm-l6 was trained on en alone" in made.stderr
+    assert "warning" in run("index", "--collection", str(tmp_path), "--index", "books", *options, "--dry-run").stderr
     for query in ("Buch", "Büc"):
         found = run("search", query, "--index", "books", "--filter", "attributes.colour=red", "--json")
         (hit,) = json.loads(found.stdout)["hits"]
@@ -192,6 +194,24 @@ def test_doctor_names_what_is_there(indexed, run):
     assert findings["engine embedded"]["state"] == "ok"
     assert findings["model encoder-minilm-l6:2"]["state"] == "ok"
     assert "colbert" in findings["model encoder-minilm-l6:2"]["detail"]
+
+
+def test_doctor_says_which_encoder_and_languages_an_index_has(indexed, run, folder):
+    (made,) = (
+        each for each in json.loads(run("doctor", "--index", "menu", "--json").stdout) if "menu" in each["subject"]
+    )
+    assert (made["state"], made["detail"][:40]) == ("ok", "vector holds vectors of encoder-minilm-l6")
+    assert "trained on en alone" not in indexed.stderr
+
+
+def test_an_index_says_which_encoder_made_its_vectors(indexed, run):
+    said = run("index", "encoder", "menu", "--dry-run").stdout
+    assert said.startswith("menu: vector holds vectors of encoder-minilm-l6 (digest ")
+    assert run("index", "encoder", "menu").stdout == said
+    assert (
+        "holds no vectors in 'title'; fields that do: vector"
+        in run("index", "encoder", "menu", "--field", "title", expect=1).stderr
+    )
 
 
 def test_doctor_says_what_to_do_about_what_is_not(run):

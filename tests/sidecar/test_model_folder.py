@@ -71,6 +71,7 @@ def test_a_missing_file_is_named(folder, name):
         ('version = "1"', 'versions = "1"', "version: Field required"),
         ('version = "1"', 'version = "1"\ncolour = "red"', "colour: Extra inputs are not permitted"),
         ('version = "1"', "version = 1", "version: Input should be a valid string"),
+        ('version = "1"', 'version = "1"\nlanguages = ["English"]', "languages.0: String should match pattern"),
         ('version = "1"', "version = ", "model.toml cannot be read"),
     ],
 )
@@ -91,6 +92,8 @@ def test_every_shipped_model_has_a_card_that_names_it_and_its_licence():
         assert toml.name in card
         assert toml.licence in card
         assert str(toml.max_tokens) in card
+        assert toml.languages == ("en",)
+        assert "English" in card
 
 
 @pytest.fixture

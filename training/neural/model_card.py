@@ -22,6 +22,7 @@ def model_card(
     rows = {
         "kind": info.kind,
         "licence": folder.toml.licence,
+        "languages": ", ".join(info.languages) or "not said",
         "begun from": recipe.student.base,
         "size": f"{size:.1f} MB at {folder.toml.precision}",
         "reads": f"{info.max_tokens} tokens, as in training",

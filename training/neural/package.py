@@ -93,6 +93,7 @@ def _export(source: Path, recipe: Recipe, folder: Path, precision: Literal["both
         licence=recipe.licence,
         precision=precision,
         max_tokens=recipe.student.max_tokens,
+        languages=recipe.languages,
     )
     model_folder.write(folder, exported.toml.model_copy(update={"aliases": recipe.aliases}))
 

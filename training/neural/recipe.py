@@ -11,6 +11,7 @@ from typing_extensions import Self
 
 from common.settings_file import read_settings
 from connector.request import RetrieverName
+from sidecar.runtime.model_folder import LANGUAGE
 from training.neural.errors import RecipeError
 
 __all__ = [
@@ -171,6 +172,7 @@ class Recipe(_Frozen):
     name: str = Field(min_length=1)
     kind: Literal["cross-encoder", "encoder", "colbert"] = "cross-encoder"
     licence: str = "unknown"
+    languages: tuple[Annotated[str, Field(pattern=LANGUAGE)], ...] = ()
     seed: int = Field(17, ge=0)
     student: Student
     train: tuple[DataSource, ...] = Field(min_length=1)
