@@ -69,9 +69,9 @@ def read(mappings: Mapping[str, Any]) -> Fields:
     boosts: dict[str, float] = {}
     language = ""
     for index in sorted(mappings, reverse=True):
-        notes = noted(mappings[index]["mappings"])
-        boosts |= notes.get("boosts", {})
-        language = str(notes.get("language", language))
+        ours = noted(mappings[index]["mappings"])
+        boosts |= ours.get("boosts", {})
+        language = str(ours.get("language", language))
     found = Fields(boosts=boosts or dict(DEFAULT_BOOSTS), language=language)
     for index in sorted(mappings):
         mapping = mappings[index]["mappings"]
