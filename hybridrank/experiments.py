@@ -13,11 +13,13 @@ from rich.console import Console
 from common.errors import BadLine
 from connector import HybridSearch, IndexMissing, ModelInfo, SidecarClient
 from connector.engines.base import Engine
+from connector.errors import IndexMissing
 from connector.indexing import IndexingReport, index_documents
 from connector.types import Document, TokenFormat
 from connector.vector_cache import VectorCache
 from evaluation.collections import BeirFolder, Qrels
 from evaluation.dangling import dangling
+from evaluation.document_names import DocumentNames
 from evaluation.environment import describe_environment
 from evaluation.experiment import PipelineRun, run_pipeline
 from evaluation.pipelines import Pipeline, PipelineSettings
@@ -119,7 +121,19 @@ class Bench:
         token_vectors: TokenFormat | None = None,
         colbert: Sequence[str] = (),
     ) -> None:
-        """Index a collection, and tell of documents that the engine rejected or that are no part of it."""
+        """Index a collection, and tell of documents that the engine rejected or that are no part of it.
+
+        Several indices behind one name are searched as they are; AmbiguousId where a judgment does not say which.
+        """
+        with suppress(IndexMissing):
+            names = await DocumentNames.of(self.engine, index)
+            if len(names.indices) > 1:
+                names.check_qrels(collection.qrels)
+                self.console.print(
+                    f"note: {index} stands for {len(names.indices)} indices, which are searched as they are; nothing is"
+                    " written"
+                )
+                return
         report = await self.index(index, collection.documents, token_vectors, colbert)
         _list(self.console, "rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])
         if (others := report.total_in_index - len(collection.documents)) > 0:

@@ -1,7 +1,6 @@
 """A document is its index and its id: documents of two indices that share an id stay two, through every step."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -9,50 +8,17 @@ from connector import FeatureRescore, HybridSearch, Rescore, SearchRequest
 from connector.engines.embedded import EmbeddedEngine
 from connector.fusion import Rrf, WeightedSum
 from connector.rescore.feature_log import FeatureLog, read_feature_log
-from connector.types import Bm25Query, Candidate, Document, DocumentKey, Retrieved
+from connector.types import Bm25Query, Candidate, Document, DocumentKey
 from index_templates import IndexDefinition
 from tests.contracts.engine import feature_set
 from tests.doubles import WordSidecar
+from tests.several import Alias
 
 SHOPS = {
     "shop-de": {"1": ("Tea from Bremen", "hot tea with milk"), "2": ("Soup", "hot soup")},
     "shop-en": {"1": ("Teapot", "a pot"), "2": ("Milk", "milk and more milk in hot tea")},
 }
 FEATURES = feature_set(words={"kind": "field_length", "field": "text"}, tea={"kind": "bm25", "fields": ["text"]})
-
-
-class Alias:
-    """Two embedded indices behind one name, as a server's alias has them: each request goes to both."""
-
-    def __init__(self, inner: EmbeddedEngine, indices) -> None:
-        self.inner, self.names = inner, tuple(indices)
-
-    async def retrieve(self, index, queries):
-        found = [await self.inner.retrieve(name, queries) for name in self.names]
-        merged = {}
-        for name in queries:
-            ranked = [each for answers in found for each in answers[name].ranking]
-            ranked.sort(key=lambda each: (-each.score, each.key))
-            merged[name] = Retrieved(tuple(replace(each, rank=rank) for rank, each in enumerate(ranked, 1)))
-        return merged
-
-    async def indices(self, index):
-        return self.names
-
-    async def sources(self, index, keys, source_excludes):
-        return {k: v for each in self.names for k, v in (await self.inner.sources(each, keys, source_excludes)).items()}
-
-    async def highlight(self, index, query, names, keys):
-        found = [await self.inner.highlight(each, query, names, keys) for each in self.names]
-        return {key: value for each in found for key, value in each.items()}
-
-    async def stored_token_vectors(self, index, keys):
-        found = [await self.inner.stored_token_vectors(each, keys) for each in self.names]
-        return {key: value for each in found for key, value in each.items()}
-
-    async def extract(self, index, features, query, keys):
-        found = [await self.inner.extract(each, features, query, keys) for each in self.names]
-        return {"hits": {"hits": [hit for each in found for hit in each["hits"]["hits"]]}}
 
 
 @pytest.fixture

@@ -25,10 +25,13 @@ def live_rows(
 
     `records` are those of `connector.rescore.feature_log.read_feature_log`; they meet the `showings` (query_id, doc_id)
     by the query_id that a request carries. Candidates that nobody was shown, searches without a click and records of
-    other feature sets are left out. Raises ClickError when nothing remains, saying why.
+    other feature sets are left out. Where a search found an id in several indices, events say `index/id`.
+
+    Raises ClickError when nothing remains, saying why, and for an id that one search found in several indices.
     """
     rows: dict[str, list[tuple[int, str, int, list[float]]]] = {}
     texts: dict[str, str] = {}
+    found_in: dict[tuple[str, str, str], str] = {}  # the index in which one search found an id
     seen = other_set = 0
     for record in records:
         seen += 1
@@ -36,6 +39,16 @@ def live_rows(
             other_set += 1
             continue
         query_id, doc_id = record["query_id"], record["doc_id"]
+        named = f"{record['index']}/{doc_id}"
+        if (query_id, named) in showings:
+            doc_id = named
+        elif (query_id, doc_id) in showings:
+            other = found_in.setdefault((query_id, str(record["timestamp"]), doc_id), record["index"])
+            if other != record["index"]:
+                raise ClickError(
+                    f"query {query_id!r} found {doc_id!r} in {other} and in {record['index']}, and the events do not"
+                    f" say which was shown; write {named} there"
+                )
         if showing := showings.get((query_id, doc_id)):
             values = [record["features"][name] for name in feature_set.names]
             rows.setdefault(query_id, []).append((showing.position, doc_id, int(showing.clicked), values))

@@ -6,11 +6,15 @@ import pytest
 
 from connector import FeatureRescore, HybridSearch
 from connector.rescore.feature_log import FeatureLog, read_feature_log
+from connector.types import Document
+from evaluation.document_names import AmbiguousId
 from evaluation.pipelines import PipelineSettings, parse_pipeline
+from index_templates import IndexDefinition
 from ltr_features import FeatureSet
 from tests.doubles import WordSidecar
 from tests.evaluation.menu import QRELS, QUERIES, menu_engine
-from training.ltr.clicks import Showing
+from tests.several import Alias
+from training.ltr.click_files import Showing
 from training.ltr.dataset import UNJUDGED
 from training.ltr.errors import ClickError, FeaturesMissing
 from training.ltr.features import candidate_features
@@ -109,3 +113,34 @@ async def test_a_log_of_other_features_is_refused(engine, tmp_path):
     other = FeatureSet.model_validate({"name": "other", "features": [{"name": "words", "kind": "query_length"}]})
     with pytest.raises(ClickError, match=r"of (\d+) logged rows, \1 are of another feature set than other"):
         live_rows(read_feature_log(tmp_path / "log"), showings, other)
+
+
+def test_live_rows_of_several_indices_say_which():
+    features = FeatureSet.model_validate({"name": "menu", "features": [{"name": "words", "kind": "query_length"}]})
+
+    def record(index: str, value: float, second: int = 0):
+        about = {"digest": features.digest}
+        common = {"query_id": "q", "doc_id": "1", "timestamp": f"2026-01-01T00:00:0{second}"}
+        return common | {"index": index, "feature_set": about, "features": {"words": value}}
+
+    both = [record("de", 1.0), record("en", 2.0)]
+    shown = {("q", "en/1"): Showing("tea", 1, True), ("q", "de/1"): Showing("tea", 2, False)}
+    data, _ = live_rows(both, shown, features)
+    assert (data.doc_ids, data.rows[:, 0].tolist(), data.grades.tolist()) == (("en/1", "de/1"), [2.0, 1.0], [1, 0])
+    with pytest.raises(ClickError, match=r"found '1' in de and in en.*write en/1 there"):
+        live_rows(both, {("q", "1"): Showing("tea", 1, True)}, features)
+    later = [record("docs-v1", 1.0), record("docs-v2", 1.0, second=5)]  # the alias moved between two searches
+    assert live_rows(later, {("q", "1"): Showing("tea", 1, True)}, features)[0].doc_ids == ("1", "1")
+
+
+async def test_rows_of_several_indices_are_judged_by_index_and_id(engine, tmp_path):
+    both = Alias(engine, ("menu", "cellar"))
+    await engine.create_index("cellar", IndexDefinition(dimensions=8))
+    await engine.index_documents("cellar", [Document("chai", {"title": "Chai", "text": "hot tea with milk"})])
+    qrels = {"q1": {"menu/chai": 2, "cellar/chai": 1}}
+    asked = (HybridSearch(both, WordSidecar()), parse_pipeline("bm25"), "both", {"q1": QUERIES["q1"]})
+    data = await candidate_features(*asked, qrels, FEATURES, PipelineSettings(size=10))
+    grades = dict(zip(data.doc_ids, data.grades.tolist(), strict=True))
+    assert (grades["menu/chai"], grades["cellar/chai"], grades["menu/tea"]) == (2, 1, UNJUDGED)
+    with pytest.raises(AmbiguousId):
+        await candidate_features(*asked, {"q1": {"chai": 2}}, FEATURES, PipelineSettings(size=10))
