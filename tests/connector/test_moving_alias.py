@@ -120,3 +120,14 @@ async def test_hits_of_an_index_that_the_alias_has_left_are_ranked_anew(engine, 
     server.indices = ["v2"]
     server.answers = [[hits("v1/1"), hits("v2/1")], [hits("v2/1"), hits("v2/1")]]
     assert await ranked(engine) == {"title": ["v2/1"], "more": ["v2/1"]}
+
+
+async def test_hits_of_a_data_stream_are_those_of_its_backing_indices(engine, server):
+    """In the shape in which both servers answer: hits and mapping name the indices behind the stream."""
+    server.indices = [".ds-logs-000001", ".ds-logs-000002"]
+    server.answers = [[hits(".ds-logs-000002/1", ".ds-logs-000001/1")] * 2, [hits(".ds-logs-000001/1")]]
+    assert (await ranked(engine))["title"] == [".ds-logs-000001/1", ".ds-logs-000002/1"]
+    key = DocumentKey(".ds-logs-000001", "1")
+    assert set(await engine.sources("logs", [key], ())) == {key}
+    assert server.asked == ["/shop/_mapping", "/_msearch", "/logs/_mapping", "/logs/_search"]
+    assert await engine.indices("logs") == (".ds-logs-000001", ".ds-logs-000002")
