@@ -13,7 +13,6 @@ from rich.console import Console
 from common.errors import BadLine
 from connector import HybridSearch, IndexMissing, ModelInfo, SidecarClient
 from connector.engines.base import Engine
-from connector.errors import IndexMissing
 from connector.indexing import IndexingReport, index_documents
 from connector.types import Document, TokenFormat
 from connector.vector_cache import VectorCache
