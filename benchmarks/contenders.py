@@ -60,7 +60,7 @@ def over_grpc(
     async def call() -> None:
         nonlocal number
         number += 1
-        await client.rescore(f"{query} {number}", passages, model=model, timeout_s=600)
+        await client.rescore(f"{query} {number}", passages, model=model, timeout_s=600, max_chunks=1)
 
     async def all_callers() -> None:
         await asyncio.gather(*(call() for _ in range(callers)))

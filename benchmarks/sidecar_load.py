@@ -104,7 +104,7 @@ class Messages:
 
     def rerank(self, pairs: int, model: str = "cross-encoder", *, best_effort: bool = False) -> bytes:
         """A request to score the next `pairs` documents."""
-        options = pb.RerankOptions(best_effort=best_effort)
+        options = pb.RerankOptions(best_effort=best_effort, max_chunks_per_document=1)
         head = pb.RerankRequest(model=model, query=self.query(), options=options).SerializeToString()
         # Encoded messages, one after another, are the encoding of one with the fields of all.
         return head + b"".join(next(self._candidates) for _ in range(pairs))

@@ -53,7 +53,7 @@ async def measure(arguments: argparse.Namespace) -> Section:
     fp32 = model_folder.read(arguments.fp32_model).info.name
     first_stage = Pipeline("rrf", ("bm25", "knn"))
     by_model = {"int8": replace(first_stage, models=(SERVED,)), "fp32": replace(first_stage, models=(fp32,))}
-    settings = PipelineSettings(rescore_window_size=arguments.window, timeout_s=300)
+    settings = PipelineSettings(rescore_window_size=arguments.window, timeout_s=300, max_chunks=1)
     async with AsyncExitStack() as stack:
         # Scores are cached, so that each pair is computed once, whatever its weight in the blend.
         process = sidecar_process(settings={"models": f"{SHIPPED_MODELS}:{arguments.fp32_model}"})

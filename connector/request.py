@@ -11,7 +11,7 @@ from common import json_values
 from connector.fusion import Fusion, Rrf
 from connector.page import Direction
 from connector.passages import DEFAULT_FIELDS
-from connector.types import Filter
+from connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, Filter
 from ltr_features import FeatureSet
 from ltr_features.text import Bm25, Phrase, Proximity
 
@@ -41,6 +41,10 @@ class Rescore(_Sendable):
     may cost on top of retrieval; when it is spent, the candidates scored by then come first and the others below them
     in fused order, or, without `allow_partial`, all are returned in fused order. `degraded` says so.
 
+    A text longer than the model reads is read in up to `max_chunks` windows, the best of which counts: the first of
+    every candidate, then from what is left of `timeout_s` second ones, and so on. 1 reads the beginning alone.
+    `hit.scored_chunks` says how many were read.
+
     With `token_vectors` a model of late interaction scores what `hybridrank index --token-vectors` stored: one more
     request to the engine, for the window alone, and only the query is encoded. Where that cannot be, texts are scored.
     """
@@ -53,6 +57,7 @@ class Rescore(_Sendable):
     timeout_s: float = Field(0.3, gt=0)
     allow_partial: bool = True
     fields: tuple[str, ...] = Field(DEFAULT_FIELDS, min_length=1)
+    max_chunks: int = Field(DEFAULT_CHUNKS, ge=1, le=MAX_CHUNKS)
     token_vectors: bool = False
 
 

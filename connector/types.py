@@ -7,6 +7,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from index_templates import EncoderNote
 
 __all__ = [
+    "DEFAULT_CHUNKS",
+    "MAX_CHUNKS",
     "Bm25Query",
     "Candidate",
     "Degraded",
@@ -33,6 +35,9 @@ __all__ = [
     "Vector",
 ]
 
+DEFAULT_CHUNKS = 4
+"""Windows in which a reranker reads a text that is longer than it reads at once; the sidecar's own default."""
+MAX_CHUNKS = 100
 Vector: TypeAlias = tuple[float, ...]
 TokenFormat: TypeAlias = Literal["fp32", "fp16", "int8", "residual"]
 """How token vectors are packed; docs/token-vectors.md says what each costs."""
@@ -214,12 +219,16 @@ class Encoding:
 class RelevanceScore:
     """What a reranker says of one candidate: higher is better, comparable within one query and one model.
 
-    `contributions`, where they were asked for, are what each feature added to the score, and last what every row has.
+    `truncated` says that it did not see all of the text, `scored_chunks` in how many windows it read it (0: it reads no
+    text), `best_chunk` which of several (0-based) scored best. `contributions`, where they were asked for, are what
+    each feature added to the score, and last what every row has.
     """
 
     score: float
     truncated: bool = False
     contributions: tuple[float, ...] = ()
+    best_chunk: int | None = None
+    scored_chunks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +249,12 @@ class Hit:
     stages before put the hit beneath the best that the last stage did not see. `retrievers` lacks a retriever
     that did not find the document, and is empty where the engine fused, which does not tell. `rerank_scores` has what
     each model said, by its name, and `rerank_score` the last of them: None outside every window, and inside where time
-    ran out. On request `features` is filled, NaN for what is not known, and `highlights`: fragments by field, as HTML
-    with `<em>` around what matched. `passage` is the best passage of a long document, of the retriever that ranks the
-    document best. `index` is the concrete index that holds the document: with `doc_id` it names the document where an
-    alias, a pattern or a data stream stands for several indices.
+    ran out. `truncated` says that a reranker did not see all of the text, `scored_chunks` in how many windows the last
+    one read it, and `best_chunk` which of several (0-based) scored best. On request `features` is filled, NaN for what
+    is not known, and `highlights`: fragments by field, as HTML with `<em>` around what matched. `passage` is the best
+    passage of a long document, of the retriever that ranks the document best. `index` is the concrete index that
+    holds the document: with `doc_id` it names the document where an alias, a pattern or a data stream stands for
+    several indices.
     """
 
     doc_id: str
@@ -259,6 +270,8 @@ class Hit:
     features: Mapping[str, float] = field(default_factory=dict)
     highlights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     passage: FoundPassage | None = None
+    best_chunk: int | None = None
+    scored_chunks: int = 0
     final_score: float = field(kw_only=True)
     index: str = ""
 

@@ -7,6 +7,7 @@ from typing import Any
 from connector import FeatureRescore, Rescore, SearchRequest
 from connector.request import RetrieverName, Stage
 from connector.retrieval import FusedBy
+from connector.types import DEFAULT_CHUNKS
 from evaluation.fold_models import FoldModels
 from ltr_features import FeatureSet
 
@@ -23,15 +24,16 @@ class PipelineSettings:
 
     `size` is 100, so that R@100 means something. `timeout_s` is generous, so that an experiment measures rankings and
     not the budget. Without `fields` those of the index are searched. `weight` and `rescore_window_size` are those of
-    `Rescore`; a model in `feature_sets` ranks by features over the same window, and by itself (weight 1). Those in
-    `token_vectors` score what the index stores. The name of `fold_models` stands, for each query, for the one of these
-    models that has not seen it. `fusion` is that of `HybridSearch`: who fuses.
+    `Rescore`, as is `max_chunks`; a model in `feature_sets` ranks by features over the same window, and by itself
+    (weight 1). Those in `token_vectors` score what the index stores. The name of `fold_models` stands, for each query,
+    for the one of these models that has not seen it. `fusion` is that of `HybridSearch`: who fuses.
     """
 
     size: int = 100
     weight: float = 0.5
     rescore_window_size: int = 50
     timeout_s: float = 30.0
+    max_chunks: int = DEFAULT_CHUNKS
     fields: Mapping[str, float] = field(default_factory=dict)
     feature_sets: Mapping[str, FeatureSet] = field(default_factory=dict)
     fold_models: FoldModels | None = None
@@ -59,6 +61,7 @@ class PipelineSettings:
             weight=self.weight,
             rescore_window_size=self.rescore_window_size,
             timeout_s=self.timeout_s,
+            max_chunks=self.max_chunks,
             token_vectors=model in self.token_vectors,
         )
 

@@ -66,7 +66,7 @@ def run_key(
     """
     used: Sequence[str] = (*([ENCODER] if "knn" in pipeline.retrievers else []), *pipeline.models)
     late = settings.token_vectors if set(settings.token_vectors) & set(pipeline.models) else ()
-    of_models = ("weight", "rescore_window_size", "timeout_s") if pipeline.models else ()
+    of_models = ("weight", "rescore_window_size", "timeout_s", "max_chunks") if pipeline.models else ()
     shared: dict[str, Any] = settings.as_json()
     return digest_of(
         {

@@ -22,7 +22,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from common.settings_file import read_settings
-from connector.types import TokenFormat
+from connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, TokenFormat
 from evaluation.collections import CollectionError, Qrels
 from evaluation.pipelines import Pipeline, PipelineSettings, parse_pipeline
 
@@ -54,7 +54,8 @@ class Experiment(BaseModel):
     """What to measure, and what is expected.
 
     `pipelines` maps a pipeline's name to its expected nDCG@10; a result within `tolerance` of it is as expected. The
-    others are tested against `baseline`. `weight`, `window` and `token_vectors` mean what they mean to `evaluate`.
+    others are tested against `baseline`. `weight`, `window`, `max_chunks` and `token_vectors` mean what they mean to
+    `evaluate`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -68,6 +69,7 @@ class Experiment(BaseModel):
     baseline: str = "rrf"
     weight: float = Field(0.5, gt=0, le=1)
     window: int = Field(50, ge=1, le=10_000)
+    max_chunks: int = Field(DEFAULT_CHUNKS, ge=1, le=MAX_CHUNKS)
     token_vectors: TokenFormat | None = None
     pipelines: Mapping[str, Share | None] = Field(min_length=1)
     published: tuple[Published, ...] = ()
@@ -93,7 +95,9 @@ class Experiment(BaseModel):
     @property
     def settings(self) -> PipelineSettings:
         """What the pipelines share."""
-        return PipelineSettings(weight=self.weight, rescore_window_size=self.window, timeout_s=TIMEOUT_S)
+        return PipelineSettings(
+            weight=self.weight, rescore_window_size=self.window, timeout_s=TIMEOUT_S, max_chunks=self.max_chunks
+        )
 
     @classmethod
     def load(cls, path: Path) -> "Experiment":

@@ -14,7 +14,7 @@ from connector.engines.base import Engine
 from connector.engines.similarity import Bm25Settings
 from connector.errors import EngineError
 from connector.rescore.base import Passage, Sidecar
-from connector.types import Bm25Query, DocumentKey, Encoding, Query, RelevanceScore, Retrieved
+from connector.types import DEFAULT_CHUNKS, Bm25Query, DocumentKey, Encoding, Query, RelevanceScore, Retrieved
 
 __all__ = ["ChangeBm25", "RememberingEngine", "RememberingSearch", "RememberingSidecar"]
 
@@ -109,7 +109,7 @@ class RememberingSidecar:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._encodings: dict[tuple[str, str], Encoding] = {}
-        self._scores: dict[tuple[str, str], dict[tuple[DocumentKey, int], RelevanceScore]] = {}
+        self._scores: dict[tuple[str, int, str], dict[tuple[DocumentKey, int], RelevanceScore]] = {}
 
     async def encode(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
@@ -122,10 +122,17 @@ class RememberingSidecar:
         return tuple(self._encodings[model, text] for text in texts)
 
     async def rescore(
-        self, query_text: str, passages: Sequence[Passage], *, model: str, timeout_s: float, allow_partial: bool = False
+        self,
+        query_text: str,
+        passages: Sequence[Passage],
+        *,
+        model: str,
+        timeout_s: float,
+        allow_partial: bool = False,
+        max_chunks: int = DEFAULT_CHUNKS,
     ) -> tuple[RelevanceScore | None, ...]:
         """As the model scored these passages, or does now; what was not scored in time is asked again the next time."""
-        known = self._scores.setdefault((model, query_text), {})
+        known = self._scores.setdefault((model, max_chunks, query_text), {})
         wanted = {(each.key, hash(each.text)): each for each in passages}
         missing = [key for key in wanted if key not in known]
         if missing:
@@ -135,6 +142,7 @@ class RememberingSidecar:
                 model=model,
                 timeout_s=timeout_s,
                 allow_partial=allow_partial,
+                max_chunks=max_chunks,
             )
             known |= {key: score for key, score in zip(missing, scores, strict=True) if score}
         return tuple(known.get(key) for key in wanted)

@@ -11,6 +11,7 @@ from connector import Rescore
 from connector.engines.similarity import Bm25Settings
 from connector.fusion import Fusion, Rrf, WeightedSum
 from connector.request import RetrieverName
+from connector.types import DEFAULT_CHUNKS
 from evaluation.configuration import Configuration
 
 __all__ = ["Chooser", "Space"]
@@ -45,12 +46,14 @@ class Space:
     - with `bm25`, for a server: k1 from 0.4 to 2 by tenths and b from 0 to 1 by twentieths.
     - rank_window_size: 50 to 200 candidates a retriever, by 50.
     - model: one of `models`, or none; its weight, 0.1 to 1 by twentieths; its window, 10 to `max_window`, by 10.
+      It reads each text in up to `max_chunks` windows.
     """
 
     fields: tuple[str, ...]
     models: tuple[str, ...]
     max_window: int = 50
     bm25: bool = False
+    max_chunks: int = DEFAULT_CHUNKS
 
     def choose(self, trial: Chooser) -> Configuration:
         """One of them. What makes no difference to the others that were chosen is not asked for."""
@@ -119,4 +122,4 @@ class Space:
             return None
         window = trial.suggest_int("rescore_window_size", 10, self._largest, step=10)
         weight = round(trial.suggest_float("weight", 0.1, 1, step=0.05), 2)
-        return Rescore(model=model, rescore_window_size=window, weight=weight)
+        return Rescore(model=model, rescore_window_size=window, weight=weight, max_chunks=self.max_chunks)

@@ -10,8 +10,10 @@ TokenFormat: TypeAlias = Literal["fp32", "fp16", "int8", "residual"]
 
 BASELINE_RANKERS = ("linear", "ranknet", "lambdarank", "listnet")
 CODEC_DOCUMENTS = 300
+DEFAULT_CHUNKS = 4
 ENGINE_HEAP_MB = 768
 FILTER_SYNTAX = "FIELD=VALUE, FIELD=A,B, FIELD!=VALUE, FIELD>=N, FIELD>N, FIELD<=N or FIELD<N"
 LEAST_SHARE = 0.9
+MAX_CHUNKS = 100
 STANDARD_MEASURES = ("ndcg@10", "rr@10", "r@100", "judged@10")
 STANDARD_PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder", "rrf+nano")

@@ -44,7 +44,7 @@ def read_documentation() -> StdlibCollection:
 async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "auto") -> ExperimentResult:
     """Steps 2 to 4: index, measure, show one question. Raises EngineError, SidecarError and CollectionError."""
     pipelines = [parse_pipeline(name) for name in STANDARD_PIPELINES]
-    settings = PipelineSettings()
+    settings = PipelineSettings(max_chunks=1)  # a docstring's beginning says what it is for
     qrels = collection.qrels(SPLIT)
     queries = judged_queries(collection.queries(), qrels)
     async with AsyncExitStack() as stack:

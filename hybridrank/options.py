@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hybridrank.choices import FusedBy
+from hybridrank.choices import MAX_CHUNKS, FusedBy
 
 __all__ = [
     "EngineOption",
@@ -14,6 +14,7 @@ __all__ = [
     "FusionOption",
     "IndexOption",
     "JsonOption",
+    "MaxChunksOption",
     "SidecarOption",
     "cache_folder",
 ]
@@ -47,6 +48,14 @@ FusionOption = Annotated[
     typer.Option("--fusion", help="Who fuses the rankings of BM25 and kNN: this program, or the engine where it can."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+MaxChunksOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=MAX_CHUNKS,
+        help="Windows of a long text that a reranker may read, as time allows; 1 reads the beginning alone.",
+    ),
+]
 FeatureSetsOption = Annotated[
     list[Path] | None,
     typer.Option(

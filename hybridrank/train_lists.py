@@ -154,7 +154,9 @@ async def _scored(bench: Bench, lists: Sequence[RankedList], models: Sequence[st
             passages = [Passage(doc_id, text) for doc_id, text in zip(each.doc_ids, each.texts, strict=True)]
             with_scores = each
             for model in models:
-                scores = await bench.sidecar.rescore(each.query, passages, model=model, timeout_s=SCORE_TIMEOUT_S)
+                scores = await bench.sidecar.rescore(
+                    each.query, passages, model=model, timeout_s=SCORE_TIMEOUT_S, max_chunks=1
+                )
                 with_scores = with_scores.with_scores(model, [score.score for score in scores if score])
             scored.append(with_scores)
             advance(1)

@@ -202,7 +202,7 @@ def measure_named(name: str) -> str:
     return measure
 
 
-def default_named(name: str) -> Configuration:
+def default_named(name: str, max_chunks: int) -> Configuration:
     """The configuration of a pipeline. Raises BadParameter."""
     try:
         pipeline = parse_pipeline(name)
@@ -210,5 +210,5 @@ def default_named(name: str) -> Configuration:
         raise typer.BadParameter(str(error), param_hint="--default") from error
     if len(pipeline.models) > 1:
         raise typer.BadParameter(f"{name!r} has several models; tune tries one at a time", param_hint="--default")
-    rescore = Rescore(model=pipeline.models[0]) if pipeline.models else None
+    rescore = Rescore(model=pipeline.models[0], max_chunks=max_chunks) if pipeline.models else None
     return Configuration(retrievers=pipeline.retrievers, rescore=rescore)

@@ -13,16 +13,14 @@ ENTRY_BYTES = 400
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a model made of one text: its score () or vector (dimensions,).
+    """What a model made of one window of a text: its score () or vector (dimensions,).
 
-    `truncated` says that it saw only the beginning, `tokens` how many it read, and `best_chunk` which window scored
-    best, where there may be several.
+    `truncated` says that the text goes on behind the window, `tokens` how many the model read.
     """
 
     values: npt.NDArray[np.floating[Any]]
     truncated: bool
     tokens: int
-    best_chunk: int | None = None
 
 
 class RowCache:

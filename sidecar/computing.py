@@ -3,21 +3,26 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import numpy as np
 
+from sidecar.batching.admission import Admission
 from sidecar.batching.queue import estimate_tokens
 from sidecar.batching.worker import Worker
 from sidecar.cache import Row, RowCache
 from sidecar.errors import BadScore
+from sidecar.keys import window_key
 from sidecar.types import Timings
-from sidecar.work import FloatArray, Input, Work
+from sidecar.work import Input, Work
 
 ALONE = 1  # a token budget that no two texts share
+NO_TIME = Timings(0.0, 0.0, 0.0)
 
 
 class Computer:
-    """Computes a row for each text that is not in the cache, on a worker's threads."""
+    """Computes a row for each window of a text that is not in the cache, on a worker's threads."""
 
     def __init__(self, worker: Worker, cache: RowCache, *, max_batch_tokens: int) -> None:
         self._worker = worker
@@ -25,44 +30,88 @@ class Computer:
         self._max_batch_tokens = max_batch_tokens
 
     async def rows(self, work: Work[Input]) -> tuple[dict[bytes, Row], Timings]:
-        """A row for each different key; with `best_effort`, for those that are ready when the deadline nears."""
+        """A row for each of the wanted windows of each different text, by `window_key`.
+
+        With `best_effort`, for those that are ready when the deadline nears. Where the work is `optional`, for those
+        that time and room are left for, the second windows of all texts before the third ones.
+        """
+        rows: dict[bytes, Row] = {}
         wanted = dict(zip(work.keys, work.texts, strict=True))
-        known = () if work.no_cache else wanted
-        rows = {key: row for key in known if (row := self._cache.get(key)) is not None}
-        missing = {key: text for key, text in wanted.items() if key not in rows}
-        if not missing:
-            return rows, Timings(0.0, 0.0, 0.0)
-        computed, timings = await self._compute(work, missing)
+        missing: dict[bytes, str] = {key: text for key, text in wanted.items() if not self._look_up(work, key, rows)}
+        if work.optional:
+            work = self._within_room(work, [*missing.values()])
+        if not missing or not work.wanted:
+            return rows, NO_TIME
+        computed, timings = await self._compute(work, missing, rows)
         for key, row in computed.items():
             if not np.isfinite(row.values).all():
-                raise BadScore(work.model.name, f"{work.field}[{work.keys.index(key)}]")
+                place = next(place for place, text_key in enumerate(work.keys) if key.startswith(text_key))
+                raise BadScore(work.model.name, f"{work.field}[{place}]")
         for key, row in computed.items():
             if work.keep and not work.no_cache:
                 self._cache.put(key, row)
         return rows | computed, timings
 
-    async def _compute(self, work: Work[Input], wanted: Mapping[bytes, str]) -> tuple[dict[bytes, Row], Timings]:
-        texts = list(wanted.values())
-        estimate = estimate_tokens(texts, work.max_windows * work.model.max_tokens, work.query)
-        admit = self._worker.admissions.admit
+    def _look_up(self, work: Work[Input], key: bytes, rows: dict[bytes, Row]) -> bool:
+        """Add the rows of a text that are in the cache; True where it has no more wanted windows."""
+        for number in work.wanted:
+            row = None if work.no_cache else self._cache.get(window_key(key, number))
+            if row is None:
+                return False
+            rows[window_key(key, number)] = row
+            if not row.truncated:
+                break
+        return True
+
+    def _within_room(self, work: Work[Input], texts: Sequence[str]) -> Work[Input]:
+        """The work with as many windows of each text as there is room for."""
+        room = self._worker.admissions.room(work.model.max_tokens, model=work.model.name, deadline=work.deadline)
+        wanted = work.wanted
+        while wanted and _estimate(work, texts, wanted) > room:
+            wanted = wanted[:-1]
+        return replace(work, wanted=wanted)
+
+    async def _compute(
+        self, work: Work[Input], texts: Mapping[bytes, str], known: Mapping[bytes, Row]
+    ) -> tuple[dict[bytes, Row], Timings]:
         started_at = time.monotonic()
-        with admit(estimate, model=work.model.name, deadline=work.deadline, best_effort=work.best_effort) as admission:
-            windows = dict(zip(wanted, await asyncio.to_thread(work.windows, texts), strict=True))
-            inputs = {(key, number): each for key, found in windows.items() for number, each in enumerate(found)}
+        with self._admit(work, _estimate(work, [*texts.values()], work.wanted)) as admission:
+            windows = dict(zip(texts, await _tokenise(work, [*texts.values()], admission.ends_at), strict=True))
+            keys = {window_key(key, number): (key, number) for number in work.wanted for key in texts}
+            inputs = {
+                each: windows[key][number]
+                for each, (key, number) in keys.items()
+                if number < len(windows[key]) and each not in known
+            }
             tokenize_ms = 1000 * (time.monotonic() - started_at)
             budget = self._max_batch_tokens if work.batches else ALONE
             computed = await self._worker.run(admission, inputs, work.compute, max_batch_tokens=budget)
         rows = {}
-        for key, found in windows.items():
-            values = [computed.rows[key, number] for number in range(len(found)) if (key, number) in computed.rows]
-            if len(values) == len(found):
-                rows[key] = _row(work, found, np.stack(values))
+        for each, values in computed.rows.items():
+            key, number = keys[each]
+            truncated = windows[key][number].truncated or number + 1 < len(windows[key])
+            rows[each] = Row(np.asarray(values), truncated, len(inputs[each]))
         return rows, Timings(tokenize_ms, computed.queue_ms, computed.compute_ms)
 
+    def _admit(self, work: Work[Input], estimate: int) -> AbstractContextManager[Admission]:
+        admissions, model = self._worker.admissions, work.model.name
+        if work.optional:
+            return admissions.admit_optional(estimate, model=model, deadline=work.deadline)
+        return admissions.admit(estimate, model=model, deadline=work.deadline, best_effort=work.best_effort)
 
-def _row(work: Work[Input], windows: Sequence[Input], values: FloatArray) -> Row:
-    """One row of those of a text's windows, (windows,) scores or (1, dimensions)."""
-    best = int(np.argmax(values)) if len(windows) > 1 else 0
-    tokens = sum(map(len, windows))
-    best_chunk = best if work.max_windows > 1 else None
-    return Row(np.asarray(work.together(values)), windows[best].truncated, tokens, best_chunk)
+
+async def _tokenise(work: Work[Input], texts: Sequence[str], ends_at: float | None) -> list[list[Input]]:
+    """The windows of each text, up to the last that is wanted; none of optional work that time runs out for."""
+    tokenising = asyncio.to_thread(work.windows, texts, work.wanted.stop)
+    if not work.optional or ends_at is None:
+        return await tokenising
+    try:
+        return await asyncio.wait_for(tokenising, max(0.0, ends_at - time.monotonic()))
+    except asyncio.TimeoutError:
+        return [[] for _ in texts]
+
+
+def _estimate(work: Work[Input], texts: Sequence[str], windows: range) -> int:
+    """About how many tokens the windows have together."""
+    end, start = (estimate_tokens(texts, n * work.model.max_tokens, work.query) for n in (windows.stop, windows.start))
+    return end - start

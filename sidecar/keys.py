@@ -9,7 +9,7 @@ KEY_BYTES = 16  # a billion keys share one with a chance of one in 10^20
 
 
 def text_keys(model: ModelInfo, *options: str, texts: Sequence[str]) -> list[bytes]:
-    """A key for each text, as `model` reads it with these `options`: a query, a kind of text, a number of windows.
+    """A key for each text, as `model` reads it with these `options`: a query, a kind of text.
 
     Every part is preceded by its length, so that no two lists of parts run into the same bytes.
     """
@@ -22,6 +22,11 @@ def text_keys(model: ModelInfo, *options: str, texts: Sequence[str]) -> list[byt
         whole.update(_with_length(text))
         keys.append(whole.digest())
     return keys
+
+
+def window_key(text_key: bytes, number: int) -> bytes:
+    """The key of a window of a text, by its number from 0; the first has that of the text."""
+    return text_key + number.to_bytes(2, "little") if number else text_key
 
 
 def _with_length(part: str) -> bytes:

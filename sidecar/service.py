@@ -9,18 +9,18 @@ from sidecar.ranking import ranked
 from sidecar.registry import Models
 from sidecar.rerankers.lambdamart import LambdaMartReranker
 from sidecar.stored_scoring import score_stored
+from sidecar.text_scoring import score_texts
 from sidecar.token_encoding import encode_tokens
 from sidecar.types import (
     Embedding,
     EncodeRequest,
     EncodeResult,
     ModelInfo,
-    RelevanceScore,
     RerankRequest,
     RerankResult,
     ScoreType,
 )
-from sidecar.work import encode_work, rerank_work
+from sidecar.work import encode_work
 
 
 class RerankService:
@@ -55,18 +55,10 @@ class RerankService:
         elif any(passage.token_vectors for passage in request.passages):
             scores, timings = await score_stored(request, model, self.worker)
         else:
-            work = rerank_work(request, model.reranker)
-            rows, timings = await self._computer.rows(work)
-            found = [(index, rows[key]) for index, key in enumerate(work.keys) if key in rows]
-            scores = [
-                RelevanceScore(
-                    request.passages[index].passage_id, index, float(row.values), row.truncated, row.best_chunk
-                )
-                for index, row in found
-            ]
-            tokens = sum(row.tokens for _, row in found)
+            scores, timings, tokens = await score_texts(request, model.reranker, self._computer)
         complete = len(scores) == len(request.passages)
-        return RerankResult(ranked(request, scores, model.calibration), model.info, timings, complete, tokens)
+        best_first, chunks = ranked(request, scores, model.calibration), sum(each.scored_chunks for each in scores)
+        return RerankResult(best_first, model.info, timings, complete, tokens, chunks)
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
         """One unit vector a text, or packed ones of its tokens, in the order of the request."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 __all__ = [
+    "DEFAULT_CHUNKS",
+    "MAX_CHUNKS",
     "ChunkScore",
     "Embedding",
     "EncodeRequest",
@@ -19,6 +21,10 @@ __all__ = [
     "TextKind",
     "Timings",
 ]
+
+
+DEFAULT_CHUNKS = 4  # windows of a long passage: about 500 tokens of the cross-encoders that ship
+MAX_CHUNKS = 100  # a passage is no book; more windows than these take minutes
 
 
 class ScoreType(Enum):
@@ -66,9 +72,10 @@ class RerankRequest:
     """One query and the passages to score for it; `top_k` 0 returns all of them.
 
     `deadline` is a point in time of `time.monotonic()`, None for none. With `best_effort` the passages are scored in
-    their order, and what is scored when the deadline nears is the answer. A passage longer than the model reads is cut,
-    or scored as up to `max_chunks_per_document` windows that overlap, whose scores `chunk_score` makes one. Without
-    `truncate` the request is refused where either would leave out the end of a passage or of the query.
+    their order, and what is scored when the deadline nears is the answer. A passage longer than the model reads is
+    scored as up to `max_chunks_per_document` windows that overlap, whose scores `chunk_score` makes one; those after
+    the first when every passage has a score, as far as the deadline and the queue allow. Without `truncate` the request
+    is refused where that would leave out the end of a passage or of the query, and all windows are needed.
 
     With `no_cache` every score is computed anew, and none kept.
     A forest reads no text: it wants features, the `feature_set_digest` they were made by, and tells `contributions`.
@@ -81,7 +88,7 @@ class RerankRequest:
     score_type: ScoreType = ScoreType.RAW
     min_score: float | None = None
     best_effort: bool = False
-    max_chunks_per_document: int = 1
+    max_chunks_per_document: int = DEFAULT_CHUNKS
     chunk_score: ChunkScore = ChunkScore.MAX
     truncate: bool = True
     feature_set_digest: str = ""
@@ -89,14 +96,20 @@ class RerankRequest:
     deadline: float | None = None
     no_cache: bool = False
 
+    @property
+    def max_windows(self) -> int:
+        """How many windows of a passage may count."""
+        return 1 if self.chunk_score is ChunkScore.FIRST else self.max_chunks_per_document
+
 
 @dataclass(frozen=True)
 class RelevanceScore:
     """How well the passage at `index` (0-based, in the request) answers the query: higher is better, always finite.
 
-    `truncated` says that the model saw only the beginning of the passage; `best_chunk` which window of it (0-based)
-    scored so, where several were allowed. `contributions`, where asked for, are what each feature added to the raw
-    score, and last what a candidate has before any is known.
+    `truncated` says that the model did not see all of the passage; `scored_chunks` how many of its windows were scored,
+    0 where none are read; `best_chunk` which of them (0-based) scored best, where several were allowed.
+    `contributions`, where asked for, are what each feature added to the raw score, and last what a candidate has before
+    any is known.
     """
 
     passage_id: str
@@ -105,15 +118,25 @@ class RelevanceScore:
     truncated: bool
     best_chunk: int | None = None
     contributions: tuple[float, ...] = ()
+    scored_chunks: int = 0
 
 
 @dataclass(frozen=True)
 class Timings:
-    """Where the time of a request went, in milliseconds; `compute_ms` runs from the first batch to the last."""
+    """Where the time of a request went, in milliseconds; `compute_ms` runs from the first batch to the last.
+
+    Further windows of passages add theirs: `queue_ms` is the wait of the first ones and then that of the others.
+    """
 
     tokenize_ms: float
     queue_ms: float
     compute_ms: float
+
+    def __add__(self, other: "Timings") -> "Timings":
+        """Of two steps, one after the other."""
+        return Timings(
+            self.tokenize_ms + other.tokenize_ms, self.queue_ms + other.queue_ms, self.compute_ms + other.compute_ms
+        )
 
 
 @dataclass(frozen=True)
@@ -158,7 +181,8 @@ class ModelInfo:
 class RerankResult:
     """Scores, best first; equal scores keep the order of the request. Not `complete` where some were not computed.
 
-    `tokens` are those that the model reads of the pairs that were.
+    `tokens` are those that the model reads of the pairs that were, `scored_chunks` the windows of all passages that
+    were scored.
     """
 
     scores: tuple[RelevanceScore, ...]
@@ -166,6 +190,7 @@ class RerankResult:
     timings: Timings
     complete: bool = True
     tokens: int = 0
+    scored_chunks: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ from sidecar.rerankers.base import Encoder, Pair, Reranker
 from sidecar.rerankers.colbert import TokenEncoder
 from sidecar.runtime.token_codec import TokenCodec
 from sidecar.runtime.tokenizer import TokenSequence
-from sidecar.types import ChunkScore, EncodeRequest, ModelInfo, RerankRequest, TextKind
+from sidecar.types import EncodeRequest, ModelInfo, RerankRequest, TextKind
 
 __all__ = ["FloatArray", "Input", "Work", "encode_work", "require_query", "rerank_work", "token_work"]
 
@@ -26,8 +25,9 @@ Input = TypeVar("Input", Pair, TokenSequence)
 class Work(Generic[Input]):
     """`texts` are called `field` in the request; texts with equal `keys` have equal rows.
 
-    `windows` cuts each text into the inputs that show it to the model, `compute` turns inputs into a row each, and
-    `together` makes the rows of a text's windows one. What is too large to `keep` is not put into the cache;
+    `windows` cuts each text into the inputs that show it to the model, at most so many, and `compute` turns inputs into
+    a row each. `wanted` are the windows to compute, by their numbers from 0. `optional` work is done with what time and
+    room other work leaves. What is too large to `keep` is not put into the cache;
     with `no_cache` it is not read either.
     """
 
@@ -36,30 +36,41 @@ class Work(Generic[Input]):
     batches: bool
     texts: Sequence[str]
     keys: Sequence[bytes]
-    windows: Callable[[Sequence[str]], list[list[Input]]]
+    windows: Callable[[Sequence[str], int], list[list[Input]]]
     compute: Callable[[Sequence[Input]], FloatArray | Sequence[FloatArray]]
-    together: Callable[[FloatArray], Any]
     query: str = ""
-    max_windows: int = 1
+    wanted: range = range(1)
+    optional: bool = False
     deadline: float | None = None
     best_effort: bool = False
     keep: bool = True
     no_cache: bool = False
 
+    def further(self, places: Sequence[int], max_windows: int) -> "Work[Input]":
+        """The windows after the first of the texts at these places, up to `max_windows` with it: optional."""
+        return replace(
+            self,
+            texts=[self.texts[place] for place in places],
+            keys=[self.keys[place] for place in places],
+            wanted=range(1, max_windows),
+            optional=True,
+        )
+
 
 def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
-    """A score for each passage; InvalidArgument for a query without a word, or contributions, which it has none of."""
+    """A score for the first window of each passage, or for all that are allowed where no passage may be cut.
+
+    InvalidArgument for a query without a word, or contributions, which it has none of.
+    """
     require_query(request, reranker.info)
     texts = [passage.text for passage in request.passages]
-    chunks = 1 if request.chunk_score is ChunkScore.FIRST else request.max_chunks_per_document
-    together = np.mean if chunks > 1 and request.chunk_score is ChunkScore.MEAN else np.max
     kind = "score" if request.truncate else "score of the whole"
 
-    def windows(wanted: Sequence[str]) -> list[list[Pair]]:
-        found = reranker.windows(request.query, wanted, chunks)
+    def windows(asked: Sequence[str], most: int) -> list[list[Pair]]:
+        found = reranker.windows(request.query, asked, most)
         if not request.truncate:
             _require_whole("query", cut=any(pair.query_truncated for pairs in found for pair in pairs))
-            for text, pairs in zip(wanted, found, strict=True):
+            for text, pairs in zip(asked, found, strict=True):
                 _require_whole(f"candidates[{texts.index(text)}]", cut=pairs[0].truncated)
         return found
 
@@ -68,12 +79,11 @@ def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
         reranker.info,
         reranker.batches,
         texts,
-        text_keys(reranker.info, kind, str(chunks), together.__name__, request.query, texts=texts),
+        text_keys(reranker.info, kind, request.query, texts=texts),
         windows,
         reranker.score,
-        together,
         query=request.query,
-        max_windows=chunks,
+        wanted=range(1 if request.truncate else request.max_windows),
         deadline=request.deadline,
         best_effort=request.best_effort,
         no_cache=request.no_cache,
@@ -96,8 +106,8 @@ def token_work(
     work = replace(_encode(request, encoder, compute, f"tokens {codec.digest}"), keep=False)
     pruned = codec.pruned if request.kind is TextKind.DOCUMENT else frozenset()
 
-    def windows(wanted: Sequence[str]) -> list[list[TokenSequence]]:
-        return [[each.without(pruned) for each in found] for found in work.windows(wanted)]
+    def windows(asked: Sequence[str], most: int) -> list[list[TokenSequence]]:
+        return [[each.without(pruned) for each in found] for found in work.windows(asked, most)]
 
     return replace(work, windows=windows)
 
@@ -121,10 +131,10 @@ def _encode(
             _require_text(f"texts[{index}]", text)
     kind = kind if request.truncate else f"{kind} of the whole"
 
-    def windows(wanted: Sequence[str]) -> list[list[TokenSequence]]:
-        found = encoder.tokenize_texts(wanted, request.kind)
+    def windows(asked: Sequence[str], most: int) -> list[list[TokenSequence]]:  # noqa: ARG001
+        found = encoder.tokenize_texts(asked, request.kind)
         if not request.truncate:
-            for text, sequence in zip(wanted, found, strict=True):
+            for text, sequence in zip(asked, found, strict=True):
                 _require_whole(f"texts[{request.texts.index(text)}]", cut=sequence.truncated)
         return [[sequence] for sequence in found]
 
@@ -136,7 +146,6 @@ def _encode(
         text_keys(encoder.info, kind, request.kind.value, texts=request.texts),
         windows,
         compute,
-        itemgetter(0),
         deadline=request.deadline,
         no_cache=request.no_cache,
     )

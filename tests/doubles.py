@@ -24,7 +24,9 @@ class WordSidecar:
         counts = [tuple(float(text.lower().count(word)) for word in WORDS) for text in texts]
         return tuple(Encoding(each, encoder=self.note) for each in counts)
 
-    async def rescore(self, query_text: str, passages: Sequence[Passage], *, model, timeout_s, allow_partial=False):
+    async def rescore(
+        self, query_text: str, passages: Sequence[Passage], *, model, timeout_s, allow_partial=False, max_chunks=4
+    ):
         wanted = set(query_text.lower().split())
         return tuple(RelevanceScore(float(len(wanted & set(each.text.lower().split())))) for each in passages)
 
@@ -44,7 +46,7 @@ class BrokenSidecar(WordSidecar):
             raise self.error
         return await super().encode(texts, model=model, kind=kind, timeout_s=timeout_s)
 
-    async def rescore(self, query_text, passages, *, model, timeout_s, allow_partial=False):
+    async def rescore(self, query_text, passages, *, model, timeout_s, allow_partial=False, max_chunks=4):
         if self.rescoring:
             raise self.error
         return await super().rescore(query_text, passages, model=model, timeout_s=timeout_s)
@@ -56,7 +58,7 @@ class HalfSidecar(WordSidecar):
     def __init__(self, ready: int) -> None:
         self.ready = ready
 
-    async def rescore(self, query_text, passages, *, model, timeout_s, allow_partial=False):
+    async def rescore(self, query_text, passages, *, model, timeout_s, allow_partial=False, max_chunks=4):
         scores = await super().rescore(query_text, passages, model=model, timeout_s=timeout_s)
         if not allow_partial:
             raise SidecarTimeout("not all in time")

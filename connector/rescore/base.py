@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from connector.types import DocumentKey, Encoding, RelevanceScore
+from connector.types import DEFAULT_CHUNKS, DocumentKey, Encoding, RelevanceScore
 
 __all__ = ["Encoder", "FeatureRescorer", "Passage", "Rescorer", "Sidecar"]
 
@@ -38,11 +38,19 @@ class Rescorer(Protocol):
     """Scores how well passages answer a query."""
 
     async def rescore(
-        self, query_text: str, passages: Sequence[Passage], *, model: str, timeout_s: float, allow_partial: bool = False
+        self,
+        query_text: str,
+        passages: Sequence[Passage],
+        *,
+        model: str,
+        timeout_s: float,
+        allow_partial: bool = False,
+        max_chunks: int = DEFAULT_CHUNKS,
     ) -> tuple[RelevanceScore | None, ...]:
         """One finite score a passage, in the order of `passages`. Raises SidecarError.
 
-        With `allow_partial`, None for a passage that was not scored in time; at least one was.
+        A long text is read in up to `max_chunks` windows, the first of every text before any second one, as far as the
+        time allows. With `allow_partial`, None for a passage that was not scored in time; at least one was.
         """
         ...
 

@@ -38,6 +38,8 @@ def blend(
             rerank_score=score.score,
             truncated=hit.truncated or score.truncated,
             rerank_scores={**hit.rerank_scores, model: score.score},
+            best_chunk=score.best_chunk if score.scored_chunks else hit.best_chunk,
+            scored_chunks=score.scored_chunks or hit.scored_chunks,
         )
         for (hit, score), final in zip(window, finals, strict=True)
     ]

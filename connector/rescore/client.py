@@ -16,7 +16,7 @@ from connector.rescore.access import Access
 from connector.rescore.base import Passage
 from connector.rescore.circuit import Circuit
 from connector.rescore.replicas import Replicas
-from connector.types import Encoding, RelevanceScore, TokenFormat
+from connector.types import DEFAULT_CHUNKS, Encoding, RelevanceScore, TokenFormat
 from index_templates import EncoderNote
 from sidecar.protocol import rerank_pb2 as wire
 from sidecar.protocol import rerank_pb2_grpc as stubs
@@ -163,11 +163,19 @@ class SidecarClient:
         )
 
     async def rescore(
-        self, query_text: str, passages: Sequence[Passage], *, model: str, timeout_s: float, allow_partial: bool = False
+        self,
+        query_text: str,
+        passages: Sequence[Passage],
+        *,
+        model: str,
+        timeout_s: float,
+        allow_partial: bool = False,
+        max_chunks: int = DEFAULT_CHUNKS,
     ) -> tuple[RelevanceScore | None, ...]:
         """One finite score a passage, in the order of `passages`. Raises SidecarError.
 
-        With `allow_partial`, None for a passage that was not scored in time; at least one was.
+        A long text is read in up to `max_chunks` windows, the first of every text before any second one, as far as the
+        time allows. With `allow_partial`, None for a passage that was not scored in time; at least one was.
         """
         candidates = [
             wire.Candidate(id=passage.doc_id, token_vectors=passage.token_vectors)
@@ -176,7 +184,7 @@ class SidecarClient:
             for passage in passages
         ]
         _check(model, {"query": query_text})
-        options = wire.RerankOptions(best_effort=allow_partial)
+        options = wire.RerankOptions(best_effort=allow_partial, max_chunks_per_document=max_chunks)
         request = wire.RerankRequest(
             model=model, query=query_text, candidates=candidates, options=options, no_cache=self._no_cache
         )
@@ -297,7 +305,13 @@ def aligned(results: Sequence[Any], count: int, *, partial: bool = False) -> tup
             raise BadScores(f"index {each.index} is unknown or came twice in a reply for {count} candidates")
         if not math.isfinite(each.relevance_score):
             raise BadScores(f"candidate {each.index} scored {each.relevance_score}")
-        by_index[each.index] = RelevanceScore(each.relevance_score, each.truncated, tuple(each.contributions))
+        by_index[each.index] = RelevanceScore(
+            each.relevance_score,
+            each.truncated,
+            tuple(each.contributions),
+            each.best_chunk if each.HasField("best_chunk") else None,
+            each.scored_chunks,
+        )
     if count and partial and not by_index:
         raise SidecarTimeout(f"none of {count} candidates was scored in time")
     if len(by_index) != count and not partial:

@@ -81,7 +81,11 @@ class Stages:
     ) -> Scores:
         """By stored token vectors where the stage asks for them; by texts where it does not, or that fails."""
         rescore = partial(
-            self._asked(stage).rescore, request.query_text, model=stage.model, allow_partial=stage.allow_partial
+            self._asked(stage).rescore,
+            request.query_text,
+            model=stage.model,
+            allow_partial=stage.allow_partial,
+            max_chunks=stage.max_chunks,
         )
         passages = [
             Passage(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hybridrank.choices import STANDARD_MEASURES, STANDARD_PIPELINES, TokenFormat
-from hybridrank.options import EngineOption, FeatureSetsOption, FusionOption, SidecarOption
+from hybridrank.choices import DEFAULT_CHUNKS, STANDARD_MEASURES, STANDARD_PIPELINES, TokenFormat
+from hybridrank.options import EngineOption, FeatureSetsOption, FusionOption, MaxChunksOption, SidecarOption
 
 __all__ = ["evaluate"]
 
@@ -57,6 +57,7 @@ def evaluate(
     ] = None,
     weight: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the reranker in the final score.")] = 0.5,
     window: Annotated[int, typer.Option(min=1, max=10_000, help="How many documents the reranker scores.")] = 50,
+    max_chunks: MaxChunksOption = DEFAULT_CHUNKS,
     budget_s: Annotated[
         float, typer.Option(min=0.001, help="What reranking may take before the fused order is used.")
     ] = 30.0,
@@ -104,7 +105,12 @@ def evaluate(
             raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     folds = FoldModels.load(fold_models) if fold_models else None
     settings = PipelineSettings(
-        weight=weight, rescore_window_size=window, timeout_s=budget_s, fold_models=folds, fusion=fusion
+        weight=weight,
+        rescore_window_size=window,
+        timeout_s=budget_s,
+        max_chunks=max_chunks,
+        fold_models=folds,
+        fusion=fusion,
     )
     by = parse_measures(measures, settings.size)
     feature_sets = load_feature_sets([*(features or ()), *(folds.feature_sets if folds else ())])

@@ -10,8 +10,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hybridrank.choices import FILTER_SYNTAX
-from hybridrank.options import EngineOption, FeatureSetsOption, FusionOption, IndexOption, JsonOption, SidecarOption
+from hybridrank.choices import DEFAULT_CHUNKS, FILTER_SYNTAX
+from hybridrank.options import (
+    EngineOption,
+    FeatureSetsOption,
+    FusionOption,
+    IndexOption,
+    JsonOption,
+    MaxChunksOption,
+    SidecarOption,
+)
 
 __all__ = ["search"]
 
@@ -30,7 +38,8 @@ def search(
     config: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="A configuration as `tune` writes it, in place of --rerank, --weight, --window."
+            metavar="FILE",
+            help="A configuration as `tune` writes it, in place of --rerank, --weight, --window, --max-chunks.",
         ),
     ] = None,
     features: FeatureSetsOption = None,
@@ -39,6 +48,7 @@ def search(
     ] = False,
     weight: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the reranker in the final score.")] = 0.5,
     window: Annotated[int, typer.Option(min=1, help="How many documents the reranker scores.")] = 50,
+    max_chunks: MaxChunksOption = DEFAULT_CHUNKS,
     budget_ms: Annotated[
         int, typer.Option(min=1, help="What reranking may cost before the fused order is shown.")
     ] = 2000,
@@ -89,7 +99,13 @@ def search(
         raise typer.BadParameter("; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())) from error
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    settings = PipelineSettings(weight=weight, rescore_window_size=window, timeout_s=budget_ms / 1000, fusion=fusion)
+    settings = PipelineSettings(
+        weight=weight,
+        rescore_window_size=window,
+        timeout_s=budget_ms / 1000,
+        max_chunks=max_chunks,
+        fusion=fusion,
+    )
     models = [] if rerank == "none" or configuration else rerank.split("+")
     if not all(models):
         raise typer.BadParameter(f"{rerank!r} is not MODEL, MODEL+MODEL or none", param_hint="--rerank")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hybridrank.choices import STANDARD_MEASURES
-from hybridrank.options import EngineOption, SidecarOption
+from hybridrank.choices import DEFAULT_CHUNKS, STANDARD_MEASURES
+from hybridrank.options import EngineOption, MaxChunksOption, SidecarOption
 from index_templates import DEFAULT_BOOSTS
 
 __all__ = ["tune"]
@@ -42,6 +42,7 @@ def tune(
     max_window: Annotated[
         int, typer.Option(min=10, max=1000, help="The most documents a reranker may score: it is what costs.")
     ] = 50,
+    max_chunks: MaxChunksOption = DEFAULT_CHUNKS,
     dev_queries: Annotated[
         int | None,
         typer.Option(min=2, help="Only N queries of dev, drawn by chance and everywhere the same.", show_default="all"),
@@ -82,12 +83,13 @@ def tune(
         if path and not path.parent.is_dir():
             raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     by = measure_named(measure)
-    start = default_named(default)
+    start = default_named(default, max_chunks)
     tried = tuple(dict.fromkeys(each.strip() for each in models.split(","))) if models != "none" else ()
     if start.rescore and start.rescore.model not in tried:
         tried = (*tried, start.rescore.model)
     bm25 = tunes_bm25(engine, index)
-    space = Space(tuple(each.strip() for each in fields.split(",") if each.strip()), tried, max_window, bm25)
+    boosted = tuple(each.strip() for each in fields.split(",") if each.strip())
+    space = Space(boosted, tried, max_window, bm25, max_chunks)
     command = Tuning(collection, dev_split, test_split, by, default, start, space, trials, seed, study_file)
     try:
         result = asyncio.run(command.run(engine or default_engine(), index, sidecar, dev_queries))

@@ -25,7 +25,10 @@ SMALL_TOKENS = 64  # a query to encode: it takes a few milliseconds and may alwa
 
 @dataclass(eq=False)
 class Admission:
-    """A request that was let in, until it is answered. `tokens` are those that have not begun."""
+    """A request that was let in, until it is answered. `tokens` are those that have not begun.
+
+    What is `optional` is welcome and not needed: it waits for all that is needed, and keeps nothing out.
+    """
 
     model: str
     arrived_at: float
@@ -34,11 +37,14 @@ class Admission:
     estimate: int
     tokens: int = 0
     due: float = 0.0
+    optional: bool = False
 
     def count(self, tokens: int) -> None:
         """It has so many tokens: an estimate first, then the truth. `due` follows, and stays while they are done."""
         self.tokens = tokens
-        self.due = due_at(self.arrived_at, tokens, self.deadline)
+        # Optional work ends at its deadline in any case. Without one it is due some time, or it might never end.
+        later = self.optional and self.deadline is not None
+        self.due = math.inf if later else due_at(self.arrived_at, tokens, self.deadline)
 
     @property
     def ends_at(self) -> float | None:
@@ -64,6 +70,17 @@ class Admissions:
         """Tokens that were let in and have not begun."""
         return sum(each.tokens for each in self._admitted)
 
+    def room(self, tokens: int, *, model: str, deadline: float | None) -> int:
+        """How many tokens of optional work may be let in; 0 where not even `tokens` of them would be done in time."""
+        done_at = time.monotonic() + self.pace.seconds(model, tokens)
+        if deadline is not None and done_at >= deadline - MARGIN_S:
+            return 0
+        return max(0, self._max_queue_tokens - self.queued_tokens)
+
+    @property
+    def _needed(self) -> list[Admission]:
+        return [each for each in self._admitted if not each.optional]
+
     @contextmanager
     def admit(
         self, tokens: int, *, model: str, deadline: float | None = None, best_effort: bool = False
@@ -75,13 +92,14 @@ class Admissions:
         done in time, or with `best_effort` to begin.
         """
         estimate, tokens = tokens, self.pace.tokens(model, tokens)
-        queued = self.queued_tokens
+        needed = self._needed
+        queued = sum(each.tokens for each in needed)
         if queued and queued + tokens > self._max_queue_tokens:
             full = f"the queue holds {queued} of {self._max_queue_tokens} tokens and this request has {tokens}"
             raise Overloaded(full, self._retry_after_s())
         admission = Admission(model, time.monotonic(), deadline, best_effort, estimate)
         admission.count(tokens)
-        self._require_time(admission, fill=FILL if self._admitted else 1.0)
+        self._require_time(admission, fill=FILL if needed else 1.0)
         if endangered := self._endangered(admission):
             why = f"{endangered} requests that were let in before might miss their deadlines"
             raise Overloaded(why, self._retry_after_s())
@@ -91,8 +109,29 @@ class Admissions:
         finally:
             self._admitted.remove(admission)
 
+    @contextmanager
+    def admit_optional(self, tokens: int, *, model: str, deadline: float | None = None) -> Iterator[Admission]:
+        """Let in what is welcome and not needed, until the block ends; to be asked for no more than there is `room`.
+
+        It begins when nothing needed waits, and its caller is answered shortly before the deadline with what is ready.
+        """
+        admission = Admission(model, time.monotonic(), deadline, best_effort=True, estimate=tokens, optional=True)
+        admission.count(tokens)
+        self._admitted.add(admission)
+        try:
+            yield admission
+        finally:
+            self._admitted.remove(admission)
+
+    def batch_s(self, admission: Admission, tokens: int) -> float:
+        """How long a batch of optional work is likely to run; 0 for what is needed, which is tried in any case."""
+        return self.pace.seconds(admission.model, tokens) if admission.optional else 0.0
+
     def tokenised(self, admission: Admission, tokens: int) -> None:
         """Put the true count in the place of the estimate. DeadlineUnreachable when there is too little time for it."""
+        if admission.optional:
+            admission.count(tokens)
+            return
         self.pace.counted(admission.model, admission.estimate, tokens)
         admission.count(tokens)
         self._require_time(admission)
@@ -117,7 +156,7 @@ class Admissions:
         without, having = self._ends(self._admitted, now), self._ends({admission, *self._admitted}, now)
         return sum(
             without[each] <= each.deadline and having[each] > max(without[each], now + KEEP * (each.deadline - now))
-            for each in self._admitted
+            for each in self._needed
             if each.deadline is not None and not each.best_effort
         )
 
@@ -135,4 +174,4 @@ class Admissions:
         return self.pace.seconds(admission.model, admission.tokens) / self._threads
 
     def _retry_after_s(self) -> int:
-        return max(1, math.ceil(sum(map(self._seconds, self._admitted))))
+        return max(1, math.ceil(sum(map(self._seconds, self._needed))))

@@ -109,7 +109,8 @@ class Worker:
 
     A request is admitted first (`admissions.admit`), by the tokens it is likely to have, and run when it has been
     tokenised. It waits no longer than its deadline. An input that another request waits for too, told by its key, is
-    computed with whichever comes first. Small batches of several requests go to their model together.
+    computed with whichever comes first. Small batches of several requests go to their model together. Optional work
+    begins when no other waits.
     """
 
     def __init__(self, *, threads: int, max_queue_tokens: int) -> None:
@@ -206,7 +207,8 @@ class Worker:
         if not batch or not fit([len(item.value) for item in batch] * 2, max_batch_tokens=job.max_batch_tokens):
             return
         for other in sorted(self._waiting, key=lambda waiting: waiting.admission.due):
-            if other is not job and other.compute == job.compute:
+            alike = other.compute == job.compute and other.admission.optional == job.admission.optional
+            if other is not job and alike:
                 together = [*batch, *other.batches[0]]
                 lengths = [len(item.value) for item in together]
                 alone = any(item.alone for item in together)
@@ -215,8 +217,7 @@ class Worker:
 
     def _take(self, job: _Job) -> list[_Item]:
         """The next batch of a request, without what others have begun; nothing when its time is over."""
-        ends_at = job.admission.ends_at
-        expired = ends_at is not None and time.monotonic() >= ends_at
+        expired = self._is_late(job)
         batch = [] if expired else job.batches.popleft()
         if expired or not job.batches:
             self._waiting.remove(job)
@@ -225,6 +226,13 @@ class Worker:
         for item in batch:
             item.running = True
         return batch
+
+    def _is_late(self, job: _Job) -> bool:
+        """Whether the next batch would come to nothing; of optional work, whether it would still run at the end."""
+        if (ends_at := job.admission.ends_at) is None:
+            return False
+        batch_s = self.admissions.batch_s(job.admission, _tokens(job.batches[0]))
+        return time.monotonic() + batch_s >= ends_at
 
     def _start(self, batch: _Batch) -> None:
         self._idle -= 1

@@ -5,6 +5,8 @@ import math
 from sidecar.errors import InvalidArgument
 from sidecar.protocol import rerank_pb2 as pb
 from sidecar.types import (
+    DEFAULT_CHUNKS,
+    MAX_CHUNKS,
     ChunkScore,
     EncodeRequest,
     EncodeResult,
@@ -40,7 +42,7 @@ TOKEN_VECTORS = {
 
 
 def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> RerankRequest:
-    """Decode a request; InvalidArgument for a kind of score that this version does not know, or a threshold of NaN."""
+    """Decode a request; InvalidArgument for an unknown kind of score, a threshold of NaN, or too many windows."""
     options = message.options
     if options.score_type not in SCORE_TYPES:
         raise InvalidArgument("options.score_type", f"is {options.score_type}; known are {_known(pb.ScoreType)}")
@@ -48,6 +50,10 @@ def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> 
         raise InvalidArgument("options.chunk_score", f"is {options.chunk_score}; known are {_known(pb.ChunkScore)}")
     if math.isnan(options.min_score):
         raise InvalidArgument("options.min_score", "is not a number; leave it out to get every result")
+    chunks = options.max_chunks_per_document or DEFAULT_CHUNKS
+    if chunks > MAX_CHUNKS:
+        problem = f"is {chunks}; send at most {MAX_CHUNKS}, or 0 for up to {DEFAULT_CHUNKS}"
+        raise InvalidArgument("options.max_chunks_per_document", problem)
     return RerankRequest(
         model=message.model,
         query=message.query,
@@ -58,7 +64,7 @@ def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> 
         score_type=SCORE_TYPES[options.score_type],
         min_score=options.min_score if options.HasField("min_score") else None,
         best_effort=options.best_effort,
-        max_chunks_per_document=max(1, options.max_chunks_per_document),
+        max_chunks_per_document=chunks,
         chunk_score=CHUNK_SCORES[options.chunk_score],
         feature_set_digest=message.feature_set_digest,
         contributions=options.contributions,
@@ -78,12 +84,14 @@ def rerank_response(result: RerankResult) -> pb.RerankResponse:
                 truncated=score.truncated,
                 best_chunk=score.best_chunk,
                 contributions=score.contributions,
+                scored_chunks=score.scored_chunks,
             )
             for score in result.scores
         ],
         model=model(result.model),
         timings=_timings(result.timings),
         complete=result.complete,
+        scored_chunks=result.scored_chunks,
     )
 
 

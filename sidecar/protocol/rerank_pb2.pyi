@@ -92,32 +92,36 @@ class RerankOptions(_message.Message):
     def __init__(self, score_type: _Optional[_Union[ScoreType, str]] = ..., min_score: _Optional[float] = ..., best_effort: _Optional[bool] = ..., max_chunks_per_document: _Optional[int] = ..., chunk_score: _Optional[_Union[ChunkScore, str]] = ..., contributions: _Optional[bool] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
-    __slots__ = ("results", "model", "timings", "complete")
+    __slots__ = ("results", "model", "timings", "complete", "scored_chunks")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    SCORED_CHUNKS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[RerankResult]
     model: Model
     timings: Timings
     complete: bool
-    def __init__(self, results: _Optional[_Iterable[_Union[RerankResult, _Mapping]]] = ..., model: _Optional[_Union[Model, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., complete: _Optional[bool] = ...) -> None: ...
+    scored_chunks: int
+    def __init__(self, results: _Optional[_Iterable[_Union[RerankResult, _Mapping]]] = ..., model: _Optional[_Union[Model, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., complete: _Optional[bool] = ..., scored_chunks: _Optional[int] = ...) -> None: ...
 
 class RerankResult(_message.Message):
-    __slots__ = ("id", "index", "relevance_score", "truncated", "best_chunk", "contributions")
+    __slots__ = ("id", "index", "relevance_score", "truncated", "best_chunk", "contributions", "scored_chunks")
     ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     RELEVANCE_SCORE_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     BEST_CHUNK_FIELD_NUMBER: _ClassVar[int]
     CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
+    SCORED_CHUNKS_FIELD_NUMBER: _ClassVar[int]
     id: str
     index: int
     relevance_score: float
     truncated: bool
     best_chunk: int
     contributions: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, id: _Optional[str] = ..., index: _Optional[int] = ..., relevance_score: _Optional[float] = ..., truncated: _Optional[bool] = ..., best_chunk: _Optional[int] = ..., contributions: _Optional[_Iterable[float]] = ...) -> None: ...
+    scored_chunks: int
+    def __init__(self, id: _Optional[str] = ..., index: _Optional[int] = ..., relevance_score: _Optional[float] = ..., truncated: _Optional[bool] = ..., best_chunk: _Optional[int] = ..., contributions: _Optional[_Iterable[float]] = ..., scored_chunks: _Optional[int] = ...) -> None: ...
 
 class EncodeRequest(_message.Message):
     __slots__ = ("model", "texts", "kind", "token_vectors", "no_cache")

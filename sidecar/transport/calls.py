@@ -75,7 +75,7 @@ class Calls:
         began_ns = time.time_ns()
         result = await self.service.rerank(request)
         self._tracing.answered(began_ns, len(request.passages), result)
-        structlog.contextvars.bind_contextvars(model=result.model.name)
+        structlog.contextvars.bind_contextvars(model=result.model.name, chunks=result.scored_chunks)
         self.metrics.reranked(len(request.passages), result)
         return result
 

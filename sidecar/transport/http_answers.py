@@ -47,8 +47,9 @@ class Detail(BaseModel):
     """What else there is to say of a result. Apart from it, since Elasticsearch refuses results with more fields."""
 
     index: int = Field(description="0-based place in the request.")
-    truncated: bool = Field(description="Whether the model saw only the beginning of the text.")
-    best_chunk: int | None = Field(None, description="The window that scored best, 0-based; with max_chunks_per_doc.")
+    truncated: bool = Field(description="Whether the model did not see all of the text.")
+    best_chunk: int | None = Field(None, description="The window that scored best, 0-based; where several are allowed.")
+    scored_chunks: int | None = Field(None, description="How many windows of the document were scored.")
 
 
 class RerankAnswer(BaseModel):
@@ -61,6 +62,7 @@ class RerankAnswer(BaseModel):
     meta: dict[str, Any]
     details: list[Detail] = Field(description="One a result, in the same order.")
     complete: bool = Field(description="Whether every document was scored; false only with best_effort.")
+    scored_chunks: int = Field(description="Windows that were scored, of all documents together.")
 
 
 class VoyageResult(BaseModel):
@@ -80,6 +82,7 @@ class VoyageAnswer(BaseModel):
     usage: Usage
     details: list[Detail]
     complete: bool
+    scored_chunks: int
 
 
 class TeiResult(BaseModel):
@@ -102,8 +105,13 @@ def rerank_answer(
         found = [_scored(s) | ({"document": {"text": texts[s.index]}} if texts else {}) for s in result.scores]
         meta = {"api_version": {"version": api_version}, "billed_units": {"search_units": 1}}
         content = {"id": request_id, "results": found, "meta": meta}
-    details = [detail(score.index, score.truncated, score.best_chunk) for score in result.scores]
-    rest = {"model": result.model.name, "usage": usage(result.tokens), "details": details, "complete": result.complete}
+    rest = {
+        "model": result.model.name,
+        "usage": usage(result.tokens),
+        "details": [detail(score.index, score.truncated) | _chunks(score) for score in result.scores],
+        "complete": result.complete,
+        "scored_chunks": result.scored_chunks,
+    }
     return Answer(content | rest, result.complete)
 
 
@@ -134,9 +142,14 @@ def decimal(score: float) -> float:
     return float(f"{score:.{SCORE_DIGITS}g}")
 
 
-def detail(index: int, truncated: bool, best_chunk: int | None = None) -> dict[str, Any]:  # noqa: FBT001
-    """What a Detail holds."""
-    return {"index": index, "truncated": truncated} | ({} if best_chunk is None else {"best_chunk": best_chunk})
+def detail(index: int, truncated: bool) -> dict[str, Any]:  # noqa: FBT001
+    """What a Detail holds of any text."""
+    return {"index": index, "truncated": truncated}
+
+
+def _chunks(score: RelevanceScore) -> dict[str, Any]:
+    best = {} if score.best_chunk is None else {"best_chunk": score.best_chunk}
+    return best | {"scored_chunks": score.scored_chunks}
 
 
 def usage(tokens: int) -> dict[str, int]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sidecar.errors import InvalidArgument, UnknownField
 from sidecar.registry import Models
 from sidecar.transport.http_documents import document_text
-from sidecar.types import ChunkScore, Passage, RerankRequest, ScoreType
+from sidecar.types import DEFAULT_CHUNKS, MAX_CHUNKS, ChunkScore, Passage, RerankRequest, ScoreType
 
 ModelName = Annotated[
     str, Field(description="A model's name, name:version or alias; by default the first that is loaded and fits.")
@@ -57,7 +57,9 @@ class RerankBody(Body):
     top_n: Top = None
     top_k: Annotated[Top, Field(description="Voyage's name of top_n; the answer then has Voyage's shape.")] = None
     truncation: Truncate = None
-    max_chunks_per_doc: int | None = Field(None, ge=1, description="Windows a long document is scored as; 1 cuts it.")
+    max_chunks_per_doc: int | None = Field(
+        None, ge=1, le=MAX_CHUNKS, description="Windows a long document is scored as; 1 cuts it. By default up to 4."
+    )
     chunk_score: Literal["max", "first", "mean"] = Field("max", description="What the scores of windows make together.")
     max_tokens_per_doc: int | None = Field(None, ge=1, description="No less than the model reads, which is the limit.")
     return_documents: bool | None = Field(None, description="Return each document's text beside its score.")
@@ -107,19 +109,17 @@ def parse(body: type[AnyBody], raw: bytes) -> AnyBody:
 
 
 def rerank_request(body: RerankBody, models: Models, deadline: float | None) -> RerankRequest:
-    """Decode; InvalidArgument for a forest, a document without text, a limit on its tokens that would not be kept."""
+    """Decode; InvalidArgument for a forest, a document without text, a limit on its tokens that would not be kept.
+
+    Cohere and Jina score long documents in windows; Voyage cuts them, and with `truncation` false refuses them.
+    """
     texts = [_text(document, index, body.rank_fields) for index, document in enumerate(body.documents)]
     top = body.top_k if body.top_k is not None else body.top_n
     model = body.model or first_reranker(models)
     if models.get(model).info.feature_set:
         problem = f"{model} reads features, which this API cannot carry; call Rerank over gRPC, or name another model"
         raise InvalidArgument("model", problem)
-    chunks = body.max_chunks_per_doc or 1
-    if body.max_tokens_per_doc is not None:
-        most = chunks * models.get(model).info.max_tokens
-        if body.max_tokens_per_doc < most:
-            problem = f"up to {most} are read and fewer cannot be asked for; leave it out, or shorten the documents"
-            raise InvalidArgument("max_tokens_per_doc", problem)
+    chunks = _chunks(body, models.get(model).info.max_tokens)
     return RerankRequest(
         model=model,
         query=body.query,
@@ -142,6 +142,7 @@ def tei_request(body: TeiBody, models: Models, deadline: float | None) -> Rerank
         passages=_passages(body.texts),
         score_type=_score_type(body),
         best_effort=body.best_effort,
+        max_chunks_per_document=1,  # as text-embeddings-inference cuts
         truncate=body.truncate is not False,
         deadline=deadline,
     )
@@ -154,6 +155,21 @@ def deadline_of(timeout_ms: str | None) -> float | None:
     if not re.fullmatch(r"\d{1,9}", timeout_ms, re.ASCII):
         raise InvalidArgument("x-timeout-ms", "is not a number of milliseconds, as in 300")
     return time.monotonic() + int(timeout_ms) / 1000
+
+
+def _chunks(body: RerankBody, max_tokens: int) -> int:
+    """How many windows a document is scored as: those asked for, or by default as many as `max_tokens_per_doc` holds.
+
+    InvalidArgument for a limit that would not be kept.
+    """
+    limit = body.max_tokens_per_doc
+    fitting = MAX_CHUNKS if limit is None else limit // max_tokens
+    chunks = body.max_chunks_per_doc or max(1, min(1 if body.is_voyage else DEFAULT_CHUNKS, fitting))
+    if chunks > fitting:
+        most = chunks * max_tokens
+        problem = f"up to {most} are read and fewer cannot be asked for; leave it out, or shorten the documents"
+        raise InvalidArgument("max_tokens_per_doc", problem)
+    return chunks
 
 
 def _passages(texts: Sequence[str]) -> tuple[Passage, ...]:

@@ -60,7 +60,13 @@ class Metrics:
         )
         self._truncated = Counter(
             f"{PREFIX}_truncated_texts",
-            "Texts in answers of which the model saw only the beginning.",
+            "Texts in answers of which the model did not see all.",
+            ("model",),
+            registry=self.registry,
+        )
+        self._chunks = Counter(
+            f"{PREFIX}_scored_chunks",
+            "Windows of passages that were scored for answers; a passage that the model reads whole is one.",
             ("model",),
             registry=self.registry,
         )
@@ -70,6 +76,7 @@ class Metrics:
     def reranked(self, passages: int, result: RerankResult) -> None:
         """Note an answer to a request with so many passages."""
         self._answered("Rerank", passages, result, sum(score.truncated for score in result.scores))
+        self._chunks.labels(result.model.name).inc(result.scored_chunks)
 
     def encoded(self, result: EncodeResult) -> None:
         """Note an answer."""
@@ -114,8 +121,8 @@ class _Watcher(Collector):
             ("batch_tokens", "Tokens in the batches that went to a model.", totals.tokens),
             ("batch_padded_tokens", "Tokens computed for them, padding included.", totals.padded_tokens),
             ("stuck_batches", "Batches that were given up because they did not end.", totals.stuck),
-            ("cache_hits", "Texts whose score or vector was in the cache.", cache.hits),
-            ("cache_misses", "Texts whose score or vector was not; the two are 0 without a cache.", cache.misses),
+            ("cache_hits", "Scores of windows and vectors that were in the cache.", cache.hits),
+            ("cache_misses", "Those that were not; the two are 0 without a cache.", cache.misses),
         ):
             yield CounterMetricFamily(f"{PREFIX}_{name}", meaning, value=count)
         yield _histogram("batch_texts", "Texts in a batch that went to a model.", totals.sizes)

@@ -24,7 +24,7 @@ class Sidecar:
         await self._answer(timeout_s)
         raise SidecarTimeout("no vector here")
 
-    async def rescore(self, query_text, passages, *, model, timeout_s, allow_partial):
+    async def rescore(self, query_text, passages, *, model, timeout_s, allow_partial, max_chunks):
         self.given["rescore"] = timeout_s
         await self._answer(timeout_s)
         raise SidecarTimeout("no scores here")

@@ -103,6 +103,11 @@ QUERIES = {f"q{number}": f"text {number}" for number in range(40)}
 QRELS = {query_id: {"tea": 1} for query_id in QUERIES}
 
 
+def test_the_experiments_that_ship_read_the_beginning_of_texts():
+    """Their expected scores were measured so; a search reads up to four windows by default."""
+    assert {each.settings.max_chunks for each in load_experiments()} == {1}
+
+
 def test_the_sample_by_hand():
     """SHA-256 of "hybridrank:q19", of :q3 and of :q25 are the smallest of forty, on every machine."""
     assert list(sample(QUERIES, QRELS, 3)) == ["q3", "q19", "q25"]

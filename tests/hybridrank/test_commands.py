@@ -98,6 +98,7 @@ def test_options_offer_what_the_library_takes(offered, known):
 def test_options_default_to_what_the_library_does():
     assert tuple(training.ltr.baselines.BASELINES) == choices.BASELINE_RANKERS
     assert choices.CODEC_DOCUMENTS == training.token_codec.DOCUMENTS
+    assert (choices.DEFAULT_CHUNKS, choices.MAX_CHUNKS) == (connector.types.DEFAULT_CHUNKS, connector.types.MAX_CHUNKS)
     assert choices.ENGINE_HEAP_MB == local_engines.HEAP_MB
     assert choices.LEAST_SHARE == connector.aliases.LEAST_SHARE
     assert choices.STANDARD_MEASURES == evaluation.measures.STANDARD_MEASURES

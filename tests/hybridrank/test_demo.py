@@ -43,6 +43,7 @@ def test_index_measure_show_one_question_and_encode_nothing_the_second_time(part
     assert list(document["pipelines"]) == ["bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder", "rrf+nano"]
     assert document["collection"]["documents"] == len(part.entries)
     assert document["collection"]["judgments_dropped"] == 1
+    assert document["settings"]["max_chunks"] == 1  # as its published figures
     assert all(set(each["per_query"]) == {"q1", "q2"} for each in document["pipelines"].values())
     assert document["pipelines"]["bm25"]["per_query"]["q1"]["r@100"] == 1.0
     assert "1 more have no relevant document here" in shown

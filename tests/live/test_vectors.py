@@ -183,7 +183,7 @@ async def test_the_reranker_reads_the_best_passage(cut, engine, index):
     read: list[str] = []
 
     class Reader(CountingEncoder):
-        async def rescore(self, query_text, passages, *, model, timeout_s, allow_partial=False):
+        async def rescore(self, query_text, passages, *, model, timeout_s, allow_partial=False, max_chunks=4):
             read.extend(each.text for each in passages)
             return await super().rescore(query_text, passages, model=model, timeout_s=timeout_s)
 

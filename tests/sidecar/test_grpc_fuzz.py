@@ -151,7 +151,7 @@ def ranking_is_sane(request: pb.RerankRequest, reply: pb.RerankResponse) -> None
         assert len(indices) == min(request.top_k or len(request.candidates), len(request.candidates))
     assert reply.complete or request.options.best_effort
     chunks = request.options.max_chunks_per_document
-    assert all(result.best_chunk < max(1, chunks) for result in reply.results)
+    assert all(result.best_chunk < result.scored_chunks <= (chunks or 4) <= 100 for result in reply.results)
 
 
 def vectors_are_sane(request: pb.EncodeRequest, reply: pb.EncodeResponse) -> None:

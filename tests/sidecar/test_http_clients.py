@@ -56,7 +56,8 @@ async def test_cohere_version_2(wires, transport):
 async def test_cohere_scores_a_long_document_by_its_windows(wires, transport):
     client = cohere.Client("unused", base_url=wires.url, httpx_client=transport)
     ask = {"model": "cross-encoder", "query": QUERY, "documents": [DOCUMENTS[0] * 200 + DOCUMENTS[1] * 20]}
-    (cut,), (whole,) = [(await call(client.rerank, **ask, **more)).results for more in ({}, {"max_chunks_per_doc": 10})]
+    chunks = (1, 20)
+    (cut,), (whole,) = [(await call(client.rerank, **ask, max_chunks_per_doc=most)).results for most in chunks]
     assert whole.relevance_score > cut.relevance_score
 
 

@@ -34,10 +34,16 @@ async def reranked(http: httpx.AsyncClient, path: str, **fields) -> dict[int, tu
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_long_document_is_cut_or_scored_by_its_windows(http, path):
-    cut = await reranked(http, path)
-    assert [cut[index][1] for index in (0, 1)] == [{"truncated": False}, {"truncated": True}]
+    cut = await reranked(http, path, max_chunks_per_doc=1)
+    assert [cut[index][1] for index in (0, 1)] == [
+        {"truncated": False, "scored_chunks": 1},
+        {"truncated": True, "scored_chunks": 1},
+    ]
+    by_default = await reranked(http, path)
+    assert by_default == await reranked(http, path, max_chunks_per_doc=4)
+    assert by_default[1][1]["scored_chunks"] == 4
     whole = await reranked(http, path, max_chunks_per_doc=10)
-    assert whole[0] == (cut[0][0], {"truncated": False, "best_chunk": 0})
+    assert whole[0] == (cut[0][0], {"truncated": False, "best_chunk": 0, "scored_chunks": 1})
     assert whole[1][0] > cut[1][0]
     assert whole[1][1]["truncated"] is False
     assert whole[1][1]["best_chunk"] >= 1
@@ -83,9 +89,23 @@ async def test_texts_to_encode_are_cut_and_said_to_be_or_refused(http):
         assert (await http.post("/v1/embeddings", json={"input": ANSWER, name: False})).status_code == 200
 
 
+async def test_apis_that_cut_long_documents_still_cut_them(http):
+    """Voyage and text-embeddings-inference have no windows; with max_chunks_per_doc Voyage's shape has."""
+    voyage = (await http.post("/v1/rerank", json=BODY | {"top_k": 2})).json()
+    assert {each["index"]: each["scored_chunks"] for each in voyage["details"]} == {0: 1, 1: 1}
+    voyage = (await http.post("/v1/rerank", json=BODY | {"top_k": 2, "max_chunks_per_doc": 3})).json()
+    assert {each["index"]: each["scored_chunks"] for each in voyage["details"]} == {0: 1, 1: 3}
+    body = {"query": QUERY, "texts": [ANSWER, LONG], "raw_scores": True}
+    tei = {each["index"]: each["score"] for each in (await http.post("/rerank", json=body)).json()}
+    cut = await reranked(http, "/v1/rerank", max_chunks_per_doc=1)
+    assert tei == {index: score for index, (score, _) in cut.items()}
+
+
 async def test_fewer_tokens_than_are_read_cannot_be_asked_for(http):
-    """Cohere's version 2 cuts documents there; more than the model reads is no limit, fewer would not be kept."""
+    """Cohere's version 2 cuts documents there: as many windows are read as the limit holds, and one at least."""
     assert (await reranked(http, "/v2/rerank", max_tokens_per_doc=4096)) == await reranked(http, "/v2/rerank")
+    two = await reranked(http, "/v2/rerank", max_tokens_per_doc=479)
+    assert two == await reranked(http, "/v2/rerank", max_chunks_per_doc=2)
     for fields in ({"max_tokens_per_doc": 159}, {"max_tokens_per_doc": 1000, "max_chunks_per_doc": 9}):
         refused = await http.post("/v2/rerank", json=BODY | fields)
         assert refused.status_code == 400
@@ -93,7 +113,14 @@ async def test_fewer_tokens_than_are_read_cannot_be_asked_for(http):
 
 
 @pytest.mark.parametrize(
-    "fields", [{"max_chunks_per_doc": 0}, {"max_tokens_per_doc": 0}, {"chunk_score": "sum"}, {"truncation": "END"}]
+    "fields",
+    [
+        {"max_chunks_per_doc": 0},
+        {"max_chunks_per_doc": 101},
+        {"max_tokens_per_doc": 0},
+        {"chunk_score": "sum"},
+        {"truncation": "END"},
+    ],
 )
 async def test_a_value_that_means_nothing_here_is_refused(http, fields):
     refused = await http.post("/v1/rerank", json=BODY | fields)

@@ -41,7 +41,8 @@ async def test_both_wires_count_the_same(tiny):
             assert await wires.metric("truncated_texts_total", model="tiny-cross-encoder") == 1
             for stage in ("tokenize", "queue", "compute"):
                 assert await wires.metric("stage_seconds_count", method="Rerank", stage=stage) == 1
-            assert await wires.metric("batch_texts_sum") == 2
+            assert await wires.metric("scored_chunks_total", model="tiny-cross-encoder") == 1 + 4
+            assert await wires.metric("batch_texts_sum") == 1 + 4
             tokens, padded = await wires.metric("batch_tokens_total"), await wires.metric("batch_padded_tokens_total")
             assert 4 < tokens <= padded
             assert await wires.metric("queue_tokens") == 0

@@ -100,7 +100,8 @@ async def test_of_a_long_document_the_best_window_counts_and_is_reported(client,
     passages = (answer + filler, filler + answer, filler, answer)
     first, back, none, short = (0, 1, 2, 3)
     options = pb.RerankOptions(max_chunks_per_document=20)
-    cut = await client.reranker.Rerank(rerank_request(model, QUERY, *passages))
+    beginnings = pb.RerankOptions(max_chunks_per_document=1)
+    cut = await client.reranker.Rerank(rerank_request(model, QUERY, *passages, options=beginnings))
     whole = await client.reranker.Rerank(rerank_request(model, QUERY, *passages, options=options))
     cut_by_index, by_index = ({result.index: result for result in reply.results} for reply in (cut, whole))
     assert not any(result.HasField("best_chunk") for result in cut.results)
@@ -252,10 +253,12 @@ async def test_a_cached_score_is_the_same_to_the_last_bit_and_is_not_computed_ag
 
 async def test_a_cached_score_belongs_to_one_query_and_one_model_and_keeps_its_truncation():
     models = Models([loaded(GatedReranker(free=1000)), loaded(ConfidentReranker())])
+    options = pb.RerankOptions(max_chunks_per_document=1)
     async with serving(models, score_cache_bytes=1_000_000) as client:
         for _ in range(2):
             for model, query, score in (("gated", "a", 1), ("gated", "a b", 0.5), ("confident", "a", 1000)):
-                (result,) = (await client.reranker.Rerank(rerank_request(model, query, "a " * 600))).results
+                request = rerank_request(model, query, "a " * 600, options=options)
+                (result,) = (await client.reranker.Rerank(request)).results
                 assert (result.relevance_score, result.truncated) == (score, True)
         assert (client.service.cache.hits, client.service.cache.misses) == (3, 3)
 
