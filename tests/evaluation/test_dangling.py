@@ -19,3 +19,8 @@ def test_nothing_is_said_where_everything_is_there():
 def test_only_the_first_names_are_shown():
     (sentence,) = dangling({f"q{number}": {} for number in range(5)}, set(), set(), "test")
     assert "(q0, q1, q2, …)" in sentence
+
+
+def test_documents_of_several_indices_go_by_index_and_id():
+    assert dangling({"q1": {"shop-de/1": 1, "1": 0}}, {"q1"}, {"1"}, "test") == ()
+    assert "shop-de/2" in dangling({"q1": {"shop-de/2": 1}}, {"q1"}, {"1"}, "test")[0]
