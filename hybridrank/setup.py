@@ -5,20 +5,21 @@ import os
 import socket
 import ssl
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import typer
 
 from connector.loopback import is_loopback
 from hybridrank.opensearch_cluster import Cluster
-from index_templates import DEFAULT_BOOSTS
+from index_templates import DEFAULT_BOOSTS, EncoderNote
 from index_templates.ml_commons import EMBEDDINGS_PATH, RERANK_PATH, HttpSidecar
 from index_templates.ml_settings import is_private, trusted_pattern, wanted_settings
 from index_templates.setup_parts import RECORD
 from index_templates.setup_plan import Part
 
-__all__ = ["cluster_settings", "encoder_dimensions", "looks_private"]
+__all__ = ["cluster_settings", "encoder_dimensions", "encoder_note", "looks_private"]
 
 
 TEXT_FIELDS = tuple(DEFAULT_BOOSTS)
@@ -50,18 +51,31 @@ def looks_private(host: str) -> bool:
 
 def encoder_dimensions(sidecar: HttpSidecar, api_key: str) -> int:
     """As many numbers as the sidecar makes of a word."""
-    body = json.dumps({"model": sidecar.encoder, "input": ["word"]}).encode()
-    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {api_key}"} if api_key else {})
-    request = urllib.request.Request(f"{sidecar.url}{EMBEDDINGS_PATH}", body, headers)  # noqa: S310  http or https, checked
     try:
-        context = ssl.create_default_context(cafile=os.environ.get("HYBRIDRANK_CLIENT_CA_CERTS"))
-        direct = [urllib.request.ProxyHandler({})] if is_loopback(urlsplit(sidecar.url).hostname or "") else []
-        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), *direct)
-        with opener.open(request, timeout=10) as answer:
-            found: Any = json.load(answer)
+        found = _asked(sidecar, api_key, EMBEDDINGS_PATH, {"model": sidecar.encoder, "input": ["word"]})
     except OSError as error:
         raise typer.BadParameter(
             f"cannot ask {sidecar.url} from here for the length of its vectors ({error}): say --dimensions",
             param_hint="--index",
         ) from error
     return len(found["data"][0]["embedding"])
+
+
+def encoder_note(sidecar: HttpSidecar, api_key: str) -> EncoderNote | None:
+    """The encoder as an index notes it; None for a sidecar that cannot be asked from here."""
+    try:
+        found = _asked(sidecar, api_key, f"/info?{urlencode({'model': sidecar.encoder})}")
+    except OSError:
+        return None
+    return EncoderNote(str(found["model_id"]), str(found["model_sha"]))
+
+
+def _asked(sidecar: HttpSidecar, api_key: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {api_key}"} if api_key else {})
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{sidecar.url}{path}", data, headers)  # noqa: S310  http or https, checked
+    context = ssl.create_default_context(cafile=os.environ.get("HYBRIDRANK_CLIENT_CA_CERTS"))
+    direct = [urllib.request.ProxyHandler({})] if is_loopback(urlsplit(sidecar.url).hostname or "") else []
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), *direct)
+    with opener.open(request, timeout=10) as answer:
+        return json.load(answer)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from index_templates import IndexDefinition, pipelines, render
+from index_templates import EncoderNote, IndexDefinition, pipelines, render
 from index_templates.ml_commons import (
     DOCUMENT_ENCODER,
     MODEL_GROUP,
@@ -46,10 +46,11 @@ _PRIORITY = 501  # above the template of `hybridrank index`, so that an index ma
 
 @dataclass(frozen=True, slots=True)
 class IndexWish:
-    """An index, yet to be created, whose documents are to be embedded as they are written."""
+    """An index, yet to be created, whose documents are to be embedded as they are written, by `encoder`."""
 
     name: str
     dimensions: int
+    encoder: EncoderNote | None = None
 
 
 def parts(
@@ -80,7 +81,9 @@ def parts(
 
 
 def _template(index: IndexWish, text_fields: Sequence[str]) -> dict[str, Any]:
-    body = render("opensearch", index.name, IndexDefinition(index.dimensions, tuple(text_fields)))
+    body = render(
+        "opensearch", index.name, IndexDefinition(index.dimensions, tuple(text_fields), encoder=index.encoder)
+    )
     body["priority"] = _PRIORITY
     settings = body["template"]["settings"]
     settings["index"] |= {

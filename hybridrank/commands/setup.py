@@ -69,7 +69,7 @@ def opensearch(
     from connector.engines.rest import RestEngine
     from hybridrank.opensearch_cluster import Cluster, carry_out, read_cluster
     from hybridrank.session import open_engine
-    from hybridrank.setup import TEXT_FIELDS, cluster_settings, encoder_dimensions, looks_private
+    from hybridrank.setup import TEXT_FIELDS, cluster_settings, encoder_dimensions, encoder_note, looks_private
     from hybridrank.setup_steps import ask, check_sidecar, out, show
     from index_templates.ml_commons import HttpSidecar, key_digest
     from index_templates.ml_settings import undone
@@ -84,11 +84,12 @@ def opensearch(
         private = not remove and looks_private(target.host)
     if index and not remove and dimensions is None:
         dimensions = encoder_dimensions(target, api_key)
+    note = encoder_note(target, api_key) if index and not remove else None
 
     def planned(cluster: Cluster) -> tuple[Step, ...]:
         if remove:
             return plan_removal(cluster.found, undone(cluster.settings, cluster.record))
-        wish = IndexWish(index, dimensions) if index and dimensions else None
+        wish = IndexWish(index, dimensions, note) if index and dimensions else None
         wanted = parts(target, text_fields=field or TEXT_FIELDS, score_field=score_field, index=wish)
         return plan((*cluster_settings(cluster, target, private=bool(private)), *wanted), cluster.found)
 

@@ -1,10 +1,19 @@
 """`hybridrank setup` where it ends before it asks a cluster; the rest is in tests/live."""
 
+import asyncio
 import os
 import subprocess
 import sys
 
 import pytest
+
+from hybridrank.setup import encoder_dimensions, encoder_note
+from index_templates import noted_encoders
+from index_templates.ml_commons import HttpSidecar
+from index_templates.setup_parts import IndexWish, parts
+from models import SHIPPED_MODELS
+from sidecar import loading
+from tests.sidecar.http_serving import serving_both
 
 KEY = "s3cret-s3cret-s3cret"
 
@@ -37,3 +46,20 @@ def test_what_is_wrong_is_said_in_a_sentence(options, variables, code, said):
     assert said in output
     assert ended == code
     assert KEY not in output
+
+
+async def test_the_template_notes_the_encoder_that_embeds_the_documents():
+    models = loading.load([SHIPPED_MODELS / "encoder-minilm-l6"])
+    async with serving_both(models) as wires:
+        target = HttpSidecar(wires.url, "cross-encoder", "encoder", 5, "")
+        dimensions = await asyncio.to_thread(encoder_dimensions, target, "")
+        note = await asyncio.to_thread(encoder_note, target, "")
+    wish = IndexWish("docs", dimensions, note)
+    (template,) = (
+        each.body
+        for each in parts(target, text_fields=["text"], score_field="score", index=wish)
+        if each.kind == "index template"
+    )
+    found = noted_encoders(template["template"]["mappings"])["vector"]
+    assert (found.name, found.digest) == ("encoder-minilm-l6", models.get("encoder").info.digest)
+    assert encoder_note(HttpSidecar("http://127.0.0.1:1", "", "encoder", 5, ""), "") is None
