@@ -57,7 +57,7 @@ async def plan_swap(
     A trial query that finds something through the alias must find something in `index`.
     Raises EngineError, IndexMissing where there is no `index`.
     """
-    found = await engine.request("GET", f"/{index}/_mapping")
+    found = await engine.described(index, "/_mapping")
     if list(found) != [index]:
         raise EngineError(f"{index!r} is itself an alias, of {', '.join(sorted(found))}; name an index", reason="alias")
     settings = await _alias(engine, alias)

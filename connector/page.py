@@ -5,10 +5,11 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
+from connector.engines.fields import Fields, unknown
 from connector.passages import field_values
 from connector.types import DocumentKey, Hit
 
-__all__ = ["Direction", "collapsed", "dressed", "sorted_by", "without_values"]
+__all__ = ["Direction", "arranged", "collapsed", "dressed", "sorted_by", "without_values"]
 
 Direction: TypeAlias = Literal["asc", "desc"]
 
@@ -44,9 +45,23 @@ def sorted_by(hits: Sequence[Hit], order: Mapping[str, Direction]) -> tuple[Hit,
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(found, start=1)) if order else tuple(hits)
 
 
-def without_values(hits: Sequence[Hit], fields: Sequence[str]) -> list[str]:
-    """Those of the fields in which no hit at all has a value: most likely misspelt."""
-    return [field for field in fields if hits and not any(field_values(hit.source, field) for hit in hits)]
+def arranged(
+    hits: Sequence[Hit], collapse: str | None, order: Mapping[str, Direction], fields: Fields
+) -> tuple[Hit, ...]:
+    """The hits collapsed, then sorted; a subfield (`title.keyword`) is read from the field that documents hold."""
+    paths = {fields.made_of.get(name, name): direction for name, direction in order.items()}
+    return sorted_by(collapsed(hits, collapse and fields.made_of.get(collapse, collapse)), paths)
+
+
+def without_values(index: str, fields: Fields, hits: Sequence[Hit], names: Sequence[str]) -> list[tuple[str, str]]:
+    """Reason and sentence for each field in which no hit at all has a value: a wrong name, or nothing but gaps."""
+    return [
+        ("bad_field", sentence)
+        if (sentence := unknown(index, fields, name))
+        else ("no_values", f"no hit has a value in the field {name!r}")
+        for name in names
+        if hits and not any(field_values(hit.source, fields.made_of.get(name, name)) for hit in hits)
+    ]
 
 
 def dressed(hits: Sequence[Hit], parts: Mapping[str, Mapping[DocumentKey, Any]]) -> tuple[Hit, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
@@ -10,7 +10,6 @@ from typing_extensions import Self
 from common import json_values
 from connector.fusion import Fusion, Rrf
 from connector.page import Direction
-from connector.passages import DEFAULT_FIELDS
 from connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, Filter
 from ltr_features import FeatureSet
 from ltr_features.text import Bm25, Phrase, Proximity
@@ -41,6 +40,9 @@ class Rescore(_Sendable):
     may cost on top of retrieval; when it is spent, the candidates scored by then come first and the others below them
     in fused order, or, without `allow_partial`, all are returned in fused order. `degraded` says so.
 
+    `fields` are what it reads of a document, in order: by default those that the request searches, else those that the
+    index was made with.
+
     A text longer than the model reads is read in up to `max_chunks` windows, the best of which counts: the first of
     every candidate, then from what is left of `timeout_s` second ones, and so on. 1 reads the beginning alone.
     `hit.scored_chunks` says how many were read.
@@ -56,7 +58,7 @@ class Rescore(_Sendable):
     weight: float = Field(0.5, gt=0, le=1)
     timeout_s: float = Field(0.3, gt=0)
     allow_partial: bool = True
-    fields: tuple[str, ...] = Field(DEFAULT_FIELDS, min_length=1)
+    fields: tuple[str, ...] = ()
     max_chunks: int = Field(DEFAULT_CHUNKS, ge=1, le=MAX_CHUNKS)
     token_vectors: bool = False
 
@@ -186,6 +188,14 @@ class SearchRequest(_Sendable):
         if not query_text.strip():
             raise ValueError("is empty; a search needs words to look for")
         return query_text
+
+    @field_validator("fusion")
+    @classmethod
+    def _weighs_retrievers(cls, fusion: Fusion) -> Fusion:
+        if unknown := sorted(set(fusion.weights) - set(get_args(RetrieverName))):
+            known = ", ".join(get_args(RetrieverName))
+            raise ValueError(f"weighs {', '.join(unknown)}; the retrievers are {known}")
+        return fusion
 
     @model_validator(mode="after")
     def _window_covers_the_page(self) -> Self:

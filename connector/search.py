@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.engines.base import Engine
 from connector.errors import SidecarError, SidecarMissing
-from connector.page import collapsed, dressed, sorted_by, without_values
+from connector.page import arranged, dressed, without_values
 from connector.request import SearchRequest
 from connector.rescore.base import Sidecar
 from connector.rescore.feature_log import FeatureLog
@@ -54,17 +54,23 @@ class HybridSearch:
         fused, aggregations = await FirstStage(self.engine, self.fusion).run(request, encoding, trace)
         trace.tick()
         stages = Stages(self.engine, self.sidecar, self.feature_log)
-        hits = self._arranged(request, await stages.run(request, encoding, fused, trace), trace)
+        hits = await self._arranged(request, await stages.run(request, encoding, fused, trace), trace)
         trace.tick()
         page = await self._shown(request, hits[request.from_ : request.from_ + request.size], trace)
         trace.tick()
         return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings(), aggregations, trace.profile)
 
-    def _arranged(self, request: SearchRequest, ranking: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
-        for part, fields in (("collapse", [request.collapse] if request.collapse else []), ("sort", [*request.sort])):
-            for field in without_values(ranking, fields):
-                trace.record(part, "no_values", f"no hit has a value in the field {field!r}")
-        return sorted_by(collapsed(ranking, request.collapse), request.sort)
+    async def _arranged(self, request: SearchRequest, ranking: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
+        asked = {"collapse": [request.collapse] if request.collapse else [], "sort": [*request.sort]}
+        if not any(asked.values()):
+            return ranking
+        fields = await trace.part("sort" if request.sort else "collapse", self.engine.fields_of(request.index))
+        if fields is None:
+            return ranking
+        for part, names in asked.items():
+            for reason, sentence in without_values(request.index, fields, ranking, names):
+                trace.record(part, reason, sentence)
+        return arranged(ranking, request.collapse, request.sort, fields)
 
     async def _shown(self, request: SearchRequest, page: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
         """The page with what is asked for it alone: its sources, where nothing has read them yet, and highlights."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from connector import HybridSearch
 from connector.engines.base import Engine
+from connector.engines.fields import Fields
 from connector.engines.similarity import Bm25Settings
 from connector.errors import EngineError
 from connector.rescore.base import Passage, Sidecar
@@ -75,6 +76,10 @@ class RememberingEngine:
     async def indices(self, index: str) -> tuple[str, ...]:
         """As the engine answers now."""
         return await self._engine.indices(index)
+
+    async def fields_of(self, index: str) -> Fields:
+        """As the engine has them."""
+        return await self._engine.fields_of(index)
 
     async def sources(
         self,

@@ -74,6 +74,9 @@ class FailingRetriever:
     async def retrieve(self, index: str, queries: dict[str, Query]) -> dict[str, Retrieved | EngineError]:
         return {**await self.inner.retrieve(index, queries), **{k: v for k, v in self.failures.items() if k in queries}}
 
+    async def fields_of(self, index):
+        return await self.inner.fields_of(index)
+
     async def sources(self, *asked):
         return await self.inner.sources(*asked)
 
@@ -85,6 +88,9 @@ class RecordingEngine:
         self.inner = inner
         self.queries: list[dict[str, Query]] = []
         self.extracted: list[tuple[DocumentKey, ...]] = []
+
+    async def fields_of(self, index):
+        return await self.inner.fields_of(index)
 
     async def sources(self, *asked):
         return await self.inner.sources(*asked)

@@ -148,6 +148,13 @@ class Engine(Protocol):
         """
         ...
 
+    async def fields_of(self, index: str) -> Fields:
+        """As `fields`, as they were read last: for a search, which must not ask for them each time.
+
+        Raises EngineError, IndexMissing where there is none.
+        """
+        ...
+
     async def highlight(
         self, index: str, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
     ) -> Mapping[DocumentKey, Mapping[str, tuple[str, ...]]]:

@@ -4,15 +4,16 @@ import asyncio
 import json
 import os
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import aiohttp
 
 from connector.engines.http import Redirected
-from connector.errors import EngineUnreachable
+from connector.errors import EngineError, EngineUnreachable, IndexMissing
 
-__all__ = ["Answer", "Kind", "kind_of", "no_connection", "refused"]
+__all__ = ["Answer", "Kind", "kind_of", "no_connection", "refusal", "refused"]
 
 Kind: TypeAlias = Literal["opensearch", "elasticsearch"]
 
@@ -127,3 +128,16 @@ def read(raw: bytes) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def refusal(index_or_path: str, status: int, body: Any) -> EngineError:
+    """The engine's own error answer as one of ours."""
+    error = body.get("error", body) if isinstance(body, Mapping) else body
+    if isinstance(error, Mapping):
+        reason = str(error.get("type", "engine_error"))
+        said = str(error.get("reason", reason))
+    else:
+        reason, said = "engine_error", str(error) if isinstance(error, str) else json.dumps(error)
+    if reason == "index_not_found_exception":
+        return IndexMissing(f"{said}; `hybridrank index` creates an index", status=status, reason="index_missing")
+    return EngineError(f"{index_or_path}: HTTP {status}: {said}", status=status, reason=reason)

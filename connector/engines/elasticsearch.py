@@ -11,10 +11,10 @@ from elastic_transport import ConnectionError as TransportConnectionError
 from elasticsearch import ApiError, AsyncElasticsearch
 
 from connector.engines import native
-from connector.engines.causes import no_connection
+from connector.engines.causes import no_connection, refusal
 from connector.engines.http import Access, open_session
 from connector.engines.licence import active_licence, licence_lack
-from connector.engines.rest import RestEngine, refusal
+from connector.engines.rest import RestEngine
 from connector.errors import EngineError, EngineTimeout
 from connector.fusion import Fusion, Rrf
 from connector.per_loop import PerLoop

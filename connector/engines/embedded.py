@@ -79,6 +79,10 @@ class EmbeddedEngine:
         snapshot = await asyncio.to_thread(self._snapshot, index)
         return snapshot.sources_of(keys, source_excludes)
 
+    async def fields_of(self, index: str) -> Fields:
+        """Those of the documents at the last refresh."""
+        return (await asyncio.to_thread(self._snapshot, index)).fields
+
     async def highlight(
         self, index: str, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
     ) -> dict[DocumentKey, dict[str, tuple[str, ...]]]:

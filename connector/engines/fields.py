@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, cast
 
+from connector.queries.aggregations import aggregated_fields
 from connector.queries.knn import as_bytes
 from connector.types import Bm25Query, Filter, KnnQuery, Not, Query, Range, Vector
 from index_templates import DEFAULT_BOOSTS, ID_FIELD, EncoderNote, noted, noted_encoders
@@ -18,6 +20,7 @@ __all__ = [
     "feature_vector",
     "problem",
     "read",
+    "unknown",
     "unsearched",
     "with_fields",
     "without_vectors",
@@ -39,7 +42,8 @@ class Fields:
     `boosts` are the fields that a search which names none searches, `held` tells how vectors are. `encoders` has, for
     each concrete index, its fields of vectors and the encoder that it notes for each, None where it notes none.
     `language` is what its texts are analysed for, empty where it does not say. Of several indices, a field is there
-    when one of them has it.
+    when one of them has it. `made_of` leads from a subfield or an alias to its field, `copied` from a field to those
+    that are copied to it.
     """
 
     types: dict[str, str] = field(default_factory=dict)
@@ -48,6 +52,8 @@ class Fields:
     held: dict[str, Literal["float", "byte", "rounded"]] = field(default_factory=dict)
     encoders: dict[str, dict[str, EncoderNote | None]] = field(default_factory=dict)
     language: str = ""
+    made_of: dict[str, str] = field(default_factory=dict)
+    copied: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def indices(self) -> tuple[str, ...]:
@@ -58,6 +64,20 @@ class Fields:
     def has_ids(self) -> bool:
         """Whether the index holds ids by column, as those do that our templates made."""
         return self.types.get(ID_FIELD) == "keyword"
+
+    def stored(self, name: str) -> tuple[str, ...]:
+        """The paths at which documents hold what the field holds: its own, and those that are copied to it.
+
+        A subfield is held by the field that it is made of, an alias by the field that it stands for.
+        """
+        own = self.made_of.get(name, name)
+        return (own, *self.copied.get(own, ()))
+
+    def named(self, pattern: str) -> list[str]:
+        """The text fields that a name with `*` stands for; any other name stands for itself."""
+        if "*" not in pattern:
+            return [pattern]
+        return [name for name, kind in self.types.items() if kind == "text" and fnmatchcase(name, pattern)]
 
 
 def read(mappings: Mapping[str, Any]) -> Fields:
@@ -143,7 +163,10 @@ def problem(index: str, fields: Fields, query: Query) -> str:
         wanted = [] if query.field in fields.dimensions else [query.field]
     wanted += [_filtered_field(each) for each in query.filters]
     missing = absent(index, fields, wanted) or _words_alone(index, fields, query.filters)
-    if missing or isinstance(query, Bm25Query):
+    if isinstance(query, Bm25Query):
+        counted = aggregated_fields(query.aggregations)
+        return missing or next(filter(None, (unknown(index, fields, name) for name in counted)), "")
+    if missing:
         return missing
     return _wrong_length(index, fields, query.field, len(query.vector))
 
@@ -177,7 +200,17 @@ def _missing(index: str, fields: Fields, name: str) -> str:
             f"field {name!r} of index {index!r} lies in the nested field {nested!r}, where a query matches nothing;"
             " include_in_root in its mapping puts a copy where queries look"
         )
-    if name in fields.types or "*" in name or name.startswith("_") or _parent_of(name, fields, FLAT_TYPES):
+    if fields.types.get(name) in ("object", "nested"):
+        inner = ", ".join(sorted(each for each in fields.types if each.startswith(f"{name}."))) or "none"
+        return f"field {name!r} of index {index!r} is an object, in which a query matches nothing; its fields: {inner}"
+    return unknown(index, fields, name)
+
+
+def unknown(index: str, fields: Fields, name: str) -> str:
+    """The sentence that says that the index's mapping lacks the field; empty when it is there, nested or not."""
+    if name in fields.types or name.startswith("_") or _parent_of(name, fields, FLAT_TYPES):
+        return ""
+    if "*" in name and any(fnmatchcase(each, name) for each in fields.types):
         return ""
     known = ", ".join(sorted(fields.types)) or "none"
     return f"index {index!r} has no field {name!r}; its fields: {known}"
@@ -220,6 +253,12 @@ def _collect(properties: Mapping[str, Any], prefix: str, found: Fields) -> None:
         if dimensions:
             found.dimensions[path] = {int(dimensions)}
             found.held[path] = held(definition)
+        if definition.get("type") == "alias":
+            found.made_of[path] = definition["path"]
+        found.made_of.update({f"{path}.{subfield}": path for subfield in definition.get("fields", ())})
+        copies = definition.get("copy_to", ())
+        for target in [copies] if isinstance(copies, str) else copies:
+            found.copied.setdefault(target, []).append(path)
         for nested in ("properties", "fields"):
             _collect(definition.get(nested, {}), f"{path}.", found)
 
@@ -233,6 +272,9 @@ def _merge(own: Fields, found: Fields) -> None:
         found.dimensions.setdefault(path, set()).update(dimensions)
         # A query's whole numbers fit vectors of any kind, its other numbers do not fit vectors of whole numbers.
         found.held[path] = "byte" if found.held.get(path) == "byte" else own.held[path]
+    found.made_of.update({path: made for path, made in own.made_of.items() if path not in found.made_of})
+    for path, copies in own.copied.items():
+        found.copied[path] = list(dict.fromkeys([*found.copied.get(path, ()), *copies]))
 
 
 def _filtered_field(each: Filter) -> str:

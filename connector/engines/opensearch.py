@@ -10,9 +10,9 @@ from opensearchpy import AIOHttpConnection, AsyncOpenSearch, exceptions
 from opensearchpy._async.http_aiohttp import OpenSearchClientResponse
 
 from connector.engines import native
-from connector.engines.causes import no_connection
+from connector.engines.causes import no_connection, refusal
 from connector.engines.http import Access, open_session
-from connector.engines.rest import RestEngine, refusal
+from connector.engines.rest import RestEngine
 from connector.errors import EngineError, EngineTimeout
 from connector.fusion import Fusion, Rrf
 from connector.per_loop import PerLoop

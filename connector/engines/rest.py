@@ -4,7 +4,6 @@ A subclass brings the official client (`_send`, `_msearch`, `_bulk`), its errors
 """
 
 import asyncio
-import json
 from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,7 +55,7 @@ class RestEngine(ABC):
             elif problem := await self._problem(index, partial(fields.problem, query=query)):
                 outcome[name] = EngineError(problem, reason="bad_field")
             else:
-                mapped = await self._mapped(index)
+                mapped = await self.fields_of(index)
                 warn_of_query(repr(self), index, mapped, query)
                 bodies[name] = self._ranking_body(index, query, mapped)
         if bodies:
@@ -70,7 +69,7 @@ class RestEngine(ABC):
                 again |= {name: bodies[name] for name in unnamed}
             if again:
                 responses |= await self._responses(index, again)
-            mapped = await self._mapped(index)
+            mapped = await self.fields_of(index)
             if not msearch.holding(responses.values()).issubset(mapped.encoders):  # an alias moved between two of them
                 responses = await self._responses(index, bodies)
             lacking = {name: fields.unsearched([queries[name]], mapped) for name in responses}
@@ -88,11 +87,11 @@ class RestEngine(ABC):
                 raise EngineError(problem, reason="wrong_encoder")
             if problem := await self._problem(index, partial(fields.problem, query=query)):
                 raise EngineError(problem, reason="bad_field")
-            warn_of_query(repr(self), index, await self._mapped(index), query)
+            warn_of_query(repr(self), index, await self.fields_of(index), query)
         if lack := await self._fusion_lack(fusion, list(queries)):
             raise EngineError(lack, reason="not_native")
         window = max(each.rank_window_size for each in queries.values())
-        mapped = await self._mapped(index)
+        mapped = await self.fields_of(index)
         bodies = [self._body(fields.with_fields(each, mapped)) for each in queries.values()]
         body, scale = self._fused_body(bodies, fusion, native.weights(fusion, list(queries)), window)
         answer = await self._search(f"/{index}/_search", body)
@@ -100,13 +99,31 @@ class RestEngine(ABC):
             return await self.retrieve_fused(index, queries, fusion)
         return native.ranked(index, answer, scale=scale, lacking=fields.unsearched(list(queries.values()), mapped))
 
+    async def fields_of(self, index: str) -> Fields:
+        """By the mapping, which is read once."""
+        if index not in self._fields:
+            self._fields[index] = fields.read(await self.described(index, "/_mapping"))
+        return self._fields[index]
+
+    async def described(self, index: str, part: str = "") -> dict[str, Any]:
+        """What the server tells of each index that `index` stands for: all of it, or its `/_mapping` or `/_settings`.
+
+        Raises EngineError, IndexMissing also for a pattern that no index matches, which servers answer with nothing.
+        """
+        found: dict[str, Any] = await self._send("GET", f"/{index}{part}")
+        if not found:
+            raise IndexMissing(
+                f"no index matches {index!r}; `hybridrank index` creates one", status=404, reason="index_missing"
+            )
+        return found
+
     async def highlight(
         self, index: str, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
     ) -> dict[DocumentKey, dict[str, tuple[str, ...]]]:
         """One `_search` for these documents alone, so that a window need not be highlighted to show a page."""
         if problem := await self._problem(index, partial(fields.absent, names=names)):
             raise EngineError(problem, reason="bad_field")
-        body = bm25.highlights(fields.with_fields(query, await self._mapped(index)), names, keys)
+        body = bm25.highlights(fields.with_fields(query, await self.fields_of(index)), names, keys)
         answer = await self._documents(index, keys, body)
         return {
             columns.key(hit): {name: tuple(fragments) for name, fragments in hit.get("highlight", {}).items()}
@@ -117,7 +134,7 @@ class RestEngine(ABC):
         self, index: str, keys: Sequence[DocumentKey], source_excludes: Sequence[str]
     ) -> dict[DocumentKey, Mapping[str, Any]]:
         """One `_search` for these documents."""
-        excluded = fields.without_vectors(source_excludes, await self._mapped(index))
+        excluded = fields.without_vectors(source_excludes, await self.fields_of(index))
         answer = await self._documents(index, keys, documents.body(keys, _source={"excludes": list(excluded)}))
         return {columns.key(hit): hit.get("_source", {}) for hit in answer["hits"]["hits"]}
 
@@ -130,7 +147,7 @@ class RestEngine(ABC):
             raise EngineError(problem, reason="wrong_encoder")
         if problem := await self._problem(index, partial(fields.feature_problem, feature_set=feature_set, query=query)):
             raise EngineError(problem, reason="bad_field")
-        vector = fields.feature_vector(await self._mapped(index), feature_set, query.vector)
+        vector = fields.feature_vector(await self.fields_of(index), feature_set, query.vector)
         about = replace(query, vector=vector)
         body = features_body(feature_set, about, Among(documents.among(keys), len(keys)), dialect=self.name)
         answer = await self._documents(index, keys, body, "include_named_queries_score=true")
@@ -174,7 +191,7 @@ class RestEngine(ABC):
     async def fields(self, index: str) -> Fields:
         """Read from the mapping."""
         self._fields.pop(index, None)
-        return await self._mapped(index)
+        return await self.fields_of(index)
 
     async def note_encoder(self, index: str, paths: Sequence[str], encoder: EncoderNote) -> None:
         """In the `_meta` of the mapping, beside what others noted there."""
@@ -193,7 +210,7 @@ class RestEngine(ABC):
 
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
         """Bulk writes; `BulkWriter` says what is repeated and what is rejected."""
-        mapped = await self._mapped(index)
+        mapped = await self.fields_of(index)
         taken, rejected = fitting(documents)
         stored = ((each.doc_id, dict(each.source) | machine_fields(each, mapped)) for each in taken)
         rejected += await self._writer.write(index, stored)
@@ -219,7 +236,7 @@ class RestEngine(ABC):
     async def indices(self, index: str) -> tuple[str, ...]:
         """Read from the mapping, anew: an alias may have moved."""
         self._fields.pop(index, None)
-        return (await self._mapped(index)).indices
+        return (await self.fields_of(index)).indices
 
     async def refresh(self, index: str) -> int:
         """`_refresh`, then `_count`."""
@@ -290,31 +307,25 @@ class RestEngine(ABC):
 
     async def _problem(self, index: str, find: Callable[[str, Fields], str]) -> str:
         """What does not fit the index; its mapping is read anew before that is believed: an alias may have moved."""
-        if not find(index, await self._mapped(index)):
+        if not find(index, await self.fields_of(index)):
             return ""
         del self._fields[index]
-        return find(index, await self._mapped(index))
+        return find(index, await self.fields_of(index))
 
     async def _has_moved(self, index: str, answers: Iterable[Mapping[str, Any]]) -> bool:
         """Whether an alias led to an index whose mapping was not known; now it is, and the query can be checked."""
-        unknown = msearch.holding(answers).difference((await self._mapped(index)).encoders)
+        unknown = msearch.holding(answers).difference((await self.fields_of(index)).encoders)
         if not unknown:
             return False
         self._fields.pop(index, None)
-        return not unknown.isdisjoint((await self._mapped(index)).encoders)
+        return not unknown.isdisjoint((await self.fields_of(index)).encoders)
 
     async def _mappings(self, index: str) -> Mapping[str, Any]:
         """By concrete index; empty where there is none."""
         try:
-            found: Mapping[str, Any] = await self._send("GET", f"/{index}/_mapping")
+            return await self.described(index, "/_mapping")
         except IndexMissing:
             return {}
-        return found
-
-    async def _mapped(self, index: str) -> Fields:
-        if index not in self._fields:
-            self._fields[index] = fields.read(await self._send("GET", f"/{index}/_mapping"))
-        return self._fields[index]
 
     async def _documents(
         self, index: str, keys: Sequence[DocumentKey], body: Mapping[str, Any], parameters: str = ""
@@ -385,16 +396,3 @@ class RestEngine(ABC):
 
 def _template_name(index: str) -> str:
     return f"hybridrank-{index}"
-
-
-def refusal(index_or_path: str, status: int, body: Any) -> EngineError:
-    """The engine's own error answer as one of ours."""
-    error = body.get("error", body) if isinstance(body, Mapping) else body
-    if isinstance(error, Mapping):
-        reason = str(error.get("type", "engine_error"))
-        said = str(error.get("reason", reason))
-    else:
-        reason, said = "engine_error", str(error) if isinstance(error, str) else json.dumps(error)
-    if reason == "index_not_found_exception":
-        return IndexMissing(f"{said}; `hybridrank index` creates an index", status=status, reason="index_missing")
-    return EngineError(f"{index_or_path}: HTTP {status}: {said}", status=status, reason=reason)

@@ -27,7 +27,7 @@ class Bm25Settings(BaseModel):
 
 async def bm25_settings(engine: RestEngine, index: str) -> dict[str, Bm25Settings]:
     """Those of each index that `index`, which may be an alias, stands for. Raises EngineError, IndexMissing."""
-    found = await engine.request("GET", f"/{index}/_settings")
+    found = await engine.described(index, "/_settings")
     return {name: _read(each["settings"]["index"].get("similarity", {})) for name, each in found.items()}
 
 

@@ -147,6 +147,7 @@ def _fields(index: str, definition: IndexDefinition, sources: Sequence[Mapping[s
     flat = definition.objects == "flat"
     found = {path: kind for source in sources for path, kind in _paths(source, flat=flat)}
     types = found | dict.fromkeys(analyzer_names(definition), "text") | {"vector": "knn_vector"}
+    made_of = {path: path.rpartition(".")[0] for path in definition.subfield_paths}
     encoders = {index: {"vector": definition.encoder}}
     return Fields(
         types,
@@ -154,6 +155,7 @@ def _fields(index: str, definition: IndexDefinition, sources: Sequence[Mapping[s
         dict(definition.searched),
         encoders=encoders,
         language=definition.language,
+        made_of=made_of,
     )
 
 

@@ -17,7 +17,7 @@ async def check_synonyms(engine: RestEngine, index: str, rules: Mapping[int, str
 
     Raises EngineError naming the first line that the server refuses, IndexMissing where there is no such index.
     """
-    found: dict[str, Any] = await engine.request("GET", f"/{index}")
+    found = await engine.described(index)
     if "synonyms" not in (await engine.info()).capabilities:
         raise EngineError(f"{engine.name} at {engine.url} has no filter for synonyms", reason="unsupported")
     for concrete in found.values():

@@ -11,13 +11,13 @@ from typing import TypeAlias
 
 from connector.engines.base import Engine
 from connector.errors import EngineError, InvalidRequest, SidecarError, SidecarMissing
-from connector.passages import passage_text
 from connector.request import FeatureRescore, QueryRescore, Rescore, SearchRequest, Stage
-from connector.rescore.base import Passage, Sidecar
+from connector.rescore.base import Sidecar
 from connector.rescore.blend import blend
 from connector.rescore.feature_log import FeatureLog
 from connector.rescore.features import FeatureRows, feature_rows
 from connector.rescore.stored import with_token_vectors
+from connector.rescore.texts import passages, text_faults, text_fields
 from connector.trace import Trace
 from connector.types import Encoding, Hit, RelevanceScore
 from ltr_features import FeatureQuery, FeatureSet
@@ -87,25 +87,21 @@ class Stages:
             allow_partial=stage.allow_partial,
             max_chunks=stage.max_chunks,
         )
-        passages = [
-            Passage(
-                hit.doc_id,
-                hit.passage.text if hit.passage else passage_text(hit.source, stage.fields),
-                index=hit.index,
-            )
-            for hit in window
-        ]
-        if not stage.token_vectors:
-            if not any(each.text for each in passages):
-                raise InvalidRequest(f"no candidate has a text in {', '.join(stage.fields)}; all would score alike")
-            return await rescore(passages, timeout_s=timeout_s)
         ends_at = perf_counter() + timeout_s
-        try:
-            stored = await with_token_vectors(self.engine, request.index, passages, timeout_s)
-            return await rescore(stored, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
-        except (EngineError, InvalidRequest) as error:
-            trace.lacks(_name(request, stage), error, reason="token_vectors", instead="scored by texts")
-        return await rescore(passages, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
+        fields = await self.engine.fields_of(request.index)
+        texts = passages(window, text_fields(stage, request, fields))
+        if stage.token_vectors:
+            try:
+                stored = await with_token_vectors(self.engine, request.index, texts, timeout_s)
+                return await rescore(stored, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
+            except (EngineError, InvalidRequest) as error:
+                trace.lacks(_name(request, stage), error, reason="token_vectors", instead="scored by texts")
+                timeout_s = max(ends_at - perf_counter(), _LEAST_S)
+        for reason, sentence in text_faults(stage, request, fields, window, texts):
+            trace.record(_name(request, stage), reason, sentence)
+        if not any(each.text for each in texts):
+            return ()  # all would score alike
+        return await rescore(texts, timeout_s=timeout_s)
 
     async def _by_query(
         self, stage: QueryRescore, index: str, query: FeatureQuery, window: Sequence[Hit], timeout_s: float

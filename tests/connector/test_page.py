@@ -152,5 +152,16 @@ async def test_pages_of_a_sorted_ranking_and_a_misspelt_field(engine):
     pages = [await search.search(request(sort={"price": "desc"}, from_=start, size=2)) for start in (0, 2, 4, 6)]
     assert [each for page in pages for each in page.hits] == [*whole.hits]
     wrong = await search.search(request(sort={"prise": "desc"}, collapse="kint"))
-    assert [(each.stage, each.reason) for each in wrong.degraded] == [("collapse", "no_values"), ("sort", "no_values")]
+    assert [(each.stage, each.reason) for each in wrong.degraded] == [("collapse", "bad_field"), ("sort", "bad_field")]
+    assert "has no field 'prise'; its fields: kind, price" in wrong.degraded[1].detail
     assert wrong.hits == (await search.search(request())).hits
+
+
+async def test_a_field_without_values_in_the_ranking_is_no_wrong_field(engine):
+    """It is in the mapping: other rankings have values."""
+    soup = request(query_text="vegetables", retrievers=("bm25",), sort={"since": "desc"}, collapse="since", strict=True)
+    found = await HybridSearch(engine).search(soup)
+    assert [(each.stage, each.reason, each.configuration) for each in found.degraded] == [
+        ("collapse", "no_values", False),
+        ("sort", "no_values", False),
+    ]

@@ -48,6 +48,9 @@ class Slow:
             raise
         return answer
 
+    async def fields_of(self, index):
+        return await self.inner.fields_of(index)
+
 
 @pytest.fixture
 async def engine(tmp_path):
