@@ -95,7 +95,8 @@ class Snapshot:
         """Ordinal → score. With a filter every match is looked at, so that the window fills with those that pass."""
         by_field = [
             tantivy.Query.boost_query(clause, boost)
-            for field, boost in query.fields.items()
+            for pattern, boost in query.fields.items()
+            for field in self.fields.named(pattern)
             if (clause := self.any_of(field, query.text))
         ]
         if not by_field:

@@ -189,6 +189,23 @@ class EngineContract:
         with pytest.raises(IndexMissing, match="no-such-index"):
             await engine.retrieve("no-such-index", {"bm25": bm25("tea")})
 
+    async def test_a_pattern_that_no_index_matches_is_a_missing_index(self, engine):
+        with pytest.raises(IndexMissing, match=r"'hybridrank-nowhere-\*'"):
+            await engine.retrieve("hybridrank-nowhere-*", {"bm25": bm25("tea")})
+        with pytest.raises(IndexMissing):
+            await engine.fields_of("hybridrank-nowhere-*")
+
+    async def test_a_pattern_of_fields_must_match_one(self, filled, index):
+        found = await filled.retrieve(index, {"some": replace(bm25("tea"), fields={"*itle": 1.0, "text": 1.0})})
+        assert isinstance(found["some"], Retrieved)
+        found = await filled.retrieve(index, {"none": replace(bm25("tea"), fields={"titel*": 1.0})})
+        assert "no field 'titel*'" in str(found["none"])
+
+    async def test_fields_of_an_index_are_those_documents_hold(self, filled, index):
+        fields = await filled.fields_of(index)
+        assert {"title", "text", "kind", "price"} <= set(fields.types)
+        assert fields.boosts == {"title": 1.0, "text": 1.0}
+
     async def test_highlights_mark_what_the_query_matched(self, filled, index):
         """A fragment may end before the full stop."""
         found = await filled.highlight(index, bm25("hot tea"), ("title", "text"), keys(index, "tea", "soup", "cake"))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from connector import HybridSearch, Not, Range, Rescore, SearchRequest, Term, connect_engine
+from connector import HybridSearch, Misconfigured, Not, Range, Rescore, SearchRequest, Term, connect_engine
 from tests.contracts.engine import PASSAGES
 from tests.doubles import WordSidecar
 from tests.live.indices import index_of
@@ -71,6 +71,17 @@ async def test_aggregations_that_the_engine_refuses_cost_nothing_else(search, in
     ((stage, _),) = lacks(response)
     assert stage == "aggregations"
     assert response.hits
+
+
+async def test_a_misspelt_field_of_an_aggregation_is_named(search, index):
+    """The engine itself answers with empty buckets."""
+    sums = {"drinks": {"filter": {"term": {"kind": "drink"}}, "aggs": {"dearest": {"max": {"field": "prize"}}}}}
+    found = await search.search(request(index, aggregations=sums))
+    assert lacks(found) == [("aggregations", "bad_field")]
+    assert "'prize'" in found.degraded[-1].detail
+    assert found.degraded[-1].configuration
+    with pytest.raises(Misconfigured, match="'prize'"):
+        await search.search(request(index, aggregations=sums, strict=True))
 
 
 async def test_highlights_and_collapse(search, index):
