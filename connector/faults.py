@@ -29,6 +29,7 @@ CONFIGURATION = frozenset(
         "alias",
         "bad_synonyms",
         "not_an_engine",
+        "not_writable",
         "wrong_language",
         "wrong_subfields",
         "wrong_synonyms",
@@ -37,6 +38,7 @@ CONFIGURATION = frozenset(
 )
 OPERATIONAL = frozenset(
     {
+        "bad_answer",
         "bad_scores",
         "circuit_open",
         "engine_error",
