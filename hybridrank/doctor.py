@@ -2,15 +2,16 @@
 
 import platform
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
 
-from connector import ConnectorError, ModelInfo
+from connector import ConnectorError, ModelInfo, SidecarClient
 from connector.engines.base import Engine
 from connector.engines.rest import RestEngine
 from hybridrank.findings import Finding
-from hybridrank.index_findings import encoder_findings, language_findings
+from hybridrank.index_check import check_index
 from hybridrank.opensearch_facts import gather
 from hybridrank.opensearch_findings import findings as opensearch_findings
 from hybridrank.session import open_engine, open_sidecar
@@ -65,43 +66,33 @@ def jdk() -> Finding:
 
 
 async def services(engine: str, sidecar: str, sidecar_http: str, index: str) -> list[Finding]:
-    """The engine at the address, and the sidecar with its models."""
-    none = Finding("engine", "note", "none given", "--engine ADDRESS")
-    findings = await _engine(engine, sidecar_http, index) if engine else [none]
-    try:
-        async with open_sidecar(sidecar) as client:
+    """The sidecar with its models, the engine at the address, and whether the library can search the index there."""
+    async with AsyncExitStack() as stack:
+        try:
+            client = await stack.enter_async_context(open_sidecar(sidecar))
             models = await client.models()
-    except (ConnectorError, RuntimeError) as error:
-        findings.append(Finding("sidecar", "problem", str(error), "start one with `hybridrank serve`"))
-    else:
-        findings.extend(
+        except (ConnectorError, RuntimeError) as error:
+            findings = [Finding("sidecar", "problem", str(error), "start one with `hybridrank serve`")]
+            return [*await _engine(engine, None, (), sidecar_http, index), *findings]
+        findings = [
             Finding(
                 f"model {each.name}:{each.version}", "ok", f"{each.kind}, {each.precision}, {', '.join(each.aliases)}"
             )
             for each in models
-        )
-        findings += await _index(engine, index, models) if engine and index else []
-    return findings
+        ]
+        return [*await _engine(engine, client, models, sidecar_http, index), *findings]
 
 
-async def _index(address: str, index: str, models: Sequence[ModelInfo]) -> list[Finding]:
-    """What the index notes, held against the sidecar's models."""
+async def _engine(
+    address: str, client: SidecarClient | None, models: Sequence[ModelInfo], sidecar_http: str, index: str
+) -> list[Finding]:
+    if not address:
+        return [Finding("engine", "note", "none given", "--engine ADDRESS")]
     try:
         engine = await open_engine(address)
         try:
-            fields = await engine.fields(index)
-        finally:
-            await engine.close()
-    except ConnectorError as error:
-        return [Finding(f"index {index}", "problem", str(error), "check its name")]
-    return [*encoder_findings(index, fields, models), *language_findings(index, fields, models)]
-
-
-async def _engine(address: str, sidecar_http: str, index: str) -> list[Finding]:
-    try:
-        engine = await open_engine(address)
-        try:
-            return [await _capabilities(engine), *await _pipelines(engine, sidecar_http, index)]
+            checked = await check_index(engine, client, models, index) if index else []
+            return [await _capabilities(engine), *checked, *await _pipelines(engine, sidecar_http, index)]
         finally:
             await engine.close()
     except ConnectorError as error:
@@ -126,4 +117,4 @@ async def _pipelines(engine: Engine, sidecar_http: str, index: str) -> list[Find
     if not isinstance(engine, RestEngine) or engine.name != "opensearch":
         return []
     facts = await gather(engine.request, sidecar_http, index)
-    return list(opensearch_findings(facts, sidecar_http)) if facts.remotes or sidecar_http or index else []
+    return list(opensearch_findings(facts, sidecar_http)) if facts.remotes or sidecar_http else []

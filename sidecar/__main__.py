@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from sidecar.errors import SidecarError
-from sidecar.settings import Settings, load_settings
+from sidecar.settings import Settings, check_files, load_settings
 
 
 def main(arguments: Sequence[str] | None = None, *, program: str = "python -m sidecar") -> int:
@@ -38,6 +38,7 @@ def run(settings: Settings) -> int:
 
     logs.configure(settings.log_format)
     try:
+        check_files(settings)
         asyncio.run(serve(settings))
     except (SidecarError, ValueError, OSError) as error:
         print(f"the sidecar cannot start: {error}", file=sys.stderr)

@@ -16,7 +16,7 @@ from sidecar.runtime.blas import multiply_on_one_thread
 from sidecar.runtime.memory import trim_regularly
 from sidecar.runtime.model_scan import Found
 from sidecar.service import RerankService
-from sidecar.settings import Settings
+from sidecar.settings import Settings, exposure
 from sidecar.transport.calls import Calls
 from sidecar.transport.grpc_server import GrpcServer
 from sidecar.transport.http_server import HttpServer
@@ -108,6 +108,8 @@ class Sidecar:
                 f"no model answers to {ENCODER!r}: searches rank by BM25 alone, and no documents can be encoded;"
                 " add the shipped models with --models shipped, before your own folders"
             )
+        if exposed := exposure(settings):
+            log.warning("open to the network", host=settings.host, detail=exposed)
         watches = [self._watchdog.run(), trim_regularly()]
         if settings.watch_models_s:
             roots, every_s, keep = settings.models, settings.watch_models_s, settings.keep_versions

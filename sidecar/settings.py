@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from models import SHIPPED_MODELS
@@ -179,18 +180,55 @@ class Settings(BaseSettings):
 
 
 def load_settings(arguments: Sequence[str] = (), *, program: str = "python -m sidecar") -> Settings:
-    """Read the settings; ValueError for a key or variable that names no setting, or a value out of range."""
+    """Read the settings; ValueError for a key or variable that names no setting, or a value out of range.
+
+    The message names each setting that is wrong, and a file that cannot be read.
+    """
     known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
     unknown = sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
-    return Settings(_cli_parse_args=list(arguments), _cli_prog_name=program)
+    try:
+        return Settings(_cli_parse_args=list(arguments), _cli_prog_name=program)
+    except ValidationError as error:
+        raise ValueError("\n".join(map(_wrong_value, error.errors()))) from error
+
+
+def check_files(settings: Settings) -> None:
+    """Raises OSError naming the first setting whose file cannot be read."""
+    for name in ("tls_cert", "tls_key", "tls_client_ca", "api_keys"):
+        path: Path | None = getattr(settings, name)
+        try:
+            if path is not None:
+                path.read_bytes()
+        except OSError as error:
+            raise OSError(f"{name}: cannot read {path}: {error.strerror}") from error
+
+
+def exposure(settings: Settings) -> str:
+    """What everybody who reaches the address can do, and what to set; empty where that is this machine alone."""
+    if settings.host in ("127.0.0.1", "::1", "localhost"):
+        return ""
+    lacking = [] if settings.api_keys or settings.tls_client_ca else ["call it: set api_keys"]
+    if settings.tls_cert is None:
+        lacking.append("read what goes over the wire: set tls_cert and tls_key")
+    return f"whoever reaches {settings.host} can {', and '.join(lacking)}" if lacking else ""
+
+
+def _wrong_value(error: ErrorDetails) -> str:
+    setting = ".".join(map(str, error["loc"]))
+    given = f", not {error['input']!r}" if setting and not isinstance(error["input"], Mapping) else ""
+    return f"{setting or 'settings'}: {error['msg'].removeprefix('Value error, ')}{given}"
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """The settings that a TOML file gives; ValueError for a key that names none, or for what is not TOML."""
+    """The settings that a TOML file gives; ValueError for a key that names none, or for what is no TOML file."""
     try:
         found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(
+            f"config: cannot read {path}: {error.strerror}; it names a TOML file of settings, such as `port = 50051`"
+        ) from error
     except ValueError as error:
         raise ValueError(f"{path}: not TOML: {error}") from error
     known = [name for name in Settings.model_fields if name not in NOT_IN_A_FILE]

@@ -21,7 +21,9 @@ def doctor(
     sidecar_http: Annotated[
         str, typer.Option(help="http(s)://HOST:PORT of the HTTP face, as OpenSearch's nodes reach it.")
     ] = "",
-    index: Annotated[str, typer.Option(help="An index that OpenSearch's own pipelines search.")] = "",
+    index: Annotated[
+        str, typer.Option(help="An index or alias: can the library search it? With --sidecar-http, pipelines too?")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Look at everything a search needs. Exit code 1 when something is broken.
@@ -30,7 +32,7 @@ def doctor(
 
     Examples:
     hybridrank doctor
-    hybridrank doctor --engine https://admin:secret@localhost:9200 --sidecar localhost:50051
+    hybridrank doctor --engine https://admin:secret@localhost:9200 --sidecar localhost:50051 --index docs
     hybridrank doctor --engine http://localhost:9200 --sidecar-http http://localhost:8080 --index docs
     """
     from rich.markup import escape

@@ -1,6 +1,8 @@
 """The gRPC face: each method decodes, calls the service and encodes. Health and reflection stand beside it."""
 
 import asyncio
+import errno
+import socket
 import time
 from typing import Any
 
@@ -203,7 +205,24 @@ def _listen(server: grpc.aio.Server, address: str, tls: Tls | None) -> int:
     try:
         return server.add_secure_port(address, tls.grpc_credentials()) if tls else server.add_insecure_port(address)
     except RuntimeError as error:
-        raise OSError(f"cannot listen on {address}; is another sidecar there? ({error})") from error
+        raise OSError(f"cannot listen on {address}: {_why_not(address)}") from error
+
+
+def _why_not(address: str) -> str:
+    """The system's own reason, which gRPC keeps to itself, and what to set."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as listener:
+            listener.bind((host, int(port)))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"{error.strerror}; another sidecar may be there: set another port"
+        if error.errno == errno.EACCES:
+            return f"{error.strerror}; ports below 1024 need a privilege: set another port"
+        return f"{error.strerror}; set host to an address of this machine, or to 0.0.0.0"
+    return "the port was taken in between; try again"
 
 
 def _connection_age(seconds: float) -> tuple[tuple[str, int], ...]:

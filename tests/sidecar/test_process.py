@@ -1,5 +1,6 @@
 """The sidecar as a process of its own: ready line, security by settings, SIGTERM, and a parent that goes away."""
 
+import json
 import os
 import signal
 import socket
@@ -189,7 +190,28 @@ def test_half_of_tls_exits_2(flags, problem, start):
 def test_a_file_of_keys_that_is_not_there_exits_1(flags, start):
     child = start("--models", str(TINY), *flags)
     assert child.wait(timeout=60) == 1
-    assert "nowhere" in child.stderr.read()
+    assert f"the sidecar cannot start: {flags[0][2:].replace('-', '_')}: cannot read nowhere" in child.stderr.read()
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.test"])
+def test_an_address_of_another_machine_says_what_to_set(host, start):
+    child = start("--models", str(TINY), "--host", host)
+    assert child.wait(timeout=60) == 1
+    told = child.stderr.read()
+    assert f"cannot listen on {host}:0: " in told
+    assert "set host to an address of this machine" in told
+    assert "another sidecar" not in told
+
+
+def test_without_tls_and_keys_the_open_network_is_warned_of(start):
+    child = start("--models", str(TINY), "--host", "0.0.0.0")
+    assert "ready on 0.0.0.0:" in child.stdout.readline()
+    child.terminate()
+    assert child.wait(timeout=60) == 0
+    (warning,) = [json.loads(line) for line in child.stderr.read().splitlines() if "open to the network" in line]
+    assert warning["level"] == "warning"
+    assert "set api_keys" in warning["detail"]
+    assert "set tls_cert and tls_key" in warning["detail"]
 
 
 def test_after_sigterm_calls_are_still_taken_while_load_balancers_learn_of_it(start):
@@ -219,7 +241,7 @@ def test_a_second_sidecar_on_a_port_says_so_and_exits_1(start):
     port = address_of(start("--models", str(TINY))).rsplit(":", 1)[1]
     second = start("--models", str(TINY), "--port", port)
     assert second.wait(timeout=60) == 1
-    assert f"cannot listen on 127.0.0.1:{port}" in second.stderr.read()
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use; another sidecar may be" in second.stderr.read()
 
 
 def test_a_folder_without_models_is_named_and_exits_1(start, tmp_path):

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from hybridrank.app import app
 from models import SHIPPED_MODELS
 from sidecar.__main__ import main
-from sidecar.settings import ENV_PREFIX, Settings, load_settings
+from sidecar.settings import ENV_PREFIX, Settings, check_files, exposure, load_settings
 from sidecar.settings_page import settings_page
 
 DOCS = Path(__file__).parents[2] / "docs" / "sidecar.md"
@@ -65,9 +65,37 @@ def test_a_file_with_something_else_in_it_is_refused(text, problem, tmp_path):
         load_settings(["--config", str(file)])
 
 
-def test_a_file_that_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        load_settings(["--config", str(tmp_path / "nowhere.toml")])
+def test_a_file_of_settings_that_cannot_be_read_is_explained(tmp_path):
+    for path, why in ((tmp_path / "nowhere.toml", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(ValueError, match=rf"config: cannot read .*{path.name}: {why}.*; it names a TOML file"):
+            load_settings(["--config", str(path)])
+
+
+@pytest.mark.parametrize("name", ["tls_cert", "tls_key", "tls_client_ca", "api_keys"])
+def test_a_file_that_cannot_be_read_names_its_setting(name, tmp_path):
+    pair = {} if name == "api_keys" else {"tls_cert": __file__, "tls_key": __file__}
+    given = pair | {name: str(tmp_path / "nowhere")}
+    with pytest.raises(OSError, match=rf"{name}: cannot read .*nowhere: No such file"):
+        check_files(Settings(**given))
+
+
+@pytest.mark.parametrize(
+    ("given", "warnings"),
+    [
+        ({}, []),
+        ({"host": "::1"}, []),
+        ({"host": "0.0.0.0"}, ["set api_keys", "set tls_cert"]),
+        ({"host": "::"}, ["set api_keys", "set tls_cert"]),
+        ({"host": "0.0.0.0", "api_keys": __file__}, ["set tls_cert"]),
+        ({"host": "10.0.0.7", "tls_cert": __file__, "tls_key": __file__}, ["set api_keys"]),
+        ({"host": "0.0.0.0", "tls_cert": __file__, "tls_key": __file__, "tls_client_ca": __file__}, []),
+        ({"host": "0.0.0.0", "tls_cert": __file__, "tls_key": __file__, "api_keys": __file__}, []),
+    ],
+)
+def test_an_address_beyond_this_machine_wants_tls_and_keys(given, warnings):
+    told = exposure(Settings(**given))
+    assert bool(told) == bool(warnings)
+    assert [each for each in ("set api_keys", "set tls_cert") if each in told] == warnings
 
 
 def test_the_page_of_all_settings_says_where_each_comes_from(monkeypatch, tmp_path, capsys):
@@ -106,8 +134,9 @@ def test_several_model_folders(given, monkeypatch):
 )
 def test_a_value_out_of_range_names_its_setting(name, value, monkeypatch):
     monkeypatch.setenv(f"HYBRIDRANK_SIDECAR_{name.upper()}", value)
-    with pytest.raises(ValueError, match=name):
+    with pytest.raises(ValueError, match=f"^{name}: .*{value}") as caught:
         load_settings()
+    assert "pydantic" not in str(caught.value)
 
 
 def test_a_variable_that_names_no_setting_is_refused(monkeypatch):
