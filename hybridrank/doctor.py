@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
 
-from connector import ConnectorError, ModelInfo, SidecarClient
+from connector import ConnectorError, EngineError, ModelInfo, SidecarClient
 from connector.engines.base import Engine
 from connector.engines.rest import RestEngine
 from hybridrank.findings import Finding
@@ -116,5 +116,8 @@ async def _pipelines(engine: Engine, sidecar_http: str, index: str) -> list[Find
     """Where the cluster has models of a sidecar, or should have."""
     if not isinstance(engine, RestEngine) or engine.name != "opensearch":
         return []
-    facts = await gather(engine.request, sidecar_http, index)
+    try:
+        facts = await gather(engine.request, sidecar_http, index)
+    except EngineError as error:  # a user who may search need not be one who may look at a cluster
+        return [Finding("pipelines", "problem" if sidecar_http else "note", str(error), "ask as an administrator")]
     return list(opensearch_findings(facts, sidecar_http)) if facts.remotes or sidecar_http else []

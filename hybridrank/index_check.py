@@ -34,17 +34,17 @@ def field_findings(index: str, fields: Fields, models: Sequence[ModelInfo]) -> l
 
 
 def _text(index: str, fields: Fields) -> Finding:
-    searched = [name for name in fields.boosts if fields.types.get(name) == "text"]
-    if searched:
-        return Finding(f"index {index}", "ok", f"BM25 and rerankers read {', '.join(searched)}")
-    others = sorted(name for name, kind in fields.types.items() if kind == "text")
+    subject, read = f"index {index}", ", ".join(fields.boosts)
+    missing = [name for name in fields.boosts if name not in fields.types]
+    if not missing:
+        return Finding(subject, "ok", f"BM25 and rerankers read {read}")
+    own = sorted(name for name, kind in fields.types.items() if kind == "text")
+    named = ", ".join(f"{name!r}: 1.0" for name in own[:3])
     return Finding(
-        f"index {index}",
+        subject,
         "problem",
-        f"a search reads the fields {', '.join(fields.boosts)}, and none of them is a text field here",
-        f"name the index's own: SearchRequest(fields={{'{others[0]}': 1.0}}), of {', '.join(others)}"
-        if others
-        else "the index has no text field; index the documents with text",
+        f"a search that names no fields reads {read}, and there is no {' and no '.join(missing)} here",
+        f"name the index's own: SearchRequest(fields={{{named}}})" if own else "the index has no text field at all",
     )
 
 

@@ -12,21 +12,23 @@ from connector.types import Document
 from hybridrank.app import app
 from hybridrank.index_check import field_findings
 from index_templates import IndexDefinition
-from tests.connector.fake_engine import Reply, fake_engine, opensearch
+from tests.connector.fake_engine import Reply, fake_engine
 
 ENCODER = ModelInfo("mini", "1", "encoder", "d", "int8", 256, 384, ("encoder",))
+TEXTS = {"title": "text", "text": "text"}
 
 
 @pytest.mark.parametrize(
     ("types", "dimensions", "states", "told"),
     [
-        ({"title": "text", "vector": "knn_vector"}, {"vector": 384}, ["ok", "ok"], "read title"),
+        (TEXTS | {"vector": "knn_vector"}, {"vector": 384}, ["ok", "ok"], "read title, text"),
+        ({"title": "text"}, {"vector": 384}, ["problem", "ok"], "no text here"),
         ({"body": "text"}, {}, ["problem", "note"], "SearchRequest(fields={'body': 1.0})"),
         ({"sku": "keyword"}, {}, ["problem", "note"], "no text field"),
-        ({"text": "text"}, {}, ["ok", "note"], "retrievers=('bm25',)"),
-        ({"text": "text"}, {"embedding": 384}, ["ok", "note"], "vector_field='embedding'"),
-        ({"text": "text"}, {"vector": 768}, ["ok", "problem"], "768 dimensions; mini makes 384"),
-        ({"text": "text"}, {"passages.vector": 384}, ["ok", "ok"], "passages.vector"),
+        (TEXTS, {}, ["ok", "note"], "retrievers=('bm25',)"),
+        (TEXTS, {"embedding": 384}, ["ok", "note"], "vector_field='embedding'"),
+        (TEXTS, {"vector": 768}, ["ok", "problem"], "768 dimensions; mini makes 384"),
+        (TEXTS, {"passages.vector": 384}, ["ok", "ok"], "passages.vector"),
     ],
 )
 def test_the_mapping_tells_what_is_in_the_way(types, dimensions, states, told):
@@ -38,8 +40,7 @@ def test_the_mapping_tells_what_is_in_the_way(types, dimensions, states, told):
 
 def doctor(*arguments: str, expect: int = 0) -> dict[str, dict[str, str]]:
     done = CliRunner().invoke(app, ["doctor", "--json", *arguments])
-    problems = [each for each in json.loads(done.stdout) if each["state"] == "problem"]
-    assert done.exit_code == expect, problems
+    assert done.exit_code == expect, f"{done.output}{done.exception!r}"
     return {each["subject"]: each for each in json.loads(done.stdout)}
 
 
@@ -80,13 +81,17 @@ def test_an_opensearch_without_ml_commons_is_no_problem_for_the_library(sidecar_
 
     def reply(asked):
         answers = {
-            "/shop/_mapping": {"shop": {"mappings": {"properties": {"title": {"type": "text"}}}}},
+            "/shop/_mapping": {
+                "shop": {"mappings": {"properties": {name: {"type": kind} for name, kind in TEXTS.items()}}}
+            },
             "/_msearch": {"responses": [found]},
             "/shop/_search": found,
             "/_analyze": {"tokens": []},
         }
         if asked.path.startswith("/_nodes"):
-            return opensearch(asked)
+            return Reply(200, {"nodes": {"n": {"version": "3.6.0", "roles": ["data"]}}})
+        if asked.path.startswith("/_plugins"):
+            return Reply(400, {"error": f"no handler found for uri [{asked.path}]"})
         if asked.path.startswith("/_cluster/settings"):
             return Reply(200, {"persistent": {}, "transient": {}, "defaults": {}})
         return Reply(200, answers.get(asked.path, {}))
