@@ -79,6 +79,8 @@ def test_an_opensearch_without_ml_commons_is_no_problem_for_the_library(sidecar_
     hit = {"_index": "shop", "_id": "a", "_score": 1.0, "_source": {"title": "Tea"}}
     found = {"hits": {"hits": [hit]}, "_shards": {"total": 1, "successful": 1}}
 
+    properties = {name: {"type": kind} for name, kind in TEXTS.items()}
+
     def reply(asked):
         answers = {
             "/shop/_mapping": {
