@@ -53,21 +53,17 @@ def _vectors(index: str, fields: Fields, models: Sequence[ModelInfo]) -> Finding
     if not fields.dimensions:
         advice = "search with retrievers=('bm25',), or write vectors with `hybridrank index`"
         return Finding(subject, "note", "no field holds vectors: kNN finds nothing", advice)
-    name, dimensions = _searched_vector(fields)
-    detail = f"{name} holds vectors of {dimensions} dimensions"
+    name = next((each for each in _DEFAULT_VECTORS if each in fields.dimensions), next(iter(fields.dimensions)))
+    sizes = fields.dimensions[name]
+    detail = f"{name} holds vectors of {' and '.join(map(str, sorted(sizes)))} dimensions"
     if name not in _DEFAULT_VECTORS:
         return Finding(subject, "note", detail, f"name it in each search: SearchRequest(vector_field={name!r})")
     encoders = {each.name: each.dimensions for each in models if each.dimensions}
-    if encoders and dimensions not in encoders.values():
+    if encoders and not sizes.issubset(encoders.values()):
         makes = ", ".join(f"{encoder} makes {size}" for encoder, size in encoders.items())
         advice = "serve the encoder that the index was written with, or index the documents anew"
         return Finding(subject, "problem", f"{detail}; {makes}", advice)
     return Finding(subject, "ok", detail)
-
-
-def _searched_vector(fields: Fields) -> tuple[str, int]:
-    name = next((each for each in _DEFAULT_VECTORS if each in fields.dimensions), next(iter(fields.dimensions)))
-    return name, fields.dimensions[name]
 
 
 async def _search(

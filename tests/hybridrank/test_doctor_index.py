@@ -21,14 +21,14 @@ TEXTS = {"title": "text", "text": "text"}
 @pytest.mark.parametrize(
     ("types", "dimensions", "states", "told"),
     [
-        (TEXTS | {"vector": "knn_vector"}, {"vector": 384}, ["ok", "ok"], "read title, text"),
-        ({"title": "text"}, {"vector": 384}, ["problem", "ok"], "no text here"),
+        (TEXTS | {"vector": "knn_vector"}, {"vector": {384}}, ["ok", "ok"], "read title, text"),
+        ({"title": "text"}, {"vector": {384}}, ["problem", "ok"], "no text here"),
         ({"body": "text"}, {}, ["problem", "note"], "SearchRequest(fields={'body': 1.0})"),
         ({"sku": "keyword"}, {}, ["problem", "note"], "no text field"),
         (TEXTS, {}, ["ok", "note"], "retrievers=('bm25',)"),
-        (TEXTS, {"embedding": 384}, ["ok", "note"], "vector_field='embedding'"),
-        (TEXTS, {"vector": 768}, ["ok", "problem"], "768 dimensions; mini makes 384"),
-        (TEXTS, {"passages.vector": 384}, ["ok", "ok"], "passages.vector"),
+        (TEXTS, {"embedding": {384}}, ["ok", "note"], "vector_field='embedding'"),
+        (TEXTS, {"vector": {768}}, ["ok", "problem"], "768 dimensions; mini makes 384"),
+        (TEXTS, {"passages.vector": {384}}, ["ok", "ok"], "passages.vector"),
     ],
 )
 def test_the_mapping_tells_what_is_in_the_way(types, dimensions, states, told):
@@ -78,14 +78,11 @@ def test_an_index_that_is_not_there_is_a_problem(filled, sidecar_address):
 def test_an_opensearch_without_ml_commons_is_no_problem_for_the_library(sidecar_address):
     hit = {"_index": "shop", "_id": "a", "_score": 1.0, "_source": {"title": "Tea"}}
     found = {"hits": {"hits": [hit]}, "_shards": {"total": 1, "successful": 1}}
-
     properties = {name: {"type": kind} for name, kind in TEXTS.items()}
 
     def reply(asked):
         answers = {
-            "/shop/_mapping": {
-                "shop": {"mappings": {"properties": {name: {"type": kind} for name, kind in TEXTS.items()}}}
-            },
+            "/shop/_mapping": {"shop": {"mappings": {"properties": properties}}},
             "/_msearch": {"responses": [found]},
             "/shop/_search": found,
             "/_analyze": {"tokens": []},
