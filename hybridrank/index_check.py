@@ -7,6 +7,7 @@ from connector.engines.base import Engine
 from connector.engines.fields import Fields
 from connector.request import RetrieverName
 from hybridrank.findings import Finding
+from hybridrank.index_findings import encoder_findings, language_findings
 
 __all__ = ["check_index", "field_findings"]
 
@@ -22,7 +23,11 @@ async def check_index(
         fields = await engine.fields(index)
     except ConnectorError as error:
         return [Finding(f"index {index}", "problem", str(error), "give the name of an index or an alias")]
-    found = field_findings(index, fields, models)
+    found = [
+        *field_findings(index, fields, models),
+        *encoder_findings(index, fields, models),
+        *language_findings(index, fields, models),
+    ]
     if any(each.state == "problem" for each in found):
         return found
     return [*found, await _search(engine, client, models, index, fields)]
@@ -34,7 +39,7 @@ def field_findings(index: str, fields: Fields, models: Sequence[ModelInfo]) -> l
 
 
 def _text(index: str, fields: Fields) -> Finding:
-    subject, read = f"index {index}", ", ".join(fields.boosts)
+    subject, read = f"fields of {index}", ", ".join(fields.boosts)
     missing = [name for name in fields.boosts if name not in fields.types]
     if not missing:
         return Finding(subject, "ok", f"BM25 and rerankers read {read}")

@@ -61,7 +61,7 @@ async def filled(engine):
 
 def test_an_index_that_can_be_searched_is_searched(filled, sidecar_address):
     found = doctor("--engine", filled, "--sidecar", sidecar_address, "--index", "teas")
-    assert found["index teas"]["state"] == "ok"
+    assert found["fields of teas"]["state"] == "ok"
     assert found["search of teas"]["detail"].startswith("1 candidates by bm25 and knn, rescored by ")
 
 
