@@ -18,7 +18,7 @@ __all__ = ["FeatureRescore", "QueryRescore", "Rescore", "RetrieverName", "Search
 
 RetrieverName: TypeAlias = Literal["bm25", "knn"]
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class _Sendable(BaseModel):

@@ -70,4 +70,4 @@ HALF = "tea \ud83d"
 def test_half_a_surrogate_pair_is_refused_by_name(wrong, field):
     with pytest.raises(ValidationError, match=field) as raised:
         SearchRequest(**{"index": "docs", "query_text": "tea"} | wrong)
-    assert str(raised.value).encode()
+    assert "tea" not in str(raised.value)

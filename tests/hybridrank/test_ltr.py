@@ -253,6 +253,22 @@ def test_clicks_become_judgments_for_training(shop, run, tmp_path):
     )
 
 
+def test_ids_that_break_lines_are_refused_before_anything_is_written(run, tmp_path):
+    (tmp_path / "ctr.csv").write_text('query,doc_id,position,shown,clicked\ntea,"a\tb",1,100,20\ntea,"a\nb",2,100,20\n')
+    done = run("judgments", tmp_path / "ctr.csv", "--out", tmp_path / "shop")
+    assert done.returncode == 1
+    assert "cannot stand there: one has a tab or a line end" in done.stderr
+    assert not [path for path in (tmp_path / "shop").rglob("*") if path.is_file()]
+
+
+def test_queries_are_added_after_a_line_that_does_not_end(run, tmp_path):
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q7", "text": "kettle"}')
+    (tmp_path / "ctr.csv").write_text("query;doc_id;position;shown;clicked\nlamp;lamp-1;1;50;20\n")
+    assert run("judgments", tmp_path / "ctr.csv", "--out", tmp_path).returncode == 0
+    added = [json.loads(line) for line in (tmp_path / "queries.jsonl").read_text().splitlines()]
+    assert [each["text"] for each in added] == ["kettle", "lamp"]
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "problem"),
     [

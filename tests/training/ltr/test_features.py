@@ -66,6 +66,15 @@ async def test_rows_are_the_candidates_of_each_query_with_their_grades(engine):
     assert math.isnan(data.rows[:, 0].min())  # a title without a word of the query
 
 
+async def test_a_grade_below_zero_is_judged_and_not_unjudged(engine):
+    found = (await rows_of(engine)).doc_ids[:3]
+    search, pipeline = HybridSearch(engine, WordSidecar()), parse_pipeline("rrf")
+    qrels = {"q1": {found[0]: -2, found[1]: -1, found[2]: 1}}
+    queries = {"q1": QUERIES["q1"]}
+    data = await candidate_features(search, pipeline, "menu", queries, qrels, FEATURES, PipelineSettings(size=3))
+    assert data.grades.tolist() == [0, 0, 1]
+
+
 async def test_rows_are_what_a_search_serves(engine):
     stage = FeatureRescore(feature_set=FEATURES, with_features=True)
     request = parse_pipeline("rrf").request("menu", QUERIES["q1"], PipelineSettings(size=3))
