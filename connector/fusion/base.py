@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Protocol
 
-from connector.types import Candidate, DocumentKey, FoundPassage, Ranking, RetrieverScore
+from connector.types import Candidate, FoundPassage, Ranking, RetrieverScore
 
 __all__ = ["Fused", "FusionMethod", "merge"]
 
@@ -32,24 +32,27 @@ def merge(rankings: Mapping[str, Ranking], shares: Mapping[str, Sequence[float]]
     Sums use fsum, so the order of the retrievers cannot change a bit of them. Ties: best retriever rank, then index,
     then doc_id, so the answer is the same on every shard count and page size.
     """
-    found: dict[DocumentKey, dict[str, Candidate]] = {}
-    evidence: dict[DocumentKey, list[float]] = {}
+    # Plain tuples and lists, rather than DocumentKeys and generators: this runs for every document of every search.
+    found: dict[tuple[str, str], tuple[dict[str, Candidate], list[float]]] = {}
     for retriever, ranking in rankings.items():
         for candidate, share in zip(ranking, shares[retriever], strict=True):
-            key = candidate.key
-            found.setdefault(key, {})[retriever] = candidate
-            evidence.setdefault(key, []).append(share)
-    # Lists rather than generators: this runs for every document of every search.
+            key = candidate.index, candidate.doc_id
+            if key in found:
+                said, evidence = found[key]
+                said[retriever] = candidate
+                evidence.append(share)
+            else:
+                found[key] = {retriever: candidate}, [share]
     ordered = sorted(
-        [(-fsum(evidence[key]), min([each.rank for each in said.values()]), key) for key, said in found.items()]
+        [(-fsum(evidence), min([each.rank for each in said.values()]), key) for key, (said, evidence) in found.items()]
     )
-    return tuple([_fused(key, rank, -score, found[key]) for rank, (score, _, key) in enumerate(ordered, 1)])
+    return tuple([_fused(*key, rank, -score, found[key][0]) for rank, (score, _, key) in enumerate(ordered, 1)])
 
 
-def _fused(key: DocumentKey, rank: int, score: float, said: Mapping[str, Candidate]) -> Fused:
+def _fused(index: str, doc_id: str, rank: int, score: float, said: Mapping[str, Candidate]) -> Fused:
     source = next(iter(said.values())).source
     return Fused(
-        candidate=Candidate(key.doc_id, rank, score, source, _passage(said), key.index),
+        candidate=Candidate(doc_id, rank, score, source, _passage(said), index),
         retrievers={name: RetrieverScore(each.rank, each.score) for name, each in said.items()},
     )
 
