@@ -24,6 +24,9 @@ class Alias:
     async def indices(self, index):
         return self.names
 
+    async def fields_of(self, index):
+        return await self.inner.fields_of(self.names[0])
+
     async def sources(self, index, keys, source_excludes):
         return await self._together("sources", keys, source_excludes)
 
