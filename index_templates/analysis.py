@@ -112,7 +112,7 @@ def synonym_rules(text: str) -> dict[int, str]:
     >>> synonym_rules("# drinks\\ntea, chai\\n\\n")
     {2: 'tea, chai'}
     """
-    lines = enumerate((line.strip() for line in text.splitlines()), start=1)
+    lines = enumerate((line.strip() for line in text.split("\n")), start=1)
     return {number: line for number, line in lines if line and not line.startswith("#")}
 
 

@@ -224,7 +224,7 @@ def _wrong_value(error: ErrorDetails) -> str:
 def read_file(path: Path) -> dict[str, Any]:
     """The settings that a TOML file gives; ValueError for a key that names none, or for what is no TOML file."""
     try:
-        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ValueError(
             f"config: cannot read {path}: {error.strerror}; it names a TOML file of settings, such as `port = 50051`"

@@ -206,7 +206,7 @@ def write_toml(folder: Path, toml: BaseModel) -> None:
 
 def _fields(folder: Path) -> dict[str, Any]:
     try:
-        fields: dict[str, Any] = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
+        fields: dict[str, Any] = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8-sig"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadModelFolder(folder, f"model.toml cannot be read: {error}") from error
     return fields

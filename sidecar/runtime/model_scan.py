@@ -60,7 +60,7 @@ def _found(folder: Path, place: int) -> Found:
     stats = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
     stamp = tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
     try:
-        toml = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
+        toml = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8-sig"))
     except ValueError:
         toml = {}
     return Found(folder, str(toml.get("name", folder.name)), str(toml.get("version", "")), stamp, place)

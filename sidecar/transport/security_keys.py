@@ -34,7 +34,7 @@ class KeyRing:
 
     def _read(self) -> tuple[bytes, ...]:
         digests = []
-        for number, line in enumerate(self._path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(self._path.read_text(encoding="utf-8-sig").splitlines(), start=1):
             key = line.strip()
             if not key or key.startswith("#"):
                 continue

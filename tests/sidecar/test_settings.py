@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from hybridrank.app import app
 from models import SHIPPED_MODELS
 from sidecar.__main__ import main
-from sidecar.settings import ENV_PREFIX, Settings, check_files, exposure, load_settings
+from sidecar.settings import ENV_PREFIX, Settings, check_files, exposure, load_settings, read_file
 from sidecar.settings_page import settings_page
+from sidecar.transport.security_keys import KeyRing
 
 DOCS = Path(__file__).parents[2] / "docs" / "sidecar.md"
 
@@ -197,3 +198,11 @@ def test_the_word_shipped_names_the_shipped_models(flags, monkeypatch, tmp_path)
     monkeypatch.delenv("HYBRIDRANK_SIDECAR_MODELS")
     (tmp_path / "sidecar.toml").write_text('models = ["shipped", "mine"]')
     assert load_settings(["--config", str(tmp_path / "sidecar.toml")]).models == (SHIPPED_MODELS, Path("mine"))
+
+
+def test_a_byte_order_mark_in_settings_and_keys_changes_nothing(tmp_path):
+    (tmp_path / "sidecar.toml").write_bytes("\ufeffport = 50151\r\n".encode())
+    assert read_file(tmp_path / "sidecar.toml") == {"port": 50151}
+    key = "k" * 64
+    (tmp_path / "keys.txt").write_bytes(f"\ufeff{key}\r\n".encode())
+    assert KeyRing(tmp_path / "keys.txt").accepts(f"Bearer {key}")
