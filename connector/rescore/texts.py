@@ -20,7 +20,10 @@ def text_fields(stage: Rescore, request: SearchRequest, fields: Fields) -> tuple
 
 def passages(window: Sequence[Hit], paths: Sequence[str]) -> list[Passage]:
     """The text of each candidate, or its best passage where the index has passages."""
-    return [Passage(hit.doc_id, hit.passage.text if hit.passage else passage_text(hit.source, paths)) for hit in window]
+    return [
+        Passage(hit.doc_id, hit.passage.text if hit.passage else passage_text(hit.source, paths), index=hit.index)
+        for hit in window
+    ]
 
 
 def text_faults(
