@@ -103,6 +103,8 @@ async def run_pipelines(
     settings: PipelineSettings,
     feature_sets: list[FeatureSet],
     token_vectors: TokenFormat | None,
+    *,
+    delete_index: bool = False,
 ) -> tuple[ExperimentResult, dict[str, PipelineRun], dict[str, str]]:
     """The measured result, the run of each pipeline, and the texts of the queries that were searched."""
     judged = read_collection(folder, split, err)
@@ -111,7 +113,9 @@ async def run_pipelines(
     if settings.fold_models:
         settings.fold_models.check(queries)
     async with AsyncExitStack() as stack:
-        bench = await open_bench(stack, engine or default_engine(), sidecar, pipelines, err, settings, index=index)
+        bench = await open_bench(
+            stack, engine or default_engine(), sidecar, pipelines, err, settings, index=index, delete_index=delete_index
+        )
         name = index or "-".join(filter(None, (bench.index_name(judged.name, judged.digest), token_vectors)))
         models = {served for each in pipelines for model in each.models for served in settings.served(model)}
         settings = replace(settings, feature_sets=feature_sets_of(models, bench.models, feature_sets))

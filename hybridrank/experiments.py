@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from common.errors import BadLine
 from connector import HybridSearch, IndexMissing, ModelInfo, SidecarClient
 from connector.engines.base import Engine
+from connector.engines.rest import RestEngine
 from connector.indexing import IndexingReport, index_documents
 from connector.types import Document, TokenFormat
 from connector.vector_cache import VectorCache
@@ -82,6 +83,7 @@ class Bench:
     sidecar: SidecarClient
     models: tuple[ModelInfo, ...]
     console: Console
+    created: list[str] = field(default_factory=list)
 
     def index_name(self, name: str, digest: str) -> str:
         """Of the index of a collection's content with vectors of the sidecar's encoder."""
@@ -101,6 +103,10 @@ class Bench:
         """
         if len({by_name(self.models)[name] for name in colbert}) > 1:
             raise UnknownModel(f"an index holds token vectors of one model, not of {' and '.join(colbert)}")
+        try:
+            await self.engine.fields(index)
+        except IndexMissing:
+            self.created.append(index)
         with progress(f"indexing {len(documents)} documents", self.console, len(documents)) as advance:
             return await index_documents(
                 self.engine,
@@ -169,6 +175,7 @@ async def open_bench(
     settings: PipelineSettings | None = None,
     *,
     index: str = "",
+    delete_index: bool = False,
 ) -> Bench:
     """Connect both; they are closed with `stack`. A sidecar that is started has the fold models of `settings` too;
     one that runs is used where its encoder made the vectors of `index`.
@@ -197,7 +204,23 @@ async def open_bench(
         if model not in known:
             names = ", ".join(sorted(known))
             raise UnknownModel(f"pipeline {pipeline}: the sidecar has no model {model!r}; it has {names}")
-    return Bench(target, client, models, console)
+    bench = Bench(target, client, models, console)
+    stack.push_async_callback(_settle_created, bench, delete=delete_index)
+    return bench
+
+
+async def _settle_created(bench: Bench, *, delete: bool) -> None:
+    """Delete the indices that this command made, with their templates, or say that they stay on the cluster."""
+    for index in bench.created:
+        if delete:
+            await bench.engine.delete_index(index)
+            bench.console.print(f"deleted index {index}", markup=False)
+        elif isinstance(bench.engine, RestEngine):
+            bench.console.print(
+                f"note: index {index} and its index template were made on the cluster and stay for the next run;"
+                " evaluate and tune delete at the end what they have made with --delete-index",
+                markup=False,
+            )
 
 
 def read_collection(folder: Path, split: str, console: Console) -> JudgedCollection:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 
 import typer
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -15,6 +14,8 @@ from connector.rescore.client import ModelInfo
 from hybridrank.session import open_sidecar
 
 __all__ = ["each_sidecar"]
+
+out = Console()
 
 Do = Callable[[SidecarClient], Awaitable[Sequence[ModelInfo]]]
 
@@ -26,11 +27,7 @@ def each_sidecar(sidecars: str, do: Do, what: str, *, as_json: bool) -> None:
         async with open_sidecar(address) as client:
             return await do(client)
 
-    model = Column("model", no_wrap=True)
-    table = Table(
-        "sidecar", model, "kind", "precision", "tokens", "languages", "aliases", "digest", title=what, box=SIMPLE
-    )
-    found, problems = [], []
+    found, problems, tables = [], [], []
     for address in filter(None, map(str.strip, sidecars.split(","))):
         try:
             models = asyncio.run(one(address))
@@ -38,23 +35,28 @@ def each_sidecar(sidecars: str, do: Do, what: str, *, as_json: bool) -> None:
             problems.append(str(error))
             continue
         found += [{"sidecar": address, **asdict(each)} for each in models]
-        for each in models:
-            name, tokens = f"{each.name}:{each.version}", str(each.max_tokens)
-            table.add_row(
-                address,
-                name,
-                each.kind,
-                each.precision,
-                tokens,
-                ", ".join(each.languages),
-                ", ".join(each.aliases),
-                each.digest[:8],
-            )
+        tables.append((address, _table(models)))
     if as_json:
         typer.echo(json.dumps({what: found, "problems": problems}, indent=1))
-    elif found:
-        Console().print(table)
+    for address, table in () if as_json else tables:
+        out.print(f"{address} {what}:", markup=False, highlight=False)
+        out.print(table)
     for problem in problems:
         typer.echo(f"error: {problem}", err=True)
     if problems:
         raise typer.Exit(1)
+
+
+def _table(models: Sequence[ModelInfo]) -> Table:
+    """A row a model, none of which is cut at 80 columns."""
+    whole = (Column(name, overflow="fold", no_wrap=True) for name in ("model, digest", "kind", "tokens"))
+    table = Table(*whole, "languages", "aliases", box=None, padding=(0, 1, 0, 0))
+    for each in models:
+        table.add_row(
+            f"{each.name}:{each.version}\n{each.digest[:8]}",
+            f"{each.kind}, {each.precision}",
+            str(each.max_tokens),
+            " ".join(each.languages),
+            " ".join(each.aliases),
+        )
+    return table

@@ -9,6 +9,7 @@ import typer
 from hybridrank.choices import MAX_CHUNKS, FusedBy
 
 __all__ = [
+    "DeleteIndexOption",
     "EngineOption",
     "FeatureSetsOption",
     "FusionOption",
@@ -34,6 +35,9 @@ EngineOption = Annotated[
     ),
 ]
 IndexOption = Annotated[str, typer.Option("--index", help="Name of the index, or of an alias.")]
+DeleteIndexOption = Annotated[
+    bool, typer.Option("--delete-index", help="At the end, delete the index and template that this command has made.")
+]
 SidecarOption = Annotated[
     str,
     typer.Option(

@@ -1,4 +1,4 @@
-"""Show that something is happening: a live bar on a terminal, a plain line every second and a half elsewhere."""
+"""Progress of a step: a live bar on a terminal; elsewhere a line for each tenth of it, or after half a minute."""
 
 import threading
 import time
@@ -10,7 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 __all__ = ["progress"]
 
-EVERY_S = 1.5
+EVERY_S = 30.0
+TENTHS = 10
+LEAST_S = 1.5  # between two lines, so that short steps have none
 
 
 @contextmanager
@@ -35,23 +37,34 @@ def progress(title: str, console: Console, total: int | None = None) -> Iterator
 
 
 class _Lines:
-    """Prints a line every EVERY_S from a thread of its own until `stop`."""
+    """Prints a line whenever another tenth is done, and from a thread of its own when none was for EVERY_S."""
 
     def __init__(self, title: str, console: Console, total: int | None, started: float) -> None:
         self._title, self._console, self._total, self._started = title, console, total, started
         self._done = 0
+        self._tenths = 0
+        self._printed_at = started
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def add(self, count: int) -> None:
         self._done += count
+        tenths = TENTHS * self._done // self._total if self._total else 0
+        if self._tenths < tenths < TENTHS and time.monotonic() - self._printed_at >= LEAST_S:
+            self._print()
+        self._tenths = tenths
 
     def stop(self) -> None:
         self._ended.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.wait(EVERY_S):
-            count = f" {self._done} of {self._total}," if self._total else ""
-            self._console.print(f"{self._title}:{count} {time.monotonic() - self._started:.0f} s", markup=False)
+        while not self._ended.wait(max(0.01, self._printed_at + EVERY_S - time.monotonic())):
+            if time.monotonic() >= self._printed_at + EVERY_S:
+                self._print()
+
+    def _print(self) -> None:
+        self._printed_at = time.monotonic()
+        count = f" {self._done} of {self._total}," if self._total else ""
+        self._console.print(f"{self._title}:{count} {self._printed_at - self._started:.0f} s", markup=False)

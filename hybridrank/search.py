@@ -69,10 +69,11 @@ def show_response(response: SearchResponse, *, explain: bool) -> None:
     several = len({hit.index for hit in response.hits}) > 1
     for hit in response.hits:
         name = str(hit.key) if several else hit.doc_id
-        title = str(hit.source.get("title") or name)
+        title = str(hit.source.get("title") or "")
+        heading = f"{escape(title)} [dim]({escape(name)})" if title else f"{escape(name)}[dim]"
         table.add_row(
             str(hit.rank),
-            f"{escape(title)} [dim]{escape(name)}\n{_text(hit)}[/]",
+            f"{heading}\n{_text(hit)}[/]",
             *(_stages(hit) if explain else ()),
         )
     out.print(table)

@@ -84,7 +84,9 @@ class Tuning:
     seed: int
     study_file: Path | None
 
-    async def run(self, engine: str, index: str, sidecar: str, limit: int | None) -> _Result:
+    async def run(
+        self, engine: str, index: str, sidecar: str, limit: int | None, *, delete_index: bool = False
+    ) -> _Result:
         """Choose on dev, then measure on test."""
         dev = read_collection(self.folder, self.dev_split, err)
         queries = sample(dev.queries, dev.qrels, limit)
@@ -96,7 +98,7 @@ class Tuning:
             )
         async with AsyncExitStack() as stack:
             pipelines = [parse_pipeline(f"rrf+{model}") for model in self.space.models]
-            bench = await open_bench(stack, engine, sidecar, pipelines, err, index=index)
+            bench = await open_bench(stack, engine, sidecar, pipelines, err, index=index, delete_index=delete_index)
             self._check_models(bench)
             name = index or bench.index_name(dev.name, dev.digest)
             await bench.fill(name, dev)

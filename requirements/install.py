@@ -1,4 +1,4 @@
-"""Installs a lock file and this project into .venv, saying at least every two seconds how far it is.
+"""Installs a lock file and this project into .venv; a terminal shows the seconds, a log a line each half minute.
 
     python3 requirements/install.py runtime|dev|train
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PIP = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
 OLDEST, NEWEST = (3, 10), (3, 13)
-EVERY_S = 1.5
+TERMINAL_S, LOG_S = 1.0, 30.0  # from one sign of life to the next
 LOG_TAIL = 2000
 
 
@@ -55,9 +55,11 @@ def run(title: str, command: list) -> None:
 def tick(title: str, ended: threading.Event) -> None:
     """Show that something is going on: one line that counts on a terminal, a line now and then elsewhere."""
     started = time.monotonic()
-    end, start = ("", "\r") if sys.stdout.isatty() else ("\n", "")
+    is_terminal = sys.stdout.isatty()
+    end, start = ("", "\r") if is_terminal else ("\n", "")
+    print(f"{title} …", end=end, flush=True)
     while True:
-        is_over = ended.wait(EVERY_S)
+        is_over = ended.wait(TERMINAL_S if is_terminal else LOG_S)
         print(f"{start}{title}: {time.monotonic() - started:.0f} s", end=end, flush=True)
         if is_over:
             if not end:

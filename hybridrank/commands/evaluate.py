@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from hybridrank.choices import DEFAULT_CHUNKS, STANDARD_MEASURES, STANDARD_PIPELINES, TokenFormat
-from hybridrank.options import EngineOption, FeatureSetsOption, FusionOption, MaxChunksOption, SidecarOption
+from hybridrank.options import (
+    DeleteIndexOption,
+    EngineOption,
+    FeatureSetsOption,
+    FusionOption,
+    MaxChunksOption,
+    SidecarOption,
+)
 
 __all__ = ["evaluate"]
 
@@ -39,6 +46,7 @@ def evaluate(
     index: Annotated[
         str, typer.Option(help="Name of the index, filled as needed.", show_default="one for this content")
     ] = "",
+    delete_index: DeleteIndexOption = False,
     sidecar: SidecarOption = "auto",
     features: FeatureSetsOption = None,
     fold_models: Annotated[
@@ -129,6 +137,7 @@ def evaluate(
                 settings,
                 feature_sets,
                 token_vectors,
+                delete_index=delete_index,
             )
         )
     except UnknownModel as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hybridrank.choices import DEFAULT_CHUNKS, STANDARD_MEASURES
-from hybridrank.options import EngineOption, MaxChunksOption, SidecarOption
+from hybridrank.options import DeleteIndexOption, EngineOption, MaxChunksOption, SidecarOption
 from index_templates import DEFAULT_BOOSTS
 
 __all__ = ["tune"]
@@ -54,6 +54,7 @@ def tune(
     index: Annotated[
         str, typer.Option(help="Name of the index, filled as needed.", show_default="one for this content")
     ] = "",
+    delete_index: DeleteIndexOption = False,
     sidecar: SidecarOption = "auto",
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write every trial, and all that was measured.")
@@ -92,7 +93,9 @@ def tune(
     space = Space(boosted, tried, max_window, bm25, max_chunks)
     command = Tuning(collection, dev_split, test_split, by, default, start, space, trials, seed, study_file)
     try:
-        result = asyncio.run(command.run(engine or default_engine(), index, sidecar, dev_queries))
+        result = asyncio.run(
+            command.run(engine or default_engine(), index, sidecar, dev_queries, delete_index=delete_index)
+        )
     except UnknownModel as error:
         raise typer.BadParameter(str(error), param_hint="--models") from error
     source = f"hybridrank tune: {collection.resolve().name}, {dev_split}, {trials} trials, seed {seed}"

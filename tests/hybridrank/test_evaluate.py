@@ -239,3 +239,16 @@ def test_judgments_of_what_is_absent_are_counted_and_said(tmp_path, run):
     result = json.loads((tmp_path / "out.json").read_text())["pipelines"]["bm25"]
     assert set(result["per_query"]) == {"q1", "q2"}
     assert result["ndcg@10"] == 0.5
+
+
+def test_an_index_that_evaluate_made_is_deleted_on_request(tmp_path, run):
+    menu, indices = write_menu(tmp_path / "menu"), tmp_path / "cache" / "hybridrank" / "indices"
+    done = run("--collection", menu, "--pipelines", "bm25", "--delete-index")
+    assert done.returncode == 0, done.stderr
+    assert "deleted index menu-" in done.stderr
+    assert list(indices.iterdir()) == []
+    run("--collection", menu, "--pipelines", "bm25")
+    (kept,) = indices.iterdir()
+    again = run("--collection", menu, "--pipelines", "bm25", "--delete-index")
+    assert "deleted" not in again.stderr
+    assert kept.exists()

@@ -1,15 +1,18 @@
 """What is on the screen: the tables, and signs of life."""
 
 import threading
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
-from connector import Hit, RetrieverScore, SearchResponse, Timings
+from connector import Hit, ModelInfo, RetrieverScore, SearchResponse, Timings
 from evaluation.report import ReportTable
 from hybridrank import progress as progress_module
+from hybridrank.model_control import _table
 from hybridrank.progress import progress
+from hybridrank.search import show_response
 from hybridrank.tables import listing, side_by_side, wide_enough
 
 
@@ -85,3 +88,33 @@ def test_a_step_that_fails_stops_its_lines():
     with pytest.raises(KeyError), progress("failing", console):
         raise KeyError
     assert not [each for each in threading.enumerate() if "_run" in each.name]
+
+
+def test_piped_progress_is_a_line_a_tenth_at_most(monkeypatch):
+    monkeypatch.setattr(progress_module, "LEAST_S", 0)
+    console = Console(file=StringIO())
+    with progress("counting", console, 1000) as advance:
+        for _ in range(1000):
+            advance(1)
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 10
+    assert lines[0].startswith("counting: 100 of 1000,")
+
+
+def test_the_list_of_models_is_not_cut_at_80_columns():
+    digest = "0123456789abcdef"
+    models = [
+        ModelInfo("cross-encoder-minilm-l6", "4", "cross-encoder", digest, "int8", 160, 0, ("cross-encoder",)),
+        ModelInfo("encoder-minilm-l6", "2", "encoder", digest, "int8", 256, 384, ("encoder", "colbert")),
+    ]
+    console = Console(file=StringIO(), width=80)
+    console.print(_table(models))
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert all(each in text for each in ("cross-encoder-minilm-l6:4", "cross-encoder, int8", "encoder-minilm-l6:2"))
+
+
+def test_a_hits_id_is_told_from_its_title(capsys):
+    found = replace(hit("24", 1, {"bm25": 1.0}), source={"title": "Brioche", "text": "Butter."})
+    show_response(answer(found), explain=False)
+    assert "Brioche (24)" in capsys.readouterr().out
