@@ -11,6 +11,7 @@ from elastic_transport import ConnectionError as TransportConnectionError
 from elasticsearch import ApiError, AsyncElasticsearch
 
 from connector.engines import native
+from connector.engines.answers import json_answer, search_responses
 from connector.engines.causes import no_connection, refusal
 from connector.engines.http import Access, open_session
 from connector.engines.licence import active_licence, licence_lack
@@ -90,14 +91,14 @@ class ElasticsearchEngine(RestEngine):
             response = await client.perform_request(method, path, headers=headers, body=body)
         except (ApiError, TransportError) as error:
             raise self._ours(path, error) from error
-        return response.body
+        return json_answer(path, response.body)
 
     async def _msearch(self, request_lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         try:
             response = await (await self._clients.here()).msearch(searches=request_lines)
         except (ApiError, TransportError) as error:
             raise self._ours("_msearch", error) from error
-        return list(response["responses"])
+        return search_responses(response.body, len(request_lines) // 2)
 
     async def _bulk(self, lines: bytes) -> Mapping[str, Any]:
         headers = {"accept": "application/json", "content-type": "application/x-ndjson"}

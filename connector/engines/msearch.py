@@ -47,6 +47,8 @@ def retrieved(index: str, response: Mapping[str, Any], lacking: str = "") -> Ret
     best: dict[DocumentKey, Mapping[str, Any]] = {}
     for _, key, hit in hits:
         best.setdefault(key, hit)
+    if not all(key.doc_id for key in best):
+        return EngineError(f"index {index!r}: the engine's answer has hits without an id", reason="bad_answer")
     ranking = tuple(
         Candidate(key.doc_id, rank, hit["_score"], hit.get("_source", {}), nested.found(hit), key.index)
         for rank, (key, hit) in enumerate(best.items(), start=1)

@@ -10,6 +10,7 @@ from opensearchpy import AIOHttpConnection, AsyncOpenSearch, exceptions
 from opensearchpy._async.http_aiohttp import OpenSearchClientResponse
 
 from connector.engines import native
+from connector.engines.answers import json_answer, search_responses
 from connector.engines.causes import no_connection, refusal
 from connector.engines.http import Access, open_session
 from connector.engines.rest import RestEngine
@@ -69,7 +70,7 @@ class OpenSearchEngine(RestEngine):
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         try:
             client = await self._clients.here()
-            return await client.transport.perform_request(method, path, body=body)
+            return json_answer(path, await client.transport.perform_request(method, path, body=body))
         except exceptions.OpenSearchException as error:
             raise self._ours(path, error) from error
 
@@ -78,7 +79,7 @@ class OpenSearchEngine(RestEngine):
             response = await (await self._clients.here()).msearch(body=request_lines)
         except exceptions.OpenSearchException as error:
             raise self._ours("_msearch", error) from error
-        return list(response["responses"])
+        return search_responses(response, len(request_lines) // 2)
 
     async def _bulk(self, lines: bytes) -> Mapping[str, Any]:
         headers = {"content-type": "application/x-ndjson"}
