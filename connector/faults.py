@@ -18,6 +18,7 @@ CONFIGURATION = frozenset(
         "invalid",  # the sidecar cannot serve such a request: no reranker, another feature set, another codec
         "model_missing",
         "no_token_vectors",  # the index holds none at all
+        "not_writable",  # the index takes no documents until somebody changes it
         "not_native",  # the server, its licence or the feature set rule out fusion in the engine
         "refused",  # the key, the password or the certificate
         "sidecar_missing",
@@ -29,7 +30,6 @@ CONFIGURATION = frozenset(
         "alias",
         "bad_synonyms",
         "not_an_engine",
-        "not_writable",
         "wrong_language",
         "wrong_subfields",
         "wrong_synonyms",
@@ -49,6 +49,7 @@ OPERATIONAL = frozenset(
         "partial",
         "sidecar_error",
         "timeout",
+        "too_many_clauses",  # this query has very many words
         "token_vectors",  # some of these candidates have none
         "unreachable",
         "unreadable",  # this query or passage, not every one

@@ -23,13 +23,23 @@ def passage_text(source: Mapping[str, Any], fields: Sequence[str] = DEFAULT_FIEL
 
 
 def field_values(source: Any, field: str) -> list[Any]:
-    """The values of a field, none where there is none; `a.b` is field b of the object, or of each of the list, in a."""
-    if isinstance(source, list):
+    """The values of a field, none where there is none; `a.b` is field b of the object, or of each of the list, in a.
+
+    As engines do, a name with a point is read as a path, and lists in lists as one list.
+
+    >>> field_values({"a": [{"b": [1, [2]]}, {"b": None}], "a.b": 3}, "a.b")
+    [1, 2, 3]
+    """
+    if isinstance(source, (list, tuple)):
         return [value for each in source for value in field_values(each, field)]
+    if not field:
+        return [] if source is None else [source]
     if not isinstance(source, Mapping):
         return []
-    if field in source:
-        found = source[field]
-        return found if isinstance(found, list) else [] if found is None else [found]
-    parent, _, rest = field.partition(".")
-    return field_values(source.get(parent), rest) if rest else []
+    found: list[Any] = []
+    for name, value in source.items():
+        if name == field:
+            found += field_values(value, "")
+        elif field.startswith(f"{name}."):
+            found += field_values(value, field[len(name) + 1 :])
+    return found

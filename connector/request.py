@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from typing_extensions import Self
 
 from common import json_values
+from common.query_text import MAX_QUERY_CHARACTERS
 from connector.fusion import Fusion, Rrf
 from connector.page import Direction
 from connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, Filter
@@ -138,7 +139,7 @@ class SearchRequest(_Sendable):
     model_config = _FROZEN | ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
 
     index: str = Field(min_length=1)
-    query_text: str
+    query_text: str = Field(max_length=MAX_QUERY_CHARACTERS)
     query_vector: tuple[float, ...] | None = None
     retrievers: tuple[RetrieverName, ...] = Field(("bm25", "knn"), min_length=1)
     fields: Mapping[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)

@@ -42,6 +42,8 @@ Vector: TypeAlias = tuple[float, ...]
 TokenFormat: TypeAlias = Literal["fp32", "fp16", "int8", "residual"]
 """How token vectors are packed; docs/token-vectors.md says what each costs."""
 Scalar: TypeAlias = str | int | float | bool
+MAX_TERMS = 65_536
+"""Values of one Terms: what OpenSearch and Elasticsearch take (index.max_terms_count)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ class Term:
     field: str
     value: Scalar
 
+    def __post_init__(self) -> None:
+        _check_field(self, self.field)
+        _check_scalar(self, self.field, self.value, "Terms takes several")
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -58,6 +64,16 @@ class Terms:
 
     field: str
     values: tuple[Scalar, ...]
+
+    def __post_init__(self) -> None:
+        _check_field(self, self.field)
+        if not isinstance(self.values, (tuple, list)):
+            raise ValueError(f"Terms of field {self.field!r} takes a tuple of values, not {_kind(self.values)}")
+        object.__setattr__(self, "values", tuple(self.values))
+        if len(self.values) > MAX_TERMS:
+            raise ValueError(f"Terms of field {self.field!r} takes {MAX_TERMS} values, not {len(self.values)}")
+        for value in self.values:
+            _check_scalar(self, self.field, value, "each is one value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +86,26 @@ class Range:
     gt: float | str | None = None
     lt: float | str | None = None
 
+    def __post_init__(self) -> None:
+        _check_field(self, self.field)
+        bounds = [each for each in (self.gte, self.lte, self.gt, self.lt) if each is not None]
+        if not bounds:
+            raise ValueError(f"Range of field {self.field!r} has no bound; give gte, lte, gt or lt")
+        for each in bounds:
+            _check_scalar(self, self.field, each, "a bound is a number or a string")
+            if isinstance(each, bool):
+                raise ValueError(f"Range of field {self.field!r} takes numbers and strings, not bool")
+
 
 @dataclass(frozen=True, slots=True)
 class Not:
     """The inner filter does not hold; a document without the field passes."""
 
     filter: "Filter"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.filter, (Term, Terms, Range, Not)):
+            raise ValueError(f"Not takes a Term, Terms, Range or Not, not {_kind(self.filter)}")
 
 
 Filter: TypeAlias = Term | Terms | Range | Not
@@ -90,6 +120,22 @@ class DocumentKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.index}/{self.doc_id}"
+
+
+def _check_field(each: object, field: object) -> None:
+    if not isinstance(field, str) or not field or "*" in field:
+        raise ValueError(f"{type(each).__name__} takes the name of one field, not {field!r}")
+
+
+def _check_scalar(each: object, field: str, value: object, hint: str) -> None:
+    """Raises ValueError for what no engine can compare; a request refuses NaN and half surrogate pairs itself."""
+    if not isinstance(value, (str, int, float)):
+        name = f"{type(each).__name__} of field {field!r}"
+        raise ValueError(f"{name} takes a string, a number or a boolean, not {_kind(value)}; {hint}")
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 @dataclass(frozen=True, slots=True)

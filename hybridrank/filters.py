@@ -1,13 +1,18 @@
-"""The little language of `--filter`: `kind=function`, `kind=class,function`, `kind!=module`, `depth>=2`, `depth<3`."""
+"""The little language of `--filter`: `kind=function`, `kind=class,function`, `kind!=module`, `depth>=2`, `depth<3`.
+
+A value stays the string that was typed: the type of the field in the index decides whether `007` is a word or a number.
+Only bounds that are numbers become numbers, so that words are never put in the order of their letters by mistake.
+"""
 
 import re
 
-from connector.types import Filter, Not, Range, Scalar, Term, Terms
+from connector.types import Filter, Not, Range, Term, Terms
 from hybridrank.choices import FILTER_SYNTAX
 
 __all__ = ["parse"]
 
 _FORM = re.compile(r"^(?P<field>[\w.@-]+)(?P<operator>!=|>=|<=|=|>|<)(?P<value>.+)$")
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,2})?")
 _BOUNDS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
 
 
@@ -22,18 +27,13 @@ def parse(text: str) -> Filter:
         raise ValueError(f"filter {text!r} is none of {FILTER_SYNTAX}")
     field, operator, value = form["field"], form["operator"], form["value"]
     if operator in _BOUNDS:
-        return Range(field, **{_BOUNDS[operator]: _scalar(value)})
-    values = tuple(_scalar(each) for each in value.split(","))
+        return Range(field, **{_BOUNDS[operator]: _bound(value)})
+    values = tuple(value.split(","))
     found: Filter = Term(field, values[0]) if len(values) == 1 else Terms(field, values)
     return Not(found) if operator == "!=" else found
 
 
-def _scalar(text: str) -> Scalar:
-    if text in ("true", "false"):
-        return text == "true"
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text
+def _bound(text: str) -> float | str:
+    if not _NUMBER.fullmatch(text):
+        return text
+    return int(text) if text.lstrip("-").isdecimal() else float(text)

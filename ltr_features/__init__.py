@@ -1,6 +1,6 @@
 """The columns of a learning-to-rank model: named features, how an engine computes them, and the matrix they make."""
 
-from ltr_features.extraction import features_body, matrix
+from ltr_features.extraction import clause_query, features_body, matrix
 from ltr_features.feature_set import BadFeatureSet, Feature, FeatureSet
 from ltr_features.values import Among, CandidateFacts, Dialect, FeatureQuery
 
@@ -12,6 +12,7 @@ __all__ = [
     "Feature",
     "FeatureQuery",
     "FeatureSet",
+    "clause_query",
     "features_body",
     "matrix",
 ]

@@ -49,6 +49,11 @@ class BaseFeature(BaseModel):
         return {}
 
     @property
+    def clauses_per_word(self) -> int:
+        """How many clauses each word of the query makes; 0 where their number is bounded."""
+        return 0
+
+    @property
     def evidence(self) -> Direction:
         """1 where more of the raw value can only speak for a document, -1 where against, 0 where data must tell."""
         return 0

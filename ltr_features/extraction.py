@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ltr_features.feature_set import FeatureSet
+from common.query_text import MAX_CLAUSES, beginning
+from ltr_features.base import MAX_WORDS
+from ltr_features.feature_set import Feature, FeatureSet
 from ltr_features.values import Among, CandidateFacts, Dialect, FeatureQuery, Seen
 
-__all__ = ["features_body", "matrix"]
+__all__ = ["clause_query", "features_body", "matrix"]
 
 
 def features_body(feature_set: FeatureSet, query: FeatureQuery, among: Among, *, dialect: Dialect) -> dict[str, Any]:
@@ -18,7 +20,7 @@ def features_body(feature_set: FeatureSet, query: FeatureQuery, among: Among, *,
     the feature's name. `among` matches the candidates and nothing else, so no clause scores another document.
     """
     features = feature_set.features
-    clauses = {each.name: each.clause(query, among, dialect) for each in features}
+    clauses = {each.name: each.clause(clause_query(feature_set, each, query), among, dialect) for each in features}
     should = [{"bool": {"must": [clause], "_name": name}} for name, clause in clauses.items() if clause]
     docvalues = {value["field"]: value for each in features for value in each.docvalues()}
     source = dict.fromkeys(field for each in features for field in each.source_fields())
@@ -34,6 +36,16 @@ def features_body(feature_set: FeatureSet, query: FeatureQuery, among: Among, *,
     if aggregations:
         body["aggs"] = aggregations
     return body
+
+
+def clause_query(feature_set: FeatureSet, feature: Feature, query: FeatureQuery) -> FeatureQuery:
+    """The query as far as a feature looks for its words: one search holds the clauses of all features."""
+    if not feature.clauses_per_word:
+        return query
+    per_word = sum(each.clauses_per_word for each in feature_set.features)
+    bounded = sum(MAX_WORDS if each.kind == "coverage" else 1 for each in feature_set.features)
+    clauses = max(MAX_CLAUSES // 2, MAX_CLAUSES - bounded)
+    return replace(query, text=beginning(query.text, per_word, clauses=clauses))
 
 
 def matrix(

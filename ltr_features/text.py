@@ -32,6 +32,11 @@ class Bm25(BaseFeature):
         return {"multi_match": {"query": query.text, "fields": list(self.fields), "type": kind}}
 
     @property
+    def clauses_per_word(self) -> int:
+        """One a field."""
+        return len(self.fields)
+
+    @property
     def evidence(self) -> Direction:
         """The higher, the more it is about the query."""
         return 1

@@ -1,7 +1,7 @@
 """What an engine is: two protocols, one for searching and one for what indexing needs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -75,9 +75,11 @@ def document_problem(document: Document) -> str:
     return ""
 
 
-def fitting(documents: Sequence[Document]) -> tuple[list[Document], list[RejectedDocument]]:
-    """The documents that engines take, and the others with the reason."""
-    problems = [document_problem(each) for each in documents]
+def fitting(
+    documents: Sequence[Document], own_problem: Callable[[Document], str] = lambda _document: ""
+) -> tuple[list[Document], list[RejectedDocument]]:
+    """The documents that engines take, and the others with the reason; an engine may have a check of its own."""
+    problems = [document_problem(each) or own_problem(each) for each in documents]
     pairs = list(zip(documents, problems, strict=True))
     rejected = [RejectedDocument(each.doc_id, problem) for each, problem in pairs if problem]
     return [each for each, problem in pairs if not problem], rejected

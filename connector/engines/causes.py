@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import aiohttp
 from connector.engines.http import Redirected
 from connector.errors import EngineError, EngineUnreachable, IndexMissing
 
-__all__ = ["Answer", "Kind", "kind_of", "no_connection", "refusal", "refused"]
+__all__ = ["Answer", "Kind", "kind_of", "no_connection", "refusal", "refused", "too_many_clauses"]
 
 Kind: TypeAlias = Literal["opensearch", "elasticsearch"]
 
@@ -140,4 +141,19 @@ def refusal(index_or_path: str, status: int, body: Any) -> EngineError:
         reason, said = "engine_error", str(error) if isinstance(error, str) else json.dumps(error)
     if reason == "index_not_found_exception":
         return IndexMissing(f"{said}; `hybridrank index` creates an index", status=status, reason="index_missing")
+    if problem := too_many_clauses(json.dumps(body)):
+        return EngineError(f"{index_or_path}: {problem}", status=status, reason="too_many_clauses")
     return EngineError(f"{index_or_path}: HTTP {status}: {said}", status=status, reason=reason)
+
+
+def too_many_clauses(said: str) -> str:
+    """The sentence that says why a query is too long for a server, from the server's own; empty where it is not."""
+    limit = re.search(r"maxClauseCount is set to (\d+)", said)
+    if limit is None:
+        return ""
+    return (
+        f"query_text makes more clauses than the {limit[1]} that the server takes"
+        " (indices.query.bool.max_clause_count):"
+        " each word in each field is one, and the index's analysis may make several of a word; shorten query_text, or"
+        " search fewer fields"
+    )

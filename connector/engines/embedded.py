@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from connector.engines import extraction, fields
 from connector.engines.base import IndexReport, RejectedDocument, as_json, document_problem
+from connector.engines.dynamic_mapping import declared, learned, new_fields
 from connector.engines.encoders import encoder_conflict, encoder_problem, feature_encoder_problem, warn_of_query
 from connector.engines.fields import Fields
 from connector.engines.snapshot import Snapshot
@@ -39,7 +40,7 @@ CREATE TABLE definition (body TEXT NOT NULL);
 """
 # Apart from the documents, which are all read into memory; an index of an earlier release lacks it.
 _PACKED_TABLE = "CREATE TABLE IF NOT EXISTS token_vectors (doc_id TEXT PRIMARY KEY, packed BLOB NOT NULL)"
-
+_TYPES_TABLE = "CREATE TABLE IF NOT EXISTS types (field TEXT PRIMARY KEY, type TEXT NOT NULL) WITHOUT ROWID"
 
 _DEFINITION = TypeAdapter(IndexDefinition)
 _LAYOUT = 2  # of what is derived; what an earlier release derived is derived anew
@@ -266,13 +267,18 @@ class EmbeddedEngine:
         return _DEFINITION.validate_json(body)
 
     def _write(self, index: str, documents: Sequence[Document]) -> IndexReport:
-        dimensions = self._definition(index).dimensions
+        definition = self._definition(index)
         rejected: list[RejectedDocument] = []
         rows: list[tuple[str, str, bytes | None]] = []
         packed: list[tuple[str, bytes]] = []
+        known = self._types(index, definition)
         for each in documents:
-            if problem := document_problem(each) or _vector_problem(each.vector, dimensions):
-                rejected.append(RejectedDocument(each.doc_id, problem))
+            try:
+                if problem := document_problem(each) or _vector_problem(each.vector, definition.dimensions):
+                    raise ValueError(problem)
+                known |= new_fields(definition, known, each.source)
+            except ValueError as error:
+                rejected.append(RejectedDocument(each.doc_id, str(error)))
                 continue
             rows.append((each.doc_id, as_json(dict(each.source)), Snapshot.pack(each.vector)))
             if each.token_vectors:
@@ -282,6 +288,8 @@ class EmbeddedEngine:
             database.execute(_PACKED_TABLE)
             database.executemany("DELETE FROM token_vectors WHERE doc_id = ?", [(doc_id,) for doc_id, *_ in rows])
             database.executemany("INSERT INTO token_vectors VALUES (?, ?)", packed)
+            database.execute(_TYPES_TABLE)
+            database.executemany("INSERT OR IGNORE INTO types VALUES (?, ?)", known.items())
             database.execute(f"PRAGMA user_version = {_version(database) + 1}")
         return IndexReport(len(rows), tuple(rejected))
 
@@ -292,8 +300,17 @@ class EmbeddedEngine:
                 with self._open(index) as database:
                     rows = database.execute("SELECT doc_id, source, vector FROM documents ORDER BY doc_id").fetchall()
                     folder = self.path / index / f"tantivy-{_LAYOUT}-{_version(database)}"
-                self._snapshots[index] = Snapshot.build(folder, definition, rows)
+                types = self._types(index, definition)
+                self._snapshots[index] = Snapshot.build(folder, definition, rows, types)
             return self._snapshots[index]
+
+    def _types(self, index: str, definition: IndexDefinition) -> dict[str, str]:
+        """The types of the fields, as they were learned; an index of an earlier release has not noted them."""
+        with self._open(index) as database:
+            if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'types'").fetchone():
+                return declared(definition) | dict(database.execute("SELECT field, type FROM types"))
+            rows = database.execute("SELECT source FROM documents ORDER BY doc_id")
+            return learned(definition, (json.loads(source) for (source,) in rows))
 
 
 def _vector_problem(vector: Vector | None, dimensions: int) -> str:
@@ -311,6 +328,8 @@ def _answer(index: str, snapshot: Snapshot, query: Query) -> Retrieved | EngineE
         return EngineError("the embedded engine has no aggregations", reason="unsupported")
     if problem := encoder_problem(index, snapshot.fields, query):
         return EngineError(problem, reason="wrong_encoder")
-    query = fields.with_fields(query, snapshot.fields)
-    problem = fields.problem(index, snapshot.fields, query)
-    return EngineError(problem, reason="bad_field") if problem else Retrieved(snapshot.rank(query))
+    if problem := fields.problem(index, snapshot.fields, query):
+        return EngineError(problem, reason="bad_field")
+    if problem := fields.filter_problem(index, snapshot.fields, query):
+        return EngineError(problem, reason="bad_filter")
+    return Retrieved(snapshot.rank(fields.as_sent(query, index, snapshot.fields)))

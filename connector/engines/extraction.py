@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import tantivy
 
-from connector.engines.masks import values_at
 from connector.engines.snapshot import K1_PLUS_1, Snapshot
+from connector.passages import field_values
 from connector.types import DocumentKey
-from ltr_features import Feature, FeatureQuery, FeatureSet
+from ltr_features import Feature, FeatureQuery, FeatureSet, clause_query
 from ltr_features.base import words
 from ltr_features.document import VectorSimilarity
 from ltr_features.text import Bm25, Coverage, Idf, Phrase
@@ -32,7 +32,10 @@ def answer(
     among = tantivy.Query.const_score_query(
         tantivy.Query.term_set_query(snapshot.schema, "ordinal", list(found.values())), 0.0
     )
-    scores = {each.name: _scores(snapshot, each, query, found, among) for each in feature_set.features}
+    scores = {
+        each.name: _scores(snapshot, each, clause_query(feature_set, each, query), found, among)
+        for each in feature_set.features
+    }
     aggregations = {each.name: _counts(snapshot, each, query) for each in feature_set.features if each.kind == "idf"}
     hits = [
         {
@@ -106,7 +109,7 @@ def _counts(snapshot: Snapshot, feature: Idf, query: FeatureQuery) -> dict[str, 
 
 def _docvalues(feature_set: FeatureSet, source: Mapping[str, Any]) -> dict[str, list[Any]]:
     found = {
-        each["field"]: values_at(source, each["field"])
+        each["field"]: field_values(source, each["field"])
         for feature in feature_set.features
         for each in feature.docvalues()
     }

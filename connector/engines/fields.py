@@ -5,19 +5,23 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, cast
 
+from connector.engines import field_types
+from connector.engines.field_types import FLAT_TYPES, METADATA, FieldType
+from connector.engines.filter_fitting import Unfit, fitted
 from connector.queries.aggregations import aggregated_fields
 from connector.queries.knn import as_bytes
-from connector.types import Bm25Query, Filter, KnnQuery, Not, Query, Range, Vector
+from connector.types import Bm25Query, Filter, KnnQuery, Not, Query, Vector
 from index_templates import DEFAULT_BOOSTS, ID_FIELD, EncoderNote, noted, noted_encoders
 from index_templates.vectors import PASSAGES, held
 from ltr_features import FeatureQuery, FeatureSet
 
 __all__ = [
-    "FLAT_TYPES",
     "Fields",
     "absent",
+    "as_sent",
     "feature_problem",
     "feature_vector",
+    "filter_problem",
     "problem",
     "read",
     "unknown",
@@ -31,9 +35,6 @@ _NAMED = 5  # of the indices that lack a field: a pattern may stand for hundreds
 
 AnyQuery = TypeVar("AnyQuery", bound=Query)
 
-FLAT_TYPES = ("flat_object", "flattened")
-"""Types of a field that holds a whole object, each of its values as a word."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fields:
@@ -43,7 +44,7 @@ class Fields:
     each concrete index, its fields of vectors and the encoder that it notes for each, None where it notes none.
     `language` is what its texts are analysed for, empty where it does not say. Of several indices, a field is there
     when one of them has it. `made_of` leads from a subfield or an alias to its field, `copied` from a field to those
-    that are copied to it.
+    that are copied to it. `filtered` has each type that a field has in one of the indices, with the first of them.
     """
 
     types: dict[str, str] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Fields:
     language: str = ""
     made_of: dict[str, str] = field(default_factory=dict)
     copied: dict[str, list[str]] = field(default_factory=dict)
+    filtered: dict[str, dict[FieldType, str]] = field(default_factory=dict)
 
     @property
     def indices(self) -> tuple[str, ...]:
@@ -96,8 +98,12 @@ def read(mappings: Mapping[str, Any]) -> Fields:
     for index in sorted(mappings):
         mapping = mappings[index]["mappings"]
         own = Fields()
-        _collect(mapping.get("properties", {}), "", own)
+        types = field_types.collect(mapping)
+        own.types.update({path: type_.name for path, type_ in types.items() if path not in METADATA})
+        _collect(mapping.get("properties") or {}, "", own)
         _merge(own, found)
+        for path, type_ in types.items():
+            found.filtered.setdefault(path, {}).setdefault(type_, index)
         notes = noted_encoders(mapping)
         found.encoders[index] = {path: notes.get(path) for path in own.dimensions}
     if not all(ID_FIELD in each["mappings"].get("properties", {}) for each in mappings.values()):
@@ -161,14 +167,27 @@ def problem(index: str, fields: Fields, query: Query) -> str:
         wanted = [*query.fields]
     else:
         wanted = [] if query.field in fields.dimensions else [query.field]
-    wanted += [_filtered_field(each) for each in query.filters]
-    missing = absent(index, fields, wanted) or _words_alone(index, fields, query.filters)
+    missing = absent(index, fields, [*wanted, *(_filtered_field(each) for each in query.filters)])
     if isinstance(query, Bm25Query):
         counted = aggregated_fields(query.aggregations)
         return missing or next(filter(None, (unknown(index, fields, name) for name in counted)), "")
     if missing:
         return missing
     return _wrong_length(index, fields, query.field, len(query.vector))
+
+
+def filter_problem(index: str, fields: Fields, query: Query) -> str:
+    """The sentence that says which filter cannot mean what it says in the index; empty when all can."""
+    try:
+        fitted(index, fields.filtered, query.filters)
+    except Unfit as unfit:
+        return str(unfit)
+    return ""
+
+
+def as_sent(query: AnyQuery, index: str, fields: Fields) -> AnyQuery:
+    """The query, of which `problem` and `filter_problem` tell none, with its fields and the values of its filters."""
+    return replace(with_fields(query, fields), filters=fitted(index, fields.filtered, query.filters))
 
 
 def absent(index: str, fields: Fields, names: Sequence[str]) -> str:
@@ -216,19 +235,6 @@ def unknown(index: str, fields: Fields, name: str) -> str:
     return f"index {index!r} has no field {name!r}; its fields: {known}"
 
 
-def _words_alone(index: str, fields: Fields, filters: Sequence[Filter]) -> str:
-    for each in filters:
-        inner = each.filter if isinstance(each, Not) else each
-        if isinstance(inner, Not):
-            return _words_alone(index, fields, [inner])
-        if isinstance(inner, Range) and (flat := _parent_of(inner.field, fields, FLAT_TYPES)):
-            return (
-                f"field {inner.field!r} of index {index!r} has no range: {flat!r} holds every value as a word;"
-                " an index made with --objects fields has numbers"
-            )
-    return ""
-
-
 def _parent_of(name: str, fields: Fields, types: Sequence[str]) -> str:
     """The object around the field, if it is of one of these types; empty otherwise."""
     parents = (name[:place] for place, letter in enumerate(name) if letter == ".")
@@ -248,7 +254,6 @@ def _wrong_length(index: str, fields: Fields, name: str, length: int) -> str:
 def _collect(properties: Mapping[str, Any], prefix: str, found: Fields) -> None:
     for name, definition in properties.items():
         path = f"{prefix}{name}"
-        found.types[path] = "object" if definition.get("include_in_root") else definition.get("type", "object")
         dimensions = definition.get("dimension") or definition.get("dims")
         if dimensions:
             found.dimensions[path] = {int(dimensions)}
@@ -260,7 +265,7 @@ def _collect(properties: Mapping[str, Any], prefix: str, found: Fields) -> None:
         for target in [copies] if isinstance(copies, str) else copies:
             found.copied.setdefault(target, []).append(path)
         for nested in ("properties", "fields"):
-            _collect(definition.get(nested, {}), f"{path}.", found)
+            _collect(definition.get(nested) or {}, f"{path}.", found)
 
 
 def _merge(own: Fields, found: Fields) -> None:

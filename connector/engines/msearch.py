@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connector.engines import columns
+from connector.engines.causes import too_many_clauses
 from connector.errors import EngineError, EngineTimeout, IndexMissing
 from connector.queries import nested
 from connector.types import Candidate, DocumentKey, Retrieved
@@ -85,7 +86,10 @@ def _error(index: str, response: Mapping[str, Any]) -> EngineError:
         return IndexMissing(
             f"there is no index {index!r}; `hybridrank index` creates one", status=status, reason="index_missing"
         )
-    return EngineError(f"index {index!r}: {cause.get('reason', reason)}", status=status, reason=reason)
+    said = str(cause.get("reason", reason))
+    if problem := too_many_clauses(said):
+        return EngineError(f"index {index!r}: {problem}", status=status, reason="too_many_clauses")
+    return EngineError(f"index {index!r}: {said}", status=status, reason=reason)
 
 
 def warning(response: Mapping[str, Any]) -> str:

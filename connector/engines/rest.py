@@ -18,6 +18,7 @@ from connector.engines.bulk import BulkWriter
 from connector.engines.encoders import encoder_problem, feature_encoder_problem, warn_of_query
 from connector.engines.existing import check_index
 from connector.engines.fields import Fields
+from connector.engines.filter_fitting import cut_short
 from connector.engines.machine_fields import machine_fields
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
@@ -50,14 +51,10 @@ class RestEngine(ABC):
         outcome: dict[str, Retrieved | EngineError] = {}
         bodies: dict[str, Any] = {}
         for name, query in queries.items():
-            if problem := await self._problem(index, partial(encoder_problem, query=query)):
-                outcome[name] = EngineError(problem, reason="wrong_encoder")
-            elif problem := await self._problem(index, partial(fields.problem, query=query)):
-                outcome[name] = EngineError(problem, reason="bad_field")
+            if error := await self._query_error(index, query):
+                outcome[name] = error
             else:
-                mapped = await self.fields_of(index)
-                warn_of_query(repr(self), index, mapped, query)
-                bodies[name] = self._ranking_body(index, query, mapped)
+                bodies[name] = self._ranking_body(index, query, await self.fields_of(index))
         if bodies:
             responses = await self._responses(index, bodies)
             if await self._has_moved(index, responses.values()):
@@ -83,16 +80,13 @@ class RestEngine(ABC):
     async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:
         """One `_search`; whether the server can is asked before the first."""
         for query in queries.values():
-            if problem := await self._problem(index, partial(encoder_problem, query=query)):
-                raise EngineError(problem, reason="wrong_encoder")
-            if problem := await self._problem(index, partial(fields.problem, query=query)):
-                raise EngineError(problem, reason="bad_field")
-            warn_of_query(repr(self), index, await self.fields_of(index), query)
+            if error := await self._query_error(index, query):
+                raise error
         if lack := await self._fusion_lack(fusion, list(queries)):
             raise EngineError(lack, reason="not_native")
         window = max(each.rank_window_size for each in queries.values())
         mapped = await self.fields_of(index)
-        bodies = [self._body(fields.with_fields(each, mapped)) for each in queries.values()]
+        bodies = [self._body(fields.as_sent(each, index, mapped)) for each in queries.values()]
         body, scale = self._fused_body(bodies, fusion, native.weights(fusion, list(queries)), window)
         answer = await self._search(f"/{index}/_search", body)
         if await self._has_moved(index, [answer]):
@@ -211,7 +205,7 @@ class RestEngine(ABC):
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
         """Bulk writes; `BulkWriter` says what is repeated and what is rejected."""
         mapped = await self.fields_of(index)
-        taken, rejected = fitting(documents)
+        taken, rejected = fitting(documents, lambda each: cut_short(mapped.filtered, each.source))
         stored = ((each.doc_id, dict(each.source) | machine_fields(each, mapped)) for each in taken)
         rejected += await self._writer.write(index, stored)
         self._fields.pop(index, None)
@@ -305,6 +299,14 @@ class RestEngine(ABC):
         template: Mapping[str, Any] = found["index_templates"][0]["index_template"]
         return {key: template[key] for key in index_templates.TEMPLATE_KEYS if key in template}
 
+    async def _query_error(self, index: str, query: Query) -> EngineError | None:
+        checks = {"wrong_encoder": encoder_problem, "bad_field": fields.problem, "bad_filter": fields.filter_problem}
+        for reason, find in checks.items():
+            if problem := await self._problem(index, partial(find, query=query)):
+                return EngineError(problem, reason=reason)
+        warn_of_query(repr(self), index, await self.fields_of(index), query)
+        return None
+
     async def _problem(self, index: str, find: Callable[[str, Fields], str]) -> str:
         """What does not fit the index; its mapping is read anew before that is believed: an alias may have moved."""
         if not find(index, await self.fields_of(index)):
@@ -357,7 +359,7 @@ class RestEngine(ABC):
 
     def _ranking_body(self, index: str, query: Query, mapped: Fields) -> dict[str, Any]:
         """By column where nothing else of the documents is asked for."""
-        query = fields.with_fields(query, mapped)
+        query = fields.as_sent(query, index, mapped)
         reads = query.with_sources or (query.passages if isinstance(query, Bm25Query) else query.path)
         named = mapped.has_ids and index not in self._unnamed
         body = self._body(query)

@@ -3,7 +3,7 @@
 import json
 import shutil
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,9 +13,10 @@ import tantivy
 from numpy.typing import NDArray
 
 from connector.engines import masks
+from connector.engines.dynamic_mapping import filter_types
 from connector.engines.fields import Fields
 from connector.engines.words import analyzer_names, analyzers, beginnings
-from connector.queries.bm25 import TIE_BREAKER
+from connector.queries.bm25 import TIE_BREAKER, searched_text
 from connector.types import Bm25Query, Candidate, DocumentKey, KnnQuery, Query, Ranking, Vector
 from index_templates import IndexDefinition
 
@@ -46,8 +47,17 @@ class Snapshot:
     analyzers: Mapping[str, tantivy.TextAnalyzer]  # by text field
 
     @classmethod
-    def build(cls, folder: Path, definition: IndexDefinition, rows: Sequence[Row]) -> "Snapshot":
-        """Open the tantivy index in `folder`, deriving it from the rows first when it is not there."""
+    def build(
+        cls,
+        folder: Path,
+        definition: IndexDefinition,
+        rows: Sequence[Row],
+        types: Mapping[str, str],
+    ) -> "Snapshot":
+        """Open the tantivy index in `folder`, deriving it from the rows first when it is not there.
+
+        `types` are those of the fields, by path.
+        """
         sources = tuple(json.loads(source) for _, source, _ in rows)
         schema = _schema(definition)
         named = analyzers(definition.language)
@@ -63,7 +73,7 @@ class Snapshot:
             sources=sources,
             vectors=_unit_rows(vectors.reshape(len(rows), definition.dimensions)),
             has_vector=np.array([vector is not None for *_, vector in rows], dtype=np.bool_),
-            fields=_fields(folder.parent.name, definition, sources),
+            fields=_fields(folder.parent.name, definition, types),
             schema=schema,
             searcher=index.searcher(),
             analyzers=by_field,
@@ -93,19 +103,23 @@ class Snapshot:
 
     def _bm25(self, query: Bm25Query) -> dict[int, float]:
         """Ordinal → score. With a filter every match is looked at, so that the window fills with those that pass."""
+        text = searched_text(query)
         by_field = [
             tantivy.Query.boost_query(clause, boost)
             for pattern, boost in query.fields.items()
             for field in self.fields.named(pattern)
-            if (clause := self.any_of(field, query.text))
+            if (clause := self.any_of(field, text))
         ]
         if not by_field:
             return {}
-        passing = masks.passing(query.filters, self.sources) if query.filters else None
+        passing = self._passing(query) if query.filters else None
         limit = query.rank_window_size if passing is None else len(self.doc_ids)
         found = self.searcher.search(tantivy.Query.disjunction_max_query(by_field, TIE_BREAKER), limit, count=False)
         scores = {ordinal: score / K1_PLUS_1 for ordinal, score in self.by_ordinal(found).items()}
         return scores if passing is None else {each: score for each, score in scores.items() if passing[each]}
+
+    def _passing(self, query: Query) -> NDArray[np.bool_]:
+        return masks.passing(query.filters, self.doc_ids, self.sources, self.fields.filtered)
 
     def any_of(self, field: str, text: str) -> tantivy.Query | None:
         """BM25 of a text against a text field; None when nothing is left of the text, which then matches nothing."""
@@ -125,7 +139,7 @@ class Snapshot:
     def _knn(self, query: KnnQuery) -> dict[int, float]:
         """Ordinal → (1 + cosine) / 2, the servers' score for cosine similarity."""
         vector = np.asarray(query.vector, dtype=np.float32)
-        candidates = np.flatnonzero(self.has_vector & masks.passing(query.filters, self.sources))
+        candidates = np.flatnonzero(self.has_vector & self._passing(query))
         scores = (1 + self.vectors[candidates] @ _unit_rows(vector[None])[0]) / 2
         window = min(query.rank_window_size, len(candidates))
         best = np.argsort(-scores, kind="stable")[:window]
@@ -144,28 +158,16 @@ class Snapshot:
         return {name: value for name, value in self.sources[ordinal].items() if name not in excludes}
 
 
-def _fields(index: str, definition: IndexDefinition, sources: Sequence[Mapping[str, Any]]) -> Fields:
-    flat = definition.objects == "flat"
-    found = {path: kind for source in sources for path, kind in _paths(source, flat=flat)}
-    types = found | dict.fromkeys(analyzer_names(definition), "text") | {"vector": "knn_vector"}
-    made_of = {path: path.rpartition(".")[0] for path in definition.subfield_paths}
-    encoders = {index: {"vector": definition.encoder}}
+def _fields(index: str, definition: IndexDefinition, types: Mapping[str, str]) -> Fields:
     return Fields(
-        types,
+        dict(types),
         {"vector": {definition.dimensions}},
         dict(definition.searched),
-        encoders=encoders,
+        encoders={index: {"vector": definition.encoder}},
         language=definition.language,
-        made_of=made_of,
+        made_of={path: path.rpartition(".")[0] for path in definition.subfield_paths},
+        filtered=filter_types(index, types),
     )
-
-
-def _paths(source: Mapping[str, Any], *, flat: bool) -> Iterator[tuple[str, str]]:
-    for name, value in source.items():
-        is_object = isinstance(value, Mapping)
-        yield name, "keyword" if not is_object else "flat_object" if flat else "object"
-        if is_object and not flat:
-            yield from ((f"{name}.{path}", kind) for path, kind in _paths(value, flat=False))
 
 
 def _schema(definition: IndexDefinition) -> tantivy.Schema:

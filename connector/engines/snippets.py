@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import tantivy
 
 from connector.engines.snapshot import Snapshot
+from connector.queries.bm25 import searched_text
 from connector.types import Bm25Query, DocumentKey
 
 __all__ = ["snippets"]
@@ -19,7 +20,7 @@ def snippets(
     places = snapshot.ordinals(keys)
     found: dict[DocumentKey, dict[str, tuple[str, ...]]] = {key: {} for key in places}
     for name in names:
-        clause = snapshot.any_of(name, query.text)
+        clause = snapshot.any_of(name, searched_text(query))
         if clause is None:
             continue
         generator = tantivy.SnippetGenerator.create(snapshot.searcher, clause, snapshot.schema, name)

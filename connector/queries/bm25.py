@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from common.query_text import beginning
 from connector.queries import documents, nested
 from connector.queries.filters import clauses
 from connector.types import Bm25Query, DocumentKey
 
-__all__ = ["TIE_BREAKER", "body", "highlights"]
+__all__ = ["TIE_BREAKER", "body", "highlights", "searched_text"]
 
 TIE_BREAKER = 0.2
 """How much the weaker fields add to the best one. Chosen on scifact train and dev, nDCG@10: 0.0 .678, 0.1 .690,
@@ -33,7 +34,7 @@ def _query(query: Bm25Query) -> dict[str, Any]:
     match_text = _match(query)
     more: dict[str, Any] = {"filter": clauses(query.filters)} if query.filters else {}
     if query.passages:  # which change no score
-        words = {"match": {f"{query.passages}.text": query.text}}
+        words = {"match": {f"{query.passages}.text": searched_text(query)}}
         best = nested.best(query.passages, words, name="bm25")
         more["should"] = [{"nested": best["nested"] | {"boost": 0}}]
     return {"bool": {"must": [match_text], **more}} if more else match_text
@@ -45,10 +46,15 @@ def highlights(query: Bm25Query, fields: Sequence[str], keys: Sequence[DocumentK
     return documents.body(keys, _source=False, highlight=highlight)
 
 
+def searched_text(query: Bm25Query) -> str:
+    """The text as far as BM25 reads it."""
+    return beginning(query.text, len(query.fields) + bool(query.passages))
+
+
 def _match(query: Bm25Query) -> dict[str, Any]:
     return {
         "multi_match": {
-            "query": query.text,
+            "query": searched_text(query),
             "type": "best_fields",
             "tie_breaker": TIE_BREAKER,
             "fields": [f"{field}^{boost:g}" for field, boost in query.fields.items()],

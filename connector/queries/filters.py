@@ -5,7 +5,7 @@ from typing import Any
 
 from connector.types import Filter, Not, Range, Term, Terms
 
-__all__ = ["clause", "clauses"]
+__all__ = ["bounds", "clause", "clauses"]
 
 
 def clauses(filters: Sequence[Filter]) -> list[dict[str, Any]]:
@@ -24,8 +24,17 @@ def clause(each: Filter) -> dict[str, Any]:
             return {"term": {field: value}}
         case Terms(field, values):
             return {"terms": {field: list(values)}}
-        case Range(field, gte, lte, gt, lt):
-            bounds = {"gte": gte, "lte": lte, "gt": gt, "lt": lt}
-            return {"range": {field: {name: bound for name, bound in bounds.items() if bound is not None}}}
+        case Range():
+            return {"range": {each.field: bounds(each)}}
         case Not(inner):
             return {"bool": {"must_not": [clause(inner)]}}
+
+
+def bounds(each: Range) -> dict[str, Any]:
+    """The bounds that are given, by name.
+
+    >>> bounds(Range("depth", gte=2))
+    {'gte': 2}
+    """
+    found = {"gte": each.gte, "lte": each.lte, "gt": each.gt, "lt": each.lt}
+    return {name: bound for name, bound in found.items() if bound is not None}

@@ -10,6 +10,7 @@ from connector.errors import EngineError
 from connector.types import Document
 from index_templates import IndexDefinition
 from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids
+from tests.contracts.filters import FilterContract
 from tests.contracts.text import LanguageContract, found
 
 
@@ -49,6 +50,22 @@ class TestEmbeddedEngine(EngineContract):
     async def test_a_name_that_is_no_folder_name_is_refused(self, engine, name):
         with pytest.raises(EngineError, match="names a folder"):
             await engine.create_index(name, DEFINITION)
+
+
+class TestEmbeddedFilters(FilterContract):
+    @pytest.fixture
+    def engine(self, tmp_path):
+        return EmbeddedEngine(tmp_path)
+
+    @pytest.fixture
+    def index(self):
+        return "passages"
+
+    async def test_an_index_of_an_earlier_release_learns_types_from_its_documents(self, filtered, index):
+        with closing(sqlite3.connect(filtered.path / index / "documents.sqlite3")) as database, database:
+            database.execute("DROP TABLE types")
+        later = EmbeddedEngine(filtered.path)
+        await self.test_a_filter_compares_by_the_type_of_the_field(later, index)
 
 
 class TestEmbeddedText(LanguageContract):

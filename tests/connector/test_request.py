@@ -14,6 +14,7 @@ def test_the_window_covers_the_page():
     ("wrong", "field"),
     [
         ({"query_text": "  "}, "query_text"),
+        ({"query_text": "tea " * 20_000_000}, r"query_text\s+String should have at most 100000 characters"),
         ({"index": ""}, "index"),
         ({"size": -1}, "size"),
         ({"from_": -1}, "from"),

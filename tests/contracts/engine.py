@@ -157,6 +157,31 @@ class EngineContract:
         assert len(whole) > 2
         assert await self.one(filled, index, bm25("green tea with milk in hot water", window=2)) == whole[:2]
 
+    async def test_a_query_of_thousands_of_words_is_answered(self, filled, index):
+        """BM25 reads the first 450 words of a query over two fields: what stands later finds nothing."""
+        different = " ".join(f"w{number}" for number in range(3000))
+        repeated = "zeppelin " * 3000
+        unspaced = "雪" * 3000
+        letters = "z" * 120_000
+        for long in (different, repeated, unspaced, letters):
+            assert set(ids(await self.one(filled, index, bm25(f"soup {long}")))) == {"soup"}
+            assert await self.one(filled, index, bm25(f"{long} soup")) == ()
+        shown = await filled.highlight(index, bm25(f"soup {different}"), ("title",), keys(index, "soup"))
+        assert shown[DocumentKey(index, "soup")]["title"] == ("<em>Soup</em>",)
+
+    async def test_features_of_a_query_of_thousands_of_words(self, filled, index):
+        features = feature_set(
+            both={"kind": "bm25", "fields": ["title", "text"]},
+            title={"kind": "bm25", "fields": ["title"]},
+            share={"kind": "coverage", "field": "title"},
+            phrase={"kind": "phrase", "field": "text"},
+        )
+        long = "soup " + " ".join(f"w{number}" for number in range(3000))
+        found = await values(filled, index, features, FeatureQuery(long), ["soup", "tea"])
+        assert found["soup"][0] >= found["soup"][1] > 0
+        assert found["soup"][2] == pytest.approx(1 / 32)
+        assert found["tea"] == [None, None, 0.0, None]
+
     async def test_no_match_is_an_empty_ranking(self, filled, index):
         assert await self.one(filled, index, bm25("zeppelin")) == ()
         assert await self.one(filled, index, bm25("🦜")) == ()

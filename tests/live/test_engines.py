@@ -12,9 +12,10 @@ from connector.engines.embedded import EmbeddedEngine
 from connector.engines.opensearch import OpenSearchEngine
 from connector.errors import EngineError, EngineTimeout, EngineUnreachable
 from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids, knn
+from tests.contracts.filters import FilterContract
 
 
-class ServerContract(EngineContract):
+class ServerContract(EngineContract, FilterContract):
     @pytest.fixture
     def index(self):
         return f"test-{uuid.uuid4().hex[:12]}"
