@@ -113,6 +113,7 @@ class ConfiguredPipeline(Pipeline):
             rescore=self.configuration.stage(settings.timeout_s),
             encode_timeout_s=settings.timeout_s,
             size=settings.size,
+            strict=settings.strict,
         )
 
 

@@ -38,7 +38,8 @@ async def run_pipeline(
 ) -> PipelineRun:
     """Search every query (query_id → text), one at a time, so that latency is that of an idle system.
 
-    `on_query` is called after each. A degraded answer counts as it is. Raises EngineError and SearchFailed.
+    `on_query` is called after each. A degraded answer counts as it is. Raises EngineError, SearchFailed and, where the
+    settings are strict, Misconfigured.
     """
     names = await DocumentNames.of(search.engine, index)
     for query_id, query_text in islice(queries.items(), WARM_UP_QUERIES):

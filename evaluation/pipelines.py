@@ -27,6 +27,8 @@ class PipelineSettings:
     `Rescore`, as is `max_chunks`; a model in `feature_sets` ranks by features over the same window, and by itself
     (weight 1). Those in `token_vectors` score what the index stores. The name of `fold_models` stands, for each query,
     for the one of these models that has not seen it. `fusion` is that of `HybridSearch`: who fuses.
+    `strict` is that of `SearchRequest`: what is misconfigured ends an experiment, and is not measured as if it were
+    right.
     """
 
     size: int = 100
@@ -39,6 +41,7 @@ class PipelineSettings:
     fold_models: FoldModels | None = None
     token_vectors: tuple[str, ...] = ()
     fusion: FusedBy = "client"
+    strict: bool = True
 
     def served(self, model: str) -> tuple[str, ...]:
         """The models of the sidecar that a pipeline's model stands for."""
@@ -94,6 +97,7 @@ class Pipeline:
             rescore=stages[0] if len(stages) == 1 else stages or None,
             encode_timeout_s=settings.timeout_s,
             size=settings.size,
+            strict=settings.strict,
         )
 
 

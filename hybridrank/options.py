@@ -17,6 +17,7 @@ __all__ = [
     "JsonOption",
     "MaxChunksOption",
     "SidecarOption",
+    "StrictOption",
     "cache_folder",
 ]
 
@@ -50,6 +51,14 @@ SidecarOption = Annotated[
 FusionOption = Annotated[
     FusedBy,
     typer.Option("--fusion", help="Who fuses the rankings of BM25 and kNN: this program, or the engine where it can."),
+]
+StrictOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict/--no-strict",
+        help="End with an error for a misspelt field, a model that is not loaded, a vector of another length and the"
+        " like, or answer without that part. A timeout and the like never end a search.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 MaxChunksOption = Annotated[

@@ -15,6 +15,7 @@ from hybridrank.options import (
     FusionOption,
     MaxChunksOption,
     SidecarOption,
+    StrictOption,
 )
 
 __all__ = ["evaluate"]
@@ -70,6 +71,7 @@ def evaluate(
         float, typer.Option(min=0.001, help="What reranking may take before the fused order is used.")
     ] = 30.0,
     fusion: FusionOption = "client",
+    strict: StrictOption = True,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
     ] = None,
@@ -100,6 +102,7 @@ def evaluate(
     hybridrank evaluate --collection ./scifact --pipelines rrf,rrf+colbert --baseline rrf --token-vectors int8
     hybridrank evaluate --collection ./scifact --pipelines rrf --config tuned.yaml --baseline rrf
     """
+    from connector import Misconfigured
     from evaluation.fold_models import FoldModels
     from evaluation.html_report import html_report, quality_and_latency
     from evaluation.pipelines import PipelineSettings
@@ -119,6 +122,7 @@ def evaluate(
         max_chunks=max_chunks,
         fold_models=folds,
         fusion=fusion,
+        strict=strict,
     )
     by = parse_measures(measures, settings.size)
     feature_sets = load_feature_sets([*(features or ()), *(folds.feature_sets if folds else ())])
@@ -142,6 +146,9 @@ def evaluate(
         )
     except UnknownModel as error:
         raise typer.BadParameter(str(error), param_hint="--pipelines") from error
+    except Misconfigured as error:
+        typer.echo(f"error: {error}\n--no-strict measures the pipelines without it", err=True)
+        raise typer.Exit(1) from error
     unwritten = write_runs(run_dir, runs) if run_dir else []
     if json_file:
         json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")

@@ -19,6 +19,7 @@ from hybridrank.options import (
     JsonOption,
     MaxChunksOption,
     SidecarOption,
+    StrictOption,
 )
 
 __all__ = ["search"]
@@ -62,6 +63,7 @@ def search(
     ] = None,
     from_: Annotated[int, typer.Option("--from", min=0, help="How many hits to skip.")] = 0,
     size: Annotated[int, typer.Option(min=0, help="How many hits to show.")] = 10,
+    strict: StrictOption = True,
     explain: Annotated[bool, typer.Option(help="Show rank and score of every stage.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -74,10 +76,11 @@ def search(
     hybridrank search "parse a date" --index docs --token-vectors --window 300
     hybridrank search "parse a date" --index docs --config tuned.yaml --explain
     hybridrank search "parse a date" --index docs --engine http://localhost:9200 --fusion native --highlight text
+    hybridrank search "parse a date" --index docs --highlight summary --no-strict
     """
     from pydantic import ValidationError
 
-    from connector import SearchRequest
+    from connector import Misconfigured, SearchRequest
     from evaluation.pipelines import PipelineSettings
     from hybridrank.configurations import load_configuration
     from hybridrank.feature_sets import load_feature_sets
@@ -94,6 +97,7 @@ def search(
             highlight=tuple(highlight or ()),
             from_=from_,
             size=size,
+            strict=strict,
         )
     except ValidationError as error:
         raise typer.BadParameter("; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())) from error
@@ -112,7 +116,11 @@ def search(
     if configuration:
         request = request.model_copy(update={"rescore": configuration.stage(settings.timeout_s)})
     feature_sets = load_feature_sets(features)
-    response = asyncio.run(run_search(request, engine, sidecar, models, settings, feature_sets, token_vectors))
+    try:
+        response = asyncio.run(run_search(request, engine, sidecar, models, settings, feature_sets, token_vectors))
+    except Misconfigured as error:
+        err.print(f"error: {error}\n--no-strict answers without it", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from error
     if as_json:
         print(json.dumps(asdict(response), ensure_ascii=False))
     else:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import HybridSearch
+from connector import HybridSearch, Misconfigured
 from connector.errors import SidecarTimeout
 from evaluation.collections import CollectionError
 from evaluation.environment import describe_environment
@@ -52,6 +52,15 @@ async def test_every_query_is_ranked_and_timed_and_nothing_is_degraded(engine):
         assert run.degraded == {}
         assert set(run.scored.values()) <= ({1, 2, 3, 4} if "+" in name else {0})
     assert done == [name for name in STANDARD_PIPELINES for _ in QUERIES]
+
+
+async def test_a_misconfigured_experiment_ends_rather_than_degrading(engine):
+    search, pipeline = HybridSearch(engine, WordSidecar()), parse_pipeline("rrf")
+    wrong = replace(SETTINGS, fields={"titel": 1.0})
+    with pytest.raises(Misconfigured, match="no field 'titel'"):
+        await run_pipeline(search, pipeline, "menu", QUERIES, wrong)
+    run = await run_pipeline(search, pipeline, "menu", QUERIES, replace(wrong, strict=False))
+    assert run.degraded == dict.fromkeys(QUERIES, "bm25: bad_field")
 
 
 async def test_a_document_that_two_models_score_counts_twice(engine):

@@ -16,7 +16,13 @@ def test_the_requests_of_the_standard_pipelines():
     def expected(*retrievers, model=None):
         rescore = model and Rescore(model=model, weight=0.25, rescore_window_size=30, timeout_s=9)
         return SearchRequest(
-            index="docs", query_text="tea", retrievers=retrievers, rescore=rescore, encode_timeout_s=9, size=100
+            index="docs",
+            query_text="tea",
+            retrievers=retrievers,
+            rescore=rescore,
+            encode_timeout_s=9,
+            size=100,
+            strict=True,
         )
 
     assert requests == [

@@ -143,8 +143,20 @@ def test_fragments_take_the_place_of_the_beginning_of_the_text(indexed, run):
 
 
 def test_an_engine_that_cannot_fuse_is_asked_and_named(indexed, run):
-    response = json.loads(run("search", "tea", "--index", "menu", "--fusion", "native", "--json").stdout)
+    strict = run("search", "tea", "--index", "menu", "--fusion", "native", expect=1)
+    assert "the embedded engine leaves fusion to the client" in strict.stderr
+    assert "--no-strict" in strict.stderr
+    lenient = ("--no-strict", "--json")
+    response = json.loads(run("search", "tea", "--index", "menu", "--fusion", "native", *lenient).stdout)
     assert [(each["stage"], each["reason"]) for each in response["degraded"]] == [("fusion", "not_native")]
+    assert response["hits"]
+
+
+def test_a_search_that_is_misconfigured_ends_with_an_error(indexed, run):
+    wrong = ("search", "tea", "--index", "menu", "--highlight", "txet")
+    assert "highlight: index 'menu' has no field 'txet'" in run(*wrong, expect=1).stderr
+    response = json.loads(run(*wrong, "--no-strict", "--json").stdout)
+    assert [(each["reason"], each["configuration"]) for each in response["degraded"]] == [("bad_field", True)]
     assert response["hits"]
 
 

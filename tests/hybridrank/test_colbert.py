@@ -100,7 +100,8 @@ def test_a_search_is_scored_by_what_the_index_holds_or_says_that_it_holds_nothin
     search = ("search", "hot tea", "--index", "searched", "--json")
     run(*index)
     by_texts = json.loads(run(*search).stdout)
-    (lack,) = json.loads(run(*search, "--token-vectors").stdout)["degraded"]
+    assert "have no token vectors" in run(*search, "--token-vectors", expect=1).stderr
+    (lack,) = json.loads(run(*search, "--token-vectors", "--no-strict").stdout)["degraded"]
     assert (lack["stage"], lack["reason"]) == ("rescore", "token_vectors")
     assert json.loads(run(*index, "--token-vectors", "fp16").stdout)["indexed"] == 3
     stored = json.loads(run(*search, "--token-vectors").stdout)
