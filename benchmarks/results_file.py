@@ -25,7 +25,7 @@ class Page:
 
 
 PAGES = {
-    "sidecar": Page("The sidecar, measured", ("throughput", "quality", "overload", "soak")),
+    "sidecar": Page("The sidecar, measured", ("throughput", "quality", "windows", "overload", "soak")),
     "rerankers": Page("Rerankers, measured", ("lambdamart", "maxsim", "codecs", "nano")),
     "engines": Page("Engines, measured", ("pipelines", "latency")),
 }

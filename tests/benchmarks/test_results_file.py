@@ -52,6 +52,6 @@ def test_an_aim_is_met_by_its_numbers(measured, at_most, met):
 
 
 def test_an_unknown_section_is_refused_and_nothing_is_written(tmp_path):
-    with pytest.raises(ValueError, match=r"'speed'.*throughput, quality, overload, soak"):
+    with pytest.raises(ValueError, match=r"'speed'.*throughput, quality, windows, overload, soak"):
         update("speed", section("Speed"), tmp_path)
     assert not list(tmp_path.iterdir())
