@@ -78,8 +78,9 @@ async def test_a_misspelt_field_of_an_aggregation_is_named(search, index):
     sums = {"drinks": {"filter": {"term": {"kind": "drink"}}, "aggs": {"dearest": {"max": {"field": "prize"}}}}}
     found = await search.search(request(index, aggregations=sums))
     assert lacks(found) == [("aggregations", "bad_field")]
-    assert "'prize'" in found.degraded[-1].detail
-    assert found.degraded[-1].configuration
+    (fault,) = (each for each in found.degraded if each.stage == "aggregations")
+    assert "'prize'" in fault.detail
+    assert fault.configuration
     with pytest.raises(Misconfigured, match="'prize'"):
         await search.search(request(index, aggregations=sums, strict=True))
 
