@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-torch check check-chart fmt proto golden chaos bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-engines lock clean
+.PHONY: help demo dev test test-torch test-wheel check check-chart fmt proto golden chaos bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-engines lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -19,10 +19,13 @@ demo: $(VENV)/.runtime  ## hybrid search with reranking over Python's own docume
 dev: $(VENV)/.dev  ## the virtual environment with everything the tests need
 
 test: $(VENV)/.dev  ## all tests, live engines included (torch not needed)
-	@$(BIN)/python -m pytest -m "not torch and not chart"
+	@$(BIN)/python -m pytest -m "not torch and not chart and not wheel"
 
 test-torch: $(VENV)/.train  ## the tests that compare with torch and transformers
 	@$(BIN)/python -m pytest -m torch
+
+test-wheel: $(VENV)/.dev  ## the wheel with each extra in fresh environments, on every Python at hand (packages are downloaded once)
+	@$(BIN)/python -m pytest -m wheel tests/wheel
 
 check: $(VENV)/.dev  ## ruff, mypy, import-linter, hadolint, generated stubs
 	@$(BIN)/ruff check .
