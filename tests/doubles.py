@@ -74,6 +74,9 @@ class FailingRetriever:
     async def retrieve(self, index: str, queries: dict[str, Query]) -> dict[str, Retrieved | EngineError]:
         return {**await self.inner.retrieve(index, queries), **{k: v for k, v in self.failures.items() if k in queries}}
 
+    async def indices(self, index: str) -> tuple[str, ...]:
+        return await self.inner.indices(index)
+
     async def fields_of(self, index):
         return await self.inner.fields_of(index)
 
