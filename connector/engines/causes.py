@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-import aiohttp
-
-from connector.engines.http import Redirected
 from connector.errors import EngineError, EngineUnreachable, IndexMissing
 
 __all__ = ["Answer", "Kind", "kind_of", "no_connection", "refusal", "refused", "too_many_clauses"]
@@ -87,6 +84,10 @@ def _cause(error: BaseException, *, encrypted: bool) -> tuple[str, str, str]:
     """The word for what happened, what happened, and what to do."""
     text, advice = str(error) or type(error).__name__, ""
     wants_tls = "" if encrypted else "write https:// where it wants TLS"
+    import aiohttp  # comes with an engine's client; the rest of this module is for every engine
+
+    from connector.engines.http import Redirected
+
     match error:
         case Redirected():
             found = "redirected", text

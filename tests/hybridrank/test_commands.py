@@ -16,6 +16,7 @@ import connector.types
 import evaluation.judgments
 import evaluation.measures
 import evaluation.pipelines
+import hybridrank
 import local_engines
 import sidecar.runtime.precision
 import training.calibration
@@ -103,3 +104,17 @@ def test_options_default_to_what_the_library_does():
     assert choices.LEAST_SHARE == connector.aliases.LEAST_SHARE
     assert choices.STANDARD_MEASURES == evaluation.measures.STANDARD_MEASURES
     assert choices.STANDARD_PIPELINES == evaluation.pipelines.STANDARD_PIPELINES
+
+
+def test_no_command_loads_an_engines_client_before_it_needs_it():
+    modules = [f"hybridrank.{each.stem}" for each in Path(hybridrank.__file__).parent.glob("*.py")]
+    heavy = ("aiohttp", "elasticsearch", "jgo", "lightgbm", "onnxruntime", "opensearchpy", "tantivy", "torch")
+    code = f"""
+import importlib, sys
+for name in {modules!r}:
+    if name not in ("hybridrank.model_calibrate", "hybridrank.__init__"):
+        importlib.import_module(name)
+print(*(each for each in {heavy!r} if each in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

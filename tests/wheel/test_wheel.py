@@ -72,7 +72,7 @@ CALLS = [
     ("search tea --index menu", {"embedded", "sidecar"}, "tea"),
     ("evaluate --collection menu --pipelines bm25,rrf+nano", {"embedded", "sidecar", "eval"}, "rrf+nano"),
     ("judgments agree ann.jsonl bob.jsonl", {"eval"}, "Krippendorff"),
-    ("ltr export forest --to ranklib --out forest.xml", {"ltr"}, "ranklib"),
+    ("ltr export forest --to xgboost --out forest.json", {"ltr"}, "xgboost"),
 ]
 
 
