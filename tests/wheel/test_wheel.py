@@ -67,7 +67,7 @@ CALLS = [
     ("ltr judgments clicks.csv --out clicks --min-shown 1", set(), "judgments of 1 queries"),
     (SERVE, {"sidecar"}, "ready on"),
     (f"{SERVE} --otlp-endpoint http://127.0.0.1:1", {"sidecar", "otel"}, "ready on"),
-    (f"{SERVE} --runtime openvino", {"sidecar", "openvino"}, "ready on"),
+    (f"{SERVE} --runtime openvino", {"sidecar", "openvino"}, "openvino computes fp32 models"),
     (INDEX, {"embedded", "sidecar"}, "5 documents written"),
     ("search tea --index menu", {"embedded", "sidecar"}, "tea"),
     ("evaluate --collection menu --pipelines bm25,rrf+nano", {"embedded", "sidecar", "eval"}, "rrf+nano"),
@@ -159,7 +159,9 @@ def check(python: str, extras: str, wheel: Path, folder: Path, clusters: dict[st
     commands = ["", *(each for name in SUMMARIES for each in paths(load(name), name))]
     # Help loads no library (tests/hybridrank/test_commands.py), so that all of it is the same with every extra.
     run(venv / "bin/python", "-c", HELP, *(commands if extras == "cli" else SUMMARIES), **call)
-    reached = [(f"search tea --index x --engine {url}", {product}, "no index") for product, url in clusters.items()]
+    reached = [
+        (f"search tea --index x --engine {url}", {product}, "no such index") for product, url in clusters.items()
+    ]
     for line, needs, said in [*CALLS, *reached]:
         if extras != "cli" and not needs <= has:
             continue  # what is missing is told from the least
