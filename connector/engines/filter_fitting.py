@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 from connector.engines.field_types import FLAT_TYPES, FieldType
@@ -24,6 +25,8 @@ FilterTypes = Mapping[str, Mapping[FieldType, str]]
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _EXACT = {"half_float": 2**11, "float": 2**24}
 _EXACT_DOUBLE = 2**53  # every whole number below is a double of its own
+_HELD = {name: (-(2**bits), 2**bits - 1) for name, bits in {"byte": 7, "short": 15, "integer": 31, "long": 63}.items()}
+_HELD |= {"unsigned_long": (0, 2**64 - 1), "token_count": _HELD["integer"]}
 
 
 class Unfit(ValueError):
@@ -97,7 +100,7 @@ def _value(value: Scalar, type_: FieldType, where: str) -> Scalar:
                 return value in (True, "true")
             raise Unfit(f"{where} is of type boolean: true or false, not {_shown(value)}")
         case "whole" | "number":
-            number = _number(value, type_, where)
+            number = _number(value, type_, where, type_.name)
             exact = _EXACT.get(type_.name, _EXACT_DOUBLE)
             if type_.kind == "number" and isinstance(number, int) and abs(number) >= exact:
                 raise Unfit(
@@ -117,7 +120,7 @@ def _bound(bound: float | str, type_: FieldType, where: str) -> float | str:
             " --objects fields has numbers"
         )
     if type_.kind in ("whole", "number"):
-        return _number(bound, type_, where)
+        return _number(bound, type_, where, "integer" if type_.name in ("byte", "short") else type_.name)
     if type_.kind == "boolean" or type_.name == "_id":
         raise Unfit(f"{where} is of type {type_.name}, which has no order and so no Range; give Term or Terms")
     if type_.kind == "keyword" and not isinstance(bound, str):
@@ -128,7 +131,7 @@ def _bound(bound: float | str, type_: FieldType, where: str) -> float | str:
     return bound
 
 
-def _number(value: Scalar, type_: FieldType, where: str) -> float:
+def _number(value: Scalar, type_: FieldType, where: str, held_as: str) -> float:
     number = as_number(value)
     if number is None:
         raise Unfit(f"{where} is of type {type_.name}, a number, and {_shown(value)} is none")
@@ -137,6 +140,9 @@ def _number(value: Scalar, type_: FieldType, where: str) -> float:
             f"{where} is of type {type_.name}, which cut off fractions when documents were indexed:"
             f" {_shown(value)} says nothing there; give a whole number, or index into a field of type double"
         )
+    least, most = _HELD.get(held_as, (number, number))
+    if not least <= number <= most:
+        raise Unfit(f"{where} is of type {type_.name}, which holds {least} to {most}; {_shown(value)} is beyond")
     return number
 
 
@@ -155,7 +161,7 @@ def cut_short(types: FilterTypes, source: Mapping[str, Any]) -> str:
 
 
 def as_number(value: object) -> float | None:
-    """The number that a value is or spells, whole ones as int; None where it is none.
+    """The finite number that a value is or spells, whole ones as int; None where it is none.
 
     >>> as_number("007"), as_number("5.50"), as_number(5.0), as_number("5 apples"), as_number(True)
     (7, 5.5, 5, None, None)
@@ -166,9 +172,9 @@ def as_number(value: object) -> float | None:
         if not _NUMBER.fullmatch(value) or len(value) > 400:
             return None
         value = int(value) if re.fullmatch(r"[+-]?\d{1,30}", value) else float(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def as_word(value: Scalar) -> str:

@@ -146,3 +146,25 @@ def test_a_number_that_would_lose_its_fraction_is_named():
     assert "'price' is of type long" in cut_short(there.filtered, {"price": [5, 5.5]})
     assert "'price' is of type long" in cut_short(there.filtered, {"price": "5.5"})
     assert cut_short(there.filtered, Document("a", {"price": 5.0, "weight": 5.5}).source) == ""
+
+
+@pytest.mark.parametrize(
+    ("type_", "each"),
+    [
+        ("byte", Term("n", 128)),
+        ("integer", Terms("n", (1, 2**31))),
+        ("long", Not(Term("n", 1e300))),
+        ("unsigned_long", Term("n", -1)),
+        ("integer", Range("n", gt=-(2**40))),
+        ("double", Term("n", "1e400")),
+        ("double", Range("n", lt="-1e400")),
+    ],
+)
+def test_a_number_that_the_type_cannot_hold_is_refused_by_name(type_, each):
+    mapping = {"shop": {"mappings": {"properties": {"n": {"type": type_}}}}}
+    assert problem(each, mapping).startswith(f"field 'n' of index 'shop' is of type {type_}, ")
+
+
+def test_the_bounds_of_a_small_type_may_lie_beyond_it():
+    mapping = {"shop": {"mappings": {"properties": {"n": {"type": "byte"}}}}}
+    assert sent(Range("n", lt=1000), mapping) == Range("n", lt=1000)
