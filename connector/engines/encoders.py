@@ -36,8 +36,9 @@ def feature_encoder_problem(index: str, fields: Fields, feature_set: FeatureSet,
     """As `encoder_problem`, for the fields of vectors that features compare with the query's."""
     if not isinstance(query.encoder, EncoderNote):
         return ""
-    compared = [feature for feature in feature_set.features if feature.kind == "vector_similarity"]
-    problems = ((each.name, _problem(index, fields, each.field, query.encoder)) for each in compared)
+    compared = [each for each in feature_set.features if each.kind == "vector_similarity"]
+    paths = ((each.name, fields.vector_path(each.field)) for each in compared)
+    problems = ((name, _problem(index, fields, path, query.encoder)) for name, path in paths)
     return next((f"feature {name!r}: {problem}" for name, problem in problems if problem), "")
 
 

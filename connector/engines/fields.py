@@ -75,6 +75,10 @@ class Fields:
         own = self.made_of.get(name, name)
         return (own, *self.copied.get(own, ()))
 
+    def vector_path(self, name: str) -> str:
+        """The field of vectors that a name stands for: itself, or as an alias of it."""
+        return name if name in self.dimensions else self.made_of.get(name, name)
+
     def named(self, pattern: str) -> list[str]:
         """The text fields that a name with `*` stands for; any other name stands for itself."""
         if "*" not in pattern:
@@ -133,7 +137,7 @@ def with_fields(query: AnyQuery, fields: Fields) -> AnyQuery:
         passages = PASSAGES if has_passages and query.rank_window_size else ""
         wanted = query.fields or fields.boosts
         return cast("AnyQuery", replace(query, fields=wanted, passages=passages, source_excludes=excluded))
-    name = query.field
+    name = fields.vector_path(query.field)
     if has_passages and name == "vector" and name not in fields.dimensions:
         name = _PASSAGE_VECTOR
     held = fields.held.get(name, "float")
@@ -197,7 +201,7 @@ def absent(index: str, fields: Fields, names: Sequence[str]) -> str:
 
 def feature_vector(fields: Fields, feature_set: FeatureSet, vector: Vector | None) -> Vector | None:
     """The query's vector as the fields hold theirs that features compare it with."""
-    compared = {getattr(each, "field", "") for each in feature_set.features if each.kind == "vector_similarity"}
+    compared = {fields.vector_path(each.field) for each in feature_set.features if each.kind == "vector_similarity"}
     return as_bytes(vector) if vector and any(fields.held.get(name) == "byte" for name in compared) else vector
 
 
@@ -207,7 +211,7 @@ def feature_problem(index: str, fields: Fields, feature_set: FeatureSet, query: 
         names = (*getattr(feature, "fields", ()), *filter(None, [getattr(feature, "field", None)]))
         found = [_missing(index, fields, name) for name in names]
         if feature.kind == "vector_similarity" and query.vector is not None:
-            found.append(_wrong_length(index, fields, feature.field, len(query.vector)))
+            found.append(_wrong_length(index, fields, fields.vector_path(feature.field), len(query.vector)))
         if any(found):
             return f"feature {feature.name!r}: {next(filter(None, found))}"
     return ""

@@ -18,7 +18,7 @@ from connector.rescore.client import ModelInfo
 from connector.types import Document, KnnQuery
 from connector.vector_cache import VectorCache
 from index_templates import EncoderNote, IndexDefinition, noted_encoders, render, with_notes
-from ltr_features import FeatureSet
+from ltr_features import FeatureQuery, FeatureSet
 from tests.doubles import WORDS, WordSidecar
 
 MINILM = EncoderNote("minilm", "aaaaaaaaaaaaaaaa", "2", "mean")
@@ -202,6 +202,25 @@ def test_every_field_of_vectors_has_its_note(kind):
     for name in ("vector", "title_vector"):
         query = KnnQuery((0.0,) * 384, name, 10, 20, encoder=BGE)
         assert "holds vectors of minilm" in encoders.encoder_problem("docs", there, query)
+
+
+def test_an_alias_of_a_vector_field_is_compared_as_the_field():
+    vector = {"type": "dense_vector", "dims": 2, "similarity": "cosine"}
+    mapping = {
+        "_meta": {"hybridrank": {"encoders": {"vec": MINILM.as_json()}}},
+        "properties": {"vec": vector, "meaning": {"type": "alias", "path": "vec"}},
+    }
+    there = fields.read({"menu": {"mappings": mapping}})
+    query = KnnQuery((1.0, 0.0), "meaning", 10, 20, encoder=BGE)
+    near = FeatureSet.model_validate(
+        {"name": "near", "features": [{"kind": "vector_similarity", "name": "near", "field": "meaning"}]}
+    )
+    about = FeatureQuery("tea", (1.0, 0.0), encoder=BGE)
+    assert "holds vectors of minilm" in encoders.encoder_problem("menu", there, query)
+    assert "holds vectors of minilm" in encoders.feature_encoder_problem("menu", there, near, about)
+    assert "2 dimensions" in fields.problem("menu", there, replace(query, vector=(1.0,) * 3))
+    assert "2 dimensions" in fields.feature_problem("menu", there, near, replace(about, vector=(1.0,) * 3))
+    assert fields.with_fields(query, there).field == "vec"
 
 
 def test_a_note_leaves_what_others_noted():
