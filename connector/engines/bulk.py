@@ -88,16 +88,17 @@ class BulkWriter:
         return rejected
 
     def _batches(self, actions: Iterable[_Action]) -> Iterator[list[_Action]]:
-        batch: list[_Action] = []
+        """Batches of different ids: of two documents of one id the second must not be written before the first."""
+        batch: dict[str, _Action] = {}
         size = 0
         for each in actions:
-            if batch and size + len(each.lines) > self.max_bytes:
-                yield batch
-                batch, size = [], 0
-            batch.append(each)
+            if batch and (each.doc_id in batch or size + len(each.lines) > self.max_bytes):
+                yield [*batch.values()]
+                batch, size = {}, 0
+            batch[each.doc_id] = each
             size += len(each.lines)
         if batch:
-            yield batch
+            yield [*batch.values()]
 
     async def _write(self, index: str, batch: Sequence[_Action]) -> list[RejectedDocument]:
         rejected: list[RejectedDocument] = []

@@ -270,7 +270,7 @@ class EmbeddedEngine:
         definition = self._definition(index)
         rejected: list[RejectedDocument] = []
         rows: list[tuple[str, str, bytes | None]] = []
-        packed: list[tuple[str, bytes]] = []
+        packed: dict[str, bytes] = {}
         known = self._types(index, definition)
         for each in documents:
             try:
@@ -281,13 +281,14 @@ class EmbeddedEngine:
                 rejected.append(RejectedDocument(each.doc_id, str(error)))
                 continue
             rows.append((each.doc_id, as_json(dict(each.source)), Snapshot.pack(each.vector)))
+            packed.pop(each.doc_id, None)  # of an earlier document of this id, which this one replaces
             if each.token_vectors:
-                packed.append((each.doc_id, each.token_vectors))
+                packed[each.doc_id] = each.token_vectors
         with self._open(index) as database:
             database.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", rows)
             database.execute(_PACKED_TABLE)
             database.executemany("DELETE FROM token_vectors WHERE doc_id = ?", [(doc_id,) for doc_id, *_ in rows])
-            database.executemany("INSERT INTO token_vectors VALUES (?, ?)", packed)
+            database.executemany("INSERT INTO token_vectors VALUES (?, ?)", packed.items())
             database.execute(_TYPES_TABLE)
             database.executemany("INSERT OR IGNORE INTO types VALUES (?, ?)", known.items())
             database.execute(f"PRAGMA user_version = {_version(database) + 1}")

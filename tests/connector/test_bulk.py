@@ -56,6 +56,13 @@ async def test_one_document_that_is_too_large_is_named_with_its_size(engine, ser
     assert "413" in rejected.reason
 
 
+async def test_of_two_documents_of_one_id_the_second_stays(engine, server):
+    server.busy = {"a": 1}
+    await engine.index_documents("big", [document("a", "first"), document("b"), document("a", "second")])
+    assert server.stored["a"]["text"] == "second"
+    assert set(server.stored) == {"a", "b"}
+
+
 async def test_requests_are_cut_by_bytes(engine, server):
     engine._writer.max_bytes = 10_000
     await engine.index_documents("big", [document(f"d{n}") for n in range(64)])

@@ -7,7 +7,7 @@ import pytest
 
 from connector.engines.embedded import EmbeddedEngine
 from connector.errors import EngineError
-from connector.types import Document
+from connector.types import Document, DocumentKey
 from index_templates import IndexDefinition
 from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids
 from tests.contracts.filters import FilterContract
@@ -87,3 +87,22 @@ class TestEmbeddedText(LanguageContract):
         await engine.index_documents("old", [Document("a", {"title": "Shoes"})])
         await engine.refresh("old")
         assert await found(engine, "old", "shoe") == ["a"]
+
+
+async def test_of_two_documents_of_one_id_the_second_stays(tmp_path):
+    engine = EmbeddedEngine(tmp_path)
+    await engine.create_index("menu", IndexDefinition(dimensions=2))
+    twice = [
+        Document(name, {"title": text}, None, packed)
+        for name, text, packed in (
+            ("a", "first", b"1"),
+            ("a", "second", b"2"),
+            ("b", "first", b"1"),
+            ("b", "second", None),
+        )
+    ]
+    await engine.index_documents("menu", twice)
+    await engine.refresh("menu")
+    keys = [DocumentKey("menu", "a"), DocumentKey("menu", "b")]
+    assert await engine.stored_token_vectors("menu", keys) == {keys[0]: b"2"}
+    assert [each["title"] for each in (await engine.sources("menu", keys, ())).values()] == ["second", "second"]
