@@ -195,7 +195,10 @@ class Engine(Protocol):
         ...
 
     async def check_writable(self, index: str) -> None:
-        """Writes nothing. Raises EngineError with reason "not_writable" where the index would take no document."""
+        """Writes and creates nothing.
+
+        Raises EngineError with reason "not_writable" where the index would take no document, and IndexMissing.
+        """
         ...
 
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:

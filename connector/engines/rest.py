@@ -199,7 +199,8 @@ class RestEngine(ABC):
         self._fields.pop(index, None)
 
     async def check_writable(self, index: str) -> None:
-        """One `_bulk` that writes nothing."""
+        """One `_bulk` that writes nothing, to an index that is there: to another name servers would create one."""
+        await self.described(index, "/_mapping")
         await self._writer.check(index)
 
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:

@@ -364,6 +364,11 @@ class EngineContract:
         assert await engine.plan_index(index, DEFINITION) != ()
         assert await engine.delete_index(index) is False
 
+    async def test_a_check_creates_no_index(self, engine, index):
+        with pytest.raises(IndexMissing):
+            await engine.check_writable(index)
+        assert await engine.create_index(index, DEFINITION)
+
     async def test_other_dimensions_are_refused(self, filled, index):
         with pytest.raises(EngineError, match="3 dimensions in field 'vector', not 4"):
             await filled.create_index(index, IndexDefinition(dimensions=4))
