@@ -6,6 +6,7 @@ from connector import Hit, HybridSearch, SearchRequest
 from connector.engines.embedded import EmbeddedEngine
 from connector.errors import EngineError
 from connector.page import collapsed, sorted_by
+from connector.types import Document
 from tests.contracts.engine import DEFINITION, PASSAGES
 from tests.doubles import RecordingEngine
 
@@ -165,3 +166,30 @@ async def test_a_field_without_values_in_the_ranking_is_no_wrong_field(engine):
         ("collapse", "no_values", False),
         ("sort", "no_values", False),
     ]
+
+
+async def test_sort_and_collapse_read_values_as_the_field_does(engine):
+    prices = {"a": 10, "b": "9.5", "c": "10.0", "d": 9}
+    codes = {"a": "10", "b": 9, "c": 10, "d": "x"}
+    await engine.create_index("shop", DEFINITION)
+    await engine.index_documents(
+        "shop",
+        [Document(name, {"text": "tea", "price": price, "code": codes[name]}) for name, price in prices.items()],
+    )
+    tea = request(index="shop", query_text="tea", retrievers=("bm25",), query_vector=None)
+
+    async def found(**asked):
+        response = await HybridSearch(engine).search(tea.model_copy(update=asked))
+        return [hit.doc_id for hit in response.hits]
+
+    assert await found(sort={"price": "asc"}) == ["d", "b", "a", "c"]
+    assert await found(sort={"code": "asc"}) == ["a", "c", "b", "d"]
+    assert await found(collapse="price") == ["a", "b", "d"]
+    assert await found(collapse="code") == ["a", "b", "d"]
+
+
+@pytest.mark.parametrize("asked", [{"sort": {"prise": "asc"}}, {"collapse": "kint"}])
+async def test_a_misspelt_field_is_said_where_nothing_is_found(engine, asked):
+    nothing = request(query_text="zzz", retrievers=("bm25",), **asked)
+    found = await HybridSearch(engine).search(nothing)
+    assert (found.hits, [each.reason for each in found.degraded]) == ((), ["bad_field"])
