@@ -67,7 +67,7 @@ CALLS = [
     ("ltr judgments clicks.csv --out clicks --min-shown 1", set(), "judgments of 1 queries"),
     (SERVE, {"sidecar"}, "ready on"),
     (f"{SERVE} --otlp-endpoint http://127.0.0.1:1", {"sidecar", "otel"}, "ready on"),
-    (f"{SERVE} --runtime openvino", {"sidecar", "openvino"}, "openvino computes fp32 models"),
+    (f"{SERVE} --runtime openvino", {"sidecar", "openvino"}, "openvino computes fp32"),
     (INDEX, {"embedded", "sidecar"}, "5 documents written"),
     ("search tea --index menu", {"embedded", "sidecar"}, "tea"),
     ("evaluate --collection menu --pipelines bm25,rrf+nano", {"embedded", "sidecar", "eval"}, "rrf+nano"),
