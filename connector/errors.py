@@ -20,7 +20,7 @@ ConnectorError
     │   └── UnreadableText  nor this query or passage; others it can
     ├── NotASidecar    what listens there does not know the call
     ├── CircuitOpen    not even tried, after repeated failures
-    └── BadScores      missing, unknown or NaN scores
+    └── BadScores      missing, unknown or NaN scores; no usable vector of a query
 
 A search raises only EngineError, SearchFailed and Misconfigured: whatever else the sidecar does, the caller gets a
 ranking. `faults.py` tells configuration faults, which a strict search raises as Misconfigured, from operational ones.

@@ -23,6 +23,8 @@ from sidecar.protocol import rerank_pb2_grpc as stubs
 
 __all__ = ["FeatureSetInfo", "ModelInfo", "SidecarClient"]
 
+_MAX_FLOAT32 = 3.4e38
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureSetInfo:
@@ -132,7 +134,7 @@ class SidecarClient:
     async def encode(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
     ) -> tuple[Encoding, ...]:
-        """One unit vector a text, in order. Raises SidecarError."""
+        """One unit vector a text, in order. Raises SidecarError; BadScores for a query's vector without a direction."""
         _check(model, _numbered(texts))
         text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
         request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)
@@ -140,6 +142,8 @@ class SidecarClient:
             response = await self._replicas.call(lambda channel: stubs.EncoderStub(channel).Encode, request, timeout_s)
         if len(response.embeddings) != len(texts):
             raise BadScores(f"{self.address}: {len(response.embeddings)} vectors for {len(texts)} texts")
+        if kind == "query" and not all(_has_direction(each.vector) for each in response.embeddings):
+            raise BadScores(f"{self.address}: a vector of zeros, or with values that are not finite or too large")
         made_by = _encoder(response.model)
         return tuple(Encoding(tuple(each.vector), each.truncated, encoder=made_by) for each in response.embeddings)
 
@@ -275,6 +279,11 @@ def _model(each: wire.Model) -> ModelInfo:
 def _encoder(each: wire.Model) -> EncoderNote | None:
     """The model of a reply; None for one that does not say which vectors it makes."""
     return _model(each).encoder if each.digest else None
+
+
+def _has_direction(vector: Sequence[float]) -> bool:
+    """False for a zero vector, and where the squared length is NaN or beyond float32, in which engines compute it."""
+    return 0 < sum(value * value for value in vector) <= _MAX_FLOAT32
 
 
 def _feature_set(each: wire.FeatureSet) -> FeatureSetInfo:

@@ -21,7 +21,9 @@ class Answering(stubs.RerankerServicer, stubs.EncoderServicer):
         *,
         complete: bool = True,
         details: str = "the reason",
+        vector: Sequence[float] = (0.6, 0.8),
     ):
+        self.vector = vector
         self.details = details
         self.results, self.status, self.wait_s, self.complete = results, status, wait_s, complete
         self.calls = 0
@@ -41,7 +43,7 @@ class Answering(stubs.RerankerServicer, stubs.EncoderServicer):
         return wire.RerankResponse(results=self.results, complete=self.complete)
 
     async def Encode(self, request, context):
-        return wire.EncodeResponse(embeddings=[wire.Embedding(vector=[0.6, 0.8], truncated=True)])
+        return wire.EncodeResponse(embeddings=[wire.Embedding(vector=self.vector, truncated=True)])
 
 
 class Servers:

@@ -138,6 +138,13 @@ async def test_nothing_listening_is_unreachable():
             await rescore(client)
 
 
+@pytest.mark.parametrize("vector", [(math.nan, 0.8), (math.inf, 0.0), (0.0, 0.0), (1e30, 1e30), ()], ids=str)
+async def test_a_query_vector_without_a_direction_is_refused(serve, vector):
+    client = await serve(Answering(vector=vector))
+    with pytest.raises(BadScores, match="a vector of zeros, or with values that are not finite or too large"):
+        await client.encode(["tea"], model="m", kind="query", timeout_s=5)
+
+
 async def test_an_encoding_carries_its_truncation(serve):
     client = await serve(Answering())
     (encoding,) = await client.encode(["tea"], model="m", kind="query", timeout_s=5)
