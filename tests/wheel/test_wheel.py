@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -182,9 +183,10 @@ PYTHONS = dict(pythons())
 
 
 @pytest.fixture(scope="session")
-def outcomes(tmp_path_factory) -> Iterator[dict[tuple[str, str], "Future[None]"]]:
+def outcomes() -> Iterator[dict[tuple[str, str], "Future[None]"]]:
     """Everything, at once for as many Pythons as there are cores; one environment after the other for each."""
-    folder = tmp_path_factory.mktemp("wheel")
+    folder = Path(tempfile.mkdtemp(prefix="hybridrank-wheel-"))
+    folder.chmod(0o755)  # the engines' folder below is for another user, where this one is root
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT)
     (wheel,) = folder.glob("*.whl")
     servers = {"opensearch": cluster(), "elasticsearch": cluster("Elasticsearch")}
@@ -212,6 +214,7 @@ def outcomes(tmp_path_factory) -> Iterator[dict[tuple[str, str], "Future[None]"]
     for server in servers.values():
         server.shutdown()
         server.server_close()
+    shutil.rmtree(folder)
 
 
 @pytest.mark.timeout(900)
