@@ -191,7 +191,10 @@ def first_reranker(models: Models) -> str:
 
 
 def _text(document: str | dict[str, Any], index: int, rank_fields: Sequence[str] | None) -> str:
-    text = document if isinstance(document, str) else document_text(document, rank_fields or ("text",))
+    try:
+        text = document if isinstance(document, str) else document_text(document, rank_fields or ("text",))
+    except ValueError:
+        raise InvalidArgument(f"documents[{index}]", "holds a number that is not finite") from None
     if text is None:
         wanted = "has none of the rank_fields" if rank_fields else "has no text; name other fields in rank_fields"
         raise InvalidArgument(f"documents[{index}]", wanted)

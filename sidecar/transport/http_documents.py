@@ -12,6 +12,7 @@ def document_text(document: Mapping[str, Any], fields: Sequence[str]) -> str | N
 
     A null, an empty list or an empty object is a field that is absent. Lists and objects are read as the words of
     their values, as OpenSearch and Elasticsearch search them; `a.b` is field b of the object, or objects, in a.
+    ValueError for a number that is not finite, which no document can hold.
 
     >>> document_text({"title": "Tea", "tags": ["green", "thé"], "body": None}, ["title", "body", "tags"])
     'Tea\\ngreen thé'
@@ -38,7 +39,7 @@ def _words(value: Any) -> str | None:
         return value
     if isinstance(value, Mapping):
         return _joined(value.values())
-    return _joined(value) if isinstance(value, list) else json.dumps(value)
+    return _joined(value) if isinstance(value, list) else json.dumps(value, allow_nan=False)
 
 
 def _joined(values: Iterable[Any]) -> str | None:

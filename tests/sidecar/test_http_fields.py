@@ -80,3 +80,10 @@ async def test_half_a_surrogate_pair_in_a_body_is_refused(http, endpoint):
     response = await http.post(endpoint.path, content=text, headers={"content-type": "application/json"})
     assert response.status_code == 400, response.text
     assert "hex escape" in response.text
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
+async def test_a_number_that_is_not_finite_is_refused(http, number):
+    body = f'{{"query": "tea", "documents": ["a", {{"text": ["b", {number}]}}]}}'
+    refused = await http.post("/v1/rerank", content=body)
+    assert (refused.status_code, refused.json()["message"].split(":")[0]) == (400, "documents[1]")
