@@ -34,6 +34,7 @@ from connector.rescore.client import FeatureSetInfo, ModelInfo, SidecarClient
 from connector.rescore.feature_log import FeatureLog
 from connector.search import HybridSearch
 from connector.sync import SyncHybridSearch
+from connector.total_hits import TotalHits
 from connector.types import (
     Candidate,
     Degraded,
@@ -93,6 +94,7 @@ __all__ = [
     "Term",
     "Terms",
     "Timings",
+    "TotalHits",
     "UnreadableText",
     "WeightedSum",
     "connect_engine",

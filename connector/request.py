@@ -19,6 +19,9 @@ __all__ = ["FeatureRescore", "QueryRescore", "Rescore", "RetrieverName", "Search
 
 RetrieverName: TypeAlias = Literal["bm25", "knn"]
 
+DEFAULT_TOTAL_HITS = 1_000
+"""Matches counted by default: few enough that the engine still skips most documents that cannot reach the window."""
+
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
@@ -129,7 +132,8 @@ class SearchRequest(_Sendable):
     alone. `highlight` names fields of which each hit of the page gets fragments around the query's words. With
     `collapse`, the name of a field, only the best hit of each of its values is kept. `sort`, name → "asc" or "desc",
     puts the ranking that there is, the window and not the index, in the order of these fields. `profile` has the engine
-    say where the time of each retriever goes, which costs it time.
+    say where the time of each retriever goes, which costs it time. `track_total_hits` is up to how many matches BM25
+    counts for `total`: True counts all of them, however many, and False none.
 
     `vector_field` is the one that kNN compares; the default also stands for the passages of an index that has them.
     Where the engine rounds vectors, `oversample` times as many as are wanted are compared again as they were; without
@@ -159,6 +163,7 @@ class SearchRequest(_Sendable):
     highlight: tuple[str, ...] = ()
     collapse: str | None = Field(None, min_length=1)
     sort: Mapping[str, Direction] = Field(default_factory=dict)
+    track_total_hits: bool | Annotated[int, Field(ge=1, le=2_147_483_647)] = DEFAULT_TOTAL_HITS
     profile: bool = False
     strict: bool = False
 

@@ -85,6 +85,7 @@ class FirstStage:
             else:
                 rankings[retriever] = answer.ranking
                 trace.profile |= {retriever: answer.profile} if answer.profile else {}
+                trace.total = answer.total or trace.total
                 if answer.warning:
                     trace.record(retriever, "partial", answer.warning)
         if not rankings:
@@ -103,7 +104,12 @@ def queries_of(request: SearchRequest, encoding: Encoding | None) -> dict[str, Q
     window = request.rank_window_size
     queries: dict[str, Query] = {}
     if "bm25" in request.retrievers or encoding is None:
-        queries["bm25"] = replace(lexical(request), profile=request.profile, with_sources=request.reads_sources)
+        queries["bm25"] = replace(
+            lexical(request),
+            profile=request.profile,
+            with_sources=request.reads_sources,
+            track_total_hits=request.track_total_hits,
+        )
     if "knn" in request.retrievers and encoding is not None:
         queries["knn"] = KnnQuery(
             encoding.vector,

@@ -58,7 +58,8 @@ class HybridSearch:
         trace.tick()
         page = await self._shown(request, hits[request.from_ : request.from_ + request.size], trace)
         trace.tick()
-        return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings(), aggregations, trace.profile)
+        found = (aggregations, trace.profile, trace.total)
+        return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings(), *found)
 
     async def _arranged(self, request: SearchRequest, ranking: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
         asked = {"collapse": [request.collapse] if request.collapse else [], "sort": [*request.sort]}

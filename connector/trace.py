@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from connector.errors import EngineError, EngineTimeout, Misconfigured, SidecarError, SidecarTimeout
 from connector.faults import is_configuration
+from connector.total_hits import TotalHits
 from connector.types import Degraded, Timings
 
 __all__ = ["Trace"]
@@ -24,6 +25,7 @@ class Trace:
     clock: list[float] = field(default_factory=lambda: [perf_counter()])
     degraded: list[Degraded] = field(default_factory=list)
     profile: dict[str, Any] = field(default_factory=dict)
+    total: TotalHits | None = None
 
     def tick(self) -> None:
         """Marks the end of a stage. Raises Misconfigured for configuration faults, where the search is strict."""

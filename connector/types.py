@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from connector.total_hits import TotalHits
 from index_templates import EncoderNote
 
 __all__ = [
@@ -175,13 +176,15 @@ Ranking: TypeAlias = tuple[Candidate, ...]
 class Retrieved:
     """One retriever's ranking; `warning` says what it lacks (a failed shard, say) and is empty when it is whole.
 
-    `aggregations` are the engine's answer to those of the query, `profile` is where its time went, in its own words.
+    `aggregations` are the engine's answer to those of the query, `profile` is where its time went, in its own words,
+    `total` the number of documents that match, where the query asks for it.
     """
 
     ranking: Ranking
     warning: str = ""
     aggregations: Mapping[str, Any] = field(default_factory=dict)
     profile: Mapping[str, Any] = field(default_factory=dict)
+    total: TotalHits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +195,8 @@ class Bm25Query:
 
     `source_excludes` names the heavy fields that a hit need not carry. `aggregations`, in the engine's own words, count
     over all that match. `passages` is the nested field whose best passage each hit brings along. Without `with_sources`
-    the ranking is one of ids and scores alone.
+    the ranking is one of ids and scores alone. `track_total_hits` is up to how many matches are counted; True counts
+    all of them.
     """
 
     text: str
@@ -204,6 +208,7 @@ class Bm25Query:
     profile: bool = False
     passages: str = ""
     with_sources: bool = True
+    track_total_hits: bool | int = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +368,8 @@ class SearchResponse:
 
     `total_candidates` counts the fused ranking that pages are cut from; a page past its end is empty.
     `degraded` is empty when every stage that was asked for ran. `aggregations` are the engine's own answer, `profile`
-    its own profiles by retriever.
+    its own profiles by retriever. `total` counts the documents that BM25 matches and the filters let pass; None where
+    they were not counted: without BM25, after fusion in the engine, or with `track_total_hits=False`.
     """
 
     hits: tuple[Hit, ...]
@@ -372,6 +378,7 @@ class SearchResponse:
     timings: Timings
     aggregations: Mapping[str, Any] = field(default_factory=dict)
     profile: Mapping[str, Any] = field(default_factory=dict)
+    total: TotalHits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from connector import Hit, SearchRequest, SearchResponse
+from connector import Hit, SearchRequest, SearchResponse, TotalHits
 from evaluation.pipelines import PipelineSettings
 from hybridrank.feature_sets import feature_sets_of
 from hybridrank.late_interaction import stored_models
@@ -79,9 +79,16 @@ def show_response(response: SearchResponse, *, explain: bool) -> None:
     out.print(table)
     timings = response.timings
     out.print(
-        f"[dim]{response.total_candidates} candidates · encode {timings.encode_ms:.0f} ms · retrieve"
-        f" {timings.retrieve_ms:.0f} ms · rescore {timings.rescore_ms:.0f} ms[/]"
+        f"[dim]{_matches(response.total)}{response.total_candidates} candidates · encode {timings.encode_ms:.0f} ms"
+        f" · retrieve {timings.retrieve_ms:.0f} ms · rescore {timings.rescore_ms:.0f} ms[/]"
     )
+
+
+def _matches(total: TotalHits | None) -> str:
+    if total is None:
+        return ""
+    bound = "at least " if total.relation == "gte" else ""
+    return f"{bound}{total.value:,} BM25 {'match' if total.value == 1 else 'matches'} · "
 
 
 def _text(hit: Hit) -> str:

@@ -333,4 +333,4 @@ def _answer(index: str, snapshot: Snapshot, query: Query) -> Retrieved | EngineE
         return EngineError(problem, reason="bad_field")
     if problem := fields.filter_problem(index, snapshot.fields, query):
         return EngineError(problem, reason="bad_filter")
-    return Retrieved(snapshot.rank(fields.as_sent(query, index, snapshot.fields)))
+    return snapshot.rank(fields.as_sent(query, index, snapshot.fields))

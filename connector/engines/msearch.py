@@ -7,6 +7,7 @@ from connector.engines import columns
 from connector.engines.causes import too_many_clauses
 from connector.errors import EngineError, EngineTimeout, IndexMissing
 from connector.queries import nested
+from connector.total_hits import total_hits
 from connector.types import Candidate, DocumentKey, Retrieved
 
 __all__ = ["holding", "lines", "lost_a_node", "retrieved", "warning", "whole"]
@@ -54,8 +55,13 @@ def retrieved(index: str, response: Mapping[str, Any], lacking: str = "") -> Ret
         Candidate(key.doc_id, rank, hit["_score"], hit.get("_source", {}), nested.found(hit), key.index)
         for rank, (key, hit) in enumerate(best.items(), start=1)
     )
+    partial = warning(response)
     return Retrieved(
-        ranking, warning(response) or lacking, response.get("aggregations", {}), response.get("profile", {})
+        ranking,
+        partial or lacking,
+        response.get("aggregations", {}),
+        response.get("profile", {}),
+        total_hits(response, whole=not partial),
     )
 
 

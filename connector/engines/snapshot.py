@@ -17,7 +17,8 @@ from connector.engines.dynamic_mapping import filter_types
 from connector.engines.fields import Fields
 from connector.engines.words import analyzer_names, analyzers, beginnings
 from connector.queries.bm25 import TIE_BREAKER, searched_text
-from connector.types import Bm25Query, Candidate, DocumentKey, KnnQuery, Query, Ranking, Vector
+from connector.total_hits import TotalHits
+from connector.types import Bm25Query, Candidate, DocumentKey, KnnQuery, Query, Retrieved, Vector
 from index_templates import IndexDefinition
 
 __all__ = ["K1_PLUS_1", "Snapshot"]
@@ -84,13 +85,16 @@ class Snapshot:
         """A vector as a row holds it."""
         return None if vector is None else np.asarray(vector, dtype="<f4").tobytes()
 
-    def rank(self, query: Query) -> Ranking:
-        """The ranking of one query, whose fields fit the index."""
-        if not self.doc_ids:
-            return ()
-        scores = self._bm25(query) if isinstance(query, Bm25Query) else self._knn(query)
+    def rank(self, query: Query) -> Retrieved:
+        """The ranking of one query, whose fields fit the index, and the exact number of matches where that is asked."""
+        total = None
+        if isinstance(query, Bm25Query):
+            scores, count = self._bm25(query)
+            total = TotalHits(count) if query.track_total_hits else None
+        else:
+            scores = self._knn(query) if self.doc_ids else {}
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[: query.rank_window_size]
-        return tuple(
+        ranking = tuple(
             Candidate(
                 self.doc_ids[ordinal],
                 rank,
@@ -100,9 +104,13 @@ class Snapshot:
             )
             for rank, (ordinal, score) in enumerate(best, start=1)
         )
+        return Retrieved(ranking, total=total)
 
-    def _bm25(self, query: Bm25Query) -> dict[int, float]:
-        """Ordinal → score. With a filter every match is looked at, so that the window fills with those that pass."""
+    def _bm25(self, query: Bm25Query) -> tuple[dict[int, float], int]:
+        """Ordinal → score, and how many match, if the query asks.
+
+        With a filter every match is looked at, so that the window fills with those that pass.
+        """
         text = searched_text(query)
         by_field = [
             tantivy.Query.boost_query(clause, boost)
@@ -110,13 +118,17 @@ class Snapshot:
             for field in self.fields.named(pattern)
             if (clause := self.any_of(field, text))
         ]
-        if not by_field:
-            return {}
+        if not by_field or not self.doc_ids:
+            return {}, 0
         passing = self._passing(query) if query.filters else None
         limit = query.rank_window_size if passing is None else len(self.doc_ids)
-        found = self.searcher.search(tantivy.Query.disjunction_max_query(by_field, TIE_BREAKER), limit, count=False)
+        counted = bool(query.track_total_hits) and passing is None
+        found = self.searcher.search(tantivy.Query.disjunction_max_query(by_field, TIE_BREAKER), limit, count=counted)
         scores = {ordinal: score / K1_PLUS_1 for ordinal, score in self.by_ordinal(found).items()}
-        return scores if passing is None else {each: score for each, score in scores.items() if passing[each]}
+        if passing is None:
+            return scores, found.count or 0
+        kept = {each: score for each, score in scores.items() if passing[each]}
+        return kept, len(kept)
 
     def _passing(self, query: Query) -> NDArray[np.bool_]:
         return masks.passing(query.filters, self.doc_ids, self.sources, self.fields.filtered)

@@ -18,12 +18,12 @@ TIE_BREAKER = 0.2
 def body(query: Bm25Query) -> dict[str, Any]:
     """A `multi_match` of the text over the boosted fields, filtered without touching the score.
 
-    `operator: or` lets WAND skip what cannot reach the window; hits are not counted, for counting would undo that.
+    `operator: or` lets WAND skip what cannot reach the window, once as many hits are counted as the query asks for.
     """
     return {
         "query": _query(query),
         "size": query.rank_window_size,
-        "track_total_hits": False,
+        "track_total_hits": query.track_total_hits,
         "_source": {"excludes": list(query.source_excludes)} if query.with_sources else False,
         **({"aggs": dict(query.aggregations)} if query.aggregations else {}),
         **({"profile": True} if query.profile else {}),

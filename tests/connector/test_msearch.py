@@ -1,7 +1,10 @@
 """Responses as the engines give them, whole and broken. Error bodies were recorded from OpenSearch 3.6.0."""
 
+import pytest
+
 from connector.engines import msearch
 from connector.errors import EngineError, IndexMissing
+from connector.total_hits import TotalHits
 from connector.types import Candidate, DocumentKey, Retrieved
 
 
@@ -43,6 +46,32 @@ def test_a_hit_read_by_column_has_the_index_it_is_in():
     by_column = {"_index": "shop-de", "_score": 1.0, "fields": {"hybridrank_id": ["1"]}}
     (only,) = msearch.retrieved("shop", response(hits={"hits": [by_column]})).ranking
     assert only.key == DocumentKey("shop-de", "1")
+
+
+WHOLE = {"total": 2, "successful": 2, "failed": 0}
+FAILED = {"total": 2, "successful": 1, "failed": 1, "failures": [{"shard": 1, "reason": {"type": "x", "reason": "y"}}]}
+
+
+@pytest.mark.parametrize(
+    ("relation", "more", "expected"),
+    [
+        ("eq", {"_shards": WHOLE}, "eq"),
+        ("gte", {"_shards": WHOLE}, "gte"),
+        ("eq", {"_shards": FAILED}, "gte"),
+        ("eq", {"_shards": {"total": 2, "successful": 1, "failed": 0}}, "gte"),
+        ("eq", {"timed_out": True}, "gte"),
+    ],
+    ids=str,
+)
+def test_the_total_of_an_answer_that_lacks_shards_is_a_lower_bound(relation, more, expected):
+    hits = {"total": {"value": 12, "relation": relation}, "hits": [hit("docs", "a", 1.0)]}
+    assert msearch.retrieved("docs", response(hits=hits, **more)).total == TotalHits(12, expected)
+
+
+@pytest.mark.parametrize("total", [None, 12, {}, {"value": "12"}, {"value": None, "relation": "eq"}, {"value": True}])
+def test_a_total_that_is_no_count_costs_no_hit(total):
+    answer = msearch.retrieved("docs", response(hits={"total": total, "hits": [hit("docs", "a", 1.0)]}))
+    assert (answer.total, len(answer.ranking)) == (None, 1)
 
 
 def test_an_id_that_two_routings_put_on_two_shards_is_ranked_once():

@@ -291,6 +291,7 @@ async def test_the_engines_ranking_is_the_fused_one_without_what_retrievers_said
     ]
     assert response.hits[0].source["text"] == "Flour, eggs and sugar."  # as stored, for a ranking needs no sources
     assert [(each.stage, each.reason) for each in response.degraded] == [("fusion", "partial")]
+    assert response.total is None  # such a search does not count lexical matches
 
 
 async def test_one_retriever_has_nothing_to_fuse(engine):

@@ -1,5 +1,7 @@
 """Query bodies, compared whole: what is sent is the contract with the engines."""
 
+import pytest
+
 from connector.queries import bm25, filters, knn
 from connector.types import Bm25Query, DocumentKey, KnnQuery, Not, Range, Term, Terms
 
@@ -23,6 +25,12 @@ def test_bm25_without_a_filter_is_a_bare_multi_match():
         "track_total_hits": False,
         "_source": {"excludes": ["vector"]},
     }
+
+
+@pytest.mark.parametrize("up_to", [False, True, 1_000])
+def test_bm25_counts_matches_up_to_what_is_asked(up_to):
+    query = Bm25Query("tea", {"text": 1.0}, 10, track_total_hits=up_to)
+    assert bm25.body(query)["track_total_hits"] is up_to
 
 
 def test_bm25_filters_without_touching_the_score():

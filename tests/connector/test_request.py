@@ -28,6 +28,8 @@ def test_the_window_covers_the_page():
         ({"timeout_s": 0}, "timeout_s"),
         ({"filters": ("kind=drink",)}, "filters"),
         ({"windowsize": 3}, "windowsize"),
+        ({"track_total_hits": -1}, "track_total_hits"),
+        ({"track_total_hits": 2**31}, "track_total_hits"),
         ({"filters": (Range("price", gte=float("nan")),)}, r"filters\n.*\[0\].gte is not a finite number"),
         ({"filters": (Term("views", 1 << 64),)}, r"\[0\].value is a whole number beyond 64 bits"),
         ({"aggregations": {"a": {"terms": {"size": float("inf")}}}}, r"aggregations\n.* a.terms.size is not a finite"),

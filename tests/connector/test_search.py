@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector import HybridSearch, Rescore, Rrf, SearchFailed, SearchRequest, Term
+from connector import HybridSearch, Rescore, Rrf, SearchFailed, SearchRequest, Term, TotalHits
 from connector.engines.embedded import EmbeddedEngine
 from connector.errors import BadScores, EngineError, EngineTimeout, IndexMissing, SidecarOverloaded, SidecarTimeout
 from connector.types import Bm25Query, Document, KnnQuery
@@ -55,7 +55,9 @@ async def test_bm25_and_knn_go_out_together_with_one_filter_and_one_window(engin
     filters = (Term("kind", "drink"),)
     vector = (1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
     assert queries == {
-        "bm25": Bm25Query("hot tea with milk", {}, 30, filters, HEAVY_FIELDS, with_sources=False),
+        "bm25": Bm25Query(
+            "hot tea with milk", {}, 30, filters, HEAVY_FIELDS, with_sources=False, track_total_hits=1000
+        ),
         "knn": KnnQuery(vector, "vector", 30, 60, filters, HEAVY_FIELDS, with_sources=False),
     }
 
@@ -69,6 +71,31 @@ async def test_pages_are_cut_from_one_ranking(engine):
     assert [hit for page in pages for hit in page.hits] == list(whole.hits)
     assert pages[-1].hits == ()
     assert pages[-1].total_candidates == len(whole.hits)
+
+
+@pytest.mark.parametrize("retrievers", [("bm25",), ("bm25", "knn")])
+async def test_the_total_counts_lexical_matches_whatever_the_page_and_window(engine, retrievers):
+    drinks = request(retrievers=retrievers, query_text="tea", filters=(Term("kind", "drink"),), rank_window_size=1)
+    for page in (drinks, drinks.model_copy(update={"from_": 5, "size": 1})):
+        response = await HybridSearch(engine, WordSidecar()).search(page)
+        assert response.total == TotalHits(2, "eq")
+
+
+async def test_one_round_trip_ranks_and_counts(engine):
+    recording = RecordingEngine(engine)
+    response = await HybridSearch(recording, WordSidecar()).search(request(track_total_hits=True))
+    assert (len(recording.queries), response.total.relation) == (1, "eq")
+
+
+@pytest.mark.parametrize("changes", [{"retrievers": ("knn",)}, {"track_total_hits": False}], ids=str)
+async def test_there_is_no_total_where_nothing_counts(engine, changes):
+    assert (await HybridSearch(engine, WordSidecar()).search(request(**changes))).total is None
+
+
+async def test_a_lexical_search_for_want_of_a_vector_has_a_total(engine):
+    broken = BrokenSidecar(SidecarTimeout("too slow"), encoding=True)
+    response = await HybridSearch(engine, broken).search(request(retrievers=("knn",), query_text="tea"))
+    assert response.total == TotalHits(3, "eq")
 
 
 async def test_the_rescore_window_is_not_the_page(engine):

@@ -8,6 +8,7 @@ import pytest
 
 from connector.engines.base import Engine
 from connector.errors import EngineError, IndexMissing
+from connector.total_hits import TotalHits
 from connector.types import Bm25Query, Document, DocumentKey, KnnQuery, Not, Range, Ranking, Retrieved, Term, Terms
 from index_templates import HEAVY_FIELDS, IndexDefinition
 from ltr_features import CandidateFacts, FeatureQuery, FeatureSet, matrix
@@ -181,6 +182,33 @@ class EngineContract:
         assert found["soup"][0] >= found["soup"][1] > 0
         assert found["soup"][2] == pytest.approx(1 / 32)
         assert found["tea"] == [None, None, 0.0, None]
+
+    @pytest.mark.parametrize(
+        ("text", "filters", "expected"),
+        [
+            ("tea", (), 3),
+            ("tea", (Term("kind", "drink"),), 2),
+            ("tea", (Not(Term("kind", "drink")), Not(Term("kind", "note"))), 0),
+            ("xylophone", (), 0),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("up_to", [True, 1_000])
+    async def test_the_total_counts_matches_beyond_the_window(self, filled, index, text, filters, expected, up_to):
+        query = replace(bm25(text, window=1, filters=filters), track_total_hits=up_to)
+        (answer,) = (await filled.retrieve(index, {"it": query})).values()
+        assert (len(answer.ranking), answer.total) == (min(1, expected), TotalHits(expected, "eq"))
+
+    async def test_a_total_up_to_a_number_is_exact_or_a_lower_bound(self, filled, index):
+        """An engine stops counting there, or soon after; one that counts on has the exact number."""
+        query = replace(bm25("hot tea", window=1), track_total_hits=1)
+        (answer,) = (await filled.retrieve(index, {"it": query})).values()
+        assert 1 <= answer.total.value <= 4
+        assert answer.total.relation == "gte" or answer.total.value == 4
+
+    async def test_matches_are_not_counted_unless_the_query_asks(self, filled, index):
+        answers = await filled.retrieve(index, {"bm25": bm25("tea"), "knn": knn(1.0, 0.0, 0.0)})
+        assert [answer.total for answer in answers.values()] == [None, None]
 
     async def test_no_match_is_an_empty_ranking(self, filled, index):
         assert await self.one(filled, index, bm25("zeppelin")) == ()

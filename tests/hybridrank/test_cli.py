@@ -111,6 +111,11 @@ def test_search_as_json_is_the_whole_response(indexed, run):
     assert finals == sorted(finals, reverse=True)
     assert response["degraded"] == []
     assert response["total_candidates"] == 3
+    assert response["total"] == {"value": 2, "relation": "eq"}
+
+
+def test_search_shows_how_many_documents_match(indexed, run):
+    assert "2 BM25 matches · 3 candidates" in run("search", "green tea", "--index", "menu").stdout
 
 
 def test_rerankers_work_in_turn(indexed, run):

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from connector import Hit, ModelInfo, RetrieverScore, SearchResponse, Timings
+from connector import Hit, ModelInfo, RetrieverScore, SearchResponse, Timings, TotalHits
 from evaluation.report import ReportTable
 from hybridrank import progress as progress_module
 from hybridrank.model_control import _table
@@ -112,6 +112,25 @@ def test_the_list_of_models_is_not_cut_at_80_columns():
     text = console.file.getvalue()
     assert "…" not in text
     assert all(each in text for each in ("cross-encoder-minilm-l6:4", "cross-encoder, int8", "encoder-minilm-l6:2"))
+
+
+@pytest.mark.parametrize(
+    ("total", "shown"),
+    [
+        (TotalHits(1), "1 BM25 match"),
+        (TotalHits(1_234), "1,234 BM25 matches"),
+        (TotalHits(1_000, "gte"), "at least 1,000 BM25 matches"),
+    ],
+    ids=str,
+)
+def test_the_total_below_the_hits_says_whether_it_is_exact(capsys, total, shown):
+    show_response(replace(answer(), total=total), explain=False)
+    assert f"\n{shown} · 0 candidates" in capsys.readouterr().out
+
+
+def test_a_search_that_counts_nothing_shows_no_total(capsys):
+    show_response(answer(), explain=False)
+    assert "match" not in capsys.readouterr().out
 
 
 def test_a_hits_id_is_told_from_its_title(capsys):
