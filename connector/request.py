@@ -19,8 +19,8 @@ __all__ = ["FeatureRescore", "QueryRescore", "Rescore", "RetrieverName", "Search
 
 RetrieverName: TypeAlias = Literal["bm25", "knn"]
 
-DEFAULT_TOTAL_HITS = 1_000
-"""Matches counted by default: few enough that the engine still skips most documents that cannot reach the window."""
+DEFAULT_TOTAL_HITS = 10_000
+"""Matches counted by default, as by the servers, which from there on skip what cannot reach the window."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 

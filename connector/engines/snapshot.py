@@ -126,7 +126,7 @@ class Snapshot:
         found = self.searcher.search(tantivy.Query.disjunction_max_query(by_field, TIE_BREAKER), limit, count=counted)
         scores = {ordinal: score / K1_PLUS_1 for ordinal, score in self.by_ordinal(found).items()}
         if passing is None:
-            return scores, found.count or 0
+            return scores, found.count or 0  # type: ignore[attr-defined]  # the stubs lack it
         kept = {each: score for each, score in scores.items() if passing[each]}
         return kept, len(kept)
 

@@ -56,7 +56,7 @@ async def test_bm25_and_knn_go_out_together_with_one_filter_and_one_window(engin
     vector = (1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
     assert queries == {
         "bm25": Bm25Query(
-            "hot tea with milk", {}, 30, filters, HEAVY_FIELDS, with_sources=False, track_total_hits=1000
+            "hot tea with milk", {}, 30, filters, HEAVY_FIELDS, with_sources=False, track_total_hits=10_000
         ),
         "knn": KnnQuery(vector, "vector", 30, 60, filters, HEAVY_FIELDS, with_sources=False),
     }
