@@ -26,6 +26,7 @@ __all__ = [
     "noted",
     "noted_encoders",
     "render",
+    "template_name",
     "with_notes",
 ]
 
@@ -81,6 +82,11 @@ class IndexDefinition:
     def vector_paths(self) -> tuple[str, ...]:
         """Where the vectors are."""
         return (f"{PASSAGES}.vector" if self.passages else "vector", *self.vector_fields)
+
+
+def template_name(index: str) -> str:
+    """The name of an index's own template on the server."""
+    return f"hybridrank-{index}"
 
 
 def render(engine: Literal["opensearch", "elasticsearch"], index: str, definition: IndexDefinition) -> dict[str, Any]:

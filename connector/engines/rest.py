@@ -174,7 +174,7 @@ class RestEngine(ABC):
         for concrete, mapping in mappings.items():
             check_index(self.name, concrete, mapping["mappings"], fitted)
         if index_templates.changes(current, wanted):
-            await self._send("PUT", f"/_index_template/{_template_name(index)}", wanted)
+            await self._send("PUT", f"/_index_template/{index_templates.template_name(index)}", wanted)
         if not mappings:
             await self._send("PUT", f"/{index}", {})
         elif definition.boosts is not None:
@@ -240,7 +240,7 @@ class RestEngine(ABC):
 
     async def delete_index(self, index: str) -> bool:
         """The index and the template it came from."""
-        for path in (f"/_index_template/{_template_name(index)}", f"/{index}"):
+        for path in (f"/_index_template/{index_templates.template_name(index)}", f"/{index}"):
             try:
                 await self._send("DELETE", path)
             except EngineError as error:
@@ -292,7 +292,7 @@ class RestEngine(ABC):
     async def template(self, index: str) -> Mapping[str, Any] | None:
         """Of the index template that `create_index` makes, what is ours; None where there is none."""
         try:
-            found = await self._send("GET", f"/_index_template/{_template_name(index)}")
+            found = await self._send("GET", f"/_index_template/{index_templates.template_name(index)}")
         except EngineError as error:
             if error.status == 404:
                 return None
@@ -395,7 +395,3 @@ class RestEngine(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Close the client's connections."""
-
-
-def _template_name(index: str) -> str:
-    return f"hybridrank-{index}"
