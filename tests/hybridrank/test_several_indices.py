@@ -30,8 +30,8 @@ def hit(index: str, rank: int) -> Hit:
 def test_search_shows_the_index_where_hits_are_of_several(monkeypatch):
     monkeypatch.setattr(search, "out", Console(width=80))
     both = shown(hit("shop-de", 1), hit("shop-en", 2))
-    assert "Tea 1 shop-de/1" in both
-    assert "Tea 2 shop-en/1" in both
+    assert "Tea 1 (shop-de/1)" in both
+    assert "Tea 2 (shop-en/1)" in both
     assert "shop-de" not in shown(hit("shop-de", 1))
 
 
