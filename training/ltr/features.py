@@ -41,7 +41,9 @@ async def candidate_features(
     groups = []
     for query_id, text in queries.items():
         request = pipeline.request(index, text, settings)
-        request = request.model_copy(update={"rescore": (*request.stages, stage), "query_id": query_id})
+        stages = (*request.stages, stage)
+        # Not strict, since whatever is left out ends this, and then with the query's id.
+        request = request.model_copy(update={"rescore": stages, "query_id": query_id, "strict": False})
         response = await search.search(request)
         if response.degraded:
             reasons = "; ".join(f"{each.stage}: {each.detail}" for each in response.degraded)
