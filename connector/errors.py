@@ -14,6 +14,7 @@ ConnectorError
     ├── SidecarUnreachable
     ├── SidecarTimeout
     ├── SidecarOverloaded
+    ├── SidecarFailed  an error inside the sidecar
     ├── SidecarRefused the API key is not one of the sidecar's
     ├── ModelMissing   no loaded model has that name; the message lists those loaded
     ├── InvalidRequest the sidecar cannot serve the request as it is
@@ -46,6 +47,7 @@ __all__ = [
     "NotASidecar",
     "SearchFailed",
     "SidecarError",
+    "SidecarFailed",
     "SidecarMissing",
     "SidecarOverloaded",
     "SidecarRefused",
@@ -133,6 +135,10 @@ class SidecarOverloaded(SidecarError):
     """The sidecar's queue is full; it refuses at once rather than letting work pile up."""
 
     reason = "overloaded"
+
+
+class SidecarFailed(SidecarError):
+    """An error inside the sidecar, which its log tells; another sidecar may answer."""
 
 
 class SidecarRefused(SidecarError):

@@ -31,15 +31,20 @@ class Breaker:
         """Whether the stage is to be skipped."""
         return now < self.closed_from
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether calls go through; when it is neither open nor closed, one does."""
+        return self.failures < FAILURES_TO_OPEN
+
     def calling(self, now: float) -> "Breaker":
         """A call goes out. After an open spell it is the only one for OPEN_S, even when its outcome is never told."""
-        return replace(self, closed_from=now + OPEN_S) if self.failures >= FAILURES_TO_OPEN else self
+        return self if self.is_closed else replace(self, closed_from=now + OPEN_S)
 
     def succeeded(self) -> "Breaker":
         """The sidecar answered, be it to refuse: it is there."""
         return Breaker()
 
     def failed(self, now: float, why: str) -> "Breaker":
-        """No answer: unreachable, or not in time."""
+        """No answer that can be used: the caller decides what that is."""
         failures = self.failures + 1
         return Breaker(failures, now + OPEN_S if failures >= FAILURES_TO_OPEN else -inf, why)

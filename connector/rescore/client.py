@@ -139,13 +139,12 @@ class SidecarClient:
         text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
         request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)
         with self._encoding.call(timeout_s) if kind == "query" else nullcontext():
-            response = await self._replicas.call(lambda channel: stubs.EncoderStub(channel).Encode, request, timeout_s)
-        if len(response.embeddings) != len(texts):
-            raise BadScores(f"{self.address}: {len(response.embeddings)} vectors for {len(texts)} texts")
-        if kind == "query" and not all(_has_direction(each.vector) for each in response.embeddings):
-            raise BadScores(f"{self.address}: a vector of zeros, or with values that are not finite or too large")
-        made_by = _encoder(response.model)
-        return tuple(Encoding(tuple(each.vector), each.truncated, encoder=made_by) for each in response.embeddings)
+            return await self._replicas.call(
+                lambda channel: stubs.EncoderStub(channel).Encode,
+                request,
+                timeout_s,
+                lambda response: _vectors(response, len(texts), directed=kind == "query"),
+            )
 
     async def encode_tokens(
         self, texts: Sequence[str], *, model: str, token_vectors: TokenFormat, timeout_s: float
@@ -157,13 +156,11 @@ class SidecarClient:
         _check(model, _numbered(texts))
         wanted = f"TOKEN_VECTORS_{token_vectors.upper()}"
         request = wire.EncodeRequest(model=model, texts=texts, kind=wire.TEXT_KIND_DOCUMENT, token_vectors=wanted)
-        response = await self._replicas.call(lambda channel: stubs.EncoderStub(channel).Encode, request, timeout_s)
-        packed = [each.token_vectors for each in response.embeddings]
-        if len(packed) != len(texts) or not all(packed):
-            raise BadScores(f"{self.address}: {sum(map(bool, packed))} packed token vectors for {len(texts)} texts")
-        made_by = _encoder(response.model)
-        return tuple(
-            Encoding(tuple(each.vector), each.truncated, each.token_vectors, made_by) for each in response.embeddings
+        return await self._replicas.call(
+            lambda channel: stubs.EncoderStub(channel).Encode,
+            request,
+            timeout_s,
+            lambda response: _packed_vectors(response, len(texts)),
         )
 
     async def rescore(
@@ -221,16 +218,22 @@ class SidecarClient:
 
     async def _rerank(self, request: wire.RerankRequest, timeout_s: float) -> tuple[RelevanceScore | None, ...]:
         with self._rescoring.call(timeout_s):
-            response = await self._replicas.call(lambda channel: stubs.RerankerStub(channel).Rerank, request, timeout_s)
-            partial = request.options.best_effort and not response.complete
-            return aligned(response.results, len(request.candidates), partial=partial)
+            return await self._replicas.call(
+                lambda channel: stubs.RerankerStub(channel).Rerank,
+                request,
+                timeout_s,
+                lambda response: aligned(
+                    response.results,
+                    len(request.candidates),
+                    partial=request.options.best_effort and not response.complete,
+                ),
+            )
 
     async def models(self, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
         """What is loaded. Raises SidecarError."""
-        response = await self._replicas.call(
-            lambda channel: stubs.ModelRegistryStub(channel).List, wire.ListModelsRequest(), timeout_s
+        return await self._replicas.call(
+            lambda channel: stubs.ModelRegistryStub(channel).List, wire.ListModelsRequest(), timeout_s, _models
         )
-        return tuple(map(_model, response.models))
 
     async def load_model(self, path: str, *, timeout_s: float = 120.0) -> ModelInfo:
         """Have the sidecar load a model folder on its own disk, and the model's name lead to it.
@@ -238,17 +241,16 @@ class SidecarClient:
         For one sidecar: with several, say it to each by its address. Raises SidecarError, with the reason of a refusal.
         """
         request = wire.LoadModelRequest(path=path)
-        return _model(
-            await self._replicas.call(lambda channel: stubs.ModelRegistryStub(channel).Load, request, timeout_s)
+        return await self._replicas.call(
+            lambda channel: stubs.ModelRegistryStub(channel).Load, request, timeout_s, _model
         )
 
     async def unload_model(self, model: str, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
         """Have the sidecar let go of a name or name:version; returns what went. For one sidecar, as `load_model`."""
         request = wire.UnloadModelRequest(model=model)
-        response = await self._replicas.call(
-            lambda channel: stubs.ModelRegistryStub(channel).Unload, request, timeout_s
+        return await self._replicas.call(
+            lambda channel: stubs.ModelRegistryStub(channel).Unload, request, timeout_s, _models
         )
-        return tuple(map(_model, response.models))
 
     async def close(self) -> None:
         """Close the connections; a later call opens others."""
@@ -273,6 +275,29 @@ def _model(each: wire.Model) -> ModelInfo:
         each.document_prefix,
         tuple(each.comparable_digests),
         tuple(each.languages),
+    )
+
+
+def _models(response: Any) -> tuple[ModelInfo, ...]:
+    return tuple(map(_model, response.models))
+
+
+def _vectors(response: Any, count: int, *, directed: bool) -> tuple[Encoding, ...]:
+    if len(response.embeddings) != count:
+        raise BadScores(f"{len(response.embeddings)} vectors for {count} texts")
+    if directed and not all(_has_direction(each.vector) for each in response.embeddings):
+        raise BadScores("a vector of zeros, or with values that are not finite or too large")
+    made_by = _encoder(response.model)
+    return tuple(Encoding(tuple(each.vector), each.truncated, encoder=made_by) for each in response.embeddings)
+
+
+def _packed_vectors(response: Any, count: int) -> tuple[Encoding, ...]:
+    packed = [each.token_vectors for each in response.embeddings]
+    if len(packed) != count or not all(packed):
+        raise BadScores(f"{sum(map(bool, packed))} packed token vectors for {count} texts")
+    made_by = _encoder(response.model)
+    return tuple(
+        Encoding(tuple(each.vector), each.truncated, each.token_vectors, made_by) for each in response.embeddings
     )
 
 

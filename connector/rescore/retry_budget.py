@@ -24,6 +24,6 @@ class RetryBudget:
         self.tokens = min(MAX_TOKENS, self.tokens + _GIVEN_BACK)
 
     def failed(self) -> bool:
-        """A call met nobody; whether it may be tried again: while more than half of the tokens are left."""
+        """A call has no usable answer; whether it may be tried again: while more than half of the tokens are left."""
         self.tokens = max(0.0, self.tokens - 1)
         return self.tokens > MAX_TOKENS / 2

@@ -12,6 +12,7 @@ from connector import (
     NotASidecar,
     SidecarClient,
     SidecarError,
+    SidecarFailed,
     SidecarOverloaded,
     SidecarTimeout,
     SidecarUnreachable,
@@ -90,7 +91,7 @@ async def test_a_partial_reply_without_a_score_is_a_timeout(serve):
         (grpc.StatusCode.NOT_FOUND, ModelMissing),
         (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest),
         (grpc.StatusCode.UNIMPLEMENTED, NotASidecar),
-        (grpc.StatusCode.INTERNAL, SidecarError),
+        (grpc.StatusCode.INTERNAL, SidecarFailed),
     ],
 )
 async def test_a_status_becomes_one_of_our_errors(serve, status, error):

@@ -1,6 +1,7 @@
 """Several sidecars behind one client: turns, failover, health, names with several addresses, another try."""
 
 import asyncio
+import math
 from time import monotonic
 
 import grpc
@@ -9,7 +10,16 @@ from grpc_health.v1 import health_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import BadAddress, SidecarClient, SidecarOverloaded, SidecarTimeout, SidecarUnreachable
+from connector import (
+    BadAddress,
+    BadScores,
+    InvalidRequest,
+    ModelMissing,
+    SidecarClient,
+    SidecarError,
+    SidecarTimeout,
+    SidecarUnreachable,
+)
 from connector.rescore.access import Access
 from connector.rescore.base import Passage
 from connector.rescore.breaker import FAILURES_TO_OPEN, OPEN_S
@@ -26,6 +36,10 @@ NOBODY = "127.0.0.1:1"
 
 async def rescore(client: SidecarClient, timeout_s: float = 20.0):
     return await client.rescore("tea", [Passage("a", "tea")], model="m", timeout_s=timeout_s)
+
+
+async def call(replicas: Replicas):
+    return await replicas.call(lambda channel: stubs.RerankerStub(channel).Rerank, wire.RerankRequest(), 20, str)
 
 
 async def connected(client: SidecarClient, *servicers: Answering) -> None:
@@ -133,11 +147,12 @@ async def test_a_name_with_several_addresses(servers):
         assert both[1].calls == before + 20
 
 
-async def test_what_went_away_is_tried_once_on_each_and_nothing_else_is(servers):
+async def test_what_went_away_is_tried_once_on_each_and_answers_are_not(servers):
     for status, error, calls in (
         (grpc.StatusCode.UNAVAILABLE, SidecarUnreachable, 3),
         (grpc.StatusCode.CANCELLED, SidecarUnreachable, 3),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, SidecarOverloaded, 1),
+        (grpc.StatusCode.NOT_FOUND, ModelMissing, 1),
+        (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest, 1),
     ):
         three = [Answering(status=status) for _ in range(3)]
         async with SidecarClient(",".join([await servers.start(each) for each in three])) as client:
@@ -161,9 +176,114 @@ async def test_when_everything_fails_retries_soon_stop(servers):
     replicas = Replicas(await servers.start(failing), Access())
     for _ in range(200):
         with pytest.raises(SidecarUnreachable):
-            await replicas.call(lambda channel: stubs.RerankerStub(channel).Rerank, wire.RerankRequest(), 20)
+            await call(replicas)
     await replicas.close()
     assert 200 < failing.calls <= 200 + MAX_TOKENS / 2
+
+
+FAULTS = {
+    "internal": {"status": grpc.StatusCode.INTERNAL},
+    "unknown": {"status": grpc.StatusCode.UNKNOWN},
+    "overloaded": {"status": grpc.StatusCode.RESOURCE_EXHAUSTED},
+    "nan-scores": {"results": [result(0, math.nan)]},
+    "a-score-lacking": {"results": []},
+}
+each_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+
+
+async def failures(client: SidecarClient, searches: int) -> int:
+    failed = 0
+    for _ in range(searches):
+        try:
+            await rescore(client)
+        except SidecarError:
+            failed += 1
+    return failed
+
+
+@each_fault
+@pytest.mark.parametrize("well", [1, 2])
+async def test_the_others_carry_the_load_of_one_that_fails(servers, fault, well):
+    failing, others = Answering(**fault), [Answering(SCORES) for _ in range(well)]
+    async with SidecarClient(",".join([await servers.start(each) for each in (failing, *others)])) as client:
+        started_at = monotonic()
+        assert await failures(client, 40) == 0
+        probes = (monotonic() - started_at) / OPEN_S + 1
+    assert sum(each.calls for each in others) == 40
+    assert 1 <= failing.calls <= FAILURES_TO_OPEN + probes
+
+
+@each_fault
+async def test_two_of_three_that_fail_cost_a_few_searches_at_first(servers, fault):
+    two, well = [Answering(**fault), Answering(**fault)], Answering(SCORES)
+    async with SidecarClient(",".join([await servers.start(each) for each in (*two, well)])) as client:
+        assert await failures(client, 20) <= FAILURES_TO_OPEN
+        assert await failures(client, 20) == 0
+
+
+@each_fault
+async def test_where_all_fail_calls_are_not_doubled(servers, fault):
+    three = [Answering(**fault) for _ in range(3)]
+    async with SidecarClient(",".join([await servers.start(each) for each in three])) as client:
+        assert await failures(client, 100) == 100
+    assert sum(each.calls for each in three) <= 100 + 3 * FAILURES_TO_OPEN
+
+
+@each_fault
+async def test_a_failure_of_a_single_address_is_not_tried_again(servers, fault):
+    single = Answering(**fault)
+    async with SidecarClient(await servers.start(single)) as client:
+        assert await failures(client, 10) == 10
+    assert single.calls == 10
+
+
+async def test_probes_of_a_failing_one_need_no_retry_budget(servers):
+    failing, well = [Answering(status=grpc.StatusCode.UNAVAILABLE) for _ in range(2)]
+    replicas = Replicas(",".join([await servers.start(failing), await servers.start(well)]), Access())
+    for _ in range(int(MAX_TOKENS)):
+        with pytest.raises(SidecarUnreachable):
+            await call(replicas)
+    failing.status, well.status = grpc.StatusCode.INTERNAL, None
+    await asyncio.sleep(1.1 * OPEN_S)
+    with pytest.raises(SidecarError):
+        await call(replicas)  # a probe, while the other has not yet shown that it is well
+    before, until = failing.calls, monotonic() + 3 * OPEN_S
+    while monotonic() < until:
+        await call(replicas)
+        await asyncio.sleep(0.05)
+    await replicas.close()
+    assert failing.calls > before
+
+
+async def test_one_that_recovers_takes_its_turn_again(servers):
+    failing, well = Answering(SCORES, grpc.StatusCode.INTERNAL), Answering(SCORES)
+    async with SidecarClient(",".join([await servers.start(failing), await servers.start(well)])) as client:
+        await connected(client, failing, well)
+        await failures(client, 40)
+        failing.status = None
+        await asyncio.sleep(1.1 * OPEN_S)
+        before = failing.calls
+        assert await failures(client, 20) == 0
+    assert failing.calls >= before + 9
+
+
+async def test_unusable_query_vectors_are_asked_of_another(servers):
+    failing, well = Answering(vector=[math.nan, 1.0]), Answering()
+    async with SidecarClient(",".join([await servers.start(failing), await servers.start(well)])) as client:
+        for _ in range(40):
+            (encoding,) = await client.encode(["tea"], model="m", kind="query", timeout_s=20)
+            assert encoding.vector == pytest.approx((0.6, 0.8))
+
+
+async def test_a_failure_beside_a_lost_one_is_told_as_it_is(servers):
+    """Another try there would call it unreachable, and repeated ones would open the circuit of the stage."""
+    address = await servers.start(Answering([result(0, math.nan)]))
+    async with SidecarClient(f"{address},{NOBODY}") as client:
+        await failures(client, 2)
+        await asyncio.sleep(0.1)
+        for _ in range(2 * FAILURES_TO_OPEN):
+            with pytest.raises(BadScores, match=f"^sidecar at {address}: candidate 0 scored nan"):
+                await rescore(client)
 
 
 @given(st.lists(st.booleans(), max_size=2000))
