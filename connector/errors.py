@@ -27,7 +27,7 @@ A search raises only EngineError, SearchFailed and Misconfigured: whatever else 
 ranking. `faults.py` tells configuration faults, which a strict search raises as Misconfigured, from operational ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from connector.types import Degraded
 
@@ -55,6 +55,18 @@ __all__ = [
     "SidecarUnreachable",
     "UnreadableText",
 ]
+
+
+def _told(faults: Iterable[tuple[str, str]]) -> str:
+    """Each fault once, behind all the parts of the search that met it.
+
+    >>> _told([("bm25", "no field"), ("knn", "no field"), ("rescore", "no model")])
+    'bm25, knn: no field; rescore: no model'
+    """
+    parts: dict[str, list[str]] = {}
+    for part, fault in faults:
+        parts.setdefault(fault, []).append(part)
+    return "; ".join(f"{', '.join(names)}: {fault}" for fault, names in parts.items())
 
 
 class ConnectorError(Exception):
@@ -94,7 +106,7 @@ class SearchFailed(ConnectorError):
     """No retriever returned a ranking; `causes` holds one error for each."""
 
     def __init__(self, causes: Mapping[str, EngineError]) -> None:
-        super().__init__("; ".join(f"{retriever}: {cause}" for retriever, cause in causes.items()))
+        super().__init__(_told((retriever, str(cause)) for retriever, cause in causes.items()))
         self.causes = dict(causes)
 
 
@@ -102,7 +114,7 @@ class Misconfigured(ConnectorError):
     """A strict search met faults that every search of its kind meets; `faults` holds them."""
 
     def __init__(self, faults: Sequence[Degraded]) -> None:
-        super().__init__("; ".join(f"{each.stage}: {each.detail}" for each in faults))
+        super().__init__(_told((each.stage, each.detail) for each in faults))
         self.faults = tuple(faults)
 
 

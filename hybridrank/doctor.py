@@ -10,6 +10,7 @@ from rich.console import Console
 from connector import ConnectorError, EngineError, ModelInfo, SidecarClient
 from connector.engines.base import Engine
 from connector.engines.rest import RestEngine
+from hybridrank.extras import MissingExtra, install_line
 from hybridrank.findings import Finding
 from hybridrank.index_check import check_index
 from hybridrank.opensearch_facts import gather
@@ -71,8 +72,9 @@ async def services(engine: str, sidecar: str, sidecar_http: str, index: str) -> 
         try:
             client = await stack.enter_async_context(open_sidecar(sidecar))
             models = await client.models()
-        except (ConnectorError, RuntimeError) as error:
-            findings = [Finding("sidecar", "problem", str(error), "start one with `hybridrank serve`")]
+        except (ConnectorError, MissingExtra, RuntimeError) as error:
+            advice = install_line("sidecar") if isinstance(error, MissingExtra) else "start one with `hybridrank serve`"
+            findings = [Finding("sidecar", "problem", str(error), advice)]
             return [*await _engine(engine, None, (), sidecar_http, index), *findings]
         findings = [
             Finding(
@@ -92,7 +94,9 @@ async def _engine(
         engine = await open_engine(address)
         try:
             checked = await check_index(engine, client, models, index) if index else []
-            return [await _capabilities(engine), *checked, *await _pipelines(engine, sidecar_http, index)]
+            there = not any(each.subject == f"index {index}" and each.state == "problem" for each in checked)
+            pipelines = await _pipelines(engine, sidecar_http, index if there else "")
+            return [await _capabilities(engine), *checked, *pipelines]
         finally:
             await engine.close()
     except ConnectorError as error:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from hybridrank.extras import MissingExtra, install_line, missing
+
 READY = "hybridrank sidecar ready on "
 STOP_TIMEOUT_S = 10.0
 
@@ -38,8 +40,10 @@ def sidecar_process(
     `docs/sidecar.md` by name, for example {"threads": "1"}. The child also ends when this process does, however that
     comes about. Blocks while it waits: from asyncio, enter and leave it with `asyncio.to_thread`.
 
-    Raises SidecarNotStarted.
+    Raises SidecarNotStarted, and MissingExtra where this Python lacks what the sidecar needs.
     """
+    if missing("sidecar"):
+        raise MissingExtra(f"the sidecar needs: {install_line('sidecar')}, or name one with --sidecar HOST:PORT")
     named = {
         "host": "127.0.0.1",
         "port": "0",

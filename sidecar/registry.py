@@ -1,7 +1,7 @@
 """The models of this process, found by name, name:version or alias."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sidecar.errors import InvalidArgument, ModelNotFound
 from sidecar.rerankers.base import Encoder, Reranker
@@ -52,6 +52,14 @@ class Models:
     def words(self) -> Mapping[str, LoadedModel]:
         """Every word that a model answers to, and the model."""
         return dict(self._by_word)
+
+    def infos(self) -> tuple[ModelInfo, ...]:
+        """What callers may know of each model; the further names that lead to it are among its aliases."""
+        further = {name: self._by_word[name] for name in self._names if name in self._by_word}
+        return tuple(
+            replace(each.info, aliases=(*each.info.aliases, *(name for name, led in further.items() if led is each)))
+            for each in self
+        )
 
     def get(self, word: str) -> LoadedModel:
         """The model that answers to `word`; ModelNotFound lists what does."""

@@ -1,10 +1,13 @@
 """Types of fields as filters see them, read from the mapping of one index. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["FLAT_TYPES", "METADATA", "FieldType", "Kind", "collect"]
+from index_templates import ID_FIELD
+
+__all__ = ["FLAT_TYPES", "METADATA", "FieldType", "Kind", "collect", "known_fields"]
 
 FLAT_TYPES = ("flat_object", "flattened")
 """Types of a field that holds a whole object, each of its values as a word."""
@@ -43,6 +46,21 @@ class FieldType:
 
 METADATA = {"_id": FieldType("_id"), "_index": FieldType("keyword"), "_routing": FieldType("keyword")}
 """Fields that every document of a server has."""
+
+
+_INTERNAL = {"content_digest", ID_FIELD, "token_vectors", "vector", "passages.vector"}
+
+
+def known_fields(name: str, known: Iterable[str]) -> str:
+    """What to say of an index that lacks the field: the fields that users gave it, and one of nearly that name.
+
+    >>> known_fields("prise", ["_id", "kind", "price", "content_digest"])
+    'its fields: kind, price; did you mean price?'
+    """
+    names = sorted(each for each in known if not each.startswith("_"))
+    fields = ", ".join(each for each in names if each not in _INTERNAL) or "none"
+    close = get_close_matches(name, names, 1, 0.7)
+    return f"its fields: {fields}" + (f"; did you mean {close[0]}?" if close else "")
 
 
 def collect(mapping: Mapping[str, Any]) -> dict[str, FieldType]:

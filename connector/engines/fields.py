@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, cast
 
 from connector.engines import field_types
-from connector.engines.field_types import FLAT_TYPES, METADATA, FieldType
+from connector.engines.field_types import FLAT_TYPES, METADATA, FieldType, known_fields
 from connector.engines.filter_fitting import Unfit, fitted
 from connector.queries.aggregations import aggregated_fields
 from connector.queries.knn import as_bytes
@@ -235,8 +235,7 @@ def unknown(index: str, fields: Fields, name: str) -> str:
         return ""
     if "*" in name and any(fnmatchcase(each, name) for each in fields.types):
         return ""
-    known = ", ".join(sorted(fields.types)) or "none"
-    return f"index {index!r} has no field {name!r}; its fields: {known}"
+    return f"index {index!r} has no field {name!r}; {known_fields(name, fields.types)}"
 
 
 def _parent_of(name: str, fields: Fields, types: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
-from connector.engines.field_types import FLAT_TYPES, FieldType
+from connector.engines.field_types import FLAT_TYPES, FieldType, known_fields
 from connector.passages import field_values
 from connector.queries.filters import bounds
 from connector.types import Filter, Not, Range, Scalar, Term, Terms
@@ -49,8 +49,7 @@ def _fitted(index: str, types: FilterTypes, each: Filter) -> Filter:
     where = f"field {each.field!r} of index {index!r}"
     by_type = types_of(each.field, types)
     if not by_type:
-        known = ", ".join(sorted(name for name in types if not name.startswith("_"))) or "none"
-        raise Unfit(f"index {index!r} has no field {each.field!r} to filter by; its fields: {known}")
+        raise Unfit(f"index {index!r} has no field {each.field!r} to filter by; {known_fields(each.field, types)}")
     found = {type_: _by_type(each, type_, where) for type_ in by_type}
     if len(set(found.values())) > 1:
         kinds = ", ".join(f"{type_.name} in {concrete!r}" for type_, concrete in by_type.items())

@@ -66,26 +66,32 @@ _ADVICE = (  # gRPC's own words, whether we speak TLS (None: either), what to do
 _BY_STATUS = {
     grpc.StatusCode.UNIMPLEMENTED: "what answers there is not a sidecar of hybridrank, or an older one",
 }
+_GONE = "it answered before and is gone now; see whether the sidecar still runs, and start it again"
 _NO_KEY = "it asks for an API key: api_key=, or HYBRIDRANK_CLIENT_API_KEY for the command line"
 _WRONG_KEY = "it does not accept this key; check api_key=, or HYBRIDRANK_CLIENT_API_KEY for the command line"
 
 
-def sidecar_error(target: str, status: grpc.StatusCode, details: str, access: Access) -> SidecarError:
-    """The error of ours for a call that ended with `status`, with gRPC's own words and what to do."""
+def sidecar_error(
+    target: str, status: grpc.StatusCode, details: str, access: Access, *, answered: bool = False
+) -> SidecarError:
+    """The error of ours for a call that ended with `status`, with gRPC's own words and what to do.
+
+    `answered` says that earlier calls had answers there, so that the fault is not in how it is reached.
+    """
     cause = re.sub(r"^.*last error: ([A-Z_]+: )?", "", details, flags=re.DOTALL)
     said = f"{status.name}: {cause[:_MOST_SAID]}"
-    advice = _advice(status, details, access)
+    advice = _advice(status, details, access, answered=answered)
     found = _ERRORS.get(status, SidecarError)
     if found is InvalidRequest and _TEXT_FIELD.match(details):  # these details begin with the field that is wrong
         found = UnreadableText
     return found(f"sidecar at {target}: {said}" + (f"; {advice}" if advice else ""))
 
 
-def _advice(status: grpc.StatusCode, details: str, access: Access) -> str:
+def _advice(status: grpc.StatusCode, details: str, access: Access, *, answered: bool) -> str:
     if status is grpc.StatusCode.UNAUTHENTICATED:
         return _WRONG_KEY if access.api_key else _NO_KEY
     if status is grpc.StatusCode.UNAVAILABLE:
         for words, encrypted, advice in _ADVICE:
             if re.search(words, details) and encrypted in (None, access.encrypted):
-                return advice
+                return _GONE if answered and words == _HANGS_UP else advice
     return _BY_STATUS.get(status, "")

@@ -42,6 +42,7 @@ class Replicas:
         self._channels = open_channels(self._targets, access.credentials())
         self._metadata = access.metadata()
         self._breakers = dict.fromkeys(self._targets, Breaker())
+        self._answered: set[str] = set()  # targets that have answered a call
         self._turns = itertools.count()
         self._budget = RetryBudget()
 
@@ -104,6 +105,7 @@ class Replicas:
         finally:
             channels.calls -= 1
         self._breakers[target] = self._breakers[target].succeeded()
+        self._answered.add(target)
         return answer
 
     @contextmanager
@@ -112,7 +114,8 @@ class Replicas:
         try:
             yield
         except grpc.aio.AioRpcError as error:
-            raise sidecar_error(target, error.code(), error.details() or "", self._access) from error
+            answered = target in self._answered
+            raise sidecar_error(target, error.code(), error.details() or "", self._access, answered=answered) from error
         except BadScores as error:
             raise BadScores(f"sidecar at {target}: {error}") from None
 

@@ -52,7 +52,11 @@ def _problem(target: str) -> str:
 def _of_url(target: str) -> str:
     scheme, _, rest = target.partition("://")
     host = rest.rpartition("@")[2].partition("/")[0]
-    written = host if _HOST_PORT.fullmatch(host) else f"{host or 'HOST'}:{DEFAULT_PORT}"
+    named = _HOST_PORT.fullmatch(host)
+    if not named:
+        written = f"{host or 'HOST'}:{DEFAULT_PORT}"
+    else:  # a port behind http is that of the HTTP face
+        written = f"{named['host']}:{DEFAULT_PORT}" if scheme.lower() in ("http", "https") else host
     tls = ", with ca_certs= or tls=True for TLS" if scheme in ("https", "grpcs") else ""
     return f"is a URL; write HOST:PORT of the gRPC port, such as {written}{tls}"
 

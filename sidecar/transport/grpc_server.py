@@ -92,7 +92,7 @@ class ModelRegistryServicer(rerank_pb2_grpc.ModelRegistryServicer):
         context: Context,  # noqa: ARG002
     ) -> pb.ListModelsResponse:
         """All loaded models."""
-        return pb.ListModelsResponse(models=[codec.model(model.info) for model in self._calls.service.models])
+        return pb.ListModelsResponse(models=map(codec.model, self._calls.service.models.infos()))
 
     async def Get(self, request: pb.GetModelRequest, context: Context) -> pb.Model:  # noqa: N802, ARG002
         """The model that answers to a name."""

@@ -23,6 +23,7 @@ from connector import (
 from connector.rescore.access import Access
 from connector.rescore.base import Passage
 from connector.rescore.breaker import FAILURES_TO_OPEN, OPEN_S
+from connector.rescore.refusals import sidecar_error
 from connector.rescore.replicas import Replicas
 from connector.rescore.retry_budget import MAX_TOKENS, RetryBudget
 from sidecar.protocol import rerank_pb2 as wire
@@ -303,3 +304,12 @@ def test_retries_are_at_most_a_burst_and_a_tenth_of_the_answers(answered):
 def test_an_empty_address_is_refused(addresses):
     with pytest.raises(BadAddress, match="empty part"):
         SidecarClient(addresses)
+
+
+def test_a_sidecar_that_answered_before_is_gone_and_not_misaddressed():
+    details = "failed to connect to all addresses; failing; last error: UNKNOWN: Socket closed"
+    never = sidecar_error("h:1", grpc.StatusCode.UNAVAILABLE, details, Access())
+    before = sidecar_error("h:1", grpc.StatusCode.UNAVAILABLE, details, Access(), answered=True)
+    assert "TLS" in str(never)
+    assert "TLS" not in str(before)
+    assert "it answered before and is gone now" in str(before)

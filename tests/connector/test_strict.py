@@ -19,7 +19,7 @@ from connector import (
 )
 from connector.engines.embedded import EmbeddedEngine
 from connector.errors import EngineTimeout
-from connector.types import Document
+from connector.types import Degraded, Document, Term
 from index_templates import IndexDefinition
 from ltr_features import FeatureSet
 from tests.contracts.engine import PASSAGES
@@ -134,3 +134,15 @@ async def test_a_missing_sidecar_is_in_the_error_tree(engine):
     with pytest.raises(SidecarMissing, match="'words' needs a sidecar"):
         await HybridSearch(engine).search(request(retrievers=("bm25",), rescore=Rescore(model="words")))
     assert issubclass(SidecarMissing, ConnectorError)
+
+
+async def test_a_fault_of_several_retrievers_is_told_once(engine):
+    wrong = request(filters=(Term("prise", 5),))
+    said = (
+        r"^bm25, knn: index 'menu' has no field 'prise'; its fields: (?!.*\b(content_digest|vector)\b)"
+        r".*; did you mean price\?$"
+    )
+    with pytest.raises(SearchFailed, match=said):
+        await HybridSearch(engine, WordSidecar()).search(wrong)
+    faults = [Degraded(part, "bad_field", "no such field", configuration=True) for part in ("bm25", "knn")]
+    assert str(Misconfigured(faults)) == "bm25, knn: no such field"

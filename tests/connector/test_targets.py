@@ -14,6 +14,8 @@ from tests.connector.serving import Answering
     ("address", "what"),
     [
         ("http://localhost:50051", "write HOST:PORT of the gRPC port, such as localhost:50051"),
+        ("http://localhost:8080", "such as localhost:50051"),
+        ("https://[::1]:8443/x", r"such as \[::1\]:50051, with ca_certs="),
         ("https://search.test", "search.test:50051, with ca_certs= or tls=True"),
         ("grpc://u:s3cret@search.test:1/x", "such as search.test:1"),
         ("localhost", "has no port; write localhost:50051"),

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.engines import fields, msearch
+from connector.engines.field_types import known_fields
 from connector.fusion import Rrf
 from connector.queries import bm25, knn
 from connector.types import Bm25Query, Candidate, FoundPassage, KnnQuery, Term
@@ -48,9 +49,8 @@ def test_bytes_are_in_range_and_keep_the_direction(vector):
 def test_an_index_of_passages_is_asked_for_those():
     there = index(passages=True)
     nearest = fields.with_fields(KnnQuery(VECTOR, "vector", 10, 20, (Term("kind", "drink"),), ("vector",)), there)
-    assert fields.problem("docs", there, nearest) == "index 'docs' has no field 'kind'; its fields: " + ", ".join(
-        sorted(there.types)
-    )
+    lacks = f"index 'docs' has no field 'kind'; {known_fields('kind', there.types)}"
+    assert fields.problem("docs", there, nearest) == lacks
     assert knn.elasticsearch(nearest) == {
         "query": {
             "nested": {

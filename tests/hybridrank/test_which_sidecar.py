@@ -1,5 +1,6 @@
 """--sidecar auto: the sidecar that runs where it serves, else one of the command's own, and errors before either."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -10,9 +11,11 @@ from contextlib import AsyncExitStack
 import pytest
 from rich.console import Console
 
+from connector.engines.embedded import EmbeddedEngine
 from evaluation.pipelines import PipelineSettings, parse_pipeline
 from hybridrank.experiments import open_bench
 from hybridrank.sidecar_process import sidecar_process
+from index_templates import IndexDefinition
 from models import SHIPPED_MODELS
 from sidecar.loading import load
 from sidecar.runtime import model_folder
@@ -134,3 +137,20 @@ async def test_what_is_measured_is_computed_and_not_looked_up(tmp_path):
             await bench.run("menu", pipelines, queries, PipelineSettings())
             assert client.service.batch_totals.tokens > before
         assert (len(client.service.cache), client.service.cache.hits) == (0, 0)
+
+
+def test_without_the_sidecars_packages_commands_say_what_to_install(tmp_path):
+    hide = "import sys; sys.modules['structlog'] = None; import importlib.util as u; f = u.find_spec\n"
+    hide += "import hybridrank.extras as e; e.find_spec = lambda name: None if name == 'structlog' else f(name)\n"
+    hide += "from hybridrank.__main__ import main; main()"
+    engine = EmbeddedEngine(tmp_path / "indices")
+    asyncio.run(engine.create_index("menu", IndexDefinition(dimensions=3)))
+    environment = {name: value for name, value in os.environ.items() if name != "HYBRIDRANK_SIDECAR"}
+    environment |= {"HYBRIDRANK_SIDECAR_PORT": "1"}
+    for words in (["search", "tea", "--index", "menu", "--engine", f"embedded:{tmp_path / 'indices'}"], ["doctor"]):
+        command = [sys.executable, "-c", hide, *words]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        told = " ".join((done.stdout + done.stderr).split())
+        assert done.returncode == 1
+        assert "the sidecar needs: pip install 'hybridrank[sidecar]', or name one with --sidecar HOST:PORT" in told
+        assert "Traceback" not in told

@@ -12,6 +12,13 @@ def test_a_model_answers_to_name_version_and_aliases(shipped):
     assert len({shipped.get(word).info.digest for word in words}) == 1
 
 
+def test_further_names_are_listed_among_the_aliases():
+    models = Models(
+        [versioned("m", "1", "alias"), versioned("n", "1")], names={"text-embedding": "alias", "later": "o"}
+    )
+    assert [each.aliases for each in models.infos()] == [("alias", "text-embedding"), ()]
+
+
 def test_an_unknown_model_is_named_beside_those_loaded(shipped):
     with pytest.raises(ModelNotFound, match=r"'bert' is not loaded; loaded are .*cross-encoder.*colbert"):
         shipped.get("bert")
