@@ -84,6 +84,7 @@ class Bench:
     models: tuple[ModelInfo, ...]
     console: Console
     created: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
 
     def index_name(self, name: str, digest: str) -> str:
         """Of the index of a collection's content with vectors of the sidecar's encoder."""
@@ -107,6 +108,8 @@ class Bench:
             await self.engine.fields(index)
         except IndexMissing:
             self.created.append(index)
+        else:
+            self.found.append(index)
         with progress(f"indexing {len(documents)} documents", self.console, len(documents)) as advance:
             return await index_documents(
                 self.engine,
@@ -211,6 +214,8 @@ async def open_bench(
 
 async def _settle_created(bench: Bench, *, delete: bool) -> None:
     """Delete the indices that this command made, with their templates, or say that they stay on the cluster."""
+    for index in dict.fromkeys(each for each in bench.found if delete and each not in bench.created):
+        bench.console.print(f"note: index {index} was there before; kept", markup=False)
     for index in bench.created:
         if delete:
             await bench.engine.delete_index(index)

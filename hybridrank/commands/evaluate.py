@@ -73,7 +73,8 @@ def evaluate(
     fusion: FusionOption = "client",
     strict: StrictOption = True,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write everything measured, per query too; - is stdout alone."),
     ] = None,
     html_file: Annotated[
         Path | None,
@@ -150,13 +151,17 @@ def evaluate(
         typer.echo(f"error: {error}\n--no-strict measures the pipelines without it", err=True)
         raise typer.Exit(1) from error
     unwritten = write_runs(run_dir, runs) if run_dir else []
-    if json_file:
+    to_stdout = json_file == Path("-")
+    if to_stdout:
+        print(json.dumps(result.as_json(), indent=1))
+    elif json_file:
         json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
     if html_file:
         html_file.write_text(html_report(result, texts), encoding="utf-8")
     if svg_file:
         svg_file.write_text(quality_and_latency(result), encoding="utf-8")
-    show_result(result, texts if per_query else None, as_markdown=as_markdown)
+    if not to_stdout:
+        show_result(result, texts if per_query else None, as_markdown=as_markdown)
     for reason in unwritten:
         typer.echo(f"error: {reason}", err=True)
     if unwritten:

@@ -252,3 +252,12 @@ def test_an_index_that_evaluate_made_is_deleted_on_request(tmp_path, run):
     again = run("--collection", menu, "--pipelines", "bm25", "--delete-index")
     assert "deleted" not in again.stderr
     assert kept.exists()
+
+
+def test_an_index_of_before_is_kept_and_a_dash_is_stdout(tmp_path, run):
+    menu = write_menu(tmp_path / "menu")
+    run("--collection", menu, "--pipelines", "bm25", "--index", "mine")
+    done = run("--collection", menu, "--pipelines", "bm25", "--index", "mine", "--delete-index", "--json", "-")
+    assert "note: index mine was there before; kept" in done.stderr
+    assert list(json.loads(done.stdout)["pipelines"]) == ["bm25"]
+    assert not (tmp_path / "-").exists()
