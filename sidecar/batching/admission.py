@@ -12,8 +12,9 @@ from sidecar.batching.queue import due_at
 from sidecar.errors import DeadlineUnreachable, Overloaded
 
 # A partial answer leaves this long before the deadline: it is encoded, crosses the network, and the caller still
-# has to use it. A batch under way then is not waited for.
-MARGIN_S = 0.02
+# has to use it. A batch under way then is not waited for. A longer call carries more and can spare more, and a busy
+# machine may be late by more than the least.
+LEAST_MARGIN_S, MARGIN_SHARE, MOST_MARGIN_S = 0.02, 0.03, 0.25
 
 # Where others wait, what is let in should need no more than this share of the time it has, because small requests may
 # overtake it later, and speeds change. Alone, it may need all of it.
@@ -21,6 +22,15 @@ FILL = 0.75
 # Nor is one let in that leaves another, which it would overtake, with more than this share of its time to fill.
 KEEP = 0.85
 SMALL_TOKENS = 64  # a query to encode: it takes a few milliseconds and may always overtake
+
+
+def margin_s(given_s: float) -> float:
+    """How long before its deadline a call that was given so many seconds is answered with what is ready.
+
+    >>> margin_s(0.3), margin_s(5.0), margin_s(60.0)
+    (0.02, 0.15, 0.25)
+    """
+    return min(max(LEAST_MARGIN_S, MARGIN_SHARE * given_s), MOST_MARGIN_S)
 
 
 @dataclass(eq=False)
@@ -49,7 +59,9 @@ class Admission:
     @property
     def ends_at(self) -> float | None:
         """When its caller is answered, whatever is ready; None for whenever all of it is."""
-        return self.deadline if self.deadline is None or not self.best_effort else self.deadline - MARGIN_S
+        if self.deadline is None or not self.best_effort:
+            return self.deadline
+        return self.deadline - margin_s(self.deadline - self.arrived_at)
 
 
 class Admissions:
@@ -72,8 +84,9 @@ class Admissions:
 
     def room(self, tokens: int, *, model: str, deadline: float | None) -> int:
         """How many tokens of optional work may be let in; 0 where not even `tokens` of them would be done in time."""
-        done_at = time.monotonic() + self.pace.seconds(model, tokens)
-        if deadline is not None and done_at >= deadline - MARGIN_S:
+        now = time.monotonic()
+        done_at = now + self.pace.seconds(model, tokens)
+        if deadline is not None and done_at >= deadline - margin_s(deadline - now):
             return 0
         return max(0, self._max_queue_tokens - self.queued_tokens)
 

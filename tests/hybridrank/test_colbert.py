@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from connector.engines.embedded import EmbeddedEngine
+from connector.types import DocumentKey
 from hybridrank.sidecar_process import sidecar_process
 from sidecar.trial import load_model
 from sidecar.types import TextKind
@@ -60,7 +61,7 @@ def test_a_codec_is_trained_served_and_indexed_with(folder, run):
             assert report["indexed"] == 3
             assert json.loads(run(*index, "--token-vectors", name).stdout)["unchanged"] == 3
             engine = EmbeddedEngine(folder / "indices")
-            stored = asyncio.run(engine.stored_token_vectors("packed", ["tea", "chai"]))
+            stored = asyncio.run(engine.stored_token_vectors("packed", [DocumentKey("packed", each) for each in ("tea", "chai")]))
             assert [(len(packed) - 16) % bytes_a_token for packed in stored.values()] == [0, 0]
 
 
