@@ -61,7 +61,8 @@ def test_a_codec_is_trained_served_and_indexed_with(folder, run):
             assert report["indexed"] == 3
             assert json.loads(run(*index, "--token-vectors", name).stdout)["unchanged"] == 3
             engine = EmbeddedEngine(folder / "indices")
-            stored = asyncio.run(engine.stored_token_vectors("packed", [DocumentKey("packed", each) for each in ("tea", "chai")]))
+            keys = [DocumentKey("packed", each) for each in ("tea", "chai")]
+            stored = asyncio.run(engine.stored_token_vectors("packed", keys))
             assert [(len(packed) - 16) % bytes_a_token for packed in stored.values()] == [0, 0]
 
 
