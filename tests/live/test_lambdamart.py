@@ -106,8 +106,10 @@ async def test_from_a_log_to_a_served_model(engine, index, tmp_path):
             assert (retrieve[0], retrieve[1].partition("?")[0], len(retrieve[2])) == ("POST", "/_msearch", 4)
             assert features[:2] == ("POST", f"/{index}/_search?include_named_queries_score=true")
             window = [hit for hit in response.hits if hit.rerank_score is not None]
-            asked = features[2][0]["query"]["bool"]["filter"][0]["ids"]["values"]
-            assert set(asked) == {hit.doc_id for hit in window}
+            (among,) = features[2][0]["query"]["bool"]["filter"]
+            of_index, ids = among["bool"]["filter"]
+            assert of_index == {"term": {"_index": index}}
+            assert set(ids["ids"]["values"]) == {hit.doc_id for hit in window}
             mine = [logged[f"q{number}", hit.doc_id] for hit in window]
             assert [hit.rerank_score for hit in window] == booster.predict(mine).tolist()
             assert [hit.score for hit in window] == sorted((hit.score for hit in window), reverse=True)
