@@ -58,8 +58,15 @@ class HybridSearch:
         trace.tick()
         page = await self._shown(request, hits[request.from_ : request.from_ + request.size], trace)
         trace.tick()
-        found = (aggregations, trace.profile, trace.total)
-        return SearchResponse(page, len(hits), tuple(trace.degraded), trace.timings(), *found)
+        return SearchResponse(
+            hits=page,
+            total_candidates=len(hits),
+            degraded=tuple(trace.degraded),
+            timings=trace.timings(),
+            aggregations=aggregations,
+            profile=trace.profile,
+            total=trace.total,
+        )
 
     async def _arranged(self, request: SearchRequest, ranking: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
         asked = {"collapse": [request.collapse] if request.collapse else [], "sort": [*request.sort]}
