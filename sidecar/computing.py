@@ -65,7 +65,9 @@ class Computer:
 
     def _within_room(self, work: Work[Input], texts: Sequence[str]) -> Work[Input]:
         """The work with as many windows of each text as there is room for."""
-        room = self._worker.admissions.room(work.model.max_tokens, model=work.model.name, deadline=work.deadline)
+        room = self._worker.admissions.room(
+            work.model.max_tokens, model=work.model.name, arrived_at=work.arrived_at, deadline=work.deadline
+        )
         wanted = work.wanted
         while wanted and _estimate(work, texts, wanted) > room:
             wanted = wanted[:-1]
@@ -96,7 +98,7 @@ class Computer:
     def _admit(self, work: Work[Input], estimate: int) -> AbstractContextManager[Admission]:
         admissions, model = self._worker.admissions, work.model.name
         if work.optional:
-            return admissions.admit_optional(estimate, model=model, deadline=work.deadline)
+            return admissions.admit_optional(estimate, model=model, arrived_at=work.arrived_at, deadline=work.deadline)
         return admissions.admit(estimate, model=model, deadline=work.deadline, best_effort=work.best_effort)
 
 

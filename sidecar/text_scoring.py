@@ -31,7 +31,8 @@ async def score_texts(
     """
     work = rerank_work(request, reranker)
     rows, timings = await computer.rows(work)
-    longer = [place for place, key in enumerate(work.keys) if key in rows and rows[key].truncated]
+    complete = all(key in rows for key in work.keys)
+    longer = [place for place, key in enumerate(work.keys) if complete and rows[key].truncated]
     if request.truncate and request.max_windows > 1 and longer:
         further, more = await computer.rows(work.further(longer, request.max_windows))
         rows |= further

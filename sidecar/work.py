@@ -1,5 +1,7 @@
 """What a request asks of a model: its texts, the keys that tell equal ones, and how to make a row of each."""
 
+import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -27,8 +29,8 @@ class Work(Generic[Input]):
 
     `windows` cuts each text into the inputs that show it to the model, at most so many, and `compute` turns inputs into
     a row each. `wanted` are the windows to compute, by their numbers from 0. `optional` work is done with what time and
-    room other work leaves. What is too large to `keep` is not put into the cache;
-    with `no_cache` it is not read either.
+    room other work leaves. `arrived_at` and `deadline` are points in time of `time.monotonic()`. What is too large to
+    `keep` is not put into the cache; with `no_cache` it is not read either.
     """
 
     field: str
@@ -41,6 +43,7 @@ class Work(Generic[Input]):
     query: str = ""
     wanted: range = range(1)
     optional: bool = False
+    arrived_at: float = dataclasses.field(default_factory=time.monotonic)
     deadline: float | None = None
     best_effort: bool = False
     keep: bool = True

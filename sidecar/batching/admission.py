@@ -33,6 +33,15 @@ def margin_s(given_s: float) -> float:
     return min(max(LEAST_MARGIN_S, MARGIN_SHARE * given_s), MOST_MARGIN_S)
 
 
+def answered_at(arrived_at: float, deadline: float) -> float:
+    """When a call is answered with what is ready, in seconds as its arrival and its deadline are.
+
+    >>> answered_at(100.0, 105.0)
+    104.85
+    """
+    return deadline - margin_s(deadline - arrived_at)
+
+
 @dataclass(eq=False)
 class Admission:
     """A request that was let in, until it is answered. `tokens` are those that have not begun.
@@ -61,7 +70,7 @@ class Admission:
         """When its caller is answered, whatever is ready; None for whenever all of it is."""
         if self.deadline is None or not self.best_effort:
             return self.deadline
-        return self.deadline - margin_s(self.deadline - self.arrived_at)
+        return answered_at(self.arrived_at, self.deadline)
 
 
 class Admissions:
@@ -82,11 +91,10 @@ class Admissions:
         """Tokens that were let in and have not begun."""
         return sum(each.tokens for each in self._admitted)
 
-    def room(self, tokens: int, *, model: str, deadline: float | None) -> int:
+    def room(self, tokens: int, *, model: str, arrived_at: float, deadline: float | None) -> int:
         """How many tokens of optional work may be let in; 0 where not even `tokens` of them would be done in time."""
-        now = time.monotonic()
-        done_at = now + self.pace.seconds(model, tokens)
-        if deadline is not None and done_at >= deadline - margin_s(deadline - now):
+        done_at = time.monotonic() + self.pace.seconds(model, tokens)
+        if deadline is not None and done_at >= answered_at(arrived_at, deadline):
             return 0
         return max(0, self._max_queue_tokens - self.queued_tokens)
 
@@ -123,12 +131,14 @@ class Admissions:
             self._admitted.remove(admission)
 
     @contextmanager
-    def admit_optional(self, tokens: int, *, model: str, deadline: float | None = None) -> Iterator[Admission]:
+    def admit_optional(
+        self, tokens: int, *, model: str, arrived_at: float, deadline: float | None = None
+    ) -> Iterator[Admission]:
         """Let in what is welcome and not needed, until the block ends; to be asked for no more than there is `room`.
 
         It begins when nothing needed waits, and its caller is answered shortly before the deadline with what is ready.
         """
-        admission = Admission(model, time.monotonic(), deadline, best_effort=True, estimate=tokens, optional=True)
+        admission = Admission(model, arrived_at, deadline, best_effort=True, estimate=tokens, optional=True)
         admission.count(tokens)
         self._admitted.add(admission)
         try:

@@ -68,7 +68,9 @@ def test_a_cluster_as_setup_leaves_it_is_sound(made, ml_commons_url, http_face):
     models = [name for name in found if name.startswith("model hybridrank-")]
     assert len(models) == 3
     assert {found[name]["state"] for name in models} == {"ok"}
-    assert not any(name.startswith(("setting", "index", "ml-commons")) for name in found)
+    of_the_cluster = ("setting", "index", "ml-commons")
+    assert [each for name, each in found.items() if name.startswith(of_the_cluster) and each["state"] != "ok"] == []
+    assert "as the sidecar's encoder makes them" in found[f"index {INDEX}"]["detail"]
 
 
 async def test_a_pattern_that_matches_a_part_of_the_url(wrong, ml_commons, http_face):

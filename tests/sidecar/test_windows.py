@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sidecar.batching.admission import margin_s
 from sidecar.batching.worker import Worker
 from sidecar.errors import Overloaded
 from sidecar.protocol import rerank_pb2 as pb
@@ -165,6 +166,17 @@ async def test_a_deadline_leaves_out_later_windows_and_no_candidate(best_effort)
         assert best[score.scored_chunks, score.relevance_score] == score.best_chunk
         assert score.truncated == (score.scored_chunks < 3)
     assert list(accumulate((found[place][0] for place in range(6)), min)) == [found[place][0] for place in range(6)]
+    service.worker.close()
+
+
+@pytest.mark.parametrize("count", [130, 250])
+async def test_a_long_call_is_answered_its_whole_margin_early(count):
+    """The deadline comes shortly after the last first window, or long before it."""
+    service = serve(WindowReranker(seconds=0.02))
+    texts = [f"p{place} " + "none " * 40 for place in range(count)]
+    started_at = time.monotonic()
+    await service.rerank(asked(*texts, max_chunks_per_document=8, best_effort=True, deadline=started_at + 3))
+    assert time.monotonic() - started_at < 3 - margin_s(3) / 2
     service.worker.close()
 
 
