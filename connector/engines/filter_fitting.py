@@ -104,7 +104,7 @@ def _value(value: Scalar, type_: FieldType, where: str) -> Scalar:
             if type_.kind == "number" and isinstance(number, int) and abs(number) >= exact:
                 raise Unfit(
                     f"{where} is of type {type_.name}, which does not tell whole numbers from {exact} on from their"
-                    " neighbours; write such numbers as strings, or give a Range"
+                    " neighbours; write them as strings into a keyword field too, and filter by that"
                 )
             return number
     if isinstance(value, bool):

@@ -94,6 +94,15 @@ def indices(**types):
     return {name: {"mappings": {"properties": {"x": found}}} for name, found in types.items()}
 
 
+@pytest.mark.parametrize("type_", ["double", "float", "half_float"])
+@pytest.mark.parametrize("asked", [Term("x", 2**53 + 1), Terms("x", (1, -(2**53)))], ids=["Term", "Terms"])
+def test_numbers_that_are_not_exact_are_referred_to_a_keyword_field(asked, type_):
+    """Not to a Range, which has the neighbours in it."""
+    sentence = problem(asked, indices(a={"type": type_}))
+    assert "write them as strings into a keyword field" in sentence
+    assert "Range" not in sentence
+
+
 def test_a_filter_means_the_same_in_all_indices_or_is_refused():
     keyword, double, long = {"type": "keyword"}, {"type": "double"}, {"type": "long"}
     text = {"type": "text", "fields": {"keyword": {"type": "keyword"}}}
