@@ -1,6 +1,5 @@
 """`hybridrank ltr train`, `train-clicks` and `log`: rows of features to a model folder, or to a file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -9,6 +8,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from hybridrank.json_file import JsonFile
 from hybridrank.ltr_data import Judged
 from hybridrank.progress import progress
 from ltr_features import FeatureSet
@@ -43,7 +43,7 @@ class Plan:
     name: str
     version: str
     licence: str
-    json_file: Path | None
+    json_file: JsonFile | None
     fold_models: Path | None
 
 
@@ -56,7 +56,7 @@ def plan_training(
     name: str,
     version: str,
     licence: str,
-    json_file: Path | None,
+    json_file: JsonFile | None,
     fold_models: Path | None = None,
 ) -> Plan:
     """Everything that can be wrong with it is said before anything is searched."""
@@ -64,8 +64,6 @@ def plan_training(
     if unknown := [name for name in names if name not in BASELINES]:
         known = ", ".join(BASELINES)
         raise typer.BadParameter(f"there is no {unknown[0]!r}; it is one of {known}", param_hint="--baselines")
-    if json_file and not json_file.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {json_file.parent}", param_hint="--json")
     given = {each.stem: load_options(each) for each in options or ()}
     if options and len(given) < len(options):
         raise typer.BadParameter("two files have the same name, by which the card tells them", param_hint="--options")
@@ -105,13 +103,14 @@ def train_model(found: Judged, plan: Plan, about: Mapping[str, str]) -> None:
         about_model = {"name": plan.name, "version": plan.version, "licence": plan.licence}
         write_fold_models(plan.fold_models, trained, folds, found.queries, plan.feature_set, **about_model)
     if plan.json_file:
-        result = {
-            "about": described,
-            "baseline": measured.baseline,
-            "rankers": {name: asdict(each) for name, each in measured.evaluations.items()},
-            "versus": {name: asdict(each) for name, each in measured.comparisons.items()},
-        }
-        plan.json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        plan.json_file.write(
+            {
+                "about": described,
+                "baseline": measured.baseline,
+                "rankers": {name: asdict(each) for name, each in measured.evaluations.items()},
+                "versus": {name: asdict(each) for name, each in measured.comparisons.items()},
+            }
+        )
     for name, evaluation in measured.evaluations.items():
         versus = measured.comparisons.get(name)
         against = f"  {versus.delta:+.4f} against {measured.baseline}, p {versus.p:.4f}" if versus else ""

@@ -19,12 +19,22 @@ __all__ = [
     "SidecarOption",
     "StrictOption",
     "cache_folder",
+    "in_folder",
 ]
 
 
 def cache_folder() -> Path:
     """`$XDG_CACHE_HOME/hybridrank`, or `~/.cache/hybridrank`: whatever is in it can be made again."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hybridrank"
+
+
+def in_folder(path: Path | None) -> Path | None:
+    """Checks, before any work, that a file can be written there. Raises BadParameter."""
+    if path == Path("-"):
+        raise typer.BadParameter("- is standard output for --json FILE alone; give the name of a file")
+    if path and not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}")
+    return path
 
 
 EngineOption = Annotated[

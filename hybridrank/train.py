@@ -1,7 +1,6 @@
 """What `hybridrank train` does: a recipe → lists → a trained reranker → a model folder for the sidecar."""
 
 import asyncio
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from hybridrank.json_file import JsonFile
 from hybridrank.progress import progress
 from training.neural.lists import read_lists
 from training.neural.recipe import Recipe, load_recipe
@@ -34,7 +34,7 @@ def train_model(
     engine: str,
     sidecar: str,
     max_steps: int | None,
-    json_file: Path | None,
+    json_file: JsonFile | None,
 ) -> None:
     """Train what a recipe describes, write the model folder with its card, and show what it measures on dev."""
     from training.neural import students, trainer  # torch comes with them
@@ -58,8 +58,7 @@ def train_model(
     about = {"steps": steps, "trained on": device}
     (folder / "model" / "README.md").write_text(model_card(packed, recipe, train, measured, about), encoding="utf-8")
     if json_file:
-        values = {**asdict(measured), "digest": packed.info.digest, "steps": steps}
-        json_file.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        json_file.write({**asdict(measured), "digest": packed.info.digest, "steps": steps})
     table = Table("collection", *measured.served, title=f"nDCG@10 on dev, {packed.info.precision}")
     for name in measured.served["given"]:
         table.add_row(name, *(f"{values[name]:.4f}" for values in measured.served.values()))

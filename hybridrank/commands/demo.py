@@ -1,13 +1,13 @@
 """`hybridrank demo`: hybrid search with reranking over the documentation of this very Python, measured."""
 
 import asyncio
-import json
 from enum import Enum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from hybridrank.json_file import JsonFileOption
 
 __all__ = ["demo"]
 
@@ -27,9 +27,7 @@ def demo(
     engine: Annotated[
         DemoEngine, typer.Option(help="embedded needs nothing; the others run a real server on this machine (Java).")
     ] = DemoEngine.embedded,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
-    ] = None,
+    json_file: JsonFileOption = None,
 ) -> None:
     """Index the documentation of Python's standard library, search it in six ways, and measure each.
 
@@ -43,8 +41,6 @@ def demo(
     from hybridrank.demo import read_documentation, run_demo
     from hybridrank.session import default_engine
 
-    if json_file and not json_file.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {json_file.parent}", param_hint="--json")
     collection = read_documentation()
     if engine is DemoEngine.embedded:
         result = asyncio.run(run_demo(collection, default_engine()))
@@ -52,5 +48,5 @@ def demo(
         with local_engines.start(engine.value, console=err) as server:
             result = asyncio.run(run_demo(collection, server.url))
     if json_file:
-        json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
+        json_file.write(result.as_json())
         out.print(f"\nWritten to {json_file}", markup=False)

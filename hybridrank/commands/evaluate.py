@@ -1,13 +1,13 @@
 """`hybridrank evaluate`: how good each pipeline's rankings are on a collection with judgments, and how fast."""
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hybridrank.choices import DEFAULT_CHUNKS, STANDARD_MEASURES, STANDARD_PIPELINES, TokenFormat
+from hybridrank.json_file import JsonFileOption
 from hybridrank.options import (
     DeleteIndexOption,
     EngineOption,
@@ -16,6 +16,7 @@ from hybridrank.options import (
     MaxChunksOption,
     SidecarOption,
     StrictOption,
+    in_folder,
 )
 
 __all__ = ["evaluate"]
@@ -72,18 +73,23 @@ def evaluate(
     ] = 30.0,
     fusion: FusionOption = "client",
     strict: StrictOption = True,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write everything measured, per query too; - is stdout alone."),
-    ] = None,
+    json_file: JsonFileOption = None,
     html_file: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write one page with tables, picture, and the texts of queries."),
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            callback=in_folder,
+            help="Write one page with tables, picture, and the texts of queries.",
+        ),
     ] = None,
     svg_file: Annotated[
-        Path | None, typer.Option("--svg", metavar="FILE", help="Draw quality against latency.")
+        Path | None,
+        typer.Option("--svg", metavar="FILE", callback=in_folder, help="Draw quality against latency."),
     ] = None,
-    run_dir: Annotated[Path | None, typer.Option(help="Write one TREC run file a pipeline into this folder.")] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option(callback=in_folder, help="Write one TREC run file a pipeline into this folder.")
+    ] = None,
     per_query: Annotated[
         bool, typer.Option("--per-query", help="List the queries, with their texts, that win and lose most.")
     ] = False,
@@ -112,9 +118,6 @@ def evaluate(
     from hybridrank.feature_sets import load_feature_sets
 
     chosen = parse_pipelines(pipelines, baseline, config or [])
-    for option, path in (("--json", json_file), ("--html", html_file), ("--svg", svg_file), ("--run-dir", run_dir)):
-        if path and not path.parent.is_dir():
-            raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     folds = FoldModels.load(fold_models) if fold_models else None
     settings = PipelineSettings(
         weight=weight,
@@ -151,17 +154,13 @@ def evaluate(
         typer.echo(f"error: {error}\n--no-strict measures the pipelines without it", err=True)
         raise typer.Exit(1) from error
     unwritten = write_runs(run_dir, runs) if run_dir else []
-    to_stdout = json_file == Path("-")
-    if to_stdout:
-        print(json.dumps(result.as_json(), indent=1))
-    elif json_file:
-        json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
+    if json_file:
+        json_file.write(result.as_json())
     if html_file:
         html_file.write_text(html_report(result, texts), encoding="utf-8")
     if svg_file:
         svg_file.write_text(quality_and_latency(result), encoding="utf-8")
-    if not to_stdout:
-        show_result(result, texts if per_query else None, as_markdown=as_markdown)
+    show_result(result, texts if per_query else None, as_markdown=as_markdown)
     for reason in unwritten:
         typer.echo(f"error: {reason}", err=True)
     if unwritten:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from hybridrank.choices import Merge
-from hybridrank.options import EngineOption, JsonOption, SidecarOption
+from hybridrank.options import EngineOption, JsonOption, SidecarOption, in_folder
 
 __all__ = ["app"]
 
@@ -34,7 +34,10 @@ ScaleOption = Annotated[str, typer.Option(metavar="LOW-HIGH", help="The grades t
 @app.command()
 def pool(
     collection: CollectionOption,
-    out_file: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to judge in.", show_default=False)],
+    out_file: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", callback=in_folder, help="The file to judge in.", show_default=False),
+    ],
     run: Annotated[
         list[Path] | None,
         typer.Option(help="A TREC run, or a folder of them (evaluate --run-dir). May be repeated.", exists=True),
@@ -102,7 +105,14 @@ def import_(
     files: FilesArgument,
     collection: CollectionOption,
     out_file: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="The split: COLLECTION/qrels/NAME.tsv.", show_default=False)
+        Path,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            callback=in_folder,
+            help="The split: COLLECTION/qrels/NAME.tsv.",
+            show_default=False,
+        ),
     ],
     scale: ScaleOption = "0-3",
     merge: Annotated[Merge, typer.Option(help="What a document gets that several judged.")] = "majority",
@@ -122,8 +132,6 @@ def import_(
 
     if out_file.exists():
         raise typer.BadParameter(f"{out_file} is there already; name another, or delete it", param_hint="--out")
-    if not out_file.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {out_file.parent}", param_hint="--out")
     folder = BeirFolder(collection)
     before: Qrels = folder.qrels(onto) if onto else {}
     documents = {each.doc_id: each for each in folder.documents()}

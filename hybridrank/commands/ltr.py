@@ -10,6 +10,7 @@ from rich.console import Console
 
 from hybridrank.commands.ltr_train import log, train, train_clicks
 from hybridrank.commands.ltr_upload import upload
+from hybridrank.options import in_folder
 
 __all__ = ["app"]
 
@@ -35,7 +36,7 @@ def export(
         Literal["xgboost", "ranklib", "lightgbm", "featureset"],
         typer.Option(help="Trees for LTR plugins (xgboost, ranklib) or Vespa (lightgbm), or the plugins' feature set."),
     ],
-    out: Annotated[Path, typer.Option(help="The file to write.")],
+    out: Annotated[Path, typer.Option(callback=in_folder, help="The file to write.")],
 ) -> None:
     """Write a model for an LTR plugin or for Vespa. What a format cannot say is refused, never bent.
 

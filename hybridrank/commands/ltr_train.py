@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 
 from hybridrank.choices import BASELINE_RANKERS
-from hybridrank.options import EngineOption, SidecarOption
+from hybridrank.json_file import JsonFileOption
+from hybridrank.options import EngineOption, SidecarOption, in_folder
 
 __all__ = ["log", "train", "train_clicks"]
 
@@ -65,10 +66,6 @@ Version = Annotated[str, typer.Option(help="The model's version.")]
 
 Licence = Annotated[str, typer.Option(help="Licence of the model, for model.toml.")]
 
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
-]
-
 
 def train(
     collection: Collection,
@@ -87,7 +84,7 @@ def train(
     name: Name = "lambdamart",
     version: Version = "1",
     licence: Licence = "unknown",
-    json_file: JsonFile = None,
+    json_file: JsonFileOption = None,
     fold_models: FoldModelsOut = None,
 ) -> None:
     """Train a LambdaMART model on judgments, with a card that says how good it is on queries it has not seen.
@@ -123,7 +120,7 @@ def train_clicks(
     name: Name = "lambdamart",
     version: Version = "1",
     licence: Licence = "unknown",
-    json_file: JsonFile = None,
+    json_file: JsonFileOption = None,
 ) -> None:
     """Train on what live searches showed and what was clicked, without what the place alone brings.
 
@@ -141,7 +138,9 @@ def train_clicks(
 def log(
     collection: Collection,
     features: Features,
-    out_file: Annotated[Path, typer.Option("--out", help="The LETOR file to write; zipped when it ends in .gz.")],
+    out_file: Annotated[
+        Path, typer.Option("--out", callback=in_folder, help="The LETOR file to write; zipped when it ends in .gz.")
+    ],
     index: Index = "",
     engine: EngineOption = "",
     sidecar: SidecarOption = "auto",

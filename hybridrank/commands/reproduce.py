@@ -1,7 +1,6 @@
 """`hybridrank reproduce`: run the experiments again, and say of each score whether it is as expected."""
 
 import asyncio
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hybridrank.options import SidecarOption
+from hybridrank.json_file import JsonFileOption
+from hybridrank.options import SidecarOption, in_folder
 
 __all__ = ["reproduce"]
 
@@ -41,11 +41,10 @@ def reproduce(
     update: Annotated[
         bool, typer.Option("--update", help="Write the scores that were measured into the files, as expected from now.")
     ] = False,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything measured, per query too.")
-    ] = None,
+    json_file: JsonFileOption = None,
     page_file: Annotated[
-        Path | None, typer.Option("--page", metavar="FILE", help="Write the page of results as Markdown.")
+        Path | None,
+        typer.Option("--page", metavar="FILE", callback=in_folder, help="Write the page of results as Markdown."),
     ] = None,
 ) -> None:
     """Run the experiments again, all or those named, and mark each score OK or FAIL.
@@ -68,9 +67,6 @@ def reproduce(
 
     if collections is None:
         raise typer.BadParameter("name the folder of collections", param_hint="--collections")
-    for option, path in (("--json", json_file), ("--page", page_file)):
-        if path and not path.parent.is_dir():
-            raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     folder = experiments or EXPERIMENTS
     chosen = load_experiments(folder, names or ())
     version = pyserini_version(pyserini_python) if pyserini else ""
@@ -84,7 +80,7 @@ def reproduce(
     if update:
         outcomes = [update_expected(folder, each) for each in outcomes]
     if json_file:
-        json_file.write_text(json.dumps([each.as_json() for each in outcomes], indent=1) + "\n", encoding="utf-8")
+        json_file.write([each.as_json() for each in outcomes])
     if page_file:
         words = ["hybridrank reproduce", *(names or ()), "--collections COLLECTIONS", *["--pyserini"] * pyserini]
         page_file.write_text(reproduced_page(outcomes, " ".join(words)), encoding="utf-8")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from hybridrank.json_file import JsonFileOption
 from hybridrank.options import EngineOption, SidecarOption
 
 __all__ = ["app"]
@@ -58,8 +59,6 @@ def mine(
 MaxSteps = Annotated[
     int | None, typer.Option(min=1, help="Stop after so many steps.", show_default="the recipe's epochs")
 ]
-JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write what was measured on dev.")]
-
 
 AGAIN = """Run it again to go on where it was interrupted: OUT keeps lists and checkpoints.
 int8 is written where it ranks dev as well as fp32, within 0.005 nDCG@10.
@@ -80,7 +79,7 @@ def _add_command(kind: str, about: str) -> None:
         engine: EngineOption = "",
         sidecar: SidecarOption = "auto",
         max_steps: MaxSteps = None,
-        json_file: JsonFile = None,
+        json_file: JsonFileOption = None,
     ) -> None:
         from hybridrank.train import recipe_of, train_model
 

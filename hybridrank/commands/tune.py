@@ -1,14 +1,14 @@
 """`hybridrank tune`: the best configuration on dev, measured once on test, as a file to search with."""
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hybridrank.choices import DEFAULT_CHUNKS, STANDARD_MEASURES
-from hybridrank.options import DeleteIndexOption, EngineOption, MaxChunksOption, SidecarOption
+from hybridrank.json_file import JsonFileOption
+from hybridrank.options import DeleteIndexOption, EngineOption, MaxChunksOption, SidecarOption, in_folder
 from index_templates import DEFAULT_BOOSTS
 
 __all__ = ["tune"]
@@ -19,7 +19,13 @@ def tune(
         Path, typer.Option(help="Folder with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv.", show_default=False)
     ],
     out_file: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="Where the configuration that won is written, as YAML.")
+        Path,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            callback=in_folder,
+            help="Where the configuration that won is written, as YAML.",
+        ),
     ] = Path("tuned.yaml"),
     dev_split: Annotated[str, typer.Option(help="The judgments to choose by: qrels/SPLIT.tsv.")] = "dev",
     test_split: Annotated[str, typer.Option(help="The judgments to measure the choice by, once it is made.")] = "test",
@@ -48,7 +54,10 @@ def tune(
         typer.Option(min=2, help="Only N queries of dev, drawn by chance and everywhere the same.", show_default="all"),
     ] = None,
     study_file: Annotated[
-        Path | None, typer.Option("--study", metavar="FILE", help="Keep trials here, and go on with those in it.")
+        Path | None,
+        typer.Option(
+            "--study", metavar="FILE", callback=in_folder, help="Keep trials here, and go on with those in it."
+        ),
     ] = None,
     engine: EngineOption = "",
     index: Annotated[
@@ -56,9 +65,7 @@ def tune(
     ] = "",
     delete_index: DeleteIndexOption = False,
     sidecar: SidecarOption = "auto",
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write every trial, and all that was measured.")
-    ] = None,
+    json_file: JsonFileOption = None,
 ) -> None:
     """Choose boosts, weights, fusion, windows and reranker on dev, and measure the choice on test.
 
@@ -80,9 +87,6 @@ def tune(
         raise typer.BadParameter(
             "is the split that is tuned on; a choice looks better there", param_hint="--test-split"
         )
-    for option, path in (("--out", out_file), ("--study", study_file), ("--json", json_file)):
-        if path and not path.parent.is_dir():
-            raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     by = measure_named(measure)
     start = default_named(default, max_chunks)
     tried = tuple(dict.fromkeys(each.strip() for each in models.split(","))) if models != "none" else ()
@@ -101,5 +105,5 @@ def tune(
     source = f"hybridrank tune: {collection.resolve().name}, {dev_split}, {trials} trials, seed {seed}"
     out_file.write_text(winner_file(result.tuned, by, source), encoding="utf-8")
     if json_file:
-        json_file.write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
+        json_file.write(result.as_json())
     show_tuned(result, by, out_file)

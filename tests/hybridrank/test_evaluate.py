@@ -260,4 +260,5 @@ def test_an_index_of_before_is_kept_and_a_dash_is_stdout(tmp_path, run):
     done = run("--collection", menu, "--pipelines", "bm25", "--index", "mine", "--delete-index", "--json", "-")
     assert "note: index mine was there before; kept" in done.stderr
     assert list(json.loads(done.stdout)["pipelines"]) == ["bm25"]
+    assert "nDCG@10" in done.stderr
     assert not (tmp_path / "-").exists()

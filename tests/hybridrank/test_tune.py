@@ -117,12 +117,12 @@ def test_what_is_better_is_found_written_and_measured_on_test(tmp_path, run, par
 
 def test_where_nothing_is_better_the_default_is_written(tmp_path, run, parts):
     flags = ["--collection", parts, "--dev-queries", 4, "--trials", 3, "--models", "cross-encoder", "--fields", "text"]
-    done = run("tune", *flags, "--default", "bm25", "--out", "parts.yaml", "--json", "parts.json")
+    done = run("tune", *flags, "--default", "bm25", "--out", "parts.yaml", "--json", "-")
     assert done.returncode == 0, done.stderr
-    assert "Nothing found that is better than the defaults" in done.stdout
+    assert "Nothing found that is better than the defaults" in done.stderr
     assert Configuration.load(tmp_path / "parts.yaml") == Configuration(retrievers=("bm25",))
     assert "# Nothing found" in (tmp_path / "parts.yaml").read_text()
-    assert list(json.loads((tmp_path / "parts.json").read_text())["test"]["pipelines"]) == ["bm25"]
+    assert list(json.loads(done.stdout)["test"]["pipelines"]) == ["bm25"]
 
 
 @pytest.mark.parametrize(
