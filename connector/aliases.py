@@ -10,6 +10,7 @@ from typing import Any
 
 from connector.engines import fields
 from connector.engines.fields import Fields
+from connector.engines.paths import index_path, url_path
 from connector.engines.rest import RestEngine
 from connector.errors import EngineError, IndexMissing
 from index_templates.encoders import same_encoder
@@ -57,7 +58,7 @@ async def plan_swap(
     A trial query that finds something through the alias must find something in `index`.
     Raises EngineError, IndexMissing where there is no `index`.
     """
-    found = await engine.described(index, "/_mapping")
+    found = await engine.described(index, "_mapping")
     if list(found) != [index]:
         raise EngineError(f"{index!r} is itself an alias, of {', '.join(sorted(found))}; name an index", reason="alias")
     settings = await _alias(engine, alias)
@@ -157,7 +158,7 @@ def _other_encoders(before: Fields, after: Fields) -> list[str]:
 
 async def _mapping(engine: RestEngine, name: str) -> Mapping[str, Any]:
     try:
-        found: Mapping[str, Any] = await engine.request("GET", f"/{name}/_mapping")
+        found: Mapping[str, Any] = await engine.request("GET", index_path(name, "_mapping"))
     except IndexMissing:
         return {}
     return found
@@ -166,7 +167,7 @@ async def _mapping(engine: RestEngine, name: str) -> Mapping[str, Any]:
 async def _alias(engine: RestEngine, alias: str) -> dict[str, Any]:
     """Filter, routing and the like of the alias, which must be the same for all its indices."""
     try:
-        found = await engine.request("GET", f"/_alias/{alias}")
+        found = await engine.request("GET", url_path("_alias", alias))
     except EngineError as error:
         if error.status != 404:
             raise
@@ -184,8 +185,10 @@ async def _alias(engine: RestEngine, alias: str) -> dict[str, Any]:
 
 async def _count(engine: RestEngine, name: str, settings: Mapping[str, Any]) -> int:
     """Documents that the alias would show, all of them when it has no filter; raises when a shard cannot be asked."""
-    await engine.request("POST", f"/{name}/_refresh")
-    answer = await engine.request("POST", f"/{name}/_count", {"query": settings.get("filter", {"match_all": {}})})
+    await engine.request("POST", index_path(name, "_refresh"))
+    answer = await engine.request(
+        "POST", index_path(name, "_count"), {"query": settings.get("filter", {"match_all": {}})}
+    )
     if answer["_shards"]["successful"] < answer["_shards"]["total"]:
         raise EngineError(f"{name!r} cannot be counted: not all its shards are up", reason="partial")
     return int(answer["count"])
@@ -212,5 +215,5 @@ async def _top(engine: RestEngine, name: str, query: str) -> set[str]:
         "size": _TOP,
         "_source": False,
     }
-    answer = await engine.request("POST", f"/{name}/_search", body)
+    answer = await engine.request("POST", index_path(name, "_search"), body)
     return {hit["_id"] for hit in answer["hits"]["hits"]}

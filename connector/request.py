@@ -9,6 +9,7 @@ from typing_extensions import Self
 
 from common import json_values
 from common.query_text import MAX_QUERY_CHARACTERS
+from connector.engines.index_names import expression_problem
 from connector.fusion import Fusion, Rrf
 from connector.page import Direction
 from connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, Filter
@@ -187,6 +188,13 @@ class SearchRequest(_Sendable):
         return "knn" in self.retrievers or any(
             feature.kind == "vector_similarity" for each in sets for feature in each.features
         )
+
+    @field_validator("index")
+    @classmethod
+    def _can_be_searched(cls, index: str) -> str:
+        if problem := expression_problem(index):
+            raise ValueError(problem)
+        return index
 
     @field_validator("query_text")
     @classmethod

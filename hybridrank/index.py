@@ -1,13 +1,13 @@
 """`hybridrank index`: a folder of documents into an index, with vectors, resumable."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from rich.console import Console
 
 from connector import IndexMissing, ModelInfo
 from connector.engines.base import Engine
+from connector.engines.index_names import check_new_name
 from connector.indexing import IndexingReport, find_encoder, index_documents
 from connector.splitting import Split
 from connector.types import TokenFormat
@@ -48,9 +48,11 @@ async def index_collection(
     try:
         await _tell_lacks(target, definition)
         encoders: tuple[EncoderNote, ...] = ()
-        with suppress(IndexMissing):  # it will be created
+        try:
             await target.check_writable(name)
             encoders = await noted_encoders(target, name)
+        except IndexMissing:  # it will be created
+            check_new_name(name)
         needs = ("encoder", colbert) if token_vectors else ("encoder",)
         async with open_sidecar(sidecar, needs=needs, encoders=encoders) as client:
             _tell_languages(definition, await client.models(), needs)

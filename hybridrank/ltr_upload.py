@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+from connector.engines.paths import url_path
 from connector.errors import EngineError
 from index_templates.setup_plan import Found, Part, Step
 from ltr_features import FeatureSet
@@ -86,7 +86,7 @@ async def stored_parts(send: Send, wanted: Upload) -> list[Found]:
 
 async def _stored(send: Send, kind: str, name: str) -> Any:
     try:
-        return (await send("GET", _path(kind, name), None))["_source"][kind]
+        return (await send("GET", url_path("_ltr", f"_{kind}", name), None))["_source"][kind]
     except EngineError as error:
         if error.status == 404:
             return None
@@ -100,7 +100,7 @@ async def carry_out(send: Send, step: Step, wanted: Upload, *, replace: bool) ->
     elif step.kind == "feature set":
         tried = {"validation": {"params": {KEYWORDS: "a b"}, "index": wanted.index}} if wanted.index else {}
         method = "PUT" if step.action == "create" else "POST"  # which creates, which updates
-        await send(method, _path("featureset", step.name), feature_set_body(wanted.feature_set) | tried)
+        await send(method, url_path("_ltr", "_featureset", step.name), feature_set_body(wanted.feature_set) | tried)
     else:
         if step.action == "change":
             if not replace:
@@ -109,8 +109,8 @@ async def carry_out(send: Send, step: Step, wanted: Upload, *, replace: bool) ->
                     " --version, give another --name, or say --replace",
                     reason="model_exists",
                 )
-            await send("DELETE", _path("model", step.name), None)
-        create = f"{_path('featureset', wanted.feature_set.name)}/_createmodel"
+            await send("DELETE", url_path("_ltr", "_model", step.name), None)
+        create = url_path("_ltr", "_featureset", wanted.feature_set.name, "_createmodel")
         await send("POST", create, model_body(step.name, wanted.definition, wanted.model_type))
 
 
@@ -118,7 +118,3 @@ def _shown_model(model_type: str, definition: Any, features: Any) -> dict[str, A
     """A model as it is compared and shown."""
     trees = hashlib.sha256(str(definition).encode()).hexdigest()
     return {"type": model_type, "trees": trees, "features": features}
-
-
-def _path(kind: str, name: str) -> str:
-    return f"/_ltr/_{kind}/{quote(name, safe='')}"

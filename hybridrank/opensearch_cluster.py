@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connector.engines.paths import index_path, url_path
 from connector.errors import EngineError
 from index_templates.ml_commons import API_KEY, MODEL_GROUP, MODELS
 from index_templates.ml_settings import PRIVATE_IP, TRUSTED, ClusterSettings, Record
@@ -19,11 +20,11 @@ Send = Callable[[str, str, Mapping[str, Any] | None], Awaitable[Any]]
 _ML = "/_plugins/_ml"
 # Where things of a name are: put there, deleted there.
 _NAMED: dict[Kind, str] = {
-    "record of settings": "/_component_template/{name}",
-    "ingest pipeline": "/_ingest/pipeline/{name}",
-    "search pipeline": "/_search/pipeline/{name}",
-    "search template": "/_scripts/{name}",
-    "index template": "/_index_template/{name}",
+    "record of settings": "/_component_template",
+    "ingest pipeline": "/_ingest/pipeline",
+    "search pipeline": "/_search/pipeline",
+    "search template": "/_scripts",
+    "index template": "/_index_template",
 }
 # Where things of an id are, where they are made, and what the answer calls the id.
 _WITH_ID: dict[Kind, tuple[str, str, str]] = {
@@ -52,7 +53,7 @@ async def read_cluster(send: Send) -> Cluster:
     """Ask for everything; EngineError when the cluster refuses, or has no ml-commons."""
     answer = await send("GET", "/_cluster/settings?flat_settings=true&include_defaults=true", None)
     settings = _settings(answer)
-    template = await _named(send, "/_component_template/{name}", RECORD)
+    template = await _named(send, _NAMED["record of settings"], RECORD)
     record = template["component_templates"][0]["component_template"] if template else {}
     found = [Found("cluster setting", name, {"value": value}, name) for name, value in settings.effective.items()]
     if record:
@@ -99,20 +100,21 @@ async def _carry_out(send: Send, step: Step, body: Mapping[str, Any], known: Map
     if step.kind == "cluster setting":
         await send("PUT", "/_cluster/settings", {"persistent": {step.name: body["value"]}})
     elif step.kind == "default pipeline":
-        await send("PUT", f"/{step.name}/_settings", body)
+        await send("PUT", index_path(step.name, "_settings"), body)
     elif step.kind == "deployment":
         model = step.id or known[reference("model", step.name)]
-        await send("POST", f"{_ML}/models/{model}/{'_undeploy' if step.action == 'remove' else '_deploy'}", {})
+        deploy = "_undeploy" if step.action == "remove" else "_deploy"
+        await send("POST", _ML + url_path("models", model, deploy), {})
         await _wait(send, model, deployed=step.action != "remove")
     elif step.kind in _NAMED:
-        path = _NAMED[step.kind].format(name=step.name)
+        path = _NAMED[step.kind] + url_path(step.name)
         await send("DELETE" if step.action == "remove" else "PUT", path, body or None)
     else:
         path, create, id_key = _WITH_ID[step.kind]
         if step.action == "create":
             return str((await send("POST", f"{path}/{create}", body))[id_key])
         changeable = {key: value for key, value in body.items() if key != "function_name"}
-        await send("DELETE" if step.action == "remove" else "PUT", f"{path}/{step.id}", changeable or None)
+        await send("DELETE" if step.action == "remove" else "PUT", path + url_path(step.id), changeable or None)
     return ""
 
 
@@ -167,7 +169,7 @@ def _patient(send: Send) -> Send:
 
 async def _named(send: Send, path: str, name: str) -> Any:
     try:
-        return await send("GET", path.format(name=name), None)
+        return await send("GET", path + url_path(name), None)
     except EngineError as error:
         if error.status == 404:
             return None
@@ -177,7 +179,7 @@ async def _named(send: Send, path: str, name: str) -> Any:
 async def _wait(send: Send, model: str, *, deployed: bool) -> None:
     until = time.monotonic() + _DEPLOY_TIMEOUT_S
     while True:
-        state = (await send("GET", f"{_ML}/models/{model}", None))["model_state"]
+        state = (await send("GET", _ML + url_path("models", model), None))["model_state"]
         if (state == "DEPLOYED") == deployed and state != "DEPLOYING":
             return
         if state == "DEPLOY_FAILED" or time.monotonic() > until:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from connector.engines.paths import index_path, url_path
 from connector.errors import EngineError
 from index_templates import dimensions_of
 from index_templates.ml_commons import EMBEDDINGS_PATH, RERANK_PATH
@@ -61,8 +62,8 @@ async def gather(send: Send, sidecar: str, index: str) -> Facts:
     hosts = {urlsplit(url).hostname or "" for url in [*(each.url for each in remotes), sidecar] if url}
     about: dict[str, Any] = {}
     if index:
-        mapping = next(iter((await send("GET", f"/{index}/_mapping", None)).values()))
-        defaults = await send("GET", f"/{index}/_settings/{_DEFAULT}?flat_settings=true", None)
+        mapping = next(iter((await send("GET", index_path(index, "_mapping"), None)).values()))
+        defaults = await send("GET", f"{index_path(index, '_settings', _DEFAULT)}?flat_settings=true", None)
         about["dimensions"] = dimensions_of("opensearch", mapping["mappings"].get("properties", {}))
         about["default_pipeline"] = next((each["settings"][_DEFAULT] for each in defaults.values()), "")
     return Facts(
@@ -96,7 +97,7 @@ async def _tried(send: Send, name: str, model: str, url: str) -> Remote:
     if url.endswith(EMBEDDINGS_PATH):
         kind, body = ("text_embedding", {"text_docs": ["word"]})
     try:
-        answer = await send("POST", f"{_ML}/_predict/{kind}/{model}", body)
+        answer = await send("POST", _ML + url_path("_predict", kind, model), body)
         output = answer["inference_results"][0]["output"][0]
     except EngineError as error:
         return Remote(name, model, url, error=str(error).partition(": ")[2])

@@ -23,6 +23,7 @@ from connector.engines.base import IndexReport, RejectedDocument, as_json, docum
 from connector.engines.dynamic_mapping import declared, learned, new_fields
 from connector.engines.encoders import encoder_conflict, encoder_problem, feature_encoder_problem, warn_of_query
 from connector.engines.fields import Fields
+from connector.engines.index_names import check_name, check_new_name, expression_problem, new_name_problem
 from connector.engines.snapshot import Snapshot
 from connector.engines.snippets import snippets
 from connector.engines.words import EMBEDDED_LANGUAGES
@@ -186,6 +187,7 @@ class EmbeddedEngine:
 
     async def delete_index(self, index: str) -> bool:
         """Remove the folder."""
+        check_name(index)
         self._snapshots.pop(index, None)
         if not self._file(index).exists():
             return False
@@ -203,19 +205,27 @@ class EmbeddedEngine:
         self._snapshots.clear()
 
     def _file(self, index: str) -> Path:
-        if not index or "/" in index or index.startswith("."):
+        """Where an index is, or would be. Raises IndexMissing for a pattern and the like, EngineError for no name."""
+        if problem := expression_problem(index):
+            raise EngineError(f"index {problem}", reason="bad_name")
+        if index.startswith("."):
             raise EngineError(
-                f"{index!r} cannot be the name of an embedded index: it names a folder", reason="bad_name"
+                f"index {index!r} cannot be the name of an embedded index: it names a folder", reason="bad_name"
             )
+        if new_name_problem(index, lowercase=False):
+            raise self._missing(index)
         return self.path / index / "documents.sqlite3"
+
+    def _missing(self, index: str) -> IndexMissing:
+        return IndexMissing(
+            f"there is no index {index!r} in {self.path}; `hybridrank index` creates one", reason="index_missing"
+        )
 
     @contextmanager
     def _open(self, index: str) -> Iterator[sqlite3.Connection]:
         file = self._file(index)
         if not file.exists():
-            raise IndexMissing(
-                f"there is no index {index!r} in {self.path}; `hybridrank index` creates one", reason="index_missing"
-            )
+            raise self._missing(index)
         try:
             with closing(sqlite3.connect(file, timeout=self.busy_timeout_s)) as database, database:
                 yield database
@@ -233,7 +243,9 @@ class EmbeddedEngine:
         if definition.language not in EMBEDDED_LANGUAGES or definition.synonyms:
             lacking = "synonyms" if definition.synonyms else f"analysis for {definition.language}"
             raise EngineError(f"the embedded engine has no {lacking}", reason="unsupported")
+        check_name(index)
         if not self._file(index).exists():
+            check_new_name(index)
             return
         stored = self._definition(index)
         if (stored.language, stored.subfields) != (definition.language, definition.subfields):

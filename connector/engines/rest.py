@@ -3,7 +3,6 @@
 A subclass brings the official client (`_send`, `_msearch`, `_bulk`), its errors turned into ours, and its kNN dialect.
 """
 
-import asyncio
 from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,13 +18,15 @@ from connector.engines.encoders import encoder_problem, feature_encoder_problem,
 from connector.engines.existing import check_index
 from connector.engines.fields import Fields
 from connector.engines.filter_fitting import cut_short
+from connector.engines.index_names import check_name, check_new_name
 from connector.engines.machine_fields import machine_fields
+from connector.engines.paths import index_path, url_path
+from connector.engines.server_info import capabilities, version
 from connector.errors import EngineError, IndexMissing
 from connector.fusion import Fusion
 from connector.queries import bm25, documents
 from connector.types import Bm25Query, Document, DocumentKey, EngineInfo, KnnQuery, Query, Retrieved
 from index_templates import EncoderNote, IndexDefinition
-from index_templates.analysis import probes
 from index_templates.vectors import lacks
 from ltr_features import Among, FeatureQuery, FeatureSet, features_body
 
@@ -88,7 +89,7 @@ class RestEngine(ABC):
         mapped = await self.fields_of(index)
         bodies = [self._body(fields.as_sent(each, index, mapped)) for each in queries.values()]
         body, scale = self._fused_body(bodies, fusion, native.weights(fusion, list(queries)), window)
-        answer = await self._search(f"/{index}/_search", body)
+        answer = await self._search(index_path(index, "_search"), body)
         if await self._has_moved(index, [answer]):
             return await self.retrieve_fused(index, queries, fusion)
         return native.ranked(index, answer, scale=scale, lacking=fields.unsearched(list(queries.values()), mapped))
@@ -96,15 +97,15 @@ class RestEngine(ABC):
     async def fields_of(self, index: str) -> Fields:
         """By the mapping, which is read once."""
         if index not in self._fields:
-            self._fields[index] = fields.read(await self.described(index, "/_mapping"))
+            self._fields[index] = fields.read(await self.described(index, "_mapping"))
         return self._fields[index]
 
-    async def described(self, index: str, part: str = "") -> dict[str, Any]:
-        """What the server tells of each index that `index` stands for: all of it, or its `/_mapping` or `/_settings`.
+    async def described(self, index: str, *part: str) -> dict[str, Any]:
+        """What the server tells of each index that `index` stands for: all of it, or its `_mapping` or `_settings`.
 
         Raises EngineError, IndexMissing also for a pattern that no index matches, which servers answer with nothing.
         """
-        found: dict[str, Any] = await self._send("GET", f"/{index}{part}")
+        found: dict[str, Any] = await self._send("GET", index_path(index, *part))
         if not found:
             raise IndexMissing(
                 f"no index matches {index!r}; `hybridrank index` creates one", status=404, reason="index_missing"
@@ -151,18 +152,19 @@ class RestEngine(ABC):
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
         """The lines by which the index template on the server would change."""
+        mappings = await self._mappings(index)
         current = await self.template(index)
         fitted = await self._fitting(definition, current)
-        for concrete, mapping in (await self._mappings(index)).items():
+        for concrete, mapping in mappings.items():
             check_index(self.name, concrete, mapping["mappings"], fitted)
         return index_templates.changes(current, index_templates.render(self.name, index, fitted))
 
     async def create_index(self, index: str, definition: IndexDefinition) -> bool:
         """Bring the template up to date, then create the index from it."""
+        mappings = await self._mappings(index)
         current = await self.template(index)
         fitted = await self._fitting(definition, current)
         wanted = index_templates.render(self.name, index, fitted)
-        mappings = await self._mappings(index)
         if mappings and definition.synonyms not in (
             (),
             index_templates.carried_over(IndexDefinition(), current).synonyms,
@@ -174,9 +176,9 @@ class RestEngine(ABC):
         for concrete, mapping in mappings.items():
             check_index(self.name, concrete, mapping["mappings"], fitted)
         if index_templates.changes(current, wanted):
-            await self._send("PUT", f"/_index_template/{index_templates.template_name(index)}", wanted)
+            await self._send("PUT", url_path("_index_template", index_templates.template_name(index)), wanted)
         if not mappings:
-            await self._send("PUT", f"/{index}", {})
+            await self._send("PUT", index_path(index), {})
         elif definition.boosts is not None:
             boosts = wanted["template"]["mappings"]["_meta"]["hybridrank"]["boosts"]
             await self._note(index, mappings, {"boosts": boosts})
@@ -189,18 +191,18 @@ class RestEngine(ABC):
 
     async def note_encoder(self, index: str, paths: Sequence[str], encoder: EncoderNote) -> None:
         """In the `_meta` of the mapping, beside what others noted there."""
-        mappings = await self._send("GET", f"/{index}/_mapping")
+        mappings = await self._send("GET", index_path(index, "_mapping"))
         await self._note(index, mappings, {"encoders": dict.fromkeys(paths, encoder.as_json())})
 
     async def _note(self, index: str, mappings: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
         for concrete, each in mappings.items():
             meta = index_templates.with_notes(each["mappings"], notes)
-            await self._send("PUT", f"/{concrete}/_mapping", {"_meta": meta})
+            await self._send("PUT", index_path(concrete, "_mapping"), {"_meta": meta})
         self._fields.pop(index, None)
 
     async def check_writable(self, index: str) -> None:
         """One `_bulk` that writes nothing, to an index that is there: to another name servers would create one."""
-        await self.described(index, "/_mapping")
+        await self.described(index, "_mapping")
         await self._writer.check(index)
 
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
@@ -216,8 +218,8 @@ class RestEngine(ABC):
         """One `_mget` of the digests."""
         if not doc_ids:
             return {}
-        path = f"/{index}/_mget?_source_includes=content_digest"
-        response = await self._send("POST", path, {"ids": list(doc_ids)})
+        ids_path = f"{index_path(index, '_mget')}?_source_includes=content_digest"
+        response = await self._send("POST", ids_path, {"ids": list(doc_ids)})
         found = (each for each in response["docs"] if each.get("found"))
         return {each["_id"]: each["_source"].get("content_digest", "") for each in found}
 
@@ -235,37 +237,29 @@ class RestEngine(ABC):
 
     async def refresh(self, index: str) -> int:
         """`_refresh`, then `_count`."""
-        await self._send("POST", f"/{index}/_refresh")
-        return int((await self._send("GET", f"/{index}/_count"))["count"])
+        await self._send("POST", index_path(index, "_refresh"))
+        return int((await self._send("GET", index_path(index, "_count")))["count"])
 
     async def delete_index(self, index: str) -> bool:
         """The index and the template it came from."""
-        for path in (f"/_index_template/{index_templates.template_name(index)}", f"/{index}"):
-            try:
-                await self._send("DELETE", path)
-            except EngineError as error:
-                if error.status != 404:
-                    raise
-                if path == f"/{index}":
-                    return False
+        check_name(index)
+        await self._delete(url_path("_index_template", index_templates.template_name(index)))
         self._fields.pop(index, None)
+        return await self._delete(index_path(index))
+
+    async def _delete(self, path: str) -> bool:
+        """False where there is nothing at the path."""
+        try:
+            await self._send("DELETE", path)
+        except EngineError as error:
+            if error.status != 404:
+                raise
+            return False
         return True
 
     async def info(self) -> EngineInfo:
-        """Version of the nodes, and what their analysis can (minimal distributions lack most of it)."""
-        asked = probes()
-        able = await asyncio.gather(*(self._analyzes(body) for body in asked.values()))
-        capabilities = frozenset(name for name, can in zip(asked, able, strict=True) if can)
-        return EngineInfo(self.name, await self._version(), capabilities)
-
-    async def _version(self) -> str:
-        try:
-            nodes = (await self._send("GET", "/_nodes/_local"))["nodes"]
-        except EngineError as error:
-            if error.status != 403:  # some users may ask for the root page alone
-                raise
-            return str((await self._send("GET", "/"))["version"]["number"])
-        return str(next(iter(nodes.values()))["version"])
+        """Version of the nodes, and what their analysis can."""
+        return EngineInfo(self.name, await version(self._send), await capabilities(self._send))
 
     async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """One request to the server's own API, for what has no method here; raises EngineError."""
@@ -273,26 +267,16 @@ class RestEngine(ABC):
 
     async def _fitting(self, definition: IndexDefinition, template: Mapping[str, Any] | None = None) -> IndexDefinition:
         info = await self.info()
-        capabilities = info.capabilities
         if lack := lacks(self.name, info.version, definition.dimensions, definition.vectors):
             raise EngineError(lack, reason="unsupported")
-        if definition.synonyms and "synonyms" not in capabilities:
+        if definition.synonyms and "synonyms" not in info.capabilities:
             raise EngineError(f"{self.name} at {self.url} has no filter for synonyms", reason="unsupported")
-        return index_templates.fitting(index_templates.carried_over(definition, template), capabilities)
-
-    async def _analyzes(self, body: Mapping[str, Any]) -> bool:
-        try:
-            await self._send("POST", "/_analyze", body)
-        except EngineError as error:
-            if error.status != 400:
-                raise
-            return False
-        return True
+        return index_templates.fitting(index_templates.carried_over(definition, template), info.capabilities)
 
     async def template(self, index: str) -> Mapping[str, Any] | None:
         """Of the index template that `create_index` makes, what is ours; None where there is none."""
         try:
-            found = await self._send("GET", f"/_index_template/{index_templates.template_name(index)}")
+            found = await self._send("GET", url_path("_index_template", index_templates.template_name(index)))
         except EngineError as error:
             if error.status == 404:
                 return None
@@ -324,10 +308,12 @@ class RestEngine(ABC):
         return not unknown.isdisjoint((await self.fields_of(index)).encoders)
 
     async def _mappings(self, index: str) -> Mapping[str, Any]:
-        """By concrete index; empty where there is none."""
+        """By concrete index; empty where there is none yet. Raises EngineError for a name that none can have."""
+        check_name(index)
         try:
-            return await self.described(index, "/_mapping")
+            return await self.described(index, "_mapping")
         except IndexMissing:
+            check_new_name(index)
             return {}
 
     async def _documents(
@@ -337,12 +323,12 @@ class RestEngine(ABC):
 
         Documents of an index that an alias has left since the ranking are then asked of that index itself.
         """
-        answer = await self._search(f"/{index}/_search?{parameters}", body)
+        answer = await self._search(f"{index_path(index, '_search')}?{parameters}", body)
         hits = answer["hits"]["hits"]
         lost = {key.index for key in set(keys).difference(map(columns.key, hits))}
         if not lost or not (left := lost.difference(await self.indices(index))):
             return answer
-        path = f"/{','.join(sorted(left))}/_search?ignore_unavailable=true&{parameters}"
+        path = f"{index_path(','.join(sorted(left)), '_search')}?ignore_unavailable=true&{parameters}"
         return {**answer, "hits": {"hits": [*hits, *(await self._search(path, body))["hits"]["hits"]]}}
 
     async def _search(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:

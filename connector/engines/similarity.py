@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from connector.engines.paths import index_path
 from connector.engines.rest import RestEngine
 
 __all__ = ["Bm25Settings", "bm25_settings", "change_bm25_settings"]
@@ -27,7 +28,7 @@ class Bm25Settings(BaseModel):
 
 async def bm25_settings(engine: RestEngine, index: str) -> dict[str, Bm25Settings]:
     """Those of each index that `index`, which may be an alias, stands for. Raises EngineError, IndexMissing."""
-    found = await engine.described(index, "/_settings")
+    found = await engine.described(index, "_settings")
     return {name: _read(each["settings"]["index"].get("similarity", {})) for name, each in found.items()}
 
 
@@ -41,12 +42,12 @@ async def change_bm25_settings(engine: RestEngine, index: str, wanted: Bm25Setti
     for name, current in found.items():
         if current == wanted:
             continue
-        await engine.request("POST", f"/{name}/_close")
+        await engine.request("POST", index_path(name, "_close"))
         try:
             default = {"type": "BM25", "k1": wanted.k1, "b": wanted.b}
-            await engine.request("PUT", f"/{name}/_settings", {"index": {"similarity": {"default": default}}})
+            await engine.request("PUT", index_path(name, "_settings"), {"index": {"similarity": {"default": default}}})
         finally:
-            await engine.request("POST", f"/{name}/_open")
+            await engine.request("POST", index_path(name, "_open"))
     return tuple(found)
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connector.engines.paths import index_path, url_path
 from connector.engines.rest import RestEngine
 from connector.errors import EngineError
-from index_templates import noted
+from index_templates import noted, template_name
 from index_templates.analysis import search_analysis, searched_with_synonyms, stored_synonyms, trial
 from index_templates.languages import Language
 
@@ -44,17 +45,17 @@ async def replace_synonyms(engine: RestEngine, index: str, rules: Mapping[int, s
     for name, concrete in found.items():
         wanted = search_analysis(_language(concrete), list(rules.values()))
         before = search_analysis(_language(concrete), stored_synonyms(concrete["settings"]))
-        await engine.request("POST", f"/{name}/_close")
+        await engine.request("POST", index_path(name, "_close"))
         try:
-            await engine.request("PUT", f"/{name}/_settings", {"analysis": wanted})
-            await engine.request("POST", f"/{name}/_open")
+            await engine.request("PUT", index_path(name, "_settings"), {"analysis": wanted})
+            await engine.request("POST", index_path(name, "_open"))
         except EngineError:
-            await engine.request("PUT", f"/{name}/_settings", {"analysis": before})
-            await engine.request("POST", f"/{name}/_open")
+            await engine.request("PUT", index_path(name, "_settings"), {"analysis": before})
+            await engine.request("POST", index_path(name, "_open"))
             raise
         searched = searched_with_synonyms(concrete["mappings"].get("properties", {}))
         if searched:
-            await engine.request("PUT", f"/{name}/_mapping", {"properties": searched})
+            await engine.request("PUT", index_path(name, "_mapping"), {"properties": searched})
         await _note(engine, name, wanted, searched)
     return tuple(found)
 
@@ -69,7 +70,7 @@ async def _note(engine: RestEngine, name: str, analysis: Mapping[str, Any], sear
     for kind, each in analysis.items():
         stored[kind] = stored.get(kind, {}) | each
     body["mappings"]["properties"] |= searched
-    await engine.request("PUT", f"/_index_template/hybridrank-{name}", template)
+    await engine.request("PUT", url_path("_index_template", template_name(name)), template)
 
 
 async def _takes(engine: RestEngine, language: Language, rules: Sequence[str]) -> bool:

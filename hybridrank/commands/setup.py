@@ -66,6 +66,7 @@ def opensearch(
     hybridrank setup opensearch --url http://localhost:9200 --sidecar http://localhost:8080 --index docs --dry-run
     hybridrank setup opensearch --url http://localhost:9200 --remove
     """
+    from connector.engines.index_names import new_name_problem
     from connector.engines.rest import RestEngine
     from hybridrank.opensearch_cluster import Cluster, carry_out, read_cluster
     from hybridrank.session import open_engine
@@ -77,6 +78,8 @@ def opensearch(
     from index_templates.setup_plan import Step, plan, plan_removal
 
     api_key = os.environ.get("HYBRIDRANK_CLIENT_API_KEY", "")
+    if index and (problem := new_name_problem(index)):
+        raise typer.BadParameter(problem, param_hint="--index")
     if not remove:
         check_sidecar(sidecar, api_key, plaintext=plaintext_api_key)
     target = HttpSidecar(sidecar.rstrip("/"), reranker, encoder, timeout_s, key_digest(api_key))

@@ -11,6 +11,7 @@ from connector.types import Document, DocumentKey
 from index_templates import IndexDefinition
 from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids
 from tests.contracts.filters import FilterContract
+from tests.contracts.index_names import IndexNameContract
 from tests.contracts.text import LanguageContract, found
 
 
@@ -46,10 +47,23 @@ class TestEmbeddedEngine(EngineContract):
         await filled.index_documents(index, [PASSAGES[0]])
         assert ids(await self.one(filled, index, bm25("soup"))) == ["soup"]
 
-    @pytest.mark.parametrize("name", ["", "../up", ".hidden"])
-    async def test_a_name_that_is_no_folder_name_is_refused(self, engine, name):
+
+class TestEmbeddedIndexNames(IndexNameContract):
+    @pytest.fixture
+    def engine(self, tmp_path):
+        return EmbeddedEngine(tmp_path)
+
+    async def test_a_hidden_folder_is_no_index(self, engine):
         with pytest.raises(EngineError, match="names a folder"):
-            await engine.create_index(name, DEFINITION)
+            await engine.create_index(".hidden", DEFINITION)
+
+    async def test_an_index_of_an_earlier_release_keeps_its_capitals(self, engine):
+        await engine.create_index("shop", DEFINITION)
+        (engine.path / "shop").rename(engine.path / "Shop")
+        await engine.index_documents("Shop", PASSAGES)
+        assert await engine.refresh("Shop") == len(PASSAGES)
+        assert await engine.create_index("Shop", DEFINITION) is False
+        assert await engine.delete_index("Shop")
 
 
 class TestEmbeddedFilters(FilterContract):

@@ -37,6 +37,7 @@ def setup(*options, **variables):
         (("--sidecar", "http://127.0.0.1:1", "--index", "docs"), {}, 2, "--dimensions"),
         (("--sidecar", "http://127.0.0.1:1"), {}, 1, "no engine at http://127.0.0.1:1"),
         (("--sidecar", "http://127.0.0.1:1"), {"HYBRIDRANK_CLIENT_API_KEY": KEY}, 1, "no engine"),
+        (("--sidecar", "http://127.0.0.1:1", "--index", "docs-*"), {}, 2, "'docs-*' has '*'"),
         (("--remove",), {}, 1, "no engine at http://127.0.0.1:1"),
     ],
     ids=str,

@@ -105,6 +105,8 @@ def test_without_a_sidecar_a_search_starts_one_and_says_so(run, tmp_path):
         ("search tea --index nowhere", "no index 'nowhere'"),
         ("search tea --index x --engine http://127.0.0.1:1", "127.0.0.1:1"),
         ("index --collection nowhere --index x", "nowhere"),
+        ("index --collection menu --index Shop", "index 'Shop' has uppercase letters"),
+        ("index --collection menu --index menu*", "index 'menu*' has '*'"),
         ("index --collection menu --index x --engine http://127.0.0.1:1", "127.0.0.1:1"),
         ("index --collection menu --index x --dry-run --engine http://127.0.0.1:1", "127.0.0.1:1"),
         ("evaluate --collection nowhere", "nowhere"),

@@ -13,9 +13,10 @@ from connector.engines.opensearch import OpenSearchEngine
 from connector.errors import EngineError, EngineTimeout, EngineUnreachable
 from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids, knn
 from tests.contracts.filters import FilterContract
+from tests.contracts.index_names import IndexNameContract
 
 
-class ServerContract(EngineContract, FilterContract):
+class ServerContract(EngineContract, FilterContract, IndexNameContract):
     @pytest.fixture
     def index(self):
         return f"test-{uuid.uuid4().hex[:12]}"
