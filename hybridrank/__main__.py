@@ -11,6 +11,7 @@ _EXPLAINED = {
     "common.errors.BadFile",
     "connector.errors.ConnectorError",
     "evaluation.collections.CollectionError",
+    "hybridrank.nothing_written.NothingWritten",
     "hybridrank.sidecar_process.SidecarNotStarted",
     "local_engines.errors.LocalEngineError",
     "ltr_features.feature_set.BadFeatureSet",

@@ -17,7 +17,7 @@ from connector.engines.rest import RestEngine
 from connector.indexing import IndexingReport, index_documents
 from connector.types import Document, TokenFormat
 from connector.vector_cache import VectorCache
-from evaluation.collections import BeirFolder, Qrels
+from evaluation.collections import BeirFolder, CollectionError, Qrels
 from evaluation.dangling import dangling
 from evaluation.document_names import DocumentNames
 from evaluation.environment import describe_environment
@@ -100,7 +100,8 @@ class Bench:
     ) -> IndexingReport:
         """Write the documents that are new or changed; vectors that were computed once come from the cache.
 
-        With `token_vectors`, those of the model that all names in `colbert` lead to. Raises UnknownModel for several.
+        With `token_vectors`, those of the model that all names in `colbert` lead to. Raises UnknownModel for several,
+        and CollectionError where the index is empty then.
         """
         if len({by_name(self.models)[name] for name in colbert}) > 1:
             raise UnknownModel(f"an index holds token vectors of one model, not of {' and '.join(colbert)}")
@@ -111,7 +112,7 @@ class Bench:
         else:
             self.found.append(index)
         with progress(f"indexing {len(documents)} documents", self.console, len(documents)) as advance:
-            return await index_documents(
+            report = await index_documents(
                 self.engine,
                 self.sidecar,
                 index,
@@ -121,6 +122,9 @@ class Bench:
                 colbert=next(iter(colbert), "colbert"),
                 on_progress=advance,
             )
+        if not report.total_in_index:
+            raise CollectionError(f"index {index} holds no document, and none of the collection could be written")
+        return report
 
     async def fill(
         self,

@@ -10,7 +10,7 @@ from rich.console import Console
 from common.errors import BadLine
 from connector import HybridSearch
 from connector.rescore.feature_log import read_feature_log
-from evaluation.collections import Qrels
+from evaluation.collections import CollectionError, Qrels
 from evaluation.pipelines import PipelineSettings, parse_pipeline
 from hybridrank.experiments import UnknownModel, judged_queries, open_bench, read_collection
 from hybridrank.progress import progress
@@ -57,6 +57,8 @@ async def from_collection(
     collection = read_collection(folder, split, err)
     documents, qrels = collection.documents, collection.qrels
     queries = judged_queries(collection.queries, qrels)
+    if not queries:
+        raise CollectionError(f"{folder}: qrels/{split}.tsv judges no query of queries.jsonl")
     async with AsyncExitStack() as stack:
         try:
             bench = await open_bench(stack, engine or default_engine(), sidecar, [parsed], err, index=index)

@@ -28,7 +28,10 @@ def each_sidecar(sidecars: str, do: Do, what: str, *, as_json: bool) -> None:
             return await do(client)
 
     found, problems, tables = [], [], []
-    for address in filter(None, map(str.strip, sidecars.split(","))):
+    addresses = [each.strip() for each in sidecars.split(",") if each.strip()]
+    if not addresses:
+        raise typer.BadParameter("expected HOST:PORT", param_hint="--sidecar")
+    for address in addresses:
         try:
             models = asyncio.run(one(address))
         except ConnectorError as error:

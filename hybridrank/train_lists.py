@@ -57,8 +57,12 @@ async def make_lists(
     async with AsyncExitStack() as stack:
         bench = await open_bench(stack, engine or default_engine(), sidecar, (), console)
         measured = [each for source in recipe.dev for each in await _dev_lists(bench, recipe, source, collections)]
+        if not measured:
+            raise RecipeError("dev has no list to measure on; look at its collections, splits and files of lists")
         write_lists(dev, measured)
         taken = [each for source in recipe.train for each in await _train_lists(bench, recipe, source, collections)]
+        if not taken:
+            raise RecipeError("no list of two or more documents is left to train on; look at mining.margin and kinds")
         write_lists(train, taken)
     return train, dev
 

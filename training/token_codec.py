@@ -62,11 +62,14 @@ def sample_rows(
 ) -> FloatArray:
     """The token rows (n, dimensions) of so many of the texts, or all of them, drawn at random and one at a time.
 
-    Without those of the tokens `pruned`.
+    Without those of the tokens `pruned`. Raises ValueError for none.
     """
     drawn = np.random.default_rng(seed).permutation(len(texts))[:documents]
     sequences = encoder.tokenize_texts([texts[place] for place in sorted(drawn)], TextKind.DOCUMENT)
-    return np.concatenate([rows for each in sequences for rows in encoder.token_rows([each.without(pruned)])])
+    rows = [rows for each in sequences for rows in encoder.token_rows([each.without(pruned)])]
+    if not sum(map(len, rows)):
+        raise ValueError(f"{len(texts)} documents have no token to learn from")
+    return np.concatenate(rows)
 
 
 def train_codec(

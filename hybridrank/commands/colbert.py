@@ -58,8 +58,8 @@ def train_codec_command(
     texts = [passage_text(each.source) for each in BeirFolder(collection).documents()]
     encoder = loaded.reranker.encoder
     pruned, share = frequent_tokens(encoder, texts, prune) if prune else (frozenset[int](), 0.0)
-    rows = sample_rows(encoder, texts, documents=documents, pruned=pruned)
     try:
+        rows = sample_rows(encoder, texts, documents=documents, pruned=pruned)
         wanted = centroids or default_centroids(len(rows))
         codec = train_codec(rows, bits=bits, centroids=wanted, model_digest=loaded.info.digest, pruned=pruned)
     except ValueError as error:

@@ -83,6 +83,7 @@ def index(
     from connector.splitting import Split
     from evaluation.collections import BeirFolder
     from hybridrank.index import index_collection, plan_index, show_lines
+    from hybridrank.nothing_written import NothingWritten
     from hybridrank.session import default_engine
 
     if collection is None or not index:
@@ -112,8 +113,7 @@ def index(
         )
     show_lines("bad line", [str(each) for each in bad_lines])
     show_lines("rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])
-    nothing_there = not report.indexed + report.unchanged
-    if nothing_there:
-        typer.echo(f"error: nothing was written: {collection} has no document that could be", err=True)
-    if report.rejected or nothing_there:
+    if not report.indexed + report.unchanged:
+        raise NothingWritten(f"{collection} has no document that could be")
+    if report.rejected:
         raise typer.Exit(1)

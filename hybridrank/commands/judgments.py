@@ -67,6 +67,7 @@ def pool(
     from evaluation.pooling import pool as pooled_of
     from hybridrank.experiments import UnknownModel, tell_dangling
     from hybridrank.judgments import pipelines_named, ranked_by, read_runs
+    from hybridrank.nothing_written import NothingWritten
     from hybridrank.session import default_engine
 
     if out_file.exists():
@@ -91,8 +92,11 @@ def pool(
         raise CollectionError(f"{collection}: has no document {min(strangers)!r}, which a run ranks; is it another's?")
     wanted = {each: [one for one in found[each] if one not in judged.get(each, {})] for each in texts if each in found}
     lines = list(lines_to_judge(wanted, texts, documents, seed=seed, characters=characters, judge=judge))
-    out_file.write_text("".join(lines), encoding="utf-8")
     known = sum(map(len, found.values())) - len(lines)
+    if not lines:
+        why = f"all {known} documents are judged in {without}" if known else "no run ranks a document of these queries"
+        raise NothingWritten(why)
+    out_file.write_text("".join(lines), encoding="utf-8")
     out.print(
         f"{out_file}: {len(lines)} documents of {sum(map(bool, wanted.values()))} queries to judge"
         + (f"; {known} more are judged in {without}" if without else ""),
@@ -129,6 +133,7 @@ def import_(
     from evaluation.judgments import by_judge, merged, read_judgments, write_qrels
     from hybridrank.experiments import tell_dangling
     from hybridrank.judgments import joined, judged_twice, scale_of, show_lines
+    from hybridrank.nothing_written import NothingWritten
 
     if out_file.exists():
         raise typer.BadParameter(f"{out_file} is there already; name another, or delete it", param_hint="--out")
@@ -146,6 +151,8 @@ def import_(
         more = "; --partial leaves lines without a grade out" if sheet.empty and not partial else ""
         err.print(f"error: {len(wrong)} lines are wrong and nothing was written{more}", markup=False)
         raise typer.Exit(1)
+    if not sheet.judgments:
+        raise NothingWritten("no line has a grade")
     qrels = joined(before, merged(sheet.judgments, merge))
     write_qrels(out_file, qrels)
     grades = [grade for given in qrels.values() for grade in given.values()]

@@ -80,6 +80,7 @@ def judgments(
     from common.errors import BadLine
     from evaluation.collections import BeirFolder
     from evaluation.judgments import write_qrels
+    from hybridrank.nothing_written import NothingWritten
     from hybridrank.skipped import tell_skipped
     from training.ltr import clicks
     from training.ltr.click_files import read_ctr_table, read_ubi
@@ -93,6 +94,9 @@ def judgments(
     except ValueError as error:
         raise typer.BadParameter(f"expected numbers separated by commas: {error}", param_hint="--cuts") from error
     found = clicks.grades(table, model, cuts=begins, min_shown=min_shown)
+    if not found:
+        pairs = len({(each.query, each.doc_id) for each in table})
+        raise NothingWritten(f"of {pairs} documents of a query none was shown {min_shown} times; see --min-shown")
     file = out / "queries.jsonl"
     if (zipped := out / "queries.jsonl.gz").exists() and not file.exists():
         raise typer.BadParameter(f"unzip {zipped} first, so that queries can be added to it", param_hint="--out")

@@ -154,6 +154,7 @@ def log(
     Example: hybridrank ltr log --collection ./shop --features shop.yaml --out shop.letor.gz
     """
     from hybridrank.ltr_data import from_collection
+    from hybridrank.nothing_written import NothingWritten
     from ltr_features import FeatureSet
     from training.ltr.letor import write_letor
 
@@ -161,6 +162,8 @@ def log(
     where = {"pipeline": pipeline, "index": index, "engine": engine, "sidecar": sidecar}
     data = asyncio.run(from_collection(collection, split_name, feature_set, window=window, **where)).data
     data = data.with_unjudged_as(0) if unjudged == "zero" else data.judged()
+    if not len(data.rows):
+        raise NothingWritten("no candidate is judged; --unjudged zero keeps those that are not, as grade 0")
     write_letor(out_file, data)
     out.print(f"{out_file}: {len(data.rows)} rows of {len(data.query_ids)} queries; its features are")
     for number, each in enumerate(feature_set.names, start=1):

@@ -1,0 +1,10 @@
+"""The error of a command that has nothing to write, so that a script which calls it does not go on."""
+
+__all__ = ["NothingWritten"]
+
+
+class NothingWritten(Exception):
+    """There is nothing to write, and no file was touched; the message says why and what to do."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"nothing was written: {why}")
