@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from common.error_text import wrong_values
 from common.settings_file import read_settings
 from connector import Rescore, SearchRequest
 from connector.engines.similarity import Bm25Settings
@@ -56,8 +57,7 @@ class Configuration(BaseModel):
         try:
             return cls.model_validate({} if content is None else content)
         except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-            raise ConfigurationError(f"{path}: {problems}") from error
+            raise ConfigurationError(f"{path}: {wrong_values(error.errors())}") from error
 
     def as_json(self) -> dict[str, Any]:
         """The content of a file."""

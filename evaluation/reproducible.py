@@ -21,6 +21,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from common.error_text import wrong_values
 from common.settings_file import read_settings
 from connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, TokenFormat
 from evaluation.collections import CollectionError, Qrels
@@ -108,10 +109,7 @@ class Experiment(BaseModel):
         try:
             return cls.model_validate({**content, "name": path.stem})
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()
-            )
-            raise ExperimentError(f"{path}: {problems}") from error
+            raise ExperimentError(f"{path}: {wrong_values(error.errors())}") from error
 
 
 def load_experiments(folder: Path = EXPERIMENTS, names: Sequence[str] = ()) -> tuple[Experiment, ...]:

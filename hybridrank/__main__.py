@@ -2,6 +2,7 @@
 
 import sys
 
+from common.error_text import os_problem, wrong_values
 from hybridrank.extras import MissingExtra, module_missing, require
 
 __all__ = ["main"]
@@ -39,8 +40,17 @@ def main() -> None:
         names = {f"{each.__module__}.{each.__qualname__}" for each in type(error).__mro__}
         if not names & _EXPLAINED:
             raise
-        said = module_missing(error) if isinstance(error, ModuleNotFoundError) else None
-        _fail(said or str(error), 2 if names & _WRONG_USAGE else 1)
+        _fail(_text(error), 2 if names & _WRONG_USAGE else 1)
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return module_missing(error) or str(error)
+    if isinstance(error, OSError):
+        return os_problem(error)
+    if type(error).__name__ == "ValidationError":
+        return wrong_values(error.errors(), error.title)  # type: ignore[attr-defined]  # pydantic's
+    return str(error)
 
 
 def _fail(reason: str, code: int = 1) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from connector import ConnectorError, EngineError, ModelInfo, SidecarClient
 from connector.engines.base import Engine
 from connector.engines.rest import RestEngine
-from hybridrank.extras import MissingExtra, install_line
+from hybridrank.extras import MissingExtra, install_line, missing
 from hybridrank.findings import Finding
 from hybridrank.index_check import check_index
 from hybridrank.opensearch_facts import gather
@@ -20,21 +20,24 @@ from index_templates.analysis import probes
 from local_engines.errors import LocalEngineError
 from local_engines.jdk import find_jdk
 
-__all__ = ["jdk", "packages", "python", "services"]
+__all__ = ["TOLD_BY", "jdk", "packages", "python", "services"]
 
-_EXTRAS = {
+TOLD_BY = {
+    "cli": "typer",
     "opensearch": "opensearch-py",
     "elasticsearch": "elasticsearch",
     "embedded": "tantivy",
     "sidecar": "onnxruntime",
     "eval": "ir-measures",
+    "tune": "optuna",
     "engines": "jgo",
     "ltr": "lightgbm",
     "otel": "opentelemetry-sdk",
     "openvino": "openvino",
+    "pyserini": "pyserini",
     "train": "torch",
 }
-_OPTIONAL = {"engines", "ltr", "openvino", "otel", "train"}
+"""Extra → the package whose version is shown for it."""
 
 out = Console(highlight=False)
 
@@ -45,16 +48,17 @@ def python() -> Finding:
 
 
 def packages() -> list[Finding]:
-    """Each extra, by the package that it is told by."""
-    findings = []
-    for extra, package in _EXTRAS.items():
-        try:
-            findings.append(Finding(f"extra {extra}", "ok", f"{package} {version(package)}"))
-        except PackageNotFoundError:
-            findings.append(
-                Finding(f"extra {extra}", "note", f"{package} is not installed", f"pip install 'hybridrank[{extra}]'")
-            )
-    return findings
+    """Each extra: all of its packages are there, or how to install them."""
+    return [_extra(extra, package) for extra, package in TOLD_BY.items()]
+
+
+def _extra(extra: str, package: str) -> Finding:
+    is_whole = not missing(extra)
+    try:
+        told = f"{package} {version(package)}" + ("" if is_whole else ", but not every package of this extra")
+    except PackageNotFoundError:
+        told = "installed" if is_whole else f"{package} is not installed"
+    return Finding(f"extra {extra}", "ok" if is_whole else "note", told, "" if is_whole else install_line(extra))
 
 
 def jdk() -> Finding:
@@ -106,11 +110,11 @@ async def _engine(
 async def _capabilities(engine: Engine) -> Finding:
     info = await engine.info()
     subject, detail = f"engine {info.name}", f"{info.version}, {', '.join(sorted(info.capabilities)) or 'plain'}"
-    if missing := [each for each in probes() if each not in info.capabilities and info.name != "embedded"]:
+    if lacking := [each for each in probes() if each not in info.capabilities and info.name != "embedded"]:
         return Finding(
             subject,
             "note",
-            f"{detail}; no analysis here for {', '.join(missing)}",
+            f"{detail}; no analysis here for {', '.join(lacking)}",
             "words are matched as they stand; install the server's analysis module for stems and stop words",
         )
     return Finding(subject, "ok", detail)

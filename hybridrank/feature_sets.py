@@ -15,7 +15,7 @@ def load_feature_sets(files: Sequence[Path] | None) -> list[FeatureSet]:
     """What --features names. Raises typer.BadParameter."""
     try:
         return [FeatureSet.load(file) for file in files or ()]
-    except (BadFeatureSet, OSError) as error:
+    except BadFeatureSet as error:
         raise typer.BadParameter(str(error), param_hint="--features") from error
 
 

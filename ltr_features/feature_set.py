@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from common.error_text import wrong_value
 from common.settings_file import read_settings
 from ltr_features.document import Age, FieldLength, Number, VectorSimilarity
 from ltr_features.stages import FromRequest, Fused, QueryLength, RerankScore, Retriever
@@ -99,5 +100,5 @@ def _problems(error: ValidationError, content: Any) -> str:
             feature = content["features"][place[1]]
             name = feature.get("name") if isinstance(feature, dict) else None
             place = [f"feature {name or place[1] + 1}", *place[3:]]
-        found.append(f"{'.'.join(map(str, place)) or 'the file'}: {problem['msg']}")
+        found.append(f"{'.'.join(map(str, place)) or 'the file'}: {wrong_value(problem)}")
     return "; ".join(found)

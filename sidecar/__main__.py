@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
+from common.error_text import os_problem
 from sidecar.errors import SidecarError
 from sidecar.settings import Settings, check_files, load_settings
 
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "python -m si
     try:
         settings = load_settings(arguments, program=program)
     except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(os_problem(error) if isinstance(error, OSError) else error, file=sys.stderr)
         return 2
     if settings.print_settings:
         from sidecar.settings_page import settings_page, sources
@@ -41,7 +42,8 @@ def run(settings: Settings) -> int:
         check_files(settings)
         asyncio.run(serve(settings))
     except (SidecarError, ValueError, OSError) as error:
-        print(f"the sidecar cannot start: {error}", file=sys.stderr)
+        problem = os_problem(error) if isinstance(error, OSError) else error
+        print(f"the sidecar cannot start: {problem}", file=sys.stderr)
         return 1
 
 

@@ -9,6 +9,7 @@ import structlog
 from sidecar.errors import BadModelFolder
 from sidecar.registry import LoadedModel, Models
 from sidecar.runtime.model_scan import Found, newest_first, scan
+from sidecar.settings import SHIPPED
 from sidecar.trial import load_model
 
 __all__ = ["LoadFolder", "find", "load"]
@@ -56,7 +57,8 @@ def _scan(root: Path) -> tuple[Found, ...]:
     try:
         found = scan([root])
     except OSError as error:
-        raise BadModelFolder(root, f"cannot be read: {error}") from error
+        problem = f"cannot be read: {error.strerror}; look at the setting models, where {SHIPPED!r} is what ships"
+        raise BadModelFolder(root, problem) from error
     if not found:
         raise BadModelFolder(root, "no model.toml here, nor in a folder below; `hybridrank model export` makes one")
     return found

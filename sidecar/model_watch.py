@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from common.error_text import os_problem
 from sidecar.errors import BadModelFolder, ModelNotFound
 from sidecar.model_control import ModelControl
 from sidecar.runtime.model_scan import Found, newest_first, scan
@@ -49,7 +50,7 @@ class ModelWatch:
         try:
             found = frozenset(await asyncio.to_thread(scan, self._roots))
         except OSError as error:
-            log.error("model folders cannot be read", error=str(error))
+            log.error("model folders cannot be read", error=os_problem(error))
             return
         seen, self._seen = self._seen, found
         for name in sorted({each.name for each in found ^ seen}):

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from common.error_text import wrong_value
 from models import SHIPPED_MODELS
 from sidecar.runtime.cpu import usable_cores
 from sidecar.runtime.precision import Device, Precision, Runtime
@@ -218,7 +219,7 @@ def exposure(settings: Settings) -> str:
 def _wrong_value(error: ErrorDetails) -> str:
     setting = ".".join(map(str, error["loc"]))
     given = f", not {error['input']!r}" if setting and not isinstance(error["input"], Mapping) else ""
-    return f"{setting or 'settings'}: {error['msg'].removeprefix('Value error, ')}{given}"
+    return f"{setting or 'settings'}: {wrong_value(error)}{given}"
 
 
 def read_file(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from common.error_text import os_problem
 from sidecar.errors import BadModelFolder
 from sidecar.registry import LoadedModel
 from sidecar.rerankers.base import Encoder, Reranker
@@ -106,7 +107,8 @@ def with_codecs(model: LoadedModel, folder: ModelFolder) -> LoadedModel:
     try:
         found = ResidualCodec.load(path) if path.is_file() else None
     except (BadTokenCodec, OSError) as error:
-        raise BadModelFolder(folder.path, str(error)) from error
+        problem = os_problem(error) if isinstance(error, OSError) else str(error)
+        raise BadModelFolder(folder.path, problem) from error
     if found and found.model_digest == digest:
         residual = found
     elif found:

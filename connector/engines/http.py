@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from common.error_text import os_problem
 from connector.engines.addresses import Address, parse_address
 from connector.errors import BadAccess
 from connector.loopback import is_loopback
@@ -87,7 +88,7 @@ def _tls_context(address: Address, ca_certs: str | None, *, verify_certs: bool) 
     try:
         context = ssl.create_default_context(cafile=ca_certs)
     except OSError as error:
-        raise BadAccess(f"ca_certs {ca_certs!r} is not a file of certificates in PEM: {error}") from error
+        raise BadAccess(f"ca_certs {ca_certs!r} is not a file of certificates in PEM: {os_problem(error)}") from error
     if not verify_certs:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

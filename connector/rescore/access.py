@@ -52,6 +52,7 @@ class Access:
         """For a channel; None without TLS. Raises OSError for a file that cannot be read, BadAccess for its content."""
         if not self.encrypted:
             return None
+        files = _read(self.ca_certs), _read(self.client_key), _read(self.client_cert)
         try:
             context = ssl.create_default_context(cafile=self.ca_certs)
             if self.client_cert:
@@ -62,7 +63,7 @@ class Access:
                 f"ca_certs {self.ca_certs}, client_cert {self.client_cert} and client_key {self.client_key} are not"
                 f" authorities, a certificate and its key in PEM: {error}"
             ) from error
-        return grpc.ssl_channel_credentials(_read(self.ca_certs), _read(self.client_key), _read(self.client_cert))
+        return grpc.ssl_channel_credentials(*files)
 
 
 def _read(path: str | Path | None) -> bytes | None:

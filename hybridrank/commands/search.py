@@ -80,6 +80,7 @@ def search(
     """
     from pydantic import ValidationError
 
+    from common.error_text import wrong_values
     from connector import Misconfigured, SearchRequest
     from evaluation.pipelines import PipelineSettings
     from hybridrank.configurations import load_configuration
@@ -100,7 +101,7 @@ def search(
             strict=strict,
         )
     except ValidationError as error:
-        raise typer.BadParameter("; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())) from error
+        raise typer.BadParameter(wrong_values(error.errors(), "the request")) from error
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     settings = PipelineSettings(

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError, model_validator
 
+from common.error_text import os_problem, wrong_values
 from sidecar.errors import BadModelFolder
 
 __all__ = ["FILE", "Calibration", "Isotonic", "Temperature", "read", "sigmoid", "write"]
@@ -92,7 +93,7 @@ def read(folder: Path) -> dict[str, Calibration]:
     except FileNotFoundError:
         return {}
     except (OSError, ValidationError) as error:
-        problem = error if isinstance(error, OSError) else _first_problem(error)
+        problem = os_problem(error) if isinstance(error, OSError) else wrong_values(error.errors()[:1])
         raise BadModelFolder(folder, f"{FILE}: {problem}; calibrate the model again, or remove the file") from error
 
 
@@ -107,8 +108,3 @@ def write(folder: Path, calibrations: Mapping[str, Calibration]) -> None:
 def sigmoid(raw: Array) -> Array:
     """1 / (1 + exp(-raw)), written so that no exponential overflows."""
     return np.asarray(0.5 * (1 + np.tanh(raw / 2)))
-
-
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

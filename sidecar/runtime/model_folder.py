@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from common.error_text import wrong_values
 from sidecar.errors import BadModelFolder
 from sidecar.types import ModelInfo
 
@@ -193,8 +194,7 @@ def read_toml(folder: Path, kinds: Mapping[str, type[Toml]]) -> Toml:
     try:
         return kinds[kind].model_validate(fields)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise BadModelFolder(folder, f"model.toml: {problems}") from error
+        raise BadModelFolder(folder, f"model.toml: {wrong_values(error.errors())}") from error
 
 
 def write_toml(folder: Path, toml: BaseModel) -> None:
@@ -207,7 +207,9 @@ def write_toml(folder: Path, toml: BaseModel) -> None:
 def _fields(folder: Path) -> dict[str, Any]:
     try:
         fields: dict[str, Any] = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8-sig"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise BadModelFolder(folder, f"model.toml cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadModelFolder(folder, f"model.toml cannot be read: {error}") from error
     return fields
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from common.error_text import wrong_values
 from sidecar.errors import BadModelFolder
 
 __all__ = ["FILE", "GoldenPairs", "Verdict", "compare", "read", "write"]
@@ -133,8 +134,7 @@ def read(folder: Path) -> tuple[GoldenPairs, ...]:
     try:
         found = TypeAdapter(tuple[GoldenPairs, ...]).validate_json((folder / FILE).read_bytes())
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-        raise BadModelFolder(folder, f"{FILE}: {problems}") from error
+        raise BadModelFolder(folder, f"{FILE}: {wrong_values(error.errors(include_input=False))}") from error
     if not found:
         raise BadModelFolder(folder, f"{FILE} holds no pairs")
     return found

@@ -1,6 +1,7 @@
 """The HTTP face as one application: the paths that call a model, and the pages beside them."""
 
 import json
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request, Response
 from pydantic.json_schema import models_json_schema
@@ -38,8 +39,23 @@ def make_app(face: Face) -> FastAPI:
         _add(app, endpoint)
 
     add_pages(app)
+    app.add_exception_handler(404, _not_found)
+    app.add_exception_handler(405, _not_allowed)
     _describe_bodies(app)
     return app
+
+
+async def _not_found(_request: Request, _error: Exception) -> Response:
+    return _refusal(404, "there is no such path; GET /docs describes those there are")
+
+
+async def _not_allowed(_request: Request, error: Exception) -> Response:
+    headers = getattr(error, "headers", None) or {}
+    return _refusal(405, f"this path takes {headers.get('Allow', 'another method')}; GET /docs describes it", headers)
+
+
+def _refusal(code: int, problem: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(json.dumps({"message": problem, "detail": problem}), code, headers, JSON)
 
 
 def _add(app: FastAPI, endpoint: Endpoint) -> None:

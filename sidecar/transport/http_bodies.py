@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from common.error_text import wrong_value
 from sidecar.errors import InvalidArgument, UnknownField
 from sidecar.registry import Models
 from sidecar.transport.http_documents import document_text
@@ -104,7 +105,7 @@ def parse(body: type[AnyBody], raw: bytes) -> AnyBody:
             raise UnknownField(_shown(str(unknown[0])), _meant(str(unknown[0]), [*body.model_fields])) from None
         of_one_field = [problem for problem in problems if problem["loc"][:1] == problems[0]["loc"][:1]]
         deepest = max(of_one_field, key=lambda problem: len(problem["loc"]))
-        message = deepest["msg"]
+        message = wrong_value(deepest)
         raise InvalidArgument(_field(deepest["loc"]) or "body", message[0].lower() + message[1:]) from None
 
 

@@ -181,7 +181,7 @@ def test_a_key_in_the_environment_goes_nowhere_unencrypted(indexed, run):
     done = run(
         *arguments, expect=1, HYBRIDRANK_CLIENT_CA_CERTS="/no/such/ca.pem", HYBRIDRANK_CLIENT_API_KEY="s3cret-key"
     )
-    assert "No such file" in done.stderr
+    assert "error: /no/such/ca.pem: No such file or directory" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ import training.token_codec
 from hybridrank import choices
 from hybridrank.app import load
 from hybridrank.commands import NEEDS, SUMMARIES
-from hybridrank.extras import EXTRAS
+from hybridrank.doctor import TOLD_BY, packages
+from hybridrank.extras import EXTRAS, install_line
 from sidecar.settings import tomllib
 
 LOADED = """
@@ -79,6 +80,12 @@ def test_the_table_of_extras_is_that_of_the_package():
         installed = packages & {name for found in brought_by.values() for name in found}
         told = {name for module in EXTRAS[extra] for name in brought_by.get(module, ())}
         assert installed <= told, extra
+
+
+def test_doctor_looks_at_every_extra():
+    assert set(TOLD_BY) == set(EXTRAS)
+    assert [each.subject for each in packages()] == [f"extra {name}" for name in TOLD_BY]
+    assert {each.advice for each in packages() if each.state != "ok"} <= {install_line(name) for name in EXTRAS}
 
 
 @pytest.mark.parametrize(

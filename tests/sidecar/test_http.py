@@ -43,6 +43,15 @@ async def started(reranker):
     assert await asyncio.to_thread(reranker.started.wait, 60)
 
 
+@pytest.mark.parametrize(("path", "status"), [("/", 404), ("/v1", 404), ("/v3/rerank", 404), ("/v1/rerank", 405)])
+async def test_a_path_that_is_none_points_to_the_docs(wires, path, status):
+    response = await wires.http.get(path)
+    assert response.status_code == status
+    assert "GET /docs" in response.json()["message"]
+    assert response.json()["detail"] == response.json()["message"]
+    assert response.headers.get("allow") == ("POST" if status == 405 else None)
+
+
 @pytest.mark.parametrize("path", ["/v1/rerank", "/v2/rerank"])
 async def test_cohere_and_jina_get_one_answer_that_both_can_read(wires, path):
     response = await wires.http.post(path, json=RERANK | {"return_documents": True})

@@ -75,7 +75,7 @@ def test_two_folders_with_one_name_and_version_and_two_names_with_one_alias(tmp_
 def test_a_folder_without_models_or_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(BadModelFolder, match=r"no model\.toml here"):
         load([tmp_path])
-    with pytest.raises(BadModelFolder, match="nowhere: cannot be read"):
+    with pytest.raises(BadModelFolder, match="nowhere: cannot be read: No such file or directory; look at"):
         load([tmp_path / "nowhere"])
 
 

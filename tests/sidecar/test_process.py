@@ -250,6 +250,16 @@ def test_a_folder_without_models_is_named_and_exits_1(start, tmp_path):
     assert f"the sidecar cannot start: {tmp_path}: no model.toml here" in child.stderr.read()
 
 
+@pytest.mark.parametrize("flags", [("--models", "shipped:missing"), ("--models", str(TINY), "--api-keys", "missing")])
+def test_a_path_that_is_missing_is_named_with_its_setting(start, flags):
+    child = start(*flags)
+    assert child.wait(timeout=60) == 1
+    said = child.stderr.read()
+    assert "missing: " in said
+    assert flags[-2].strip("-").replace("-", "_") in said
+    assert "Errno" not in said
+
+
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [

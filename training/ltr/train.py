@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from common.error_text import wrong_values
 from common.settings_file import read_settings
 from ltr_features import FeatureSet
 from ltr_features.transforms import Direction
@@ -113,8 +114,7 @@ def load_options(path: Path) -> TrainingOptions:
     try:
         return TrainingOptions.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise TrainingError(f"{path}: {problems}") from error
+        raise TrainingError(f"{path}: {wrong_values(error.errors())}") from error
 
 
 def hold_out(

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import Self
 
+from common.error_text import wrong_values
 from common.settings_file import read_settings
 from connector.request import RetrieverName
 from sidecar.runtime.model_folder import LANGUAGE
@@ -221,5 +222,4 @@ def load_recipe(path: Path) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()]
-        raise RecipeError(f"{path}: {'; '.join(wrong)}") from error
+        raise RecipeError(f"{path}: {wrong_values(error.errors())}") from error
