@@ -16,6 +16,7 @@ from hybridrank.extras import require
 __all__ = ["app"]
 
 _EXAMPLES = re.compile(r"^Examples?:|^\s*hybridrank ", re.MULTILINE)
+_WIDTH = 78  # of help, which is indented by two columns
 
 
 class _Commands(TyperGroup):
@@ -53,9 +54,25 @@ def _prepare(command: Any, path: str) -> None:
         _prepare(each, f"{path} {name}")
     paragraphs = (command.help or "").split("\n\n")
     command.short_help = command.short_help or " ".join(paragraphs[0].split())
-    command.help = "\n\n".join(f"\b\n{each}" if _EXAMPLES.search(each) else each for each in paragraphs)
+    command.help = "\n\n".join(_examples(each) if _EXAMPLES.search(each) else each for each in paragraphs)
     if path in NEEDS and command.context_settings.get("help_option_names", True):  # `serve` has a --help of its own
         command.callback = _checked(command.callback, path)
+
+
+def _examples(paragraph: str) -> str:
+    return "\n".join(["\b", *map(_broken, paragraph.splitlines())])
+
+
+def _broken(line: str) -> str:
+    """A command in lines of at most _WIDTH, broken before options, as a shell joins them."""
+    first, *options = line.split(" --")
+    lines = [first]
+    for each in options:
+        if len(line) <= _WIDTH or len(f"{lines[-1]} --{each} \\") <= _WIDTH:
+            lines[-1] += f" --{each}"
+        else:
+            lines.append(f"    --{each}")
+    return " \\\n".join(lines)
 
 
 def _checked(callback: Callable[..., None], path: str) -> Callable[..., None]:

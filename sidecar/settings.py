@@ -53,8 +53,9 @@ def _names(names: Any) -> Any:
 class Settings(BaseSettings):
     """Encode texts and score passages over gRPC, beside a search engine.
 
-    Every setting is a flag, --port; a variable, HYBRIDRANK_SIDECAR_PORT; or a key in the TOML file of --config, port.
-    A flag wins over a variable, that over the file. The first line on stdout, once calls are taken, is
+    Every setting is a flag, --port; a variable, HYBRIDRANK_SIDECAR_PORT; or a
+    key in the TOML file of --config, port. A flag wins over a variable, that
+    over the file. The first line on stdout, once calls are taken, is
     `hybridrank sidecar ready on HOST:PORT`.
 
     Examples:

@@ -54,7 +54,9 @@ def start(
 
     The first start downloads it. A server that runs already is left as it is.
 
-    Examples: hybridrank engine start opensearch · hybridrank engine start elasticsearch --nodes 3 --port 9200
+    Examples:
+    hybridrank engine start opensearch
+    hybridrank engine start elasticsearch --nodes 3 --port 9200
     """
     import local_engines
 

@@ -74,7 +74,9 @@ def judgments(
 
     Queries that queries.jsonl has keep their ids; the others are added to it, by the digests that a FeatureLog uses.
 
-    Example: hybridrank ltr judgments ubi_events.jsonl --out ./shop, then hybridrank ltr train --split clicks
+    Examples:
+    hybridrank ltr judgments ubi_events.jsonl --out ./shop
+    hybridrank ltr train --collection ./shop --split clicks --features shop.yaml --out my-models/shop
     """
     from common.append import append_lines
     from common.errors import BadLine

@@ -1,5 +1,6 @@
 """Commands are loaded when they are called: help is fast, and needs only what `cli` brings."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -52,12 +53,14 @@ ALL = [path for name in SUMMARIES for path in paths(load(name), name)]
 
 
 @pytest.mark.parametrize("path", ["", *ALL])
-def test_help_loads_no_library(path):
+def test_help_fits_a_terminal_and_loads_no_library(path):
     heavy = HEAVY[1:] if path else HEAVY
     code = LOADED.format(arguments=[*path.split(), "--help"], heavy=heavy)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command, narrow = [sys.executable, "-c", code], os.environ | {"COLUMNS": "80"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=narrow)
     assert done.stdout.splitlines()[-1] == "loaded:"
     assert "Usage: " in done.stdout or "usage: " in done.stdout
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
 
 
 def test_summaries_are_the_first_lines_of_the_commands_help():
