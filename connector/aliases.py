@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from common.counts import counted
 from connector.engines import fields
 from connector.engines.fields import Fields
 from connector.engines.paths import index_path, url_path
@@ -122,7 +123,7 @@ def _too_few(index: str, documents: int, before: int, least_share: float) -> lis
     if not documents:
         return [f"{index!r} is empty"] if least_share > 0 else []
     return [
-        f"{index!r} holds {documents} documents where {before} are searched now, less than {least_share:.0%};"
+        f"{index!r} holds {counted(documents, 'document')}, and {before} are searched now, less than {least_share:.0%};"
         " --min-share allows fewer"
     ]
 

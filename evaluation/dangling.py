@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from common.counts import counted
 from evaluation.collections import Qrels
 
 __all__ = ["dangling"]
@@ -23,16 +24,16 @@ def dangling(qrels: Qrels, query_ids: Collection[str], doc_ids: Collection[str],
     relevant = sum(qrels[query_id][doc_id] > 0 for query_id, doc_id in absent)
     sentences = []
     if lost:
-        one = len(lost) == 1
+        left_out = "it is left out" if len(lost) == 1 else "they are left out"
         sentences.append(
-            f"{split} judges {len(lost)} {'query' if one else 'queries'} that queries.jsonl lacks"
-            f" ({_some(lost)}); {'it is' if one else 'they are'} left out"
+            f"{split} judges {counted(len(lost), 'query')} that queries.jsonl lacks ({_some(lost)}); {left_out}"
         )
     if absent:
         sentences.append(
-            f"{len(absent)} of {sum(map(len, qrels.values()))} judgments in {split} are of documents that corpus.jsonl"
-            f" lacks ({_some(list(dict.fromkeys(doc_id for _, doc_id in absent)))}); the {relevant} relevant ones can"
-            " never be found, and lower every score"
+            f"{len(absent)} of {counted(sum(map(len, qrels.values())), 'judgment')} in {split}"
+            f" {'is' if len(absent) == 1 else 'are'} of documents that corpus.jsonl lacks"
+            f" ({_some(list(dict.fromkeys(doc_id for _, doc_id in absent)))}); relevant ones ({relevant}) can never be"
+            " found, and lower every score"
         )
     return tuple(sentences)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from common.counts import counted
 from evaluation.markup import escaped
 from evaluation.measures import label
 from evaluation.pareto import Point, pareto_svg
@@ -45,7 +46,7 @@ def html_report(result: ExperimentResult, queries: Mapping[str, str]) -> str:
     Well-formed as XML too. Whatever came from outside is escaped.
     """
     collection = result.about.get("collection", {}).get("name", "")
-    title = f"{len(result.pipelines)} pipelines" + (f" on {collection}" if collection else "")
+    title = counted(len(result.pipelines), "pipeline") + (f" on {collection}" if collection else "")
     compared = [name for name in result.pipelines if name != result.baseline]
     parts = [
         f"<h1>{escaped(title)}</h1>",

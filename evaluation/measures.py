@@ -95,7 +95,7 @@ def evaluate(
     }
     if not judged:
         raise CollectionError(
-            f"none of the {len(qrels)} judged queries has a relevant document (grade {RELEVANT_GRADE} or more)"
+            f"none of the judged queries ({len(qrels)}) has a relevant document (grade {RELEVANT_GRADE} or more)"
         )
     if any(name.startswith("err@") for name in measures):
         _check_grades(judged)

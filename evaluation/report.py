@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from common.counts import counted
 from evaluation.measures import label
 from evaluation.results import ExperimentResult, PipelineResult
 from evaluation.significance import Comparison
@@ -52,8 +53,8 @@ def caption(result: ExperimentResult) -> tuple[str, ...]:
     first = next(iter(result.pipelines.values()))
     left_out = len(first.evaluation.without_relevant)
     lines = [
-        f"{len(first.evaluation.per_query)} queries"
-        + (f"; {left_out} more have no relevant document here and are left out" if left_out else "")
+        f"{counted(len(first.evaluation.per_query), 'query')}"
+        + (f"; left out: {left_out} more without a relevant document here" if left_out else "")
         + f". p: two-sided randomisation test on {label(result.compared_by)} per query against {result.baseline},"
         " 10,000 permutations, Holm's correction."
     ]
@@ -68,8 +69,8 @@ def win_loss_caption(result: ExperimentResult, pipeline: str) -> str:
     """On how many queries a pipeline is better and worse than the baseline."""
     found = result.win_loss(pipeline)
     return (
-        f"{pipeline} against {result.baseline} by {label(result.compared_by)}: {len(found.wins)} queries better,"
-        f" {len(found.losses)} worse, {found.ties} the same."
+        f"{pipeline} against {result.baseline} by {label(result.compared_by)}:"
+        f" {counted(len(found.wins), 'query')} better, {len(found.losses)} worse, {found.ties} the same."
     )
 
 

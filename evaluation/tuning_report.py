@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from common.counts import counted
 from evaluation.configuration import Configuration
 from evaluation.measures import label
 from evaluation.report import ReportTable
@@ -17,13 +18,13 @@ def verdict(tuned: Tuned, measure: str) -> str:
     """Whether something better was found on dev, and by what evidence."""
     evidence = tuned.evidence
     found = (
-        f"by {FOLDS} folds of {len(tuned.default.values)} queries, choosing brings {evidence.delta:+.4f}"
+        f"by {FOLDS} folds of {counted(len(tuned.default.values), 'query')}, choosing brings {evidence.delta:+.4f}"
         f" {label(measure)} on queries it did not see (p {evidence.p:.4f}, paired randomisation test)"
     )
     if tuned.found:
         return f"Better than the default: {found}."
     if tuned.best is tuned.default:
-        return f"{NOTHING_FOUND}: of {len(tuned.attempts) - 1} trials none is."
+        return f"{NOTHING_FOUND}: of {counted(len(tuned.attempts) - 1, 'trial')} none is."
     return f"{NOTHING_FOUND}: {found}, and that has to be above 0 with p below {SIGNIFICANT}."
 
 
@@ -54,7 +55,7 @@ def importance_table(importances: Mapping[str, float]) -> ReportTable:
 def winner_file(tuned: Tuned, measure: str, about: str) -> str:
     """The winner as YAML, below comments that say where it comes from."""
     dev = f"dev {label(measure)} {tuned.winner.mean:.4f}, default {tuned.default.mean:.4f}"
-    lines = [about, f"{dev}, {len(tuned.default.values)} queries", verdict(tuned, measure)]
+    lines = [about, f"{dev}, {counted(len(tuned.default.values), 'query')}", verdict(tuned, measure)]
     return "".join(f"# {line}\n" for line in lines) + tuned.winner.configuration.as_yaml()
 
 

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 from rich.console import Console
 
+from common.counts import counted
 from connector import HybridSearch, SearchResponse
 from evaluation.collections import Qrels
 from evaluation.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
@@ -32,12 +33,12 @@ def read_documentation() -> StdlibCollection:
     kinds = Counter(str(each.source["kind"]) for each in collection.entries)
     reasons = Counter(reason.partition(":")[0] for reason in collection.skipped.values())
     out.print(
-        f"Python {collection.python}: {len(collection.entries)} documents ({kinds['module']} modules,"
+        f"Python {collection.python}: {counted(len(collection.entries), 'document')} ({kinds['module']} modules,"
         f" {kinds['class']} classes, {kinds['function']} functions); {collection.undocumented} public names have no"
         " docstring of their own"
     )
     shown = ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
-    out.print(f"{len(collection.skipped)} modules skipped: {shown}", markup=False)
+    out.print(f"{counted(len(collection.skipped), 'module')} skipped: {shown}", markup=False)
     return collection
 
 

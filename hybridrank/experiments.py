@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from common.counts import counted
 from common.errors import BadLine
 from connector import HybridSearch, IndexMissing, ModelInfo, SidecarClient
 from connector.engines.base import Engine
@@ -111,7 +112,7 @@ class Bench:
             self.created.append(index)
         else:
             self.found.append(index)
-        with progress(f"indexing {len(documents)} documents", self.console, len(documents)) as advance:
+        with progress(f"indexing {counted(len(documents), 'document')}", self.console, len(documents)) as advance:
             report = await index_documents(
                 self.engine,
                 self.sidecar,
@@ -150,7 +151,7 @@ class Bench:
         _list(self.console, "rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])
         if (others := report.total_in_index - len(collection.documents)) > 0:
             self.console.print(
-                f"note: index {index} holds {others} documents that are not in the collection and compete with it"
+                f"note: index {index} holds documents that are not in the collection and compete with it: {others}"
             )
 
     async def run(
@@ -160,7 +161,7 @@ class Bench:
         search = HybridSearch(self.engine, self.sidecar, fusion=settings.fusion)
         runs = {}
         for each in pipelines:
-            with progress(f"{each.name}: {len(queries)} queries", self.console, len(queries)) as advance:
+            with progress(f"{each.name}: {counted(len(queries), 'query')}", self.console, len(queries)) as advance:
                 runs[each.name] = await run_pipeline(search, each, index, queries, settings, lambda: advance(1))
         return runs
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from common.counts import counted
 from connector import ConnectorError, HybridSearch, ModelInfo, Rescore, SearchRequest, SidecarClient
 from connector.engines.base import Engine
 from connector.engines.fields import Fields
@@ -94,4 +95,4 @@ async def _search(
         told = "; ".join(f"{each.stage}: {each.reason}: {each.detail}" for each in response.degraded)
         return Finding(subject, "problem", told, "searches go on without these parts")
     by = " and ".join(retrievers) + (f", rescored by {reranker}" if reranker and response.hits else "")
-    return Finding(subject, "ok", f"{response.total_candidates} candidates by {by}")
+    return Finding(subject, "ok", f"{counted(response.total_candidates, 'candidate')} by {by}")

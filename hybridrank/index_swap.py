@@ -5,6 +5,7 @@ import sys
 
 from rich.console import Console
 
+from common.counts import counted
 from connector.aliases import Swap, plan_swap
 from connector.aliases import swap as move
 from connector.engines.rest import RestEngine
@@ -58,7 +59,7 @@ def show_plan(plan: Swap, *, done: bool, delete_old: bool) -> None:
         return
     verb = "now stands" if done else "would stand"
     out.print(
-        f"{plan.alias} {verb} for {plan.index} ({plan.documents} documents), before for"
+        f"{plan.alias} {verb} for {plan.index} ({counted(plan.documents, 'document')}), before for"
         f" {', '.join(plan.before) or 'nothing'} ({plan.documents_before})",
         markup=False,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from common.counts import counted
 from common.errors import BadLine
 from connector import HybridSearch
 from connector.rescore.feature_log import read_feature_log
@@ -67,11 +68,13 @@ async def from_collection(
         index = index or bench.index_name(collection.name, collection.digest)
         if rejected := (await bench.index(index, documents)).rejected:
             first = f"{rejected[0].doc_id}: {rejected[0].reason}"
-            err.print(f"rejected: {len(rejected)} of {len(documents)} documents, the first {first}", markup=False)
+            err.print(
+                f"rejected: {len(rejected)} of {counted(len(documents), 'document')}, the first {first}", markup=False
+            )
         info = await bench.engine.info()
         search = HybridSearch(bench.engine, bench.sidecar)
         settings = PipelineSettings(size=window)
-        with progress(f"features of {len(queries)} queries", err, len(queries)) as advance:
+        with progress(f"features of {counted(len(queries), 'query')}", err, len(queries)) as advance:
             data = await candidate_features(
                 search, parsed, index, queries, qrels, feature_set, settings, lambda: advance(1)
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from common.counts import counted
 from hybridrank.json_file import JsonFile
 from hybridrank.ltr_data import Judged
 from hybridrank.progress import progress
@@ -115,11 +116,13 @@ def train_model(found: Judged, plan: Plan, about: Mapping[str, str]) -> None:
         versus = measured.comparisons.get(name)
         against = f"  {versus.delta:+.4f} against {measured.baseline}, p {versus.p:.4f}" if versus else ""
         out.print(f"{name:>12}  nDCG@10 {evaluation.mean['ndcg@10']:.4f}{against}")
-    out.print(f"{plan.out}: {plan.name}:{plan.version}, {booster.num_trees()} trees, digest {folder.info.digest}")
+    out.print(
+        f"{plan.out}: {plan.name}:{plan.version}, {counted(booster.num_trees(), 'tree')}, digest {folder.info.digest}"
+    )
 
 
 def _said(choice: Choice) -> str:
-    return f"{choice.name}, {choice.trees} trees"
+    return f"{choice.name}, {counted(choice.trees, 'tree')}"
 
 
 def _folds(found: Judged, count: int) -> Folds:

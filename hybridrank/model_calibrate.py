@@ -10,6 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from common.counts import counted
 from connector.passages import passage_text
 from evaluation.pipelines import PipelineSettings, parse_pipeline
 from hybridrank.experiments import JudgedCollection, judged_queries, open_bench
@@ -72,7 +73,7 @@ def _scores(loaded: LoadedModel, asked: Mapping[str, str], passages: Mapping[str
 
     scores: list[float] = []
     with (
-        progress(f"{loaded.info.name} scores {total} passages", err, total) as advance,
+        progress(f"{loaded.info.name} scores {counted(total, 'passage')}", err, total) as advance,
         ThreadPoolExecutor(usable_cores()) as pool,
     ):
         for found in pool.map(of_one, passages):
@@ -98,8 +99,9 @@ def show_measures(about: Mapping[str, Any], measures: Mapping[str, Mapping[str, 
         table.add_row(name, *(f"{value:.4f}" for value in each.values()))
     out.print(table)
     out.print(
-        f"{about['queries']} queries of {about['collection']} ({about['split']}), {about['pairs']} pairs, "
-        f"{about['relevant']} relevant; without a judgment: {about['unjudged']}; {about['bins']} bins; "
+        f"{counted(about['queries'], 'query')} of {about['collection']} ({about['split']}), "
+        f"{counted(about['pairs'], 'pair')}, {about['relevant']} relevant; "
+        f"without a judgment: {about['unjudged']}; {about['bins']} bins; "
         f"measured on queries that the fit had not seen, {about['folds']} folds",
         markup=False,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.counts import counted
 from evaluation.reproduced import Outcome, Verdict
 from evaluation.reproducible import Experiment, write_expected
 from evaluation.results import COMPARED_BY
@@ -30,7 +31,7 @@ def _line(verdict: Verdict) -> str:
     if verdict.expected is None:
         return f"{verdict.pipeline:<20} got {verdict.got:.4f}  FAIL: nothing is expected yet (--update writes it)"
     judgment = "OK" if verdict.ok else "FAIL"
-    degraded = f"; {verdict.degraded} answers degraded" if verdict.degraded else ""
+    degraded = f"; {counted(verdict.degraded, 'answer')} degraded" if verdict.degraded else ""
     return f"{verdict.pipeline:<20} expected {verdict.expected:.4f}  got {verdict.got:.4f}  {judgment}{degraded}"
 
 
@@ -38,7 +39,7 @@ def update_expected(folder: Path, outcome: Outcome) -> Outcome:
     """The outcome against what its file expects from now on; says what was changed, and what was not."""
     for each in outcome.verdicts:
         if each.degraded:
-            out.print(f"not updated: {each.pipeline}, {each.degraded} answers of which were degraded", markup=False)
+            out.print(f"not updated: {each.pipeline}, {counted(each.degraded, 'degraded answer')}", markup=False)
     changed = outcome.new_scores
     if not changed:
         return outcome

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from common.counts import counted
 from connector import Hit, SearchRequest, SearchResponse, TotalHits
 from evaluation.pipelines import PipelineSettings
 from hybridrank.feature_sets import feature_sets_of
@@ -79,8 +80,9 @@ def show_response(response: SearchResponse, *, explain: bool) -> None:
     out.print(table)
     timings = response.timings
     out.print(
-        f"[dim]{_matches(response.total)}{response.total_candidates} candidates · encode {timings.encode_ms:.0f} ms"
-        f" · retrieve {timings.retrieve_ms:.0f} ms · rescore {timings.rescore_ms:.0f} ms[/]"
+        f"[dim]{_matches(response.total)}{counted(response.total_candidates, 'candidate')}"
+        f" · encode {timings.encode_ms:.0f} ms · retrieve {timings.retrieve_ms:.0f} ms"
+        f" · rescore {timings.rescore_ms:.0f} ms[/]"
     )
 
 

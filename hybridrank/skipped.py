@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from common.counts import counted
 from common.errors import BadLine
 
 __all__ = ["tell_skipped"]
@@ -14,6 +15,6 @@ _SHOWN = 10
 def tell_skipped(skipped: Sequence[BadLine], console: Console) -> None:
     """Print how many events were skipped, and the first of them with their lines."""
     if skipped:
-        console.print(f"note: {len(skipped)} events cannot be used and were skipped", markup=False)
+        console.print(f"note: skipped {counted(len(skipped), 'event')} that cannot be used", markup=False)
     for line in skipped[:_SHOWN]:
         console.print(f"skipped: {line}", markup=False)

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from common.counts import counted
 from hybridrank.json_file import JsonFile
 from hybridrank.progress import progress
 from training.neural.lists import read_lists
@@ -49,7 +50,7 @@ def train_model(
     with progress("timing a few steps", err):
         seconds = trainer.seconds_to_train(run)
     steps, device = trainer.steps_of(run), run.args.device.type
-    err.print(f"{len(train)} lists, {steps} steps: about {_duration(seconds)} on {device}")
+    err.print(f"{counted(len(train), 'list')}, {counted(steps, 'step')}: about {_duration(seconds)} on {device}")
     with progress(f"training {recipe.name}", err, steps) as advance:
         trainer.run(run, advance)
     with progress("exporting, and measuring int8 beside fp32", err):

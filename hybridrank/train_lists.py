@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.counts import counted
 from connector import HybridSearch
 from connector.passages import passage_text
 from connector.request import RetrieverName
@@ -79,7 +80,7 @@ async def _train_lists(bench: Bench, recipe: Recipe, source: DataSource, collect
         search = HybridSearch(bench.engine, bench.sidecar)
         lists = []
         total = source.repeats * len(data.queries)
-        with progress(f"mining {source.collection}: {total} queries", bench.console, total) as advance:
+        with progress(f"mining {source.collection}: {counted(total, 'query')}", bench.console, total) as advance:
             for repeat in range(source.repeats):
                 seed = recipe.seed + repeat
                 async for each in mine(search, data.index, data.queries, data.qrels, mining, seed):
@@ -139,7 +140,7 @@ async def _indexed(bench: Bench, collection: BeirFolder, retrievers: Sequence[Re
         await bench.index(index, documents)
         return index
     await bench.engine.create_index(lexical := f"{index}-lexical", IndexDefinition())
-    with progress(f"indexing {len(documents)} documents", bench.console, len(documents)) as advance:
+    with progress(f"indexing {counted(len(documents), 'document')}", bench.console, len(documents)) as advance:
         for start in range(0, len(documents), BATCH):
             batch = documents[start : start + BATCH]
             await bench.engine.index_documents(lexical, batch)
@@ -153,7 +154,7 @@ async def _scored(bench: Bench, lists: Sequence[RankedList], models: Sequence[st
     if not models:
         return list(lists)
     scored = []
-    with progress(f"scoring {name}: {len(lists)} lists", bench.console, len(lists)) as advance:
+    with progress(f"scoring {name}: {counted(len(lists), 'list')}", bench.console, len(lists)) as advance:
         for each in lists:
             passages = [Passage(doc_id, text) for doc_id, text in zip(each.doc_ids, each.texts, strict=True)]
             with_scores = each

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from common.counts import counted
 from connector import Rescore
 from connector.engines.base import Engine
 from connector.engines.rest import RestEngine
@@ -93,8 +94,8 @@ class Tuning:
         evaluate({each: dev.qrels[each] for each in queries}, {}, [self.measure])  # what cannot be is told now
         if shared := set(queries) & set(BeirFolder(self.folder).qrels(self.test_split)):
             raise TuningError(
-                f"{len(shared)} queries of {self.dev_split} are in {self.test_split} too, {min(shared)!r} for one; a"
-                " choice looks better on queries it was made by"
+                f"{self.dev_split} shares {counted(len(shared), 'query')} with {self.test_split}, {min(shared)!r} for"
+                " one; a choice looks better on queries it was made by"
             )
         async with AsyncExitStack() as stack:
             pipelines = [parse_pipeline(f"rrf+{model}") for model in self.space.models]
@@ -107,7 +108,9 @@ class Tuning:
             change = await stack.enter_async_context(_bm25_of(bench.engine, name)) if self.space.bm25 else None
             search = RememberingSearch(bench.engine, bench.sidecar, change)
             measured = measured_on(search, name, queries, dev.qrels, self.measure, SETTINGS)
-            with progress(f"tuning on {len(queries)} queries: {self.trials} trials", err, self.trials) as advance:
+            with progress(
+                f"tuning on {counted(len(queries), 'query')}: {counted(self.trials, 'trial')}", err, self.trials
+            ) as advance:
                 tuned = await search_on_dev(study, self.space, self.default, measured, self.trials, advance)
             test = await self._on_test(bench, name, tuned, dev, change)
             return _Result(tuned, importances(study), test, about)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.counts import counted
 from local_engines.errors import ChecksumMismatch, DownloadFailed
 from local_engines.progress import download_bar, stderr_console
 
@@ -83,7 +84,7 @@ def fetch(
         return
     total = sum(artifact.size for artifact in missing)
     with (
-        download_bar(f"downloading {len(missing)} files", total, console or stderr_console()) as add,
+        download_bar(f"downloading {counted(len(missing), 'file')}", total, console or stderr_console()) as add,
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
         # Largest first: the one big file then does not start when all others are done.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from common.counts import counted
 from local_engines.account import Account, server_account
 from local_engines.artifacts import load_lock
 from local_engines.cluster import Launched, RunningNode, launch, plan
@@ -176,7 +177,7 @@ def _same_shape(state: State, *, nodes: int, ml_commons: bool, port: int | None)
     fits = len(state.nodes) == nodes and state.ml_commons == ml_commons
     if not fits or (port is not None and not state.url.endswith(f":{port}")):
         raise LocalEngineError(
-            f"{state.name} runs already, with {len(state.nodes)} node(s)"
+            f"{state.name} runs already, with {counted(len(state.nodes), 'node')}"
             f"{' and ml-commons' if state.ml_commons else ''}, at {state.url}: stop it first "
             f"(hybridrank engine stop {state.name}), or use it as it is"
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from common.counts import counted
 from common.error_text import os_problem
 from sidecar.errors import BadModelFolder
 from sidecar.registry import LoadedModel
@@ -144,7 +145,7 @@ def _wrong_with(model: LoadedModel) -> str | None:
     query, passages = SELF_CHECK
     scores = model.reranker.score(model.reranker.tokenize(query, passages))
     if scores.shape != (len(passages),):
-        return f"scores of shape {scores.shape} came back for {len(passages)} passages"
+        return f"scores of shape {scores.shape} came back for {counted(len(passages), 'passage')}"
     if not np.isfinite(scores).all():
         return f"{len(passages)} passages got the scores {scores.tolist()}; {NOT_FINITE}"
     if model.encoder:

@@ -122,6 +122,4 @@ def _optimize() -> Any:
 def _require_both(pairs: JudgedScores) -> None:
     relevant = int(pairs.relevant.sum())
     if not 0 < relevant < len(pairs.relevant):
-        raise NotCalibratable(
-            f"{relevant} of {len(pairs.relevant)} pairs are relevant; there must be some of both kinds"
-        )
+        raise NotCalibratable(f"relevant pairs: {relevant} of {len(pairs.relevant)}; there must be some of both kinds")

@@ -9,6 +9,7 @@ from collections.abc import Sequence, Set
 
 import numpy as np
 
+from common.counts import counted
 from sidecar.rerankers.colbert import TokenEncoder
 from sidecar.runtime.maxsim import FloatArray, unit_rows
 from sidecar.runtime.token_codec import ResidualCodec
@@ -68,7 +69,7 @@ def sample_rows(
     sequences = encoder.tokenize_texts([texts[place] for place in sorted(drawn)], TextKind.DOCUMENT)
     rows = [rows for each in sequences for rows in encoder.token_rows([each.without(pruned)])]
     if not sum(map(len, rows)):
-        raise ValueError(f"{len(texts)} documents have no token to learn from")
+        raise ValueError(f"no token to learn from in {counted(len(texts), 'document')}")
     return np.concatenate(rows)
 
 
@@ -90,7 +91,9 @@ def train_codec(
     if bits not in {1, 2, 4}:
         raise ValueError(f"{bits} bits a dimension; there are 1, 2 and 4")
     if len(rows) < 2 * centroids:
-        raise ValueError(f"{len(rows)} rows are too few for {centroids} centroids; take more documents")
+        raise ValueError(
+            f"too few for {counted(centroids, 'centroid')}: {counted(len(rows), 'row')}; take more documents"
+        )
     shuffled = rows[np.random.default_rng(seed).permutation(len(rows))]
     held_out = max(1, int(HELD_OUT * len(rows)))
     found = _k_means(shuffled[held_out:], shuffled[held_out : held_out + centroids])

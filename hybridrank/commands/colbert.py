@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from common.counts import counted
 from hybridrank.choices import CODEC_DOCUMENTS
 from models import SHIPPED_MODELS
 
@@ -68,7 +69,8 @@ def train_codec_command(
         shutil.copytree(model, out, dirs_exist_ok=True)
     codec.save(out / CODEC)
     typer.echo(
-        f"{out / CODEC}: {codec.bits} bits, {len(codec.centroids)} centroids of {len(rows)} tokens,"
-        f" {codec.record_bytes} bytes a token, {len(pruned)} tokens pruned ({share:.0%} of all vectors), digest"
-        f" {codec.digest}"
+        f"{out / CODEC}: {counted(codec.bits, 'bit')},"
+        f" {counted(len(codec.centroids), 'centroid')} of {counted(len(rows), 'token')},"
+        f" {codec.record_bytes} bytes a token, {counted(len(pruned), 'token')} pruned ({share:.0%} of all vectors),"
+        f" digest {codec.digest}"
     )

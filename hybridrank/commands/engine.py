@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from common.counts import counted
 from hybridrank.choices import ENGINE_HEAP_MB
 
 if TYPE_CHECKING:
@@ -108,5 +109,5 @@ def status(server: ServerArgument, as_json: Json = False) -> None:
 
 
 def _described(state: "State") -> str:
-    count = "1 node" if len(state.nodes) == 1 else f"{len(state.nodes)} nodes"
+    count = counted(len(state.nodes), "node")
     return f"{state.name} {state.version} ({count}{', ml-commons' if state.ml_commons else ''})"

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from common.counts import counted
 from hybridrank.choices import TokenFormat
 from hybridrank.commands.index_bm25 import bm25
 from hybridrank.commands.index_encoder import encoder
@@ -108,8 +109,9 @@ def index(
         print(json.dumps(asdict(report) | {"bad_lines": [str(each) for each in bad_lines]}))
     else:
         out.print(
-            f"{index}: {report.indexed} documents written ({report.encoded} encoded), {report.unchanged} unchanged,"
-            f" {len(bad_lines)} bad lines, {len(report.rejected)} rejected; the index holds {report.total_in_index}"
+            f"{index}: {counted(report.indexed, 'document')} written ({report.encoded} encoded),"
+            f" {report.unchanged} unchanged, {counted(len(bad_lines), 'bad line')}, {len(report.rejected)} rejected;"
+            f" the index holds {report.total_in_index}"
         )
     show_lines("bad line", [str(each) for each in bad_lines])
     show_lines("rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from common.counts import counted
 from hybridrank.options import EngineOption
 
 __all__ = ["synonyms"]
@@ -39,4 +40,4 @@ def synonyms(
     rules = synonym_rules(UserFile(file).text())
     names = asyncio.run(send_synonyms(engine, index, rules, dry_run=dry_run))
     would = "would know" if dry_run else "know"
-    out.print(f"searches of {', '.join(names)} {would} {len(rules)} rules", markup=False)
+    out.print(f"searches of {', '.join(names)} {would} {counted(len(rules), 'rule')}", markup=False)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from common.counts import counted
 from hybridrank.choices import Merge
 from hybridrank.options import EngineOption, JsonOption, SidecarOption, in_folder
 
@@ -94,12 +95,16 @@ def pool(
     lines = list(lines_to_judge(wanted, texts, documents, seed=seed, characters=characters, judge=judge))
     known = sum(map(len, found.values())) - len(lines)
     if not lines:
-        why = f"all {known} documents are judged in {without}" if known else "no run ranks a document of these queries"
+        why = (
+            f"{counted(known, 'document')} found, all judged in {without}"
+            if known
+            else "no run ranks a document of these queries"
+        )
         raise NothingWritten(why)
     out_file.write_text("".join(lines), encoding="utf-8")
     out.print(
-        f"{out_file}: {len(lines)} documents of {sum(map(bool, wanted.values()))} queries to judge"
-        + (f"; {known} more are judged in {without}" if without else ""),
+        f"{out_file}: {counted(len(lines), 'document')} of {counted(sum(map(bool, wanted.values())), 'query')} to judge"
+        + (f"; {known} more judged in {without}" if without else ""),
         markup=False,
     )
 
@@ -149,7 +154,7 @@ def import_(
         show_lines("left out", sheet.empty)
     if wrong:
         more = "; --partial leaves lines without a grade out" if sheet.empty and not partial else ""
-        err.print(f"error: {len(wrong)} lines are wrong and nothing was written{more}", markup=False)
+        err.print(f"error: nothing was written: {counted(len(wrong), 'wrong line')}{more}", markup=False)
         raise typer.Exit(1)
     if not sheet.judgments:
         raise NothingWritten("no line has a grade")
@@ -158,8 +163,13 @@ def import_(
     grades = [grade for given in qrels.values() for grade in given.values()]
     counts = ", ".join(f"{grades.count(grade)} with {grade}" for grade in sorted(set(grades)))
     judges = len(by_judge(sheet.judgments))
-    source = f"{len(sheet.judgments)} grades of {judges} judges" + (f" and {onto}" if onto else "")
-    out.print(f"{out_file}: {len(grades)} judgments of {len(qrels)} queries ({counts}), from {source}", markup=False)
+    source = f"{counted(len(sheet.judgments), 'grade')} of {counted(judges, 'judge')}" + (
+        f" and {onto}" if onto else ""
+    )
+    out.print(
+        f"{out_file}: {counted(len(grades), 'judgment')} of {counted(len(qrels), 'query')} ({counts}), from {source}",
+        markup=False,
+    )
 
 
 @app.command()
@@ -190,7 +200,7 @@ def agree(files: FilesArgument, scale: ScaleOption = "0-3", as_json: JsonOption 
     sheet = read_judgments(files, grades)
     show_lines("wrong", sheet.wrong)
     if sheet.wrong:
-        err.print(f"error: {len(sheet.wrong)} lines are wrong", markup=False)
+        err.print(f"error: {counted(len(sheet.wrong), 'wrong line')}", markup=False)
         raise typer.Exit(1)
     judged = by_judge(sheet.judgments)
     pairs = pairs_agree(judged, grades)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from common.counts import counted
 from hybridrank.commands.ltr_train import log, train, train_clicks
 from hybridrank.commands.ltr_upload import upload
 from hybridrank.options import in_folder
@@ -98,7 +99,9 @@ def judgments(
     found = clicks.grades(table, model, cuts=begins, min_shown=min_shown)
     if not found:
         pairs = len({(each.query, each.doc_id) for each in table})
-        raise NothingWritten(f"of {pairs} documents of a query none was shown {min_shown} times; see --min-shown")
+        raise NothingWritten(
+            f"of {counted(pairs, 'document')} of a query none was shown {min_shown} times; see --min-shown"
+        )
     file = out / "queries.jsonl"
     if (zipped := out / "queries.jsonl.gz").exists() and not file.exists():
         raise typer.BadParameter(f"unzip {zipped} first, so that queries can be added to it", param_hint="--out")
@@ -110,6 +113,6 @@ def judgments(
     write_qrels(qrels, {ids[text]: graded for text, graded in found.items()})
     append_lines(file, "".join(json.dumps({"_id": ids[text], "text": text}) + "\n" for text in added).encode())
     typer.echo(
-        f"{qrels}: {sum(map(len, found.values()))} judgments of {len(found)} queries"
-        f" from {sum(each.shown for each in table)} showings"
+        f"{qrels}: {counted(sum(map(len, found.values())), 'judgment')} of {counted(len(found), 'query')}"
+        f" from {counted(sum(each.shown for each in table), 'showing')}"
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from common.counts import counted
 from hybridrank.choices import BASELINE_RANKERS
 from hybridrank.json_file import JsonFileOption
 from hybridrank.options import EngineOption, SidecarOption, in_folder
@@ -165,6 +166,8 @@ def log(
     if not len(data.rows):
         raise NothingWritten("no candidate is judged; --unjudged zero keeps those that are not, as grade 0")
     write_letor(out_file, data)
-    out.print(f"{out_file}: {len(data.rows)} rows of {len(data.query_ids)} queries; its features are")
+    out.print(
+        f"{out_file}: {counted(len(data.rows), 'row')} of {counted(len(data.query_ids), 'query')}; its features are"
+    )
     for number, each in enumerate(feature_set.names, start=1):
         out.print(f"{number:4} {each}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from common.counts import counted
 from hybridrank.json_file import JsonFileOption
 from hybridrank.options import SidecarOption, in_folder
 
@@ -88,7 +89,8 @@ def reproduce(
     failed = sum(not verdict.ok for verdict in verdicts)
     missing = sum(not each.result for each in outcomes)
     out.print(
-        f"{len(verdicts) - failed} OK, {failed} FAIL" + (f"; {missing} experiments did not run" if missing else "")
+        f"{len(verdicts) - failed} OK, {failed} FAIL"
+        + (f"; {counted(missing, 'experiment')} did not run" if missing else "")
     )
     if not all(each.ok for each in outcomes):
         raise typer.Exit(1)

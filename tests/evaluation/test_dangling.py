@@ -7,9 +7,10 @@ def test_absent_queries_and_documents_are_counted_and_named():
     qrels = {"q1": {"gone": 1, "lost": 0, "a": 1}, "q8": {"a": 1}, "q9": {"gone": 2}}
     assert dangling(qrels, {"q1"}, {"a"}, "test") == (
         "test judges 2 queries that queries.jsonl lacks (q8, q9); they are left out",
-        "3 of 5 judgments in test are of documents that corpus.jsonl lacks (gone, lost); the 2 relevant ones can never"
+        "3 of 5 judgments in test are of documents that corpus.jsonl lacks (gone, lost); relevant ones (2) can never"
         " be found, and lower every score",
     )
+    assert dangling({"q1": {"gone": 1}}, {"q1"}, {"a"}, "test")[0].startswith("1 of 1 judgment in test is of")
 
 
 def test_nothing_is_said_where_everything_is_there():

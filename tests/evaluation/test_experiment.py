@@ -155,13 +155,13 @@ def test_the_table_and_what_stands_below_it():
     assert table.rows[0][-2:] == ("–", "–")
     assert table.rows[1][-2].startswith(("+", "-"))
     first, second = caption(result)
-    assert first.startswith("2 queries; 1 more have no relevant document here and are left out. p:")
+    assert first.startswith("2 queries; left out: 1 more without a relevant document here. p:")
     assert second == "Degraded answers (a stage was skipped): rrf 1."
 
 
 def test_the_largest_wins_come_first_and_the_largest_losses_last():
     result = summarise(RUNS, QRELS, "bm25")
-    assert win_loss_caption(result, "rrf") == "rrf against bm25 by nDCG@10: 1 queries better, 1 worse, 0 the same."
+    assert win_loss_caption(result, "rrf") == "rrf against bm25 by nDCG@10: 1 query better, 1 worse, 0 the same."
     table = win_loss_table(result, "rrf", {**QUERIES, "q1": "hot\n tea | milk"})
     assert table.headers == ("query", "id", "bm25", "rrf", "Δ")
     assert table.rows[0] == ("hot tea | milk", "q1", "0.2398", "0.7602", "+0.5204")

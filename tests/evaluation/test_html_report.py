@@ -63,13 +63,13 @@ def test_everything_is_on_the_page():
     assert ("rrf", "6.5", "8.8", "0.0") in rows  # what it costs
     assert ("rrf", "0.225", "1.000") in rows  # how alike
     assert "Degraded answers (a stage was skipped): rrf 1." in page
-    assert "rrf against bm25 by nDCG@10: 1 queries better, 1 worse, 0 the same." in page
+    assert "rrf against bm25 by nDCG@10: 1 query better, 1 worse, 0 the same." in page
     assert quality_and_latency(result_of()) in page
 
 
 def test_a_pipeline_alone_has_a_page_too():
     alone = summarise({"bm25": PipelineRun({"q1": ("tea",)}, {"q1": 1.0}, {})}, QRELS, "bm25")
-    assert parsed(html_report(alone, QUERIES)).findtext("body/h1") == "1 pipelines"
+    assert parsed(html_report(alone, QUERIES)).findtext("body/h1") == "1 pipeline"
 
 
 def test_the_page_runs_nothing_and_loads_nothing():

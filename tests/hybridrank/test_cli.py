@@ -80,7 +80,7 @@ def test_an_index_for_german_with_beginnings(run, tmp_path):
     (tmp_path / "corpus.jsonl").write_text(line + "\n")
     options = ("--language", "de", "--subfield", "prefix", "--boost", "title=2", "--boost", "title.prefix=0.5")
     made = run("index", "--collection", str(tmp_path), "--index", "books", *options)
-    assert (made.stderr.count("note"), "1 documents written" in made.stdout) == (0, True)
+    assert (made.stderr.count("note"), "1 document written" in made.stdout) == (0, True)
     assert "warning: the index's texts are german, and encoder-minilm-l6 was trained on en alone" in made.stderr
     assert "warning" in run("index", "--collection", str(tmp_path), "--index", "books", *options, "--dry-run").stderr
     for query in ("Buch", "Büc"):

@@ -46,7 +46,7 @@ def test_index_measure_show_one_question_and_encode_nothing_the_second_time(part
     assert document["settings"]["max_chunks"] == 1  # as its published figures
     assert all(set(each["per_query"]) == {"q1", "q2"} for each in document["pipelines"].values())
     assert document["pipelines"]["bm25"]["per_query"]["q1"]["r@100"] == 1.0
-    assert "1 more have no relevant document here" in shown
+    assert "left out: 1 more without a relevant document here" in shown
     assert "side by side" in shown
     table = shown.partition("side by side")[2]
     assert all(name in table for name in document["pipelines"])

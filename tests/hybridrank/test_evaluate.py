@@ -159,7 +159,7 @@ def test_bad_lines_are_named_and_the_rest_is_measured(tmp_path, run):
     assert done.returncode == 0, done.stderr
     assert f"bad line: {menu / 'corpus.jsonl'}:6: not JSON" in done.stderr
     assert done.stdout.startswith("| pipeline | nDCG@10 |")
-    assert "1 queries" in done.stdout
+    assert "1 query." in done.stdout
 
 
 def test_documents_of_another_collection_in_the_index_are_mentioned(tmp_path, run):
@@ -168,7 +168,7 @@ def test_documents_of_another_collection_in_the_index_are_mentioned(tmp_path, ru
     (other / "corpus.jsonl").write_text('{"_id": "stray", "text": "A stray document about tea."}')
     assert run("--collection", other, "--index", "both", "--pipelines", "bm25").returncode == 0
     done = run("--collection", menu, "--index", "both", "--pipelines", "bm25")
-    assert "index both holds 1 documents that are not in the collection" in done.stderr
+    assert "index both holds documents that are not in the collection and compete with it: 1" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_judgments_of_what_is_absent_are_counted_and_said(tmp_path, run):
     done = run("--collection", folder, "--pipelines", "bm25", "--json", "out.json")
     assert done.returncode == 0, done.stderr
     assert "note: test judges 1 query that queries.jsonl lacks (q9)" in done.stderr
-    assert "note: 1 of 3 judgments in test are of documents that corpus.jsonl lacks (gone)" in done.stderr
+    assert "note: 1 of 3 judgments in test is of documents that corpus.jsonl lacks (gone)" in done.stderr
     result = json.loads((tmp_path / "out.json").read_text())["pipelines"]["bm25"]
     assert set(result["per_query"]) == {"q1", "q2"}
     assert result["ndcg@10"] == 0.5

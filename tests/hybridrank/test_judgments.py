@@ -94,7 +94,7 @@ def test_more_is_judged_later_and_added(tmp_path, run, menu):
         "test",
     ]
     done = run("pool", *flags, "--judge", "ann", "--out", "more.jsonl")
-    assert done.stdout == "more.jsonl: 3 documents of 2 queries to judge; 3 more are judged in test\n", done.stderr
+    assert done.stdout == "more.jsonl: 3 documents of 2 queries to judge; 3 more judged in test\n", done.stderr
     judge(tmp_path / "more.jsonl", tmp_path / "a.jsonl", {"soup": 1, "note": 0, "tea": 2}, "")
     flags = ["--collection", menu, "--onto", "test", "--out", menu / "qrels/both.tsv"]
     done = run("import", "a.jsonl", *flags)
@@ -131,7 +131,7 @@ def test_what_is_wrong_or_empty_is_named_and_nothing_is_written(tmp_path, run, m
     assert done.stderr.splitlines() == [
         "wrong: a.jsonl:3: the collection has no doc_id 'pie'",
         "wrong: a.jsonl:2: no grade for 'chai' of query 'q1'",
-        "error: 2 lines are wrong and nothing was written; --partial leaves lines without a grade out",
+        "error: nothing was written: 2 wrong lines; --partial leaves lines without a grade out",
     ]
     assert not (tmp_path / "mine.tsv").exists()
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows[:2])))

@@ -274,7 +274,11 @@ def test_queries_are_added_after_a_line_that_does_not_end(run, tmp_path):
     [
         (["--baselines", "magic"], 2, "there is no 'magic'; it is one of linear, ranknet"),
         (["--pipeline", "rrf+nothing"], 2, "the sidecar has no model 'nothing'"),
-        (["--folds", "30"], 1, "error: .*groups of near-equal queries cannot make 30 folds; judge more queries"),
+        (
+            ["--folds", "30"],
+            1,
+            "error: 30 folds need as many groups of near-equal queries; .*; judge more queries",
+        ),
         (["--split", "dev"], 1, "error: .*qrels/dev.tsv: there is no such file"),
         (["--features", "queries.jsonl"], 1, "error: "),
         (["--options", "options.yaml", "--options", "options.yaml"], 2, "two files have the same name"),

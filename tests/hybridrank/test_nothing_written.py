@@ -56,7 +56,10 @@ def menu(tmp_path):
             "no candidate is judged; --unjudged zero keeps",
         ),
         ("ltr train --collection menu --features features.yaml --split none --out out", "none.tsv judges no query"),
-        ("judgments pool --collection menu --run all.run --without test --out out", "3 documents are judged in test"),
+        (
+            "judgments pool --collection menu --run all.run --without test --out out",
+            "3 documents found, all judged in test",
+        ),
         ("judgments pool --collection menu --run none.run --out out", "no run ranks a document of these queries"),
         ("judgments import none.jsonl --collection menu --out out", "no line has a grade"),
         ("judgments import none.jsonl --collection menu --onto test --out out", "no line has a grade"),
@@ -75,5 +78,5 @@ def test_a_command_that_has_nothing_to_write_fails(run, tmp_path, menu, command,
 def test_a_command_that_is_given_nothing_says_what_is_wrong(run, tmp_path, menu, command):
     code, said = run(command)
     assert code == 2
-    assert "0 documents have no token to learn from" in said or "expected HOST:PORT" in said
+    assert "no token to learn from in 0 documents" in said or "expected HOST:PORT" in said
     assert not (tmp_path / "out").exists()

@@ -129,7 +129,7 @@ def test_where_nothing_is_better_the_default_is_written(tmp_path, run, parts):
     ("flags", "code", "said"),
     [
         (["--dev-split", "test"], 2, "is the split that is tuned on"),
-        (["--test-split", "both"], 1, "4 queries of dev are in both too, 'q10' for one"),
+        (["--test-split", "both"], 1, "dev shares 4 queries with both, 'q10' for one"),
         (["--test-split", "no"], 1, "there are: both, dev, test"),
         (["--measure", "bpref"], 2, "there is no measure 'bpref'"),
         (["--measure", "p@101"], 2, "a search returns 100 documents"),

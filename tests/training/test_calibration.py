@@ -48,7 +48,7 @@ def test_neighbours_that_fall_are_pooled_and_equal_scores_are_one():
 @pytest.mark.parametrize("method", FITS)
 def test_what_cannot_be_calibrated_says_why(method):
     fit = FITS[method]
-    with pytest.raises(NotCalibratable, match="0 of 3 pairs are relevant; there must be some of both kinds"):
+    with pytest.raises(NotCalibratable, match="relevant pairs: 0 of 3; there must be some of both kinds"):
         fit(judged([1, 2, 3], [0, 0, 0]))
     with pytest.raises(NotCalibratable, match="3 of 3"):
         fit(judged([1, 2, 3], [1, 1, 1]))

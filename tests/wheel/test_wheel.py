@@ -65,7 +65,7 @@ INDEX = "index --collection menu --index menu"
 CALLS = [
     ("--version", set(), "0."),
     ("engine stop opensearch", set(), "was not running"),
-    ("ltr judgments clicks.csv --out clicks --min-shown 1", set(), "judgments of 1 queries"),
+    ("ltr judgments clicks.csv --out clicks --min-shown 1", set(), "judgments of 1 query"),
     (SERVE, {"sidecar"}, "ready on"),
     (f"{SERVE} --otlp-endpoint http://127.0.0.1:1", {"sidecar", "otel"}, "ready on"),
     (f"{SERVE} --runtime openvino", {"sidecar", "openvino"}, "openvino computes fp32"),

@@ -81,7 +81,7 @@ def ubi_showings(path: Path, report: Callable[[BadLine], None] | None = None) ->
             file.bad(line_number, f"not a UBI event: {problem}, and there is no impression of the document that has it")
     skipped.sort(key=lambda each: each.number)
     if skipped and not found:
-        raise ClickError(f"{path}: none of its {len(skipped)} events can be used; the first: {skipped[0]}")
+        raise ClickError(f"{path}: none of its events can be used ({len(skipped)}); the first: {skipped[0]}")
     if report:
         for line in skipped:
             report(line)

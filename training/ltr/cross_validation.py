@@ -63,7 +63,7 @@ def split(groups: Sequence[Sequence[str]], folds: int, seed: int = 17) -> tuple[
             f"{folds} folds are too few: one is tested on, and of the others each in turn stops the training"
         )
     if len(groups) < folds:
-        raise ValueError(f"{len(groups)} groups of near-equal queries cannot make {folds} folds")
+        raise ValueError(f"{folds} folds need as many groups of near-equal queries; groups here: {len(groups)}")
     shuffled = Random(seed).sample(list(groups), len(groups))  # noqa: S311
     found: list[list[str]] = [[] for _ in range(folds)]
     for each in sorted(shuffled, key=len, reverse=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from common.counts import counted
 from evaluation.fold_models import FoldModels
 from ltr_features import FeatureSet
 from sidecar.runtime import forest_folder
@@ -92,9 +93,8 @@ def write_fold_models(
     held_out = {}
     for number, (each, fold) in enumerate(zip(trained, folds, strict=True), start=1):
         model = f"{name}-fold-{number}"
-        card = (
-            f"# {model}\n\nFor measuring {name} on {len(fold)} queries that this forest has not seen; serve {name}.\n"
-        )
+        held = counted(len(fold), "query")
+        card = f"# {model}\n\nFor measuring {name} on {held} that this forest has not seen; serve {name}.\n"
         write_model(out / model, each.booster, feature_set, name=model, version=version, licence=licence, card=card)
         held_out[model] = {query_id: queries[query_id] for query_id in fold}
     FoldModels(out, name, held_out).save()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.counts import counted
 from ltr_features import FeatureSet
 from training.ltr.comparison import RankerComparison, win_loss
 from training.ltr.dataset import RankingData
@@ -103,8 +104,8 @@ def _measured(measured: RankerComparison, ranker: str) -> list[str]:
         "## Measured",
         "",
         "Cross-validated by query, near-equal queries in one fold: each query is ranked by a model that saw neither it",
-        f"nor one like it. {len(evaluation.per_query)} queries; {len(evaluation.without_relevant)} more have nothing"
-        " relevant and are left out.",
+        f"nor one like it. {counted(len(evaluation.per_query), 'query')}; left out:"
+        f" {len(evaluation.without_relevant)} more without anything relevant.",
         "",
         *_table(("ranker", "nDCG@10", "MRR@10", "judged", f"Δ {baseline}", "p", "p Holm"), rows),
         "",

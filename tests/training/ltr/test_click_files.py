@@ -117,7 +117,7 @@ def test_a_click_takes_text_and_place_from_its_impression(tmp_path, lacking):
 
 def test_a_file_in_which_no_event_can_be_used_is_an_error(tmp_path):
     click = without(event("click", "1", "a", 1), "user_query")
-    with pytest.raises(ClickError, match=r"none of its 2 events can be used; the first: .*ubi\.jsonl:1: "):
+    with pytest.raises(ClickError, match=r"none of its events can be used \(2\); the first: .*ubi\.jsonl:1: "):
         ubi_showings(written(tmp_path, click, "{bad"), lambda _line: None)
 
 

@@ -62,7 +62,7 @@ def test_a_card_tells_data_measures_and_features():
     card = model_card("shop", feature_set, {"collection": "shop, qrels/all", "licence": "CC0-1.0"}, features, measured)
     assert card.startswith("# shop\n")
     assert "| licence | CC0-1.0 |" in card
-    assert "3 queries; 1 more have nothing relevant and are left out." in card
+    assert "3 queries; left out: 1 more without anything relevant." in card
     assert "1 won, 1 lost, 1 the same. won most: q1 +0.281; lost most: q2 -0.369" in card
     assert "| the title / told |" in card
     for line in card.splitlines():
