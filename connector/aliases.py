@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.counts import counted
-from connector.engines import fields
+from connector.engines import columns, fields
+from connector.engines.answers import reading, search_answer
 from connector.engines.fields import Fields
 from connector.engines.paths import index_path, url_path
 from connector.engines.rest import RestEngine
@@ -130,7 +131,8 @@ def _too_few(index: str, documents: int, before: int, least_share: float) -> lis
 
 def _differences(current: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Fields that searches know and the new index lacks, and vectors of another length or another encoder."""
-    before, after = fields.read(current), fields.read(new)
+    with reading("_mapping"):
+        before, after = fields.read(current), fields.read(new)
     lost = sorted(set(before.types) - set(after.types))
     notes = [f"fields that the new index lacks: {', '.join(lost)}"] if lost else []
     for name, dimensions in before.dimensions.items():
@@ -159,10 +161,9 @@ def _other_encoders(before: Fields, after: Fields) -> list[str]:
 
 async def _mapping(engine: RestEngine, name: str) -> Mapping[str, Any]:
     try:
-        found: Mapping[str, Any] = await engine.request("GET", index_path(name, "_mapping"))
+        return await engine.described(name, "_mapping")
     except IndexMissing:
         return {}
-    return found
 
 
 async def _alias(engine: RestEngine, alias: str) -> dict[str, Any]:
@@ -173,15 +174,17 @@ async def _alias(engine: RestEngine, alias: str) -> dict[str, Any]:
         if error.status != 404:
             raise
         return {}
-    settings = [each["aliases"][alias] for each in found.values()]
+    with reading(f"alias {alias!r}"):
+        settings = [dict(each["aliases"][alias]) for each in found.values()]
+        first = settings[0]
     for each in settings:
         each.pop("is_write_index", None)  # only a choice among several, and there will be one
-    if any(each != settings[0] for each in settings):
+    if any(each != first for each in settings):
         raise EngineError(
             f"alias {alias!r} has another filter or routing on each of {', '.join(sorted(found))}; move it by hand",
             reason="alias",
         )
-    return dict(settings[0])
+    return first
 
 
 async def _count(engine: RestEngine, name: str, settings: Mapping[str, Any]) -> int:
@@ -190,9 +193,11 @@ async def _count(engine: RestEngine, name: str, settings: Mapping[str, Any]) -> 
     answer = await engine.request(
         "POST", index_path(name, "_count"), {"query": settings.get("filter", {"match_all": {}})}
     )
-    if answer["_shards"]["successful"] < answer["_shards"]["total"]:
+    with reading(f"index {name!r}: _count"):
+        is_whole, count = answer["_shards"]["successful"] >= answer["_shards"]["total"], int(answer["count"])
+    if not is_whole:
         raise EngineError(f"{name!r} cannot be counted: not all its shards are up", reason="partial")
-    return int(answer["count"])
+    return count
 
 
 async def _trial(
@@ -216,5 +221,6 @@ async def _top(engine: RestEngine, name: str, query: str) -> set[str]:
         "size": _TOP,
         "_source": False,
     }
-    answer = await engine.request("POST", index_path(name, "_search"), body)
-    return {hit["_id"] for hit in answer["hits"]["hits"]}
+    path = index_path(name, "_search")
+    hits = search_answer(path, await engine.request("POST", path, body), scored=True)["hits"]["hits"]
+    return {columns.key(hit).doc_id for hit in hits}

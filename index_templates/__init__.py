@@ -140,7 +140,8 @@ def carried_over(definition: IndexDefinition, template: Mapping[str, Any] | None
 
 def noted(mappings: Mapping[str, Any]) -> Mapping[str, Any]:
     """What `render` noted in an index's mapping: `language`, `boosts` and `encoders`; empty for an index not ours."""
-    found = mappings.get("_meta", {}).get("hybridrank", {})
+    meta = mappings.get("_meta")
+    found = meta.get("hybridrank") if isinstance(meta, Mapping) else None
     return found if isinstance(found, Mapping) else {}
 
 

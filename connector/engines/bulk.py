@@ -174,9 +174,10 @@ _BLOCKS = (  # a sign in the server's reason → what to do; the first that fits
 
 def _outcomes(answer: Any, count: int) -> list[Mapping[str, Any]]:
     items = answer.get("items") if isinstance(answer, Mapping) else None
-    if not isinstance(items, list) or len(items) != count:
+    found = [outcome for each in items if isinstance(each, Mapping) for outcome in each.values()] if items else []
+    if len(found) != count or not all(isinstance(each, Mapping) for each in found):
         raise EngineError("_bulk: the answer does not say what became of each document", reason="bad_answer")
-    return [next(iter(each.values())) for each in items]
+    return found
 
 
 def _type(outcome: Mapping[str, Any]) -> str:

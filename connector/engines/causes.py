@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from connector.engines.json_body import parsed, text_of
 from connector.errors import EngineError, EngineUnreachable, IndexMissing
 
-__all__ = ["Answer", "Kind", "kind_of", "no_connection", "refusal", "refused", "too_many_clauses"]
+__all__ = ["Answer", "Kind", "kind_of", "no_connection", "read", "refusal", "refused", "too_many_clauses"]
 
 Kind: TypeAlias = Literal["opensearch", "elasticsearch"]
 
@@ -107,6 +108,8 @@ def _cause(error: BaseException, *, encrypted: bool) -> tuple[str, str, str]:
             code = error.os_error.errno
             found = "unreachable", os.strerror(code) if code and code > 0 else error.os_error.strerror or text
             advice = "check the name of the host" if isinstance(error, aiohttp.ClientConnectorDNSError) else ""
+        case aiohttp.ClientPayloadError():
+            found = "unreachable", "the connection broke in the middle of an answer"
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
             found, advice = ("unreachable", f"it closes the connection ({text})"), wants_tls
         case aiohttp.ClientResponseError():
@@ -123,23 +126,21 @@ def _said(body: Any) -> str:
     return f"; it says: {reason[:_MOST_SAID]}" if isinstance(reason, str) and reason else ""
 
 
-def read(raw: bytes) -> Any:
+def read(raw: str | bytes) -> Any:
     """A body as JSON where it is, as text otherwise."""
-    text = raw.decode(errors="replace")
+    text = raw if isinstance(raw, str) else text_of(raw)
     try:
-        return json.loads(text)
+        return parsed(text)
     except ValueError:
         return text
 
 
 def refusal(index_or_path: str, status: int, body: Any) -> EngineError:
     """The engine's own error answer as one of ours."""
-    error = body.get("error", body) if isinstance(body, Mapping) else body
-    if isinstance(error, Mapping):
-        reason = str(error.get("type", "engine_error"))
-        said = str(error.get("reason", reason))
-    else:
-        reason, said = "engine_error", str(error) if isinstance(error, str) else json.dumps(error)
+    error = body.get("error", body) if isinstance(body, Mapping) else None
+    told = error if isinstance(error, Mapping) else {"reason": error if isinstance(error, str) else None}
+    reason = str(told.get("type") or "engine_error")
+    said = str(told.get("reason") or told.get("type") or "no reason given")
     if reason == "index_not_found_exception":
         return IndexMissing(f"{said}; `hybridrank index` creates an index", status=status, reason="index_missing")
     if problem := too_many_clauses(json.dumps(body)):

@@ -8,12 +8,13 @@ from typing import Any
 
 from elastic_transport import AiohttpHttpNode, ConnectionTimeout, HttpHeaders, TransportError
 from elastic_transport import ConnectionError as TransportConnectionError
-from elasticsearch import ApiError, AsyncElasticsearch
+from elasticsearch import ApiError, AsyncElasticsearch, JsonSerializer, SerializationError
 
 from connector.engines import native
-from connector.engines.answers import json_answer, search_responses
+from connector.engines.answers import bad_answer, json_answer, search_responses
 from connector.engines.causes import no_connection, refusal
 from connector.engines.http import Access, open_session
+from connector.engines.json_body import parsed, text_of
 from connector.engines.licence import active_licence, licence_lack
 from connector.engines.rest import RestEngine
 from connector.errors import EngineError, EngineTimeout
@@ -120,9 +121,18 @@ class ElasticsearchEngine(RestEngine):
                 return EngineTimeout(f"Elasticsearch at {self.url} did not answer {path} in time", reason="timeout")
             case TransportConnectionError():
                 return no_connection(self.url, _first_cause(error))
+            case SerializationError():
+                return bad_answer(path)
             case ApiError():
                 return refusal(path, error.meta.status, error.body)
         return EngineError(f"Elasticsearch at {self.url}: {error}")
+
+
+class _Json(JsonSerializer):
+    """Reads JSON as every answer of an engine is read here."""
+
+    def json_loads(self, data: bytes) -> Any:
+        return parsed(text_of(data))
 
 
 class _Node(AiohttpHttpNode):
@@ -155,6 +165,7 @@ def _client(access: Access) -> AsyncElasticsearch:
         list(nodes),
         headers=access.headers,
         node_class=_Node,
+        serializer=_Json(),
         request_timeout=access.timeout_s,
         max_retries=len(nodes),
         **tls,

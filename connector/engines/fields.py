@@ -96,7 +96,7 @@ def read(mappings: Mapping[str, Any]) -> Fields:
     language = ""
     for index in sorted(mappings, reverse=True):
         ours = noted(mappings[index]["mappings"])
-        boosts |= ours.get("boosts", {})
+        boosts |= _noted_boosts(ours.get("boosts"))
         language = str(ours.get("language", language))
     found = Fields(boosts=boosts or dict(DEFAULT_BOOSTS), language=language)
     for index in sorted(mappings):
@@ -113,6 +113,12 @@ def read(mappings: Mapping[str, Any]) -> Fields:
     if not all(ID_FIELD in each["mappings"].get("properties", {}) for each in mappings.values()):
         found.types.pop(ID_FIELD, None)
     return found
+
+
+def _noted_boosts(noted: Any) -> dict[str, float]:
+    """The boosts of a `_meta`, which may hold anything."""
+    factors = noted.items() if isinstance(noted, Mapping) else ()
+    return {name: factor for name, factor in factors if isinstance(factor, int | float) and factor > 0}
 
 
 def unsearched(queries: Sequence[Query], fields: Fields) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from connector.engines.answers import reading
 from connector.errors import EngineError
 
 __all__ = ["LICENCES", "active_licence", "licence_lack"]
@@ -14,12 +15,13 @@ LICENCES = ("enterprise", "trial")
 async def active_licence(send: Callable[[str, str], Awaitable[Any]]) -> str:
     """The type of the licence that is active; empty when there is none, or the server knows nothing of licences."""
     try:
-        licence = (await send("GET", "/_license"))["license"]
+        answer = await send("GET", "/_license")
     except EngineError as error:
         if not error.status:
             raise
         return ""
-    return str(licence["type"]) if licence["status"] == "active" else ""
+    with reading("/_license"):
+        return str(answer["license"]["type"]) if answer["license"]["status"] == "active" else ""
 
 
 def licence_lack(what: str, licence: str) -> str:

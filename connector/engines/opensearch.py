@@ -6,13 +6,14 @@ from functools import partial
 from math import fsum
 from typing import Any
 
-from opensearchpy import AIOHttpConnection, AsyncOpenSearch, exceptions
+from opensearchpy import AIOHttpConnection, AsyncOpenSearch, JSONSerializer, exceptions
 from opensearchpy._async.http_aiohttp import OpenSearchClientResponse
 
 from connector.engines import native
-from connector.engines.answers import json_answer, search_responses
-from connector.engines.causes import no_connection, refusal
+from connector.engines.answers import bad_answer, json_answer, reading, search_responses
+from connector.engines.causes import no_connection, read, refusal
 from connector.engines.http import Access, open_session
+from connector.engines.json_body import parsed, text_of
 from connector.engines.rest import RestEngine
 from connector.errors import EngineError, EngineTimeout
 from connector.fusion import Fusion, Rrf
@@ -56,7 +57,8 @@ class OpenSearchEngine(RestEngine):
     async def _fusion_lack(self, fusion: Fusion, retrievers: Sequence[str]) -> str:
         if not self._nodes:
             self._nodes = await self._send("GET", "/_nodes/search_pipelines")
-        return native.opensearch_lack(self._nodes, fusion, retrievers)
+        with reading("/_nodes/search_pipelines"):
+            return native.opensearch_lack(self._nodes, fusion, retrievers)
 
     def _fused_body(
         self, bodies: Sequence[Mapping[str, Any]], fusion: Fusion, weights: Sequence[float], rank_window_size: int
@@ -102,9 +104,28 @@ class OpenSearchEngine(RestEngine):
                 return EngineTimeout(f"OpenSearch at {self.url} did not answer {path} in time", reason="timeout")
             case exceptions.ConnectionError():
                 return no_connection(self.url, error.info if isinstance(error.info, Exception) else error)
+            case exceptions.SerializationError():
+                return bad_answer(path)
             case exceptions.TransportError():
                 return refusal(path, int(error.status_code), error.info)
         return EngineError(f"OpenSearch at {self.url}: {error}")
+
+
+class _Response(OpenSearchClientResponse):
+    """An answer in UTF-8, whatever bytes are in it."""
+
+    async def text(self, encoding: Any = None, errors: str = "replace") -> str:  # noqa: ARG002
+        return text_of(await self.read())
+
+
+class _Json(JSONSerializer):
+    """Reads JSON as every answer of an engine is read here."""
+
+    def loads(self, s: str) -> Any:
+        try:
+            return parsed(s)
+        except ValueError as error:
+            raise exceptions.SerializationError(str(error)) from error
 
 
 class _Connection(AIOHttpConnection):
@@ -122,8 +143,12 @@ class _Connection(AIOHttpConnection):
             headers=self.headers,
             context=self._ssl_context,
             connections=self._limit or 0,
-            response_class=OpenSearchClientResponse,
+            response_class=_Response,
         )
+
+    def _raise_error(self, status_code: int, raw_data: str | bytes, content_type: str | None = None) -> None:  # noqa: ARG002
+        """The client's own reads no other error body than an object."""
+        raise exceptions.TransportError(status_code, "", read(raw_data))
 
 
 def _client(access: Access) -> AsyncOpenSearch:
@@ -133,6 +158,7 @@ def _client(access: Access) -> AsyncOpenSearch:
         hosts=list(nodes),
         headers=access.headers,
         connection_class=_Connection,
+        serializer=_Json(),
         timeout=access.timeout_s,
         max_retries=len(nodes),
         **tls,

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import index_templates
 from connector.engines import columns, fields, msearch, native
+from connector.engines.answers import by_index, reading, search_answer
 from connector.engines.base import IndexReport, fitting
 from connector.engines.bulk import BulkWriter
 from connector.engines.encoders import encoder_problem, feature_encoder_problem, warn_of_query
@@ -31,6 +32,8 @@ from index_templates.vectors import lacks
 from ltr_features import Among, FeatureQuery, FeatureSet, features_body
 
 __all__ = ["RestEngine"]
+
+_PARTS = {"": ("aliases", "mappings", "settings"), "_mapping": ("mappings",), "_settings": ("settings",)}
 
 
 class RestEngine(ABC):
@@ -65,8 +68,11 @@ class RestEngine(ABC):
                 self._unnamed.add(index)  # so that the next search does not try in vain
                 bodies |= {name: columns.from_stored(bodies[name]) for name in unnamed}
                 again |= {name: bodies[name] for name in unnamed}
-            if again:
-                responses |= await self._responses(index, again)
+            try:
+                responses |= await self._responses(index, again) if again else {}
+            except EngineError:
+                if len(again) == len(responses):
+                    raise  # else the others keep their rankings
             mapped = await self.fields_of(index)
             if not msearch.holding(responses.values()).issubset(mapped.encoders):  # an alias moved between two of them
                 responses = await self._responses(index, bodies)
@@ -89,7 +95,7 @@ class RestEngine(ABC):
         mapped = await self.fields_of(index)
         bodies = [self._body(fields.as_sent(each, index, mapped)) for each in queries.values()]
         body, scale = self._fused_body(bodies, fusion, native.weights(fusion, list(queries)), window)
-        answer = await self._search(index_path(index, "_search"), body)
+        answer = await self._search(index_path(index, "_search"), body, scored=True)
         if await self._has_moved(index, [answer]):
             return await self.retrieve_fused(index, queries, fusion)
         return native.ranked(index, answer, scale=scale, lacking=fields.unsearched(list(queries.values()), mapped))
@@ -97,15 +103,18 @@ class RestEngine(ABC):
     async def fields_of(self, index: str) -> Fields:
         """By the mapping, which is read once."""
         if index not in self._fields:
-            self._fields[index] = fields.read(await self.described(index, "_mapping"))
+            found = await self.described(index, "_mapping")
+            with reading(f"index {index!r}"):
+                self._fields[index] = fields.read(found)
         return self._fields[index]
 
-    async def described(self, index: str, *part: str) -> dict[str, Any]:
+    async def described(self, index: str, part: Literal["", "_mapping", "_settings"] = "") -> dict[str, Any]:
         """What the server tells of each index that `index` stands for: all of it, or its `_mapping` or `_settings`.
 
         Raises EngineError, IndexMissing also for a pattern that no index matches, which servers answer with nothing.
         """
-        found: dict[str, Any] = await self._send("GET", index_path(index, *part))
+        path = index_path(index, *filter(None, [part]))
+        found = by_index(path, await self._send("GET", path), *_PARTS[part])
         if not found:
             raise IndexMissing(
                 f"no index matches {index!r}; `hybridrank index` creates one", status=404, reason="index_missing"
@@ -191,7 +200,7 @@ class RestEngine(ABC):
 
     async def note_encoder(self, index: str, paths: Sequence[str], encoder: EncoderNote) -> None:
         """In the `_meta` of the mapping, beside what others noted there."""
-        mappings = await self._send("GET", index_path(index, "_mapping"))
+        mappings = await self.described(index, "_mapping")
         await self._note(index, mappings, {"encoders": dict.fromkeys(paths, encoder.as_json())})
 
     async def _note(self, index: str, mappings: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
@@ -220,15 +229,17 @@ class RestEngine(ABC):
             return {}
         ids_path = f"{index_path(index, '_mget')}?_source_includes=content_digest"
         response = await self._send("POST", ids_path, {"ids": list(doc_ids)})
-        found = (each for each in response["docs"] if each.get("found"))
-        return {each["_id"]: each["_source"].get("content_digest", "") for each in found}
+        with reading(ids_path):
+            found = (each for each in response["docs"] if each.get("found"))
+            return {each["_id"]: str(each["_source"].get("content_digest", "")) for each in found}
 
     async def stored_token_vectors(self, index: str, keys: Sequence[DocumentKey]) -> dict[DocumentKey, bytes]:
         """One `_search` for that field of these documents alone."""
         answer = await self._documents(index, keys, documents.body(keys, _source=["token_vectors"]))
         hits = msearch.whole(index, answer)["hits"]["hits"]
         found = ((columns.key(hit), hit.get("_source", {}).get("token_vectors")) for hit in hits)
-        return {key: b64decode(packed) for key, packed in found if packed}
+        with reading(f"index {index!r}: token_vectors"):
+            return {key: b64decode(packed, validate=True) for key, packed in found if packed}
 
     async def indices(self, index: str) -> tuple[str, ...]:
         """Read from the mapping, anew: an alias may have moved."""
@@ -238,7 +249,9 @@ class RestEngine(ABC):
     async def refresh(self, index: str) -> int:
         """`_refresh`, then `_count`."""
         await self._send("POST", index_path(index, "_refresh"))
-        return int((await self._send("GET", index_path(index, "_count")))["count"])
+        counted = await self._send("GET", index_path(index, "_count"))
+        with reading(f"index {index!r}: _count"):
+            return int(counted["count"])
 
     async def delete_index(self, index: str) -> bool:
         """The index and the template it came from."""
@@ -281,8 +294,9 @@ class RestEngine(ABC):
             if error.status == 404:
                 return None
             raise
-        template: Mapping[str, Any] = found["index_templates"][0]["index_template"]
-        return {key: template[key] for key in index_templates.TEMPLATE_KEYS if key in template}
+        with reading(f"index {index!r}: _index_template"):
+            template = found["index_templates"][0]["index_template"]
+            return {key: template[key] for key in index_templates.TEMPLATE_KEYS if key in template}
 
     async def _query_error(self, index: str, query: Query) -> EngineError | None:
         checks = {"wrong_encoder": encoder_problem, "bad_field": fields.problem, "bad_filter": fields.filter_problem}
@@ -323,26 +337,26 @@ class RestEngine(ABC):
 
         Documents of an index that an alias has left since the ranking are then asked of that index itself.
         """
-        answer = await self._search(f"{index_path(index, '_search')}?{parameters}", body)
+        answer = await self._search(f"{index_path(index, '_search')}?{parameters}", body, scored=False)
         hits = answer["hits"]["hits"]
         lost = {key.index for key in set(keys).difference(map(columns.key, hits))}
         if not lost or not (left := lost.difference(await self.indices(index))):
             return answer
         path = f"{index_path(','.join(sorted(left)), '_search')}?ignore_unavailable=true&{parameters}"
-        return {**answer, "hits": {"hits": [*hits, *(await self._search(path, body))["hits"]["hits"]]}}
+        more = await self._search(path, body, scored=False)
+        return {**answer, "hits": {"hits": [*hits, *more["hits"]["hits"]]}}
 
-    async def _search(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _search(self, path: str, body: Mapping[str, Any], *, scored: bool) -> Mapping[str, Any]:
         """One search, asked again when a node left in the middle of it, of which a 500 may be the sign."""
         try:
-            answer: Mapping[str, Any] = await self._send("POST", path, body)
+            answer = search_answer(path, await self._send("POST", path, body), scored=scored)
         except EngineError as error:
             if error.status != 500:
                 raise
         else:
             if not msearch.lost_a_node(answer):
                 return answer
-        again: Mapping[str, Any] = await self._send("POST", path, body)
-        return again
+        return search_answer(path, await self._send("POST", path, body), scored=scored)
 
     def _ranking_body(self, index: str, query: Query, mapped: Fields) -> dict[str, Any]:
         """By column where nothing else of the documents is asked for."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
+from connector.engines.answers import reading
 from connector.errors import EngineError
 from index_templates.analysis import probes
 
@@ -15,12 +16,16 @@ Send: TypeAlias = Callable[..., Awaitable[Any]]
 async def version(send: Send) -> str:
     """The version of the node that answers. Raises EngineError."""
     try:
-        nodes = (await send("GET", "/_nodes/_local"))["nodes"]
+        answer = await send("GET", "/_nodes/_local")
     except EngineError as error:
         if error.status != 403:  # some users may ask for the root page alone
             raise
-        return str((await send("GET", "/"))["version"]["number"])
-    return str(next(iter(nodes.values()))["version"])
+        answer = await send("GET", "/")
+        with reading("/"):
+            return str(answer["version"]["number"])
+    with reading("/_nodes/_local"):
+        (found,) = (node["version"] for node in answer["nodes"].values())
+    return str(found)
 
 
 async def capabilities(send: Send) -> frozenset[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from connector.engines.answers import reading
 from connector.engines.paths import index_path
 from connector.engines.rest import RestEngine
 
@@ -29,7 +30,8 @@ class Bm25Settings(BaseModel):
 async def bm25_settings(engine: RestEngine, index: str) -> dict[str, Bm25Settings]:
     """Those of each index that `index`, which may be an alias, stands for. Raises EngineError, IndexMissing."""
     found = await engine.described(index, "_settings")
-    return {name: _read(each["settings"]["index"].get("similarity", {})) for name, each in found.items()}
+    with reading(f"index {index!r}: _settings"):
+        return {name: _read(each["settings"]["index"].get("similarity", {})) for name, each in found.items()}
 
 
 async def change_bm25_settings(engine: RestEngine, index: str, wanted: Bm25Settings) -> tuple[str, ...]:

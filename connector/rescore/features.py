@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from connector.engines.answers import reading
 from connector.engines.base import Engine
 from connector.errors import EngineTimeout
 from connector.types import DocumentKey, Hit
@@ -36,7 +37,8 @@ async def feature_rows(
     except asyncio.TimeoutError as error:
         message = f"the engine did not compute the features within {timeout_s:.3g} s"
         raise EngineTimeout(message, reason="timeout") from error
-    return FeatureRows(feature_set, keys, matrix(feature_set, query, list(map(_facts, hits)), answer))
+    with reading(f"index {index!r}: features"):
+        return FeatureRows(feature_set, keys, matrix(feature_set, query, list(map(_facts, hits)), answer))
 
 
 def _facts(hit: Hit) -> CandidateFacts:

@@ -88,7 +88,7 @@ class Stages:
             max_chunks=stage.max_chunks,
         )
         ends_at = perf_counter() + timeout_s
-        fields = await self.engine.fields_of(request.index)
+        fields = await trace.bound(self.engine.fields_of(request.index))
         texts = passages(window, text_fields(stage, request, fields))
         if stage.token_vectors:
             try:
@@ -108,7 +108,10 @@ class Stages:
     ) -> Scores:
         feature_set = FeatureSet(name=stage.model, features=(stage.by,))
         rows = await feature_rows(self.engine, index, feature_set, query, window, timeout_s)
-        return tuple(RelevanceScore(0.0 if math.isnan(score) else score) for (score,) in rows.values)
+        scores = [0.0 if math.isnan(score) else score for (score,) in rows.values]
+        if not all(map(math.isfinite, scores)):
+            raise EngineError(f"index {index!r}: the engine's answer has infinite scores", reason="bad_answer")
+        return tuple(map(RelevanceScore, scores))
 
     async def _by_features(self, stage: FeatureRescore, rows: FeatureRows, timeout_s: float) -> Scores:
         if not stage.model:

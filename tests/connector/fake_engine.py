@@ -3,12 +3,13 @@
 import json
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,21 @@ class Asked:
     body: bytes
 
 
+Sending: TypeAlias = Literal["whole", "closed", "reset", "trickled", "never"]
+
+
 @dataclass(frozen=True)
 class Reply:
-    """What is sent back; a body that is not bytes goes as JSON."""
+    """What is sent back; a body that is not bytes goes as JSON.
+
+    It goes `whole`, or the connection is `closed` or `reset` in the middle of the body, or the body is `trickled` ten
+    bytes every 300 ms, or nothing is ever sent.
+    """
 
     status: int = 200
     body: Any = b""
     headers: dict[str, str] = field(default_factory=dict)
+    sending: Sending = "whole"
 
 
 @dataclass
@@ -59,6 +68,7 @@ def fake_engine(
 ) -> Iterator[FakeEngine]:
     """Serve until the block ends."""
     engine = FakeEngine("", 0)
+    ended = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -69,6 +79,9 @@ def fake_engine(
             asked = Asked(self.command, self.path, headers, self.rfile.read(length))
             engine.asked.append(asked)
             said = reply(asked)
+            if said.sending == "never":
+                ended.wait()
+                return
             body = said.body if isinstance(said.body, bytes) else json.dumps(said.body).encode()
             self.send_response(said.status)
             for name, value in ({"content-type": "application/json"} | said.headers).items():
@@ -76,7 +89,19 @@ def fake_engine(
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(body)
+                self.send_body(body, said.sending)
+
+        def send_body(self, body: bytes, sending: Sending) -> None:
+            if sending == "trickled":
+                for start in range(0, len(body), 10):
+                    self.wfile.write(body[start : start + 10])
+                    if ended.wait(0.3):
+                        return
+                return
+            self.wfile.write(body if sending == "whole" else body[: len(body) // 2])
+            if sending == "reset":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = sending != "whole"
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_CONNECT = handle_any  # noqa: N815  the library's names
 
@@ -99,5 +124,6 @@ def fake_engine(
     try:
         yield engine
     finally:
+        ended.set()
         server.shutdown()
         server.server_close()

@@ -1,12 +1,27 @@
 """Engines, and what stands before them, that answer oddly: an answer that says what it lacks, or an error of ours."""
 
+import asyncio
+import json
+from contextlib import contextmanager
+from dataclasses import asdict
+from time import perf_counter
+
 import pytest
 
-from connector import ConnectorError, EngineError, HybridSearch, SearchRequest
+from connector import (
+    ConnectorError,
+    EngineError,
+    EngineTimeout,
+    HybridSearch,
+    QueryRescore,
+    SearchRequest,
+    SyncHybridSearch,
+)
 from connector.engines.elasticsearch import ElasticsearchEngine
 from connector.engines.opensearch import OpenSearchEngine
 from tests.connector.fake_engine import ELASTIC, Reply, fake_engine
 
+DEEP = b'{"responses": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 CLASSES = pytest.mark.parametrize("engine_class", [OpenSearchEngine, ElasticsearchEngine])
 HIT = {"_index": "docs", "_id": "tea", "_score": 1.0, "_source": {"title": "Tea"}}
 GOOD = {"hits": {"hits": [HIT]}, "_shards": {"total": 1, "successful": 1}}
@@ -25,18 +40,44 @@ MAPPING = {
 REQUEST = SearchRequest(index="docs", query_text="tea", retrievers=("bm25",))
 
 
-async def searched(engine_class, msearch: Reply, mapping: Reply | None = None, **changes):
+def shown(reply: Reply) -> str:
+    return f"{reply.status}-{str(reply.body)[:24]}-{reply.sending}"
+
+
+def ok(body, **how) -> Reply:
+    return Reply(200, body, ELASTIC, **how)
+
+
+def hit(**changes) -> dict[str, object]:
+    """A good hit with these changes; `...` takes a member away."""
+    return {name: value for name, value in (HIT | changes).items() if value is not ...}
+
+
+def of(*hits, **more) -> dict[str, object]:
+    """One response that holds these hits."""
+    return {"hits": {"hits": list(hits)}, **more}
+
+
+@contextmanager
+def serving(msearch: Reply, mapping: Reply | None = None, page: Reply | None = None):
     def reply(asked):
         if asked.path.endswith("_mapping"):
-            return mapping or Reply(200, MAPPING, ELASTIC)
-        return msearch if asked.path == "/_msearch" else Reply(200, GOOD, ELASTIC)
+            return mapping or ok(MAPPING)
+        return msearch if asked.path == "/_msearch" else page or ok(GOOD)
 
     with fake_engine(reply) as server:
+        yield server
+
+
+async def searched(engine_class, msearch: Reply, mapping: Reply | None = None, page: Reply | None = None, **changes):
+    with serving(msearch, mapping, page) as server:
         engine = engine_class(server.url, timeout_s=5)
         try:
-            return await HybridSearch(engine).search(REQUEST.model_copy(update=changes))
+            answer = await HybridSearch(engine).search(REQUEST.model_copy(update=changes))
         finally:
             await engine.close()
+    json.dumps(asdict(answer), allow_nan=False, ensure_ascii=False).encode()  # what every caller does with it
+    return answer
 
 
 @CLASSES
@@ -50,10 +91,13 @@ async def searched(engine_class, msearch: Reply, mapping: Reply | None = None, *
         Reply(302, headers={"location": "http://127.0.0.1:1/"}),
         Reply(200, b"<html>Log in</html>", {"content-type": "text/html"} | ELASTIC),
         Reply(200, b"hello", {"content-type": "text/plain"} | ELASTIC),
-        *[Reply(200, body, ELASTIC) for body in ({}, [], None, b"", b'{"responses": [', {"responses": {}})],
+        *[Reply(400, body) for body in ([1], None, 5, {"error": None}, {"error": {"type": None}}, b"{", DEEP)],
+        *[ok(body) for body in ({}, [], None, b"", b'{"responses": [', {"responses": {}}, DEEP)],
+        ok(b'{"responses": [1' + b"0" * 5000 + b"]}"),
+        *[ok({"responses": [of(hit())]}, sending=sending) for sending in ("closed", "reset")],
         Reply(200, {"responses": [GOOD, GOOD]}, ELASTIC),
     ],
-    ids=lambda reply: f"{reply.status}-{str(reply.body)[:24]}",
+    ids=shown,
 )
 async def test_an_odd_answer_to_a_search_is_an_error_of_the_tree(engine_class, reply):
     with pytest.raises(ConnectorError):
@@ -72,14 +116,20 @@ async def test_an_odd_answer_to_a_search_is_an_error_of_the_tree(engine_class, r
         {},
         {"hits": None},
         {"hits": {"hits": None}},
-        {"hits": {"hits": [HIT | {"_score": None}]}},
-        {"hits": {"hits": [{**HIT, "_id": ""}]}},
-        {"hits": {"hits": [{name: value for name, value in HIT.items() if name != "_index"}]}},
-        {"hits": {"hits": [HIT | {"_source": "text"}]}},
+        *[of(hit(_score=score)) for score in (None, "1", float("nan"), float("inf"), -float("inf"), 10**400, ...)],
+        *[of(hit(_id=doc_id)) for doc_id in ("", None, 5, [], ...)],
+        *[of(hit(_id=..., fields=fields)) for fields in (None, "x", {"hybridrank_id": None}, {"hybridrank_id": [1]})],
+        of(hit(_index=...)),
+        of(hit(_source="text")),
+        *[of(hit(inner_hits=inner)) for inner in ([1], {"bm25": None}, {"bm25": of({"_nested": None})})],
+        of(hit(inner_hits={"bm25": of({"_nested": {"offset": 0}, "_source": None})})),
+        of(hit(), aggregations=[1]),
+        of(hit(), profile=[1]),
+        {"error": {"root_cause": [{"type": None, "reason": None}]}, "status": 500},
         None,
         "no",
     ],
-    ids=str,
+    ids=ascii,
 )
 async def test_an_odd_response_costs_its_own_retriever_alone(engine_class, response):
     both = {"retrievers": ("bm25", "knn"), "query_vector": (0.6, 0.8)}
@@ -107,6 +157,109 @@ async def test_sources_of_other_shapes_are_hits_all_the_same(engine_class, sourc
 
 
 @CLASSES
+async def test_an_id_that_stands_twice_is_one_hit_with_the_best_score(engine_class):
+    twice = of(hit(_score=0.5, _source={"title": "worse"}), hit(_source={"title": "best"}))
+    answer = await searched(engine_class, ok({"responses": [twice]}), size=100)
+    assert [(each.doc_id, each.source) for each in answer.hits] == [("tea", {"title": "best"})]
+
+
+@CLASSES
+@pytest.mark.parametrize("size", [10, 100], ids=["sources by page", "sources with the ranking"])
+async def test_half_a_surrogate_pair_is_read_as_a_replacement(engine_class, size):
+    odd = of(hit(_source={"title": "tea \ud83d", "\ude00": ["\ud83d", "😀"]}, highlight={"title": ["<em>\ud83d</em>"]}))
+    counted = odd | {"aggregations": {"kinds": {"buckets": [{"key": "\ud83d"}]}}}
+    aggregations = {"kinds": {"terms": {"field": "title"}}}
+    answer = await searched(
+        engine_class,
+        ok({"responses": [counted]}),
+        page=ok(odd),
+        size=size,
+        highlight=("title",),
+        aggregations=aggregations,
+    )
+    (only,) = answer.hits
+    assert only.source == {"title": "tea \ufffd", "\ufffd": ["\ufffd", "😀"]}
+    assert only.highlights == {"title": ("<em>\ufffd</em>",)}
+    assert answer.aggregations == {"kinds": {"buckets": [{"key": "\ufffd"}]}}
+    assert answer.degraded == ()
+
+
+@CLASSES
+async def test_bytes_that_are_not_utf8_are_read_as_replacements(engine_class):
+    body = json.dumps({"responses": [of(hit(_source={"title": "caf@"}))]}).encode().replace(b"@", b"\xe9")
+    answer = await searched(engine_class, ok(body), size=100)
+    assert [each.source for each in answer.hits] == [{"title": "caf\ufffd"}]
+
+
+@CLASSES
+@pytest.mark.parametrize(
+    "page",
+    [
+        Reply(500, {"error": "no"}, ELASTIC),
+        *[ok(body) for body in ({}, [], {"hits": None}, {"hits": {"hits": None}}, of(None), of(hit(_index=...)), DEEP)],
+        *[
+            ok(of(hit(_source={"title": "Coffee"}, **odd)))
+            for odd in ({"_id": None}, {"_id": "coffee"}, {"_index": "b"})
+        ],
+        *[ok(of(hit(highlight=odd))) for odd in (None, "x", {"title": None}, {"title": [1]})],
+        *[ok(of(hit()), sending=sending) for sending in ("closed", "reset")],
+    ],
+    ids=shown,
+)
+async def test_an_odd_page_costs_no_hit_and_shows_no_other_source(engine_class, page):
+    answer = await searched(engine_class, ok({"responses": [GOOD]}), page=page, highlight=("title",))
+    assert [(each.doc_id, each.source) for each in answer.hits] == [("tea", HIT["_source"])]
+    assert {each.stage for each in answer.degraded} <= {"source", "highlight"}
+    assert answer.degraded
+
+
+@CLASSES
+@pytest.mark.parametrize("sending", ["never", "trickled"])
+@pytest.mark.parametrize("part", ["msearch", "mapping", "page"])
+async def test_no_search_outlasts_its_time(engine_class, part, sending):
+    late = {"msearch": {"responses": [GOOD]}, "mapping": MAPPING, "page": GOOD}[part]
+    replies = {"msearch": ok({"responses": [GOOD]})} | {part: ok(late, sending=sending)}
+    began = perf_counter()
+    if part == "page":
+        answer = await searched(engine_class, **replies, timeout_s=0.5)
+        assert [(each.stage, each.reason) for each in answer.degraded] == [("source", "timeout")]
+        assert [each.doc_id for each in answer.hits] == ["tea"]
+    else:
+        with pytest.raises(EngineTimeout):
+            await searched(engine_class, **replies, timeout_s=0.5)
+    assert perf_counter() - began < 2
+
+
+@CLASSES
+@pytest.mark.parametrize("sending", ["never", "trickled"])
+async def test_without_a_limit_of_its_own_a_search_has_the_engines(engine_class, sending):
+    with serving(ok({"responses": [GOOD]}, sending=sending)) as server:
+        engine = engine_class(server.url, timeout_s=0.5)
+        with pytest.raises(EngineTimeout):
+            await HybridSearch(engine).search(REQUEST)
+        await engine.close()
+
+
+@CLASSES
+@pytest.mark.parametrize(
+    "msearch",
+    [ok({"responses": [GOOD]}, sending="never"), ok({"responses": [GOOD]}, sending="closed"), ok(DEEP)],
+    ids=shown,
+)
+async def test_synchronous_searches_raise_the_same_errors(engine_class, msearch):
+    request = REQUEST.model_copy(update={"timeout_s": 0.5})
+
+    def search():
+        with serving(msearch) as server, SyncHybridSearch(engine_class(server.url)) as search:
+            search.search(request)
+
+    with pytest.raises(EngineError) as asynchronous:
+        await searched(engine_class, msearch, timeout_s=0.5)
+    with pytest.raises(type(asynchronous.value)):
+        await asyncio.to_thread(search)
+
+
+@CLASSES
 @pytest.mark.parametrize("failures", [[{"reason": None}], [None], None, "many"])
 async def test_a_failed_shard_without_a_reason_is_named_all_the_same(engine_class, failures):
     shards = {"total": 2, "successful": 1, "failed": 1, "failures": failures}
@@ -122,9 +275,31 @@ async def test_a_failed_shard_without_a_reason_is_named_all_the_same(engine_clas
         Reply(403, {"error": {"type": "security_exception", "reason": "no"}}),
         Reply(200, {}, ELASTIC),
         Reply(200, b"<html>Log in</html>", {"content-type": "text/html"} | ELASTIC),
+        *[ok(body) for body in ([], {"docs": None}, {"docs": {}}, {"docs": {"mappings": None}}, DEEP)],
+        *[ok({"docs": {"mappings": {"properties": odd}}}) for odd in (None, {"title": None}, {"title": "text"})],
+        *[ok({"docs": {"mappings": {"properties": {"v": odd}}}}) for odd in ({"dims": "many"}, {"type": "alias"})],
+        *[ok(MAPPING, sending=sending) for sending in ("closed", "reset")],
     ],
-    ids=lambda reply: f"{reply.status}-{str(reply.body)[:24]}",
+    ids=shown,
 )
 async def test_an_odd_mapping_is_an_error_of_the_tree(engine_class, mapping):
     with pytest.raises(EngineError if mapping.status != 200 else ConnectorError):
         await searched(engine_class, Reply(200, {"responses": [GOOD]}, ELASTIC), mapping)
+
+
+@CLASSES
+@pytest.mark.parametrize("meta", [[], {"hybridrank": "x"}, {"hybridrank": {"boosts": [], "encoders": 3}}], ids=str)
+async def test_a_note_in_a_mapping_may_be_anything(engine_class, meta):
+    mapping = {"docs": {"mappings": MAPPING["docs"]["mappings"] | {"_meta": meta}}}
+    answer = await searched(engine_class, ok({"responses": [GOOD]}), ok(mapping))
+    assert [each.doc_id for each in answer.hits] == ["tea"]
+
+
+@CLASSES
+@pytest.mark.parametrize("score", [b"1e999", b"NaN", b'"x"', b"1" + b"0" * 400], ids=lambda score: score[:5].decode())
+async def test_an_odd_score_of_a_second_query_costs_its_stage_alone(engine_class, score):
+    stage = QueryRescore(by={"kind": "phrase", "name": "words", "field": "title"})
+    page = b'{"hits": {"hits": [{"_index": "docs", "_id": "tea", "matched_queries": {"words": ' + score + b"}}]}}"
+    answer = await searched(engine_class, ok({"responses": [GOOD]}), page=ok(page), rescore=stage)
+    assert [(each.stage, each.reason) for each in answer.degraded] == [("rescore", "bad_answer")]
+    assert [each.doc_id for each in answer.hits] == ["tea"]

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.connector.fake_engine import NODES, Reply, fake_engine
+
 DOCUMENTS = [
     {"_id": "tea", "title": "Green tea", "text": "Leaves in hot water.", "kind": "drink", "price": 3},
     {"_id": "chai", "title": "Chai", "text": "Tea with milk and spices.", "kind": "drink", "price": 5},
@@ -236,3 +238,24 @@ def test_doctor_says_what_to_do_about_what_is_not(run):
     problems = {each["subject"]: each for each in json.loads(done.stdout) if each["state"] == "problem"}
     assert set(problems) == {"engine", "sidecar"}
     assert all(each["advice"] for each in problems.values())
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--explain", "--highlight", "title")], ids=str)
+def test_half_a_surrogate_pair_in_a_document_is_shown_as_a_replacement(run, options):
+    """A server takes one in a document and gives it back; no terminal and no model can read it."""
+    tea = {"_index": "docs", "_id": "tea", "_score": 1.0, "_source": {"title": "tea \ud83d", "text": "hot \ud83d"}}
+    found = {"hits": {"hits": [tea | {"highlight": {"title": ["<em>tea</em> \ud83d"]}}]}}
+    vector = {"type": "knn_vector", "dimension": 384}
+    fields = {"title": {"type": "text"}, "text": {"type": "text"}, "vector": vector}
+
+    def reply(asked):
+        if asked.path.endswith("_mapping"):
+            return Reply(body={"docs": {"mappings": {"properties": fields}}})
+        return Reply(body={"responses": [found, found]} if asked.path == "/_msearch" else found | NODES)
+
+    with fake_engine(reply) as server:
+        done = run(
+            "search", "tea", "--index", "docs", "--engine", server.url, *options, PYTHONIOENCODING="utf-8:strict"
+        )
+    assert "tea \ufffd" in done.stdout.replace("[bold]", "")
+    assert "degraded" not in done.stderr
