@@ -14,6 +14,7 @@ _EXPLAINED = {
     "evaluation.collections.CollectionError",
     "hybridrank.nothing_written.NothingWritten",
     "hybridrank.sidecar_process.SidecarNotStarted",
+    "hybridrank.startable.UnknownModel",
     "local_engines.errors.LocalEngineError",
     "ltr_features.feature_set.BadFeatureSet",
     "ltr_features.sltr.NotInPlugin",

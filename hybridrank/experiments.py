@@ -28,6 +28,7 @@ from hybridrank.feature_sets import by_name
 from hybridrank.options import cache_folder
 from hybridrank.progress import progress
 from hybridrank.session import noted_encoders, open_engine, open_sidecar
+from hybridrank.startable import UnknownModel
 from index_templates import EncoderNote
 from models import SHIPPED_MODELS
 
@@ -38,17 +39,12 @@ SHOWN = 10  # bad lines and rejected documents that are listed before "and N mor
 __all__ = [
     "Bench",
     "JudgedCollection",
-    "UnknownModel",
     "index_name",
     "judged_queries",
     "open_bench",
     "read_collection",
     "tell_dangling",
 ]
-
-
-class UnknownModel(ValueError):
-    """A pipeline asks for a model that the sidecar has not loaded, or the index cannot serve; the message has more."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from connector import HybridSearch
 from connector.rescore.feature_log import read_feature_log
 from evaluation.collections import CollectionError, Qrels
 from evaluation.pipelines import PipelineSettings, parse_pipeline
-from hybridrank.experiments import UnknownModel, judged_queries, open_bench, read_collection
+from hybridrank.experiments import judged_queries, open_bench, read_collection
 from hybridrank.progress import progress
 from hybridrank.session import default_engine
 from hybridrank.skipped import tell_skipped
+from hybridrank.startable import UnknownModel
 from ltr_features import FeatureSet
 from training.ltr.click_files import ubi_showings
 from training.ltr.dataset import RankingData

@@ -34,7 +34,9 @@ async def run_search(
 ) -> SearchResponse:
     """Searches with the models as stages, on features or stored token vectors where asked for."""
     needs = _models_of(request, models)
-    async with open_search(engine, sidecar, settings.fusion, index=request.index, needs=needs) as (hybrid, client):
+    async with open_search(
+        engine, sidecar, settings.fusion, index=request.index, needs=needs, strict=request.strict
+    ) as (hybrid, client):
         if feature_sets:
             found = feature_sets_of(models, await client.models(), feature_sets)
             settings = replace(settings, feature_sets=found)

@@ -13,6 +13,7 @@ from connector.retrieval import FusedBy
 from hybridrank.feature_sets import by_name
 from hybridrank.options import cache_folder
 from hybridrank.sidecar_process import sidecar_process
+from hybridrank.startable import check_startable
 from index_templates import EncoderNote
 from index_templates.encoders import same_encoder
 
@@ -49,19 +50,25 @@ async def open_sidecar(
     needs: Collection[str] = ("encoder",),
     encoders: Collection[EncoderNote] = (),
     no_cache: bool = False,
+    strict: bool = True,
 ) -> AsyncIterator[SidecarClient]:
     """A client of the sidecar at `address`, whose calls are computed anew with `no_cache`.
 
     "auto" takes the one on this machine's default port where that has the models of `needs`, and its `encoder` made
     vectors that compare with those of `encoders`; otherwise it starts one with the shipped models and these `settings`,
-    and stops it at the end. stderr says which. HYBRIDRANK_CLIENT_* variables say what a sidecar that runs wants of its
-    callers (docs/connector.md).
+    and stops it at the end. stderr says which. With `strict`, a model that neither has is UnknownModel before one is
+    started. HYBRIDRANK_CLIENT_* variables say what a sidecar that runs wants of its callers (docs/connector.md).
     """
     async with AsyncExitStack() as stack:
         access = _from_environment(_ACCESS)
         if address == "auto":
-            address = await _running(needs, encoders)
-            if not address:
+            address, why = await _running(needs, encoders)
+            if address:
+                print(f"sidecar: using the one on {address}", file=sys.stderr)
+            else:
+                if strict:
+                    check_startable(needs, settings or {}, why)
+                print(f"sidecar: {why}; starting one for this command", file=sys.stderr)
                 process = sidecar_process(settings=settings)
                 address, access = (await asyncio.to_thread(process.__enter__)).address, {}
                 stack.push_async_callback(asyncio.to_thread, process.__exit__, None, None, None)
@@ -70,15 +77,24 @@ async def open_sidecar(
 
 @asynccontextmanager
 async def open_search(
-    engine: Engine | str, sidecar: str, fusion: FusedBy = "client", *, index: str, needs: Collection[str]
+    engine: Engine | str,
+    sidecar: str,
+    fusion: FusedBy = "client",
+    *,
+    index: str,
+    needs: Collection[str],
+    strict: bool = True,
 ) -> AsyncIterator[tuple[HybridSearch, SidecarClient]]:
-    """A HybridSearch over both, and the sidecar's client. Raises IndexMissing before a sidecar is looked for."""
+    """A HybridSearch over both, and the sidecar's client. Raises IndexMissing before a sidecar is looked for.
+
+    Raises UnknownModel too, as `open_sidecar` does.
+    """
     async with AsyncExitStack() as stack:
         if isinstance(engine, str):
             engine = await open_engine(engine or default_engine())
             stack.push_async_callback(engine.close)
         encoders = await noted_encoders(engine, index)
-        client = await stack.enter_async_context(open_sidecar(sidecar, needs=needs, encoders=encoders))
+        client = await stack.enter_async_context(open_sidecar(sidecar, needs=needs, encoders=encoders, strict=strict))
         yield HybridSearch(engine, client, fusion=fusion), client
 
 
@@ -88,8 +104,8 @@ async def noted_encoders(engine: Engine, index: str) -> tuple[EncoderNote, ...]:
     return tuple(note for by_field in encoders.values() for note in by_field.values() if note)
 
 
-async def _running(needs: Collection[str], encoders: Collection[EncoderNote]) -> str:
-    """The address of the sidecar on the default port if it serves for these, else ""; says on stderr which it is."""
+async def _running(needs: Collection[str], encoders: Collection[EncoderNote]) -> tuple[str, str]:
+    """The address of the sidecar on the default port if it serves for these, else "" and why not."""
     address = f"127.0.0.1:{os.environ.get(_PORT) or _DEFAULT_PORT}"
     try:
         async with SidecarClient(address, **_from_environment(_ACCESS)) as client:
@@ -103,12 +119,10 @@ async def _running(needs: Collection[str], encoders: Collection[EncoderNote]) ->
         encoder = known.get("encoder")
         others = [each for each in encoders if encoder and not same_encoder(each, encoder.encoder)]
         if not lacking and not others:
-            print(f"sidecar: using the one on {address}", file=sys.stderr)
-            return address
+            return address, ""
         lack = f"no {', '.join(lacking)}, but {', '.join(known)}" if lacking else f"another encoder than {others[0]}"
         why = f"the one on {address} has {lack}"
-    print(f"sidecar: {why}; starting one for this command", file=sys.stderr)
-    return ""
+    return "", why
 
 
 def _from_environment(names: Mapping[str, str]) -> dict[str, Any]:

@@ -34,7 +34,6 @@ from hybridrank import tables
 from hybridrank.experiments import (
     Bench,
     JudgedCollection,
-    UnknownModel,
     judged_queries,
     open_bench,
     read_collection,
@@ -42,6 +41,7 @@ from hybridrank.experiments import (
 )
 from hybridrank.feature_sets import by_name
 from hybridrank.progress import progress
+from hybridrank.startable import UnknownModel
 
 __all__ = ["Tuning", "default_named", "measure_named", "show_tuned", "tunes_bm25"]
 

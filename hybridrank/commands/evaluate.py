@@ -114,8 +114,8 @@ def evaluate(
     from evaluation.html_report import html_report, quality_and_latency
     from evaluation.pipelines import PipelineSettings
     from hybridrank.evaluate import parse_measures, parse_pipelines, run_pipelines, show_result, write_runs
-    from hybridrank.experiments import UnknownModel
     from hybridrank.feature_sets import load_feature_sets
+    from hybridrank.startable import UnknownModel
 
     chosen = parse_pipelines(pipelines, baseline, config or [])
     folds = FoldModels.load(fold_models) if fold_models else None

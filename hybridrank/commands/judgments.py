@@ -66,10 +66,11 @@ def pool(
     from evaluation.collections import BeirFolder, CollectionError, Qrels
     from evaluation.judgments import lines_to_judge
     from evaluation.pooling import pool as pooled_of
-    from hybridrank.experiments import UnknownModel, tell_dangling
+    from hybridrank.experiments import tell_dangling
     from hybridrank.judgments import pipelines_named, ranked_by, read_runs
     from hybridrank.nothing_written import NothingWritten
     from hybridrank.session import default_engine
+    from hybridrank.startable import UnknownModel
 
     if out_file.exists():
         raise typer.BadParameter(f"{out_file} is there already; its grades would be lost", param_hint="--out")

@@ -61,9 +61,9 @@ def reproduce(
     from evaluation.lucene import Pyserini, pyserini_version
     from evaluation.reproduced_page import reproduced_page
     from evaluation.reproducible import EXPERIMENTS, load_experiments
-    from hybridrank.experiments import UnknownModel
     from hybridrank.reproduce import show_outcome, update_expected
     from hybridrank.reproduction import Reproduction
+    from hybridrank.startable import UnknownModel
     from local_engines.jdk import find_jdk
 
     if collections is None:

@@ -87,6 +87,7 @@ def search(
     from hybridrank.feature_sets import load_feature_sets
     from hybridrank.filters import parse
     from hybridrank.search import run_search, show_response
+    from hybridrank.startable import UnknownModel
 
     configuration = load_configuration(config, err) if config else None
     asked: Callable[..., SearchRequest] = configuration.request if configuration else SearchRequest
@@ -119,6 +120,8 @@ def search(
     feature_sets = load_feature_sets(features)
     try:
         response = asyncio.run(run_search(request, engine, sidecar, models, settings, feature_sets, token_vectors))
+    except UnknownModel as error:
+        raise typer.BadParameter(str(error), param_hint="--config" if configuration else "--rerank") from error
     except Misconfigured as error:
         err.print(f"error: {error}\n--no-strict answers without it", markup=False, soft_wrap=True)
         raise typer.Exit(1) from error

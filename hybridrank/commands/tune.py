@@ -79,8 +79,8 @@ def tune(
     """
     from evaluation.tuning_report import winner_file
     from evaluation.tuning_space import Space
-    from hybridrank.experiments import UnknownModel
     from hybridrank.session import default_engine
+    from hybridrank.startable import UnknownModel
     from hybridrank.tune import Tuning, default_named, measure_named, show_tuned, tunes_bm25
 
     if dev_split == test_split:

@@ -16,7 +16,7 @@ __all__ = ["Found", "newest_first", "scan"]
 
 @dataclass(frozen=True)
 class Found:
-    """A folder that holds a model.toml, and the name and version which that gives.
+    """A folder that holds a model.toml, and the name, version and aliases which that gives.
 
     Where it cannot be read, the name is the folder's: loading will say what is wrong. `stamp` is another whenever a
     file was written, `place` the number of the root that it lies below.
@@ -27,6 +27,7 @@ class Found:
     version: str
     stamp: tuple[tuple[str, int, int], ...]
     place: int = 0
+    aliases: tuple[str, ...] = ()
 
 
 def scan(roots: Iterable[Path]) -> tuple[Found, ...]:
@@ -63,7 +64,8 @@ def _found(folder: Path, place: int) -> Found:
         toml = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8-sig"))
     except ValueError:
         toml = {}
-    return Found(folder, str(toml.get("name", folder.name)), str(toml.get("version", "")), stamp, place)
+    aliases = tuple(map(str, toml.get("aliases", ())))
+    return Found(folder, str(toml.get("name", folder.name)), str(toml.get("version", "")), stamp, place, aliases)
 
 
 def _version_key(version: str) -> list[tuple[int, int, str]]:

@@ -15,6 +15,7 @@ from connector.engines.embedded import EmbeddedEngine
 from evaluation.pipelines import PipelineSettings, parse_pipeline
 from hybridrank.experiments import open_bench
 from hybridrank.sidecar_process import sidecar_process
+from hybridrank.startable import UnknownModel, check_startable
 from index_templates import IndexDefinition
 from models import SHIPPED_MODELS
 from sidecar.loading import load
@@ -126,6 +127,43 @@ def test_what_is_missing_is_said_before_a_sidecar_is_looked_for(run, tmp_path, c
     done = run(*command.split(), expect=1)
     assert said in done.stderr + done.stdout
     assert told(done) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("search tea --index menu --rerank nosuch", 2),
+        ("search tea --index menu --rerank colbert+nosuch", 2),
+        ("evaluate --collection menu --pipelines bm25,rrf+nosuch", 2),
+        ("tune --collection menu --models nosuch --dev-split test --test-split other", 2),
+        ("tune --collection menu --models none --default rrf+nosuch --dev-split test --test-split other", 2),
+        ("judgments pool --collection menu --pipelines rrf+nosuch --out x.jsonl", 2),
+        ("ltr log --collection menu --features features.json --split test --pipeline rrf+nosuch --out x.txt", 2),
+        ("index --collection menu --index x --token-vectors int8 --colbert nosuch", 1),
+        ("reproduce menu --collections . --experiments .", 1),
+    ],
+)
+def test_a_model_that_no_sidecar_would_have_is_refused_before_one_is_started(run, tmp_path, command, code):
+    menu = write_menu(tmp_path / "menu")
+    (menu / "qrels/other.tsv").write_text("query-id\tcorpus-id\tscore\nq3\tcake\t1\n")
+    (tmp_path / "features.json").write_bytes((write_forest(tmp_path / "forest").path / "features.json").read_bytes())
+    (tmp_path / "menu.yaml").write_text("collection: menu\ntraining: none\npipelines:\n  rrf: ~\n  rrf+nosuch: ~\n")
+    indices = EmbeddedEngine(tmp_path / "cache/hybridrank/indices")
+    asyncio.run(indices.create_index("menu", IndexDefinition(dimensions=3)))
+    done = run(*command.split(), expect=code)
+    assert told(done) == []
+    said = " ".join(done.stderr.split())
+    assert "no model 'nosuch': one started for this command would have cross-encoder, " in said
+    assert "colbert" in said
+
+
+def test_a_model_of_the_folders_in_the_environment_is_startable(tmp_path, monkeypatch):
+    write_forest(tmp_path / "forest")
+    monkeypatch.setenv("HYBRIDRANK_SIDECAR_MODELS", f"shipped:{tmp_path / 'forest'}")
+    monkeypatch.setenv("HYBRIDRANK_SIDECAR_NAMES", "rerank-v3.5=cross-encoder")
+    check_startable(["encoder", "forest", "forest-alias", "forest:1", "colbert", "rerank-v3.5"], {}, "none")
+    with pytest.raises(UnknownModel, match=r"no model 'colbert': .* would have forest"):
+        check_startable(["colbert"], {"models": str(tmp_path / "forest")}, "none")
 
 
 async def test_what_is_measured_is_computed_and_not_looked_up(tmp_path):
