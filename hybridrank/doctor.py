@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from rich.console import Console
 
 from connector import ConnectorError, EngineError, ModelInfo, SidecarClient
+from connector.engines.answers import reading
 from connector.engines.base import Engine
 from connector.engines.rest import RestEngine
 from hybridrank.extras import MissingExtra, install_line, missing
@@ -125,7 +126,8 @@ async def _pipelines(engine: Engine, sidecar_http: str, index: str) -> list[Find
     if not isinstance(engine, RestEngine) or engine.name != "opensearch":
         return []
     try:
-        facts = await gather(engine.request, sidecar_http, index)
+        with reading(engine.url):
+            facts = await gather(engine.request, sidecar_http, index)
     except EngineError as error:  # a user who may search need not be one who may look at a cluster
         return [Finding("pipelines", "problem" if sidecar_http else "note", str(error), "ask as an administrator")]
     return list(opensearch_findings(facts, sidecar_http)) if facts.remotes or sidecar_http else []

@@ -32,6 +32,7 @@ def upload(
 
     Example: hybridrank ltr upload my-models/shop --engine http://localhost:9200 --dry-run
     """
+    from connector.engines.answers import reading
     from connector.engines.rest import RestEngine
     from hybridrank.ltr_upload import carry_out, read_upload, stored_parts
     from hybridrank.session import open_engine
@@ -46,7 +47,9 @@ def upload(
         try:
             if not isinstance(cluster, RestEngine):
                 raise typer.BadParameter(f"{cluster!r} has no plugins", param_hint="--engine")
-            steps = plan(parts, await stored_parts(cluster.request, wanted))
+            with reading(cluster.url):
+                found = await stored_parts(cluster.request, wanted)
+            steps = plan(parts, found)
             show(steps, as_json=as_json)
             if not dry_run:
                 for step in steps:

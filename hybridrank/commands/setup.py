@@ -66,6 +66,7 @@ def opensearch(
     hybridrank setup opensearch --url http://localhost:9200 --sidecar http://localhost:8080 --index docs --dry-run
     hybridrank setup opensearch --url http://localhost:9200 --remove
     """
+    from connector.engines.answers import reading
     from connector.engines.index_names import new_name_problem
     from connector.engines.rest import RestEngine
     from hybridrank.opensearch_cluster import Cluster, carry_out, read_cluster
@@ -101,7 +102,8 @@ def opensearch(
         try:
             if not isinstance(engine, RestEngine) or engine.name != "opensearch":
                 raise typer.BadParameter(f"{engine!r} is not an OpenSearch", param_hint="--url")
-            cluster = await read_cluster(engine.request)
+            with reading(engine.url):
+                cluster = await read_cluster(engine.request)
             steps = planned(cluster)
             show(steps, as_json=as_json)
             if steps and not dry_run:

@@ -35,6 +35,7 @@ def elasticsearch(
     hybridrank setup elasticsearch --url http://localhost:9200 --sidecar http://localhost:8080 --dry-run
     hybridrank setup elasticsearch --url http://localhost:9200 --remove
     """
+    from connector.engines.answers import reading
     from connector.engines.licence import active_licence, licence_lack
     from connector.engines.rest import RestEngine
     from connector.errors import EngineError
@@ -58,7 +59,8 @@ def elasticsearch(
             if lack := licence_lack("an inference endpoint", await active_licence(engine.request)):
                 raise EngineError(f"{lack}; the library needs neither", reason="no_licence")
             wanted = endpoints(target, (await engine.info()).version)
-            found = await found_endpoints(engine.request, wanted)
+            with reading(engine.url):
+                found = await found_endpoints(engine.request, wanted)
             parts = [Part("inference endpoint", name, body) for name, body in wanted.items()]
             steps = plan_removal(found, {}) if remove else plan(parts, found)
             show(steps, as_json=as_json)

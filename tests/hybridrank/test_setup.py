@@ -13,13 +13,14 @@ from index_templates.ml_commons import HttpSidecar
 from index_templates.setup_parts import IndexWish, parts
 from models import SHIPPED_MODELS
 from sidecar import loading
+from tests.connector.fake_engine import ELASTIC, Reply, fake_engine
 from tests.sidecar.http_serving import serving_both
 
 KEY = "s3cret-s3cret-s3cret"
 
 
-def setup(*options, **variables):
-    command = [sys.executable, "-m", "hybridrank", "setup", "opensearch", "--url", "http://127.0.0.1:1", *options]
+def setup(*options, engine="opensearch", **variables):
+    command = [sys.executable, "-m", "hybridrank", "setup", engine, "--url", "http://127.0.0.1:1", *options]
     environment = os.environ | {"COLUMNS": "200"} | variables
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert "Traceback" not in done.stderr
@@ -47,6 +48,25 @@ def test_what_is_wrong_is_said_in_a_sentence(options, variables, code, said):
     assert said in output
     assert ended == code
     assert KEY not in output
+
+
+@pytest.mark.parametrize("answer", [{}, [], {"persistent": None, "hits": {"hits": [None]}}], ids=str)
+@pytest.mark.parametrize("engine", ["opensearch", "elasticsearch"])
+def test_answers_of_no_engine_are_an_error_in_a_sentence(engine, answer):
+    product = ELASTIC if engine == "elasticsearch" else {}
+    nodes = {"nodes": {"n": {"version": "9.5.3"}}}
+    licence = {"license": {"type": "trial", "status": "active"}}
+
+    def reply(asked):
+        known = {"/_license": licence, "/_analyze": {}}
+        return Reply(
+            body=nodes if asked.path.startswith("/_nodes/_local") else known.get(asked.path, answer), headers=product
+        )
+
+    with fake_engine(reply) as server:
+        ended, output = setup("--url", server.url, "--remove", "--yes", engine=engine)
+    assert "does not answer as an engine does" in output
+    assert ended == 1
 
 
 async def test_the_template_notes_the_encoder_that_embeds_the_documents():
