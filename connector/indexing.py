@@ -148,12 +148,14 @@ async def index_documents(
     passages: Split | None = None,
     vector_fields: Mapping[str, Sequence[str]] | None = None,
     on_progress: Callable[[int], None] = lambda _count: None,
+    on_batch: Callable[[IndexingReport], None] = lambda _report: None,
 ) -> IndexingReport:
     """Create the index if need be, then encode and write every document that is new or has changed.
 
     The index is made as `definition` says, for vectors of the encoder's length.
     A document's `content_digest` covers its fields and the model's digest, so a run that was interrupted goes on where
-    it stopped, and a new model encodes everything anew. `on_progress` is given the size of each batch that is done.
+    it stopped, and a new model encodes everything anew. `on_progress` is given the size of each batch that is done,
+    `on_batch` the report so far.
     With `token_vectors` every document gets those of `colbert` too, packed so, for Rescore(token_vectors=True).
     With `passages` long documents are cut so, and each passage gets a vector in place of the document. `vector_fields`
     are further ones, each of the text of the fields that it names: {"title_vector": ["title"]}.
@@ -176,6 +178,7 @@ async def index_documents(
         report += await _index_batch(engine, encoder, plan, index, fresh, cache)
         report += IndexingReport(duplicates=duplicates)
         on_progress(len(batch))
+        on_batch(report)
     report += IndexingReport(total_in_index=await engine.refresh(index))
     await _note_encoder(engine, index, wanted, whole=report.total_in_index == report.indexed + report.unchanged)
     return report

@@ -15,9 +15,8 @@ from common.errors import BadLine
 from connector import HybridSearch, IndexMissing, ModelInfo, SidecarClient
 from connector.engines.base import Engine
 from connector.engines.rest import RestEngine
-from connector.indexing import IndexingReport, index_documents
+from connector.indexing import IndexingReport
 from connector.types import Document, TokenFormat
-from connector.vector_cache import VectorCache
 from evaluation.collections import BeirFolder, CollectionError, Qrels
 from evaluation.dangling import dangling
 from evaluation.document_names import DocumentNames
@@ -25,8 +24,8 @@ from evaluation.environment import describe_environment
 from evaluation.experiment import PipelineRun, run_pipeline
 from evaluation.pipelines import Pipeline, PipelineSettings
 from hybridrank.feature_sets import by_name
-from hybridrank.options import cache_folder
 from hybridrank.progress import progress
+from hybridrank.resumable import index_resumably
 from hybridrank.session import noted_encoders, open_engine, open_sidecar
 from hybridrank.startable import UnknownModel
 from index_templates import EncoderNote
@@ -108,17 +107,17 @@ class Bench:
             self.created.append(index)
         else:
             self.found.append(index)
-        with progress(f"indexing {counted(len(documents), 'document')}", self.console, len(documents)) as advance:
-            report = await index_documents(
-                self.engine,
-                self.sidecar,
-                index,
-                documents,
-                cache=VectorCache(cache_folder() / "vectors.sqlite3"),
-                token_vectors=token_vectors,
-                colbert=next(iter(colbert), "colbert"),
-                on_progress=advance,
-            )
+        report = await index_resumably(
+            self.engine,
+            self.sidecar,
+            index,
+            documents,
+            title=f"indexing {counted(len(documents), 'document')}",
+            total=len(documents),
+            console=self.console,
+            token_vectors=token_vectors,
+            colbert=next(iter(colbert), "colbert"),
+        )
         if not report.total_in_index:
             raise CollectionError(f"index {index} holds no document, and none of the collection could be written")
         return report

@@ -8,14 +8,13 @@ from rich.console import Console
 from connector import IndexMissing, ModelInfo
 from connector.engines.base import Engine
 from connector.engines.index_names import check_new_name
-from connector.indexing import IndexingReport, find_encoder, index_documents
+from connector.indexing import IndexingReport, find_encoder
 from connector.splitting import Split
 from connector.types import TokenFormat
-from connector.vector_cache import VectorCache
 from evaluation.collections import BeirFolder
 from hybridrank.feature_sets import by_name
-from hybridrank.options import cache_folder
 from hybridrank.progress import progress
+from hybridrank.resumable import index_resumably
 from hybridrank.session import noted_encoders, open_engine, open_sidecar
 from index_templates import EncoderNote, IndexDefinition
 from index_templates.analysis import lacks
@@ -41,7 +40,6 @@ async def index_collection(
     passages: Split | None = None,
 ) -> IndexingReport:
     """Index a folder with progress on stderr."""
-    cache = VectorCache(cache_folder() / "vectors.sqlite3")
     with progress(f"reading {folder.name}", err):
         total = sum(1 for _ in BeirFolder(folder.folder, report=lambda _line: None).documents())
     target = await open_engine(engine)
@@ -56,19 +54,19 @@ async def index_collection(
         needs = ("encoder", colbert) if token_vectors else ("encoder",)
         async with open_sidecar(sidecar, needs=needs, encoders=encoders) as client:
             _tell_languages(definition, await client.models(), needs)
-            with progress(f"indexing {folder.name}", err, total) as advance:
-                return await index_documents(
-                    target,
-                    client,
-                    name,
-                    folder.documents(),
-                    cache=cache,
-                    token_vectors=token_vectors,
-                    colbert=colbert,
-                    definition=definition,
-                    passages=passages,
-                    on_progress=advance,
-                )
+            return await index_resumably(
+                target,
+                client,
+                name,
+                folder.documents(),
+                title=f"indexing {folder.name}",
+                total=total,
+                console=err,
+                token_vectors=token_vectors,
+                colbert=colbert,
+                definition=definition,
+                passages=passages,
+            )
     finally:
         await target.close()
 

@@ -69,7 +69,8 @@ def index(
 ) -> None:
     """Index a collection: every document is encoded once and written in batches.
 
-    Run it again after an interruption, or when documents changed: what is there and unchanged is skipped.
+    Run it again after an interruption, or when documents changed: what is there and unchanged is skipped. Strings other
+    than title and text become keywords, dates too.
 
     Examples:
     hybridrank index --collection ./docs --index docs

@@ -142,6 +142,16 @@ def test_filters_and_pages(indexed, run):
     assert found("--from", "9") == []
 
 
+def test_dates_in_iso_8601_filter_as_words(run, tmp_path):
+    days = {"old": "2023-12-31", "new": "2024-01-31", "newest": "2024-02-01"}
+    lines = [json.dumps({"_id": name, "text": "tea", "published": day}) for name, day in days.items()]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(lines))
+    run("index", "--collection", str(tmp_path), "--index", "news")
+    for bounds, wanted in {"published>=2024-01-01": {"new", "newest"}, "published<2024-02-01": {"old", "new"}}.items():
+        response = json.loads(run("search", "tea", "--index", "news", "--json", "--filter", bounds).stdout)
+        assert {hit["doc_id"] for hit in response["hits"]} == wanted
+
+
 def test_fragments_take_the_place_of_the_beginning_of_the_text(indexed, run):
     shown = run("search", "spices", "--index", "menu", "--highlight", "text", "--size", "1").stdout
     assert "Tea with milk and spices" in shown
