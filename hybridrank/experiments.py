@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from hybridrank.progress import progress
 from hybridrank.resumable import index_resumably
 from hybridrank.session import noted_encoders, open_engine, open_sidecar
 from hybridrank.startable import UnknownModel
-from index_templates import EncoderNote
+from index_templates import EncoderNote, template_name
 from models import SHIPPED_MODELS
 
 _MODELS = "HYBRIDRANK_SIDECAR_MODELS"
@@ -221,9 +222,11 @@ async def _settle_created(bench: Bench, *, delete: bool) -> None:
             await bench.engine.delete_index(index)
             bench.console.print(f"deleted index {index}", markup=False)
         elif isinstance(bench.engine, RestEngine):
+            paths = [f"{bench.engine.url}/{path}" for path in (index, f"_index_template/{template_name(index)}")]
             bench.console.print(
                 f"note: index {index} and its index template were made on the cluster and stay for the next run;"
-                " evaluate and tune delete at the end what they have made with --delete-index",
+                " evaluate and tune delete at the end what they have made with --delete-index. To delete these later:\n"
+                f"  curl -X DELETE {' '.join(map(shlex.quote, paths))}",
                 markup=False,
             )
 

@@ -139,7 +139,8 @@ async def _indexed(bench: Bench, collection: BeirFolder, retrievers: Sequence[Re
     if "knn" in retrievers:
         await bench.index(index, documents)
         return index
-    await bench.engine.create_index(lexical := f"{index}-lexical", IndexDefinition())
+    if await bench.engine.create_index(lexical := f"{index}-lexical", IndexDefinition()):
+        bench.created.append(lexical)
     with progress(f"indexing {counted(len(documents), 'document')}", bench.console, len(documents)) as advance:
         for start in range(0, len(documents), BATCH):
             batch = documents[start : start + BATCH]
