@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from time import perf_counter
 
@@ -17,13 +17,18 @@ from connector import (
     SearchRequest,
     SyncHybridSearch,
 )
+from connector.aliases import plan_swap
 from connector.engines.elasticsearch import ElasticsearchEngine
 from connector.engines.opensearch import OpenSearchEngine
+from connector.engines.similarity import bm25_settings
+from connector.types import Document, DocumentKey
+from index_templates import EncoderNote, IndexDefinition
 from tests.connector.fake_engine import ELASTIC, Reply, fake_engine
 
 DEEP = b'{"responses": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 CLASSES = pytest.mark.parametrize("engine_class", [OpenSearchEngine, ElasticsearchEngine])
 HIT = {"_index": "docs", "_id": "tea", "_score": 1.0, "_source": {"title": "Tea"}}
+KEY = DocumentKey("docs", "tea")
 GOOD = {"hits": {"hits": [HIT]}, "_shards": {"total": 1, "successful": 1}}
 MAPPING = {
     "docs": {
@@ -303,3 +308,52 @@ async def test_an_odd_score_of_a_second_query_costs_its_stage_alone(engine_class
     answer = await searched(engine_class, ok({"responses": [GOOD]}), page=ok(page), rescore=stage)
     assert [(each.stage, each.reason) for each in answer.degraded] == [("rescore", "bad_answer")]
     assert [each.doc_id for each in answer.hits] == ["tea"]
+
+
+@CLASSES
+@pytest.mark.parametrize("packed", ["not base64!", 5, ["x"], {}, None], ids=str)
+async def test_token_vectors_of_another_shape_are_never_returned(engine_class, packed):
+    page = ok(of(hit(_source={"token_vectors": packed})))
+    with serving(ok({}), page=page) as server:
+        engine = engine_class(server.url)
+        try:
+            if packed:
+                with pytest.raises(EngineError):
+                    await engine.stored_token_vectors("docs", [KEY])
+            else:
+                assert await engine.stored_token_vectors("docs", [KEY]) == {}
+        finally:
+            await engine.close()
+
+
+@CLASSES
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda engine: engine.info(),
+        lambda engine: engine.create_index("docs", IndexDefinition(2)),
+        lambda engine: engine.index_documents("docs", [Document("a", {"title": "Tea"})]),
+        lambda engine: engine.refresh("docs"),
+        lambda engine: engine.stored_digests("docs", ["a"]),
+        lambda engine: engine.note_encoder("docs", ["vector"], EncoderNote("e", "digest")),
+        lambda engine: bm25_settings(engine, "docs"),
+        lambda engine: plan_swap(engine, "shop", "docs", queries=["tea"]),
+    ],
+    ids=["info", "create", "write", "refresh", "digests", "note", "bm25", "swap"],
+)
+async def test_administration_meets_odd_answers_with_no_other_error(engine_class, call):
+    odd = [{}, [], {"docs": None}, {"docs": {}}, {"items": [None], "docs": [None], "count": None, "nodes": {"n": None}}]
+    for answer in odd:
+        for knows_mapping in (False, True):
+
+            def reply(asked, answer=answer, knows_mapping=knows_mapping):
+                is_mapping = asked.method == "GET" and asked.path.endswith("_mapping")
+                return ok(MAPPING if knows_mapping and is_mapping else answer)
+
+            with fake_engine(reply) as server:
+                engine = engine_class(server.url)
+                try:
+                    with suppress(EngineError):  # and nothing else
+                        await call(engine)
+                finally:
+                    await engine.close()
