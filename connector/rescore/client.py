@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from typing_extensions import Self
 
+from common.counts import counted
 from common.json_values import text_problem, with_replacements
 from connector.errors import BadScores, InvalidRequest, SidecarTimeout, UnreadableText
 from connector.rescore.access import Access
@@ -284,7 +285,7 @@ def _models(response: Any) -> tuple[ModelInfo, ...]:
 
 def _vectors(response: Any, count: int, *, directed: bool) -> tuple[Encoding, ...]:
     if len(response.embeddings) != count:
-        raise BadScores(f"{len(response.embeddings)} vectors for {count} texts")
+        raise BadScores(f"{counted(len(response.embeddings), 'vector')} for {counted(count, 'text')}")
     if directed and not all(_has_direction(each.vector) for each in response.embeddings):
         raise BadScores("a vector of zeros, or with values that are not finite or too large")
     made_by = _encoder(response.model)
@@ -294,7 +295,7 @@ def _vectors(response: Any, count: int, *, directed: bool) -> tuple[Encoding, ..
 def _packed_vectors(response: Any, count: int) -> tuple[Encoding, ...]:
     packed = [each.token_vectors for each in response.embeddings]
     if len(packed) != count or not all(packed):
-        raise BadScores(f"{sum(map(bool, packed))} packed token vectors for {count} texts")
+        raise BadScores(f"packed token vectors for {sum(map(bool, packed))} of {counted(count, 'text')}")
     made_by = _encoder(response.model)
     return tuple(
         Encoding(tuple(each.vector), each.truncated, each.token_vectors, made_by) for each in response.embeddings
@@ -347,7 +348,7 @@ def aligned(results: Sequence[Any], count: int, *, partial: bool = False) -> tup
             each.scored_chunks,
         )
     if count and partial and not by_index:
-        raise SidecarTimeout(f"none of {count} candidates was scored in time")
+        raise SidecarTimeout(f"none of {counted(count, 'candidate')} was scored in time")
     if len(by_index) != count and not partial:
-        raise BadScores(f"{len(by_index)} scores for {count} candidates")
+        raise BadScores(f"{counted(len(by_index), 'score')} for {counted(count, 'candidate')}")
     return tuple(by_index.get(place) for place in range(count))

@@ -66,13 +66,13 @@ async def test_a_partial_reply_has_gaps_where_it_is_allowed(serve):
     client = await serve(Answering([result(2, 0.5)], complete=False))
     scores = await client.rescore("tea", PASSAGES, model="m", timeout_s=5, allow_partial=True)
     assert [each and each.score for each in scores] == [None, None, 0.5]
-    with pytest.raises(BadScores, match="1 scores for 3 candidates"):
+    with pytest.raises(BadScores, match="1 score for 3 candidates"):
         await rescore(client)
 
 
 async def test_a_gap_in_a_reply_that_claims_to_be_complete_is_refused(serve):
     client = await serve(Answering([result(2, 0.5)], complete=True))
-    with pytest.raises(BadScores, match="1 scores for 3 candidates"):
+    with pytest.raises(BadScores, match="1 score for 3 candidates"):
         await client.rescore("tea", PASSAGES, model="m", timeout_s=5, allow_partial=True)
 
 

@@ -54,7 +54,7 @@ async def test_another_feature_set_is_an_error_with_both_digests(sidecar):
 
 async def test_a_reply_that_lacks_a_row_is_refused(servers):
     async with SidecarClient(await servers.start(Answering([result(0, 1.0)]))) as client:
-        with pytest.raises(BadScores, match="1 scores for 2 candidates"):
+        with pytest.raises(BadScores, match="1 score for 2 candidates"):
             await rescore(client, [[1.0], [2.0]])
 
 

@@ -53,7 +53,7 @@ def test_an_empty_file_is_the_defaults_of_a_search(tmp_path):
         ("bm25: {k1: 1, b: 2}", r"mine.yaml: bm25.b: Input should be less than or equal to 1"),
         ("fusion: {kind: sum}", r"mine.yaml: fusion: Input tag 'sum'"),
         ("fields: [", r"mine.yaml: not YAML: "),
-        ("- bm25", r"mine.yaml: : Input should be a valid dictionary"),
+        ("- bm25", r"mine.yaml: the file: Input should be a valid dictionary"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_file(text, said, tmp_path):

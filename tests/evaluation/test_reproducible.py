@@ -55,11 +55,11 @@ def test_a_file_by_hand(file):
     [
         (("split: test", "splitt: test"), "splitt: Extra inputs are not permitted"),
         (("collection: menu\n", ""), "collection: Field required"),
-        (("rrf+colbert: 0.75", "rff+colbert: 0.75"), "pipelines: Value error, there is no pipeline 'rff+colbert'"),
+        (("rrf+colbert: 0.75", "rff+colbert: 0.75"), "pipelines: there is no pipeline 'rff+colbert'"),
         (("bm25: 0.5 ", "bm25: 51 "), "pipelines.bm25: Input should be less than or equal to 1"),
         (("queries: 2", "queries: none"), "queries: Input should be a valid integer"),
         (("weight: 0.7", "weight: 0"), "weight: Input should be greater than 0"),
-        (("  rrf: ~\n", ""), "the file: Value error, the baseline 'rrf' is not one of the pipelines bm25, rrf+colbert"),
+        (("  rrf: ~\n", ""), "the file: the baseline 'rrf' is not one of the pipelines bm25, rrf+colbert"),
         (("https://example.org/tea", "somewhere"), "published.0.address: String should match pattern"),
         (("split: test", "split: [test"), "not YAML"),
         ((FILE, "bm25"), "expected the fields of an experiment"),

@@ -62,7 +62,7 @@ async def filled(engine):
 def test_an_index_that_can_be_searched_is_searched(filled, sidecar_address):
     found = doctor("--engine", filled, "--sidecar", sidecar_address, "--index", "teas")
     assert found["fields of teas"]["state"] == "ok"
-    assert found["search of teas"]["detail"].startswith("1 candidates by bm25 and knn, rescored by ")
+    assert found["search of teas"]["detail"].startswith("1 candidate by bm25 and knn, rescored by ")
 
 
 def test_vectors_of_another_length_are_a_problem(filled, sidecar_address):
@@ -97,5 +97,5 @@ def test_an_opensearch_without_ml_commons_is_no_problem_for_the_library(sidecar_
 
     with fake_engine(reply) as server:
         told = doctor("--engine", server.url, "--sidecar", sidecar_address, "--index", "shop")
-    assert told["search of shop"]["detail"].startswith("1 candidates by bm25")
+    assert told["search of shop"]["detail"].startswith("1 candidate by bm25")
     assert not [each for each in told.values() if each["state"] == "problem"]

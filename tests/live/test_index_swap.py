@@ -86,7 +86,7 @@ async def test_what_should_not_be_swapped_is_refused_and_changes_nothing(engine,
     await filled(engine, f"{name}-v1", "old")
     await filled(engine, f"{name}-v2", "new", PASSAGES[:3])
     await swap(engine, name, f"{name}-v1")
-    assert "3 documents where 5 are searched" in await swap(engine, name, f"{name}-v2", expect=1)
+    assert "3 documents, and 5 are searched" in await swap(engine, name, f"{name}-v2", expect=1)
     command = (name, f"{name}-v2", "--min-share", "0.5", "--query", "flour", "--query", "tea")
     assert "'flour' finds documents" in await swap(engine, *command, expect=1)
     await engine.create_index(f"{name}-v3", DEFINITION)

@@ -84,7 +84,7 @@ class TestOpenSearch(LanguageContract):
                 opensearch_url,
             ]
             tried = await asyncio.to_thread(run, [*command, "--dry-run"])
-            assert (tried.returncode, tried.stdout) == (0, f"searches of {index} would know 1 rules\n"), tried.stderr
+            assert (tried.returncode, tried.stdout) == (0, f"searches of {index} would know 1 rule\n"), tried.stderr
             assert await found(engine, index, "cuppa") == []
             assert (await asyncio.to_thread(run, command)).returncode == 0
             assert await found(engine, index, "cuppa") == ["green tea"]

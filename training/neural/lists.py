@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from common.counts import counted
 from common.user_file import UserFile
 from training.neural.errors import RecipeError
 
@@ -38,7 +39,7 @@ class RankedList:
         others = {"texts": len(self.texts), "grades": len(self.grades)} | {k: len(v) for k, v in self.scores.items()}
         for name, found in others.items():
             if found != count:
-                raise ValueError(f"query {self.query_id}: {count} documents, but {found} {name}")
+                raise ValueError(f"query {self.query_id}: {counted(count, 'document')}, but {name}: {found}")
 
     def of(self, places: Sequence[int]) -> "RankedList":
         """The documents at these places, in this order."""

@@ -40,7 +40,7 @@ def test_a_bad_line_is_named(tmp_path):
     write_lists(path, [LIST])
     entry = json.loads(path.read_text()) | {"grades": [1]}
     path.write_text(path.read_text() + json.dumps(entry) + "\n")
-    with pytest.raises(RecipeError, match=r"lists\.jsonl:2: .*3 documents, but 1 grades"):
+    with pytest.raises(RecipeError, match=r"lists\.jsonl:2: .*3 documents, but grades: 1"):
         list(read_lists(path))
 
 
