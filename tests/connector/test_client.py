@@ -151,7 +151,7 @@ async def test_an_encoding_carries_its_truncation(serve):
     (encoding,) = await client.encode(["tea"], model="m", kind="query", timeout_s=5)
     assert encoding.vector == pytest.approx((0.6, 0.8))
     assert encoding.truncated
-    with pytest.raises(BadScores, match="1 vectors for 2 texts"):
+    with pytest.raises(BadScores, match="1 vector for 2 texts"):
         await client.encode(["tea", "milk"], model="m", kind="query", timeout_s=5)
 
 
