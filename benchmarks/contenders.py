@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from connector import SidecarClient
-from connector.rescore.base import Passage
-from sidecar.rerankers.cross_encoder import CrossEncoderReranker
-from sidecar.runtime import model_folder
+from hybridrank.connector import SidecarClient
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.model_files import model_folder
+from hybridrank.sidecar.rerankers.cross_encoder import CrossEncoderReranker
 
 WORKERS = Path(__file__).parent / "peers"
 

@@ -24,22 +24,23 @@ from opensearchpy import AsyncOpenSearch
 from rich.console import Console
 
 from benchmarks.results_file import Aim, Section, update
-from connector import HybridSearch, SearchRequest, SidecarClient, connect_engine
-from connector.engines.base import Engine
-from connector.passages import passage_text
-from connector.queries import bm25, hybrid, knn
-from connector.retrieval import queries_of
-from connector.types import Document, Encoding
-from connector.vector_cache import VectorCache
-from evaluation.collections import BeirFolder
-from evaluation.environment import describe_environment
-from evaluation.report import ReportTable
-from hybridrank.experiments import judged_queries
-from hybridrank.options import cache_folder
-from hybridrank.progress import progress
-from hybridrank.session import open_sidecar
-from index_templates import IndexDefinition
-from local_engines import start
+from hybridrank.cli.experiments import judged_queries
+from hybridrank.cli.options import cache_folder
+from hybridrank.cli.progress import progress
+from hybridrank.cli.session import open_sidecar
+from hybridrank.connector import HybridSearch, SearchRequest, SidecarClient, connect_engine
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.engines.opensearch import hybrid
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.passages import passage_text
+from hybridrank.connector.queries.retrievers import bm25, knn
+from hybridrank.connector.stages.retrieval import queries_of
+from hybridrank.connector.types import Document, Encoding
+from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.experiments.environment import describe_environment
+from hybridrank.evaluation.report.tables import ReportTable
+from hybridrank.index_templates import IndexDefinition
+from hybridrank.local_engines import start
 
 SIZES = (5_000, 100_000)
 CALLERS = (1, 8)

@@ -19,19 +19,19 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 from benchmarks.results_file import Aim, Section, update
-from connector import HybridSearch, Rescore, SearchRequest, SidecarClient, connect_engine
-from connector.types import Document
-from evaluation.collections import BeirFolder
-from evaluation.environment import describe_environment
-from evaluation.measures import evaluate
-from evaluation.report import ReportTable
-from hybridrank.commands.setup import opensearch as setup
-from hybridrank.experiments import judged_queries
-from hybridrank.opensearch_facts import gather
-from hybridrank.sidecar_process import sidecar_process
-from index_templates.setup_parts import RERANK_PIPELINE, RRF_PIPELINE, SEARCH_TEMPLATE
-from local_engines import start
-from local_engines.cluster import free_ports
+from hybridrank.cli.commands.setup import opensearch as setup
+from hybridrank.cli.experiments import judged_queries
+from hybridrank.cli.sidecar_process import sidecar_process
+from hybridrank.cluster_setup.opensearch_facts import gather
+from hybridrank.connector import HybridSearch, Rescore, SearchRequest, SidecarClient, connect_engine
+from hybridrank.connector.types import Document
+from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.experiments.environment import describe_environment
+from hybridrank.evaluation.measures.standard import evaluate
+from hybridrank.evaluation.report.tables import ReportTable
+from hybridrank.index_templates.setup_parts import RERANK_PIPELINE, RRF_PIPELINE, SEARCH_TEMPLATE
+from hybridrank.local_engines import start
+from hybridrank.local_engines.cluster import free_ports
 
 INDEX = "collection"
 PAGE, WINDOW = 10, 50

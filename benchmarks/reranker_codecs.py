@@ -17,29 +17,29 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.results_file import Aim, Section
-from connector import HybridSearch
-from connector.engines.embedded import EmbeddedEngine
-from connector.passages import passage_text
-from connector.types import Document
-from evaluation.collections import BeirFolder
-from evaluation.environment import describe_environment
-from evaluation.experiment import run_pipeline
-from evaluation.measures import evaluate
-from evaluation.pipelines import PipelineSettings, parse_pipeline
-from evaluation.report import ReportTable
-from evaluation.significance import compare
-from hybridrank.experiments import judged_queries
-from hybridrank.progress import progress
-from index_templates import IndexDefinition
-from models import SHIPPED_MODELS
-from sidecar.registry import LoadedModel
-from sidecar.rerankers.base import FloatArray
-from sidecar.runtime import token_vectors
-from sidecar.runtime.token_codec import TokenCodec, codecs_of
-from sidecar.runtime.tokenizer import TokenSequence
-from sidecar.trial import load_model
-from sidecar.types import TextKind
-from training.token_codec import DOCUMENTS, default_centroids, frequent_tokens, sample_rows, train_codec
+from hybridrank.cli.experiments import judged_queries
+from hybridrank.cli.progress import progress
+from hybridrank.connector import HybridSearch
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.passages import passage_text
+from hybridrank.connector.types import Document
+from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.experiments.environment import describe_environment
+from hybridrank.evaluation.experiments.experiment import run_pipeline
+from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.evaluation.measures.significance import compare
+from hybridrank.evaluation.measures.standard import evaluate
+from hybridrank.evaluation.report.tables import ReportTable
+from hybridrank.index_templates import IndexDefinition
+from hybridrank.model_files import token_vectors
+from hybridrank.model_files.token_codec import TokenCodec, codecs_of
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.models.catalog import LoadedModel
+from hybridrank.sidecar.models.trial import load_model
+from hybridrank.sidecar.rerankers.base import FloatArray
+from hybridrank.sidecar.runtime.tokenizer import TokenSequence
+from hybridrank.sidecar.types import TextKind
+from hybridrank.training.token_codec import DOCUMENTS, default_centroids, frequent_tokens, sample_rows, train_codec
 
 MODEL = SHIPPED_MODELS / "encoder-minilm-l6"
 CANDIDATES = 100

@@ -17,12 +17,12 @@ import numpy as np
 
 from benchmarks.contenders import Contender, peer
 from benchmarks.results_file import Aim, Section
-from connector import ModelInfo, SidecarClient
-from connector.rescore.base import Passage
-from evaluation.environment import describe_environment
-from evaluation.report import ReportTable
-from hybridrank.sidecar_process import sidecar_process
-from sidecar.runtime.maxsim import unit_rows
+from hybridrank.cli.sidecar_process import sidecar_process
+from hybridrank.connector import ModelInfo, SidecarClient
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.evaluation.experiments.environment import describe_environment
+from hybridrank.evaluation.report.tables import ReportTable
+from hybridrank.sidecar.runtime.maxsim import unit_rows
 
 DOCUMENTS, LENGTHS, DIMENSIONS, QUERY_TOKENS = 1000, (90, 151), 128, 32
 ROUNDS, WARM_UP = 30, 3

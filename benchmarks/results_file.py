@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.report import ReportTable, markdown
+from hybridrank.evaluation.report.tables import ReportTable, markdown
 
 __all__ = ["PAGES", "Aim", "Page", "Section", "update"]
 

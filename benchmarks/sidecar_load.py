@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-from connector import SidecarClient
-from connector.passages import passage_text
-from evaluation.collections import BeirFolder
-from evaluation.environment import describe_environment
-from sidecar.protocol import rerank_pb2 as pb
+from hybridrank.connector import SidecarClient
+from hybridrank.connector.passages import passage_text
+from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.experiments.environment import describe_environment
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
 
 GRPC_READY = "hybridrank sidecar ready on "
 HTTP_READY = "hybridrank sidecar speaks HTTP on "
@@ -56,7 +56,7 @@ def watched_sidecar(log: Path, **settings: object) -> Iterator[WatchedSidecar]:
     """
     named = {"host": "127.0.0.1", "port": 0, "http_port": 0} | settings
     flags = [part for name, value in named.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-    command = [sys.executable, "-m", "sidecar", "--exit-with-parent", *flags]
+    command = [sys.executable, "-m", "hybridrank.sidecar", "--exit-with-parent", *flags]
     with (
         log.open("wb") as stderr,
         subprocess.Popen(

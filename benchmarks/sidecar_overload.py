@@ -23,8 +23,8 @@ import grpc
 
 from benchmarks.results_file import Aim, Section, update
 from benchmarks.sidecar_load import RERANK, Messages, WatchedSidecar, environment, percentile, watched_sidecar
-from evaluation.report import ReportTable
-from sidecar.runtime.memory import EVERY_S
+from hybridrank.evaluation.report.tables import ReportTable
+from hybridrank.sidecar.runtime.memory import EVERY_S
 
 SIZES = {5: 0.5, 25: 0.3, 100: 0.2}  # pairs in a call: share of the calls
 PATIENCE = 3  # times what a call takes on an idle sidecar

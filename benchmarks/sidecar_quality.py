@@ -3,8 +3,8 @@
     python -m benchmarks.sidecar_quality --collection ../scifact --fp32-model ~/peers/fp32-onnx
 
 BM25 and kNN fused by RRF on the embedded engine, the first documents of each judged query scored by both models in one
-sidecar. fp32 here is the int8 weights in fp32 arithmetic (training/dequantize.py): those from before the rounding are
-not published. Takes about 20 minutes on two cores for the 300 queries of SciFact and 50 documents each.
+sidecar. fp32 here is the int8 weights in fp32 arithmetic (hybridrank.training.onnx.dequantize): those from before the
+rounding are not published. Takes about 20 minutes on two cores for the 300 queries of SciFact and 50 documents each.
 """
 
 import argparse
@@ -17,17 +17,17 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.results_file import Aim, Section, update
-from evaluation.collections import BeirFolder
-from evaluation.experiment import PipelineRun
-from evaluation.measures import evaluate
-from evaluation.pipelines import Pipeline, PipelineSettings
-from evaluation.report import ReportTable
-from evaluation.significance import compare
-from hybridrank.experiments import Bench, judged_queries, open_bench
-from hybridrank.session import default_engine
-from hybridrank.sidecar_process import sidecar_process
-from models import SHIPPED_MODELS
-from sidecar.runtime import model_folder
+from hybridrank.cli.experiments import Bench, judged_queries, open_bench
+from hybridrank.cli.session import default_engine
+from hybridrank.cli.sidecar_process import sidecar_process
+from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.experiments.experiment import PipelineRun
+from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings
+from hybridrank.evaluation.measures.significance import compare
+from hybridrank.evaluation.measures.standard import evaluate
+from hybridrank.evaluation.report.tables import ReportTable
+from hybridrank.model_files import model_folder
+from hybridrank.models import SHIPPED_MODELS
 
 SERVED = "cross-encoder-minilm-l6"
 WEIGHTS = {"alone": 1.0, "blended half and half": 0.5}  # the reranker's share in the final score

@@ -29,11 +29,11 @@ import grpc
 
 from benchmarks.results_file import Aim, Section, update
 from benchmarks.sidecar_load import Messages, WatchedSidecar, environment, watched_sidecar
-from evaluation.report import ReportTable
-from models import SHIPPED_MODELS
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.protocol import rerank_pb2_grpc
-from sidecar.runtime import model_folder
+from hybridrank.evaluation.report.tables import ReportTable
+from hybridrank.model_files import model_folder
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.protocol import rerank_pb2_grpc
 
 MODELS = ("cross-encoder-minilm-l6", "encoder-minilm-l6")
 SETTINGS = {"score_cache_bytes": 1 << 20, "watch_models_s": 1}

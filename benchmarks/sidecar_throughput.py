@@ -21,15 +21,15 @@ import numpy as np
 
 from benchmarks.contenders import Contender, bare_session, over_grpc, peer
 from benchmarks.results_file import Aim, Section, update
-from connector import SidecarClient
-from connector.passages import passage_text
-from connector.rescore.base import Passage
-from evaluation.collections import BeirFolder
-from evaluation.environment import describe_environment
-from evaluation.report import ReportTable
-from hybridrank.sidecar_process import sidecar_process
-from models import SHIPPED_MODELS
-from sidecar.runtime.cpu import usable_cores
+from hybridrank.cli.sidecar_process import sidecar_process
+from hybridrank.connector import SidecarClient
+from hybridrank.connector.passages import passage_text
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.experiments.environment import describe_environment
+from hybridrank.evaluation.report.tables import ReportTable
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.runtime.cpu import usable_cores
 
 MODEL = "cross-encoder-minilm-l6"
 CALLERS = (1, 4, 16)

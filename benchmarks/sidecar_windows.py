@@ -21,16 +21,16 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.results_file import Aim, Section, update
-from connector import HybridSearch
-from connector.types import SearchResponse
-from evaluation.measures import evaluate
-from evaluation.pipelines import PipelineSettings, parse_pipeline
-from evaluation.report import ReportTable
-from evaluation.reproducible import sample
-from evaluation.significance import compare
-from hybridrank.experiments import Bench, index_name, open_bench, read_collection
-from hybridrank.progress import progress
-from hybridrank.session import default_engine
+from hybridrank.cli.experiments import Bench, index_name, open_bench, read_collection
+from hybridrank.cli.progress import progress
+from hybridrank.cli.session import default_engine
+from hybridrank.connector import HybridSearch
+from hybridrank.connector.types import SearchResponse
+from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.evaluation.measures.significance import compare
+from hybridrank.evaluation.measures.standard import evaluate
+from hybridrank.evaluation.report.tables import ReportTable
+from hybridrank.evaluation.reproduce.experiment_files import sample
 
 WINDOWS = (1, 4)
 PIPELINE = parse_pipeline("rrf+cross-encoder")

@@ -14,20 +14,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from connector import HybridSearch, SearchRequest, connect_engine
-from connector.engines.rest import RestEngine
-from connector.errors import EngineError
-from connector.indexing import index_documents
-from connector.rescore.client import SidecarClient
-from connector.types import Vector
-from connector.vector_cache import VectorCache
-from evaluation.collections import BeirFolder
-from evaluation.measures import evaluate
-from hybridrank.experiments import judged_queries
-from hybridrank.options import cache_folder
-from hybridrank.session import open_sidecar
-from index_templates import IndexDefinition
-from index_templates.vectors import VECTOR_KINDS, VectorKind
+from hybridrank.cli.experiments import judged_queries
+from hybridrank.cli.options import cache_folder
+from hybridrank.cli.session import open_sidecar
+from hybridrank.connector import HybridSearch, SearchRequest, connect_engine
+from hybridrank.connector.engines.rest.engine import RestEngine
+from hybridrank.connector.errors import EngineError
+from hybridrank.connector.indexing import index_documents
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.sidecar_client.client import SidecarClient
+from hybridrank.connector.types import Vector
+from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.measures.standard import evaluate
+from hybridrank.index_templates import IndexDefinition
+from hybridrank.index_templates.vectors import VECTOR_KINDS, VectorKind
 
 INDEX = "hybridrank-vector-kinds"
 OVERSAMPLE: tuple[float | None, ...] = (None, 3.0)

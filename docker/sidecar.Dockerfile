@@ -28,5 +28,5 @@ ENV PATH=/opt/hybridrank/bin:$PATH \
     HYBRIDRANK_SIDECAR_HOST=0.0.0.0
 USER 10001
 EXPOSE 50051 8080
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["python", "-m", "sidecar.health"]
-ENTRYPOINT ["python", "-m", "sidecar"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["python", "-m", "hybridrank.sidecar.health"]
+ENTRYPOINT ["python", "-m", "hybridrank.sidecar"]

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from connector.engines.base import Engine
-from connector.errors import EngineError, SidecarError, SidecarTimeout
-from connector.rescore.base import Passage
-from connector.types import DocumentKey, Encoding, Query, RelevanceScore, Retrieved
-from index_templates import EncoderNote
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.errors import EngineError, SidecarError, SidecarTimeout
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.connector.types import DocumentKey, Encoding, Query, RelevanceScore, Retrieved
+from hybridrank.index_templates import EncoderNote
 
 WORDS = ("tea", "milk", "water", "hot", "spices", "flour", "sugar", "vegetables")
 

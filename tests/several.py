@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from connector.engines.embedded import EmbeddedEngine
-from connector.types import Retrieved
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.types import Retrieved
 
 
 class Alias:

@@ -12,18 +12,26 @@ from pathlib import Path
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
-PROTO = "sidecar/protocol/rerank.proto"
-STUBS = tuple(f"sidecar/protocol/{name}" for name in ("rerank_pb2.py", "rerank_pb2.pyi", "rerank_pb2_grpc.py"))
+SLICE = ROOT / "sidecar"  # the folder from which imports start
+PROTO = "hybridrank/sidecar/protocol/rerank.proto"
+STUBS = tuple(
+    f"hybridrank/sidecar/protocol/{name}" for name in ("rerank_pb2.py", "rerank_pb2.pyi", "rerank_pb2_grpc.py")
+)
 
 
 def generate(target: Path) -> None:
-    """Write the stubs below `target`; their imports start at `sidecar.protocol`, as the path of the proto does."""
-    arguments = [f"--proto_path={ROOT}", f"--python_out={target}", f"--pyi_out={target}", f"--grpc_python_out={target}"]
+    """Write the stubs below `target`; their imports start at `hybridrank`, as the path of the proto does."""
+    arguments = [
+        f"--proto_path={SLICE}",
+        f"--python_out={target}",
+        f"--pyi_out={target}",
+        f"--grpc_python_out={target}",
+    ]
     if protoc.main(["protoc", *arguments, PROTO]) != 0:
         raise SystemExit(f"protoc could not compile {PROTO}")
 
 
-def stale(root: Path = ROOT) -> list[str]:
+def stale(root: Path = SLICE) -> list[str]:
     """Describe each stub below `root` that is not what the proto generates: a unified diff, cut after 20 lines."""
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder))
@@ -39,10 +47,10 @@ def _difference(stub: str, committed: Path, generated: Path) -> str:
 
 def main() -> int:
     """Generate the stubs, or check them."""
-    parser = argparse.ArgumentParser(description="Generate sidecar/protocol/rerank_pb2* from rerank.proto.")
+    parser = argparse.ArgumentParser(description="Generate the stubs from rerank.proto.")
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a stub is stale")
     if not parser.parse_args().check:
-        generate(ROOT)
+        generate(SLICE)
         return 0
     differences = stale()
     if differences:

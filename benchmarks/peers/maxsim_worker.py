@@ -46,10 +46,10 @@ elif library.startswith("pylate"):
         return [by_id[each] for each in ids]
 
 else:
-    from sidecar.rerankers.colbert import ColbertReranker
-    from sidecar.runtime import token_vectors
-    from sidecar.runtime.token_codec import codecs_of
-    from training.token_codec import train_codec
+    from hybridrank.model_files import token_vectors
+    from hybridrank.model_files.token_codec import codecs_of
+    from hybridrank.sidecar.rerankers.colbert import ColbertReranker
+    from hybridrank.training.token_codec import train_codec
 
     MODEL = "0" * 64
 

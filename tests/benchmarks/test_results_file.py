@@ -6,7 +6,7 @@ import math
 import pytest
 
 from benchmarks.results_file import Aim, Section, update
-from evaluation.report import ReportTable
+from hybridrank.evaluation.report.tables import ReportTable
 
 
 def section(title, *aims):

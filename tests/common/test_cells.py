@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.cells import identifier, number, whole_number, words
+from hybridrank.common.cells import identifier, number, whole_number, words
 
 
 @given(st.integers(-(10**14), 10**14))

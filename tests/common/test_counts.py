@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.counts import counted
+from hybridrank.common.counts import counted
 
 ROOT = Path(__file__).parents[2]
 COUNTED = re.compile(r"\{(?:len|sum)\([^{}]*\)\} (?:[a-z]+ )?(?:documents|queries|lines|judgments|rows|lists|events)\b")

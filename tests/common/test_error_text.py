@@ -5,15 +5,15 @@ import sys
 
 import pytest
 
-from evaluation.configuration import Configuration
-from evaluation.reproducible import Experiment
-from hybridrank.__main__ import main
-from ltr_features import FeatureSet
-from sidecar.runtime import calibration, self_test
-from sidecar.settings import load_settings
-from sidecar.transport.http_bodies import RerankBody, parse
-from training.ltr.train import load_options
-from training.neural.recipe import load_recipe
+from hybridrank.cli.__main__ import main
+from hybridrank.evaluation.experiments.configuration import Configuration
+from hybridrank.evaluation.reproduce.experiment_files import Experiment
+from hybridrank.ltr_features import FeatureSet
+from hybridrank.model_files import calibration, self_test
+from hybridrank.sidecar.app.settings import load_settings
+from hybridrank.sidecar.transport.http.bodies import RerankBody, parse
+from hybridrank.training.ltr.train import load_options
+from hybridrank.training.neural.recipe import load_recipe
 
 FEATURE = {"name": "rank", "kind": "fused", "value_of": "rank"}
 SOURCE = {"collection": "menu", "lists": "menu.jsonl"}

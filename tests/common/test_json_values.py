@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.json_values import MAX_DEPTH, parse, problem, text_problem
+from hybridrank.common.json_values import MAX_DEPTH, parse, problem, text_problem
 
 scalars = (
     st.none()

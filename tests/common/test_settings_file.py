@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.errors import BadFile
-from common.settings_file import read_settings
+from hybridrank.common.errors import BadFile
+from hybridrank.common.settings_file import read_settings
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.json", '{"a": [1, 2.5]}'), ("a.yaml", "a: [1, 2.5]\n")])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import BadFile, BadLine
-from common.user_file import UserFile
+from hybridrank.common.errors import BadFile, BadLine
+from hybridrank.common.user_file import UserFile
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from sidecar.protocol import rerank_pb2 as wire
-from sidecar.protocol import rerank_pb2_grpc as stubs
+from hybridrank.sidecar.protocol import rerank_pb2 as wire
+from hybridrank.sidecar.protocol import rerank_pb2_grpc as stubs
 
 
 class Answering(stubs.RerankerServicer, stubs.EncoderServicer):

@@ -5,8 +5,8 @@ import traceback
 import grpc
 import pytest
 
-from connector import BadAccess, SidecarClient, SidecarRefused, SidecarUnreachable, SyncHybridSearch
-from connector.rescore.base import Passage
+from hybridrank.connector import BadAccess, SidecarClient, SidecarRefused, SidecarUnreachable, SyncHybridSearch
+from hybridrank.connector.sidecar_client.base import Passage
 from tests.connector.certificates import Authority
 from tests.connector.serving import Answering, result
 

@@ -6,10 +6,10 @@ from base64 import b64decode
 
 import pytest
 
-from connector import BadAddress, connect_engine
-from connector.engines.addresses import parse_address
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector import BadAddress, connect_engine
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector.engines.rest.addresses import parse_address
 from tests.connector.fake_engine import ELASTIC, NODES, Reply, elasticsearch, fake_engine, opensearch
 
 BOTH = pytest.mark.parametrize("product", [opensearch, elasticsearch])

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.rescore.blend import blend, z_scores
-from connector.types import Hit, RelevanceScore, RetrieverScore
+from hybridrank.connector.stages.blend import blend, z_scores
+from hybridrank.connector.types import Hit, RelevanceScore, RetrieverScore
 
 
 def hit(doc_id: str, rank: int, score: float) -> Hit:

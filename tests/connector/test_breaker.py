@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from connector.rescore.breaker import FAILURES_TO_OPEN, OPEN_S, Breaker
+from hybridrank.connector.sidecar_client.breaker import FAILURES_TO_OPEN, OPEN_S, Breaker
 
 MOMENTS = st.floats(0, 3 * OPEN_S)
 

@@ -4,14 +4,14 @@ import sqlite3
 
 import pytest
 
-from connector import EngineError
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.embedded import EmbeddedEngine
-from connector.engines.opensearch import OpenSearchEngine
-from connector.indexing import index_documents
-from connector.types import Document
-from connector.vector_cache import VectorCache
-from index_templates import IndexDefinition
+from hybridrank.connector import EngineError
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector.indexing import index_documents
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.types import Document
+from hybridrank.index_templates import IndexDefinition
 from tests.connector.bulk_server import BulkServer, bulk_server
 from tests.connector.test_indexing import CountingEncoder
 

@@ -5,7 +5,7 @@ import asyncio
 import grpc
 import pytest
 
-from connector import (
+from hybridrank.connector import (
     CircuitOpen,
     HybridSearch,
     Rescore,
@@ -15,9 +15,9 @@ from connector import (
     SidecarTimeout,
     SidecarUnreachable,
 )
-from connector.engines.embedded import EmbeddedEngine
-from connector.rescore.base import Passage
-from connector.rescore.breaker import FAILURES_TO_OPEN
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.connector.sidecar_client.breaker import FAILURES_TO_OPEN
 from tests.connector.serving import Answering, result
 from tests.contracts.engine import DEFINITION, PASSAGES
 

@@ -5,7 +5,7 @@ import math
 import grpc
 import pytest
 
-from connector import (
+from hybridrank.connector import (
     BadScores,
     InvalidRequest,
     ModelMissing,
@@ -18,7 +18,7 @@ from connector import (
     SidecarUnreachable,
     UnreadableText,
 )
-from connector.rescore.base import Passage
+from hybridrank.connector.sidecar_client.base import Passage
 from tests.connector.serving import Answering, result
 
 PASSAGES = [Passage("a", "tea"), Passage("b", "milk"), Passage("a", "tea again")]

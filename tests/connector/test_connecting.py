@@ -8,10 +8,10 @@ from time import monotonic
 
 import pytest
 
-from connector import BadAccess, EngineUnreachable, connect_engine
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.http import proxy_of
-from connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector import BadAccess, EngineUnreachable, connect_engine
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector.engines.rest.http import proxy_of
 from tests.connector.certificates import Authority
 from tests.connector.fake_engine import Reply, elasticsearch, fake_engine, opensearch
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from connector import Document, HybridSearch, SearchRequest, connect_engine
+from hybridrank.connector import Document, HybridSearch, SearchRequest, connect_engine
 from tests.connector.fake_engine import ELASTIC, Asked, Reply, fake_engine
 
 _VERSION = re.compile(r"compatible-with=(\d+)")

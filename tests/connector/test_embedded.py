@@ -5,10 +5,10 @@ from contextlib import closing
 
 import pytest
 
-from connector.engines.embedded import EmbeddedEngine
-from connector.errors import EngineError
-from connector.types import Document, DocumentKey
-from index_templates import IndexDefinition
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.errors import EngineError
+from hybridrank.connector.types import Document, DocumentKey
+from hybridrank.index_templates import IndexDefinition
 from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids
 from tests.contracts.filters import FilterContract
 from tests.contracts.index_names import IndexNameContract

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connector import FeatureRescore, HybridSearch, SearchFailed, SearchRequest, SidecarError
-from connector.engines import encoders, fields
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.embedded import EmbeddedEngine
-from connector.engines.opensearch import OpenSearchEngine
-from connector.errors import EngineError, Misconfigured
-from connector.indexing import index_documents
-from connector.rescore.client import ModelInfo
-from connector.types import Document, KnnQuery
-from connector.vector_cache import VectorCache
-from index_templates import EncoderNote, IndexDefinition, noted_encoders, render, with_notes
-from ltr_features import FeatureQuery, FeatureSet
+from hybridrank.connector import FeatureRescore, HybridSearch, SearchFailed, SearchRequest, SidecarError
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.engines.mapping import encoders, fields
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector.errors import EngineError, Misconfigured
+from hybridrank.connector.indexing import index_documents
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.sidecar_client.client import ModelInfo
+from hybridrank.connector.types import Document, KnnQuery
+from hybridrank.index_templates import EncoderNote, IndexDefinition, noted_encoders, render, with_notes
+from hybridrank.ltr_features import FeatureQuery, FeatureSet
 from tests.doubles import WORDS, WordSidecar
 
 MINILM = EncoderNote("minilm", "aaaaaaaaaaaaaaaa", "2", "mean")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from connector.engines.opensearch import OpenSearchEngine
-from connector.errors import EngineUnreachable
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector.errors import EngineUnreachable
 
 NOBODY = "http://127.0.0.1:1,127.0.0.1:2,127.0.0.1:3"
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from connector import SearchRequest, SyncHybridSearch
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector import SearchRequest, SyncHybridSearch
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
 from tests.connector.fake_engine import elasticsearch, fake_engine, opensearch
 
 KINDS = pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import pytest
 from aiohttp import web
 
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.opensearch import OpenSearchEngine
-from connector.errors import EngineError
-from connector.types import DocumentKey
-from ltr_features import FeatureQuery
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector.errors import EngineError
+from hybridrank.connector.types import DocumentKey
+from hybridrank.ltr_features import FeatureQuery
 from tests.contracts.engine import feature_set
 
 FEATURES = feature_set(price={"kind": "number", "field": "price"})

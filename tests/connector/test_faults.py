@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import connector
-from connector import errors
-from connector.faults import CONFIGURATION, OPERATIONAL, is_configuration
+from hybridrank import connector
+from hybridrank.connector import errors
+from hybridrank.connector.faults import CONFIGURATION, OPERATIONAL, is_configuration
 
 SOURCES = sorted(Path(connector.__path__[0]).rglob("*.py"))
 
@@ -41,7 +41,7 @@ def test_every_reason_of_the_connector_is_classified():
 
 def test_every_degraded_is_classified_in_one_place():
     makers = [path.name for path in SOURCES if "Degraded(" in path.read_text()]
-    assert makers == ["errors.py", "trace.py"]
+    assert makers == ["errors.py", "search_context.py"]
 
 
 @pytest.mark.parametrize(

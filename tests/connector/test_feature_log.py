@@ -7,9 +7,9 @@ import math
 import pytest
 from pyarrow.parquet import read_table
 
-from connector import FeatureLog, FeatureRescore, HybridSearch, Rescore, SearchRequest
-from connector.rescore import feature_log
-from connector.rescore.feature_log import read_feature_log, write_parquet
+from hybridrank.connector import FeatureLog, FeatureRescore, HybridSearch, Rescore, SearchRequest
+from hybridrank.connector.stages import feature_log
+from hybridrank.connector.stages.feature_log import read_feature_log, write_parquet
 from tests.connector.test_stages import FEATURES, PriceSidecar
 from tests.evaluation.menu import menu_engine
 

@@ -3,11 +3,11 @@
 import pytest
 from pydantic import ValidationError
 
-from connector import SearchRequest
-from connector.engines import fields
-from connector.engines.filter_fitting import cut_short, fitted
-from connector.types import Document, Not, Range, Term, Terms
-from hybridrank.filters import parse
+from hybridrank.cli.filters import parse
+from hybridrank.connector import SearchRequest
+from hybridrank.connector.engines.mapping import fields
+from hybridrank.connector.engines.mapping.filter_fitting import cut_short, fitted
+from hybridrank.connector.types import Document, Not, Range, Term, Terms
 from tests.contracts.engine import bm25
 
 FOREIGN = {

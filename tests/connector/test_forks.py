@@ -8,10 +8,10 @@ import pytest
 
 HEAD = """
 import asyncio, multiprocessing, os, signal, sys, threading, time
-from connector import *
-from connector.engines.embedded import EmbeddedEngine
-from connector.types import Document
-from index_templates import IndexDefinition
+from hybridrank.connector import *
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.types import Document
+from hybridrank.index_templates import IndexDefinition
 
 ENGINE, SIDECAR = "embedded:" + sys.argv[1], sys.argv[2]
 LONG = dict(rescore=Rescore(model="cross-encoder", timeout_s=20), encode_timeout_s=20)

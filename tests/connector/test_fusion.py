@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from connector import Rrf, WeightedSum
-from connector.fusion.weighted import min_max
-from connector.types import Candidate, Ranking, RetrieverScore
+from hybridrank.connector import Rrf, WeightedSum
+from hybridrank.connector.fusion.weighted import min_max
+from hybridrank.connector.types import Candidate, Ranking, RetrieverScore
 
 
 def ranking(*doc_ids: str, scores: list[float] | None = None) -> Ranking:

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from connector import SidecarClient, SidecarRefused, SidecarUnreachable
-from hybridrank.sidecar_process import sidecar_process
+from hybridrank.cli.sidecar_process import sidecar_process
+from hybridrank.connector import SidecarClient, SidecarRefused, SidecarUnreachable
 from tests.connector.certificates import Authority
 from tests.golden.sidecar import FOLDER
 

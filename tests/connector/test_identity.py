@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from connector import FeatureRescore, HybridSearch, Rescore, SearchRequest
-from connector.engines.embedded import EmbeddedEngine
-from connector.fusion import Rrf, WeightedSum
-from connector.rescore.feature_log import FeatureLog, read_feature_log
-from connector.types import Bm25Query, Candidate, Document, DocumentKey
-from index_templates import IndexDefinition
+from hybridrank.connector import FeatureRescore, HybridSearch, Rescore, SearchRequest
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.fusion import Rrf, WeightedSum
+from hybridrank.connector.stages.feature_log import FeatureLog, read_feature_log
+from hybridrank.connector.types import Bm25Query, Candidate, Document, DocumentKey
+from hybridrank.index_templates import IndexDefinition
 from tests.contracts.engine import feature_set
 from tests.doubles import WordSidecar
 from tests.several import Alias

@@ -5,11 +5,11 @@ from urllib.parse import unquote
 import pytest
 from pydantic import ValidationError
 
-from connector import EngineError, SearchRequest
-from connector.aliases import plan_swap
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.opensearch import OpenSearchEngine
-from connector.engines.similarity import bm25_settings
+from hybridrank.connector import EngineError, SearchRequest
+from hybridrank.connector.admin.aliases import plan_swap
+from hybridrank.connector.admin.similarity import bm25_settings
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
 from tests.connector.fake_engine import ELASTIC, Reply, fake_engine
 from tests.contracts.engine import bm25
 from tests.contracts.index_names import NOT_SEARCHED

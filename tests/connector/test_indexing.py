@@ -3,14 +3,14 @@ from dataclasses import replace
 
 import pytest
 
-from connector import EngineError, SidecarError
-from connector.engines.embedded import EmbeddedEngine
-from connector.indexing import index_documents
-from connector.rescore.client import ModelInfo
-from connector.splitting import Split
-from connector.types import Document
-from connector.vector_cache import VectorCache
-from index_templates import IndexDefinition
+from hybridrank.connector import EngineError, SidecarError
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.indexing import index_documents
+from hybridrank.connector.indexing.splitting import Split
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.sidecar_client.client import ModelInfo
+from hybridrank.connector.types import Document
+from hybridrank.index_templates import IndexDefinition
 from tests.doubles import WORDS, WordSidecar
 
 

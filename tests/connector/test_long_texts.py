@@ -5,13 +5,13 @@ import inspect
 import pytest
 from pydantic import ValidationError
 
-from connector import HybridSearch, Rescore, SearchRequest, SidecarClient
-from connector.engines.embedded import EmbeddedEngine
-from connector.rescore.base import Passage
-from connector.rescore.blend import blend
-from connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, Document, Hit, RelevanceScore
-from index_templates import IndexDefinition
-from sidecar import types as sidecar_types
+from hybridrank.connector import HybridSearch, Rescore, SearchRequest, SidecarClient
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.connector.stages.blend import blend
+from hybridrank.connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, Document, Hit, RelevanceScore
+from hybridrank.index_templates import IndexDefinition
+from hybridrank.sidecar import types as sidecar_types
 from tests.connector.serving import Answering, result
 
 QUERY = "which animal barks"

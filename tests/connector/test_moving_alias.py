@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.opensearch import OpenSearchEngine
-from connector.queries.documents import among
-from connector.types import Bm25Query, DocumentKey
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector.queries.documents import among
+from hybridrank.connector.types import Bm25Query, DocumentKey
 
 HEADERS = {"X-Elastic-Product": "Elasticsearch"}  # without it the client refuses
 QUERIES = {name: Bm25Query("tea", {"title": 1.0}, 10) for name in ("title", "more")}

@@ -2,10 +2,10 @@
 
 import pytest
 
-from connector.engines import msearch
-from connector.errors import EngineError, IndexMissing
-from connector.total_hits import TotalHits
-from connector.types import Candidate, DocumentKey, Retrieved
+from hybridrank.connector.engines.rest import msearch
+from hybridrank.connector.errors import EngineError, IndexMissing
+from hybridrank.connector.total_hits import TotalHits
+from hybridrank.connector.types import Candidate, DocumentKey, Retrieved
 
 
 def hit(index: str, doc_id: str, score: float) -> dict:

@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import FeatureRescore, HybridSearch, Rrf, SearchRequest, WeightedSum
-from connector.engines import native
-from connector.engines.embedded import EmbeddedEngine
-from connector.errors import EngineError, EngineTimeout, EngineUnreachable, IndexMissing
-from connector.queries import hybrid, retrievers
-from connector.types import Candidate, Retrieved
+from hybridrank.connector import FeatureRescore, HybridSearch, Rrf, SearchRequest, WeightedSum
+from hybridrank.connector.engines.elasticsearch import retrievers
+from hybridrank.connector.engines.elasticsearch.native import elasticsearch_lack
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.engines.opensearch import hybrid
+from hybridrank.connector.engines.opensearch.native import opensearch_lack
+from hybridrank.connector.engines.rest import fused
+from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreachable, IndexMissing
+from hybridrank.connector.types import Candidate, Retrieved
 from tests.connector.test_fusion import rankings
 from tests.contracts.engine import DEFINITION, PASSAGES, feature_set
 
@@ -66,7 +69,7 @@ def test_scores_by_shares_times_the_sum_are_ours(given_rankings, given_weights):
     """Oracle: the server adds share / (rank_constant + rank); scaled by the sum of the weights that is Rrf."""
     weights = dict(zip(("bm25", "knn", "title", "tags"), given_weights, strict=True))
     fusion = Rrf(weights=weights)
-    shares = dict(zip(given_rankings, hybrid.shares(native.weights(fusion, list(given_rankings))), strict=True))
+    shares = dict(zip(given_rankings, hybrid.shares(fused.weights(fusion, list(given_rankings))), strict=True))
     total = fsum(weights[name] for name in given_rankings)
     theirs: dict[str, float] = {}
     for name, ranking in given_rankings.items():
@@ -108,9 +111,9 @@ def test_linear_of_elasticsearch():
 
 def test_retrievers_hold_one_another():
     phrase = {"match_phrase": {"text": "green tea"}}
-    fused = retrievers.rrf(held(), rank_window_size=100)
+    ranked = retrievers.rrf(held(), rank_window_size=100)
     reranked = retrievers.text_similarity_reranker(
-        retrievers.rescorer(fused, phrase, rescore_query_weight=0.5),
+        retrievers.rescorer(ranked, phrase, rescore_query_weight=0.5),
         field="text",
         inference_id="sidecar",
         query_text="green tea",
@@ -120,7 +123,7 @@ def test_retrievers_hold_one_another():
             "text_similarity_reranker": {
                 "retriever": {
                     "rescorer": {
-                        "retriever": fused,
+                        "retriever": ranked,
                         "rescore": {
                             "window_size": 50,
                             "query": {
@@ -171,14 +174,14 @@ def nodes(*versions: str, processor: str = "score-ranker-processor") -> dict:
     ],
 )
 def test_which_opensearch_can(answer, fusion, lack):
-    found = native.opensearch_lack(answer, fusion, BOTH)
+    found = opensearch_lack(answer, fusion, BOTH)
     assert lack in found
     assert bool(found) == bool(lack)
 
 
 def test_five_queries_are_the_most():
-    assert native.opensearch_lack(nodes("3.6.0"), Rrf(), "abcde") == ""
-    assert "holds 5 queries, not 6" in native.opensearch_lack(nodes("3.6.0"), Rrf(), "abcdef")
+    assert opensearch_lack(nodes("3.6.0"), Rrf(), "abcde") == ""
+    assert "holds 5 queries, not 6" in opensearch_lack(nodes("3.6.0"), Rrf(), "abcdef")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +200,7 @@ def test_five_queries_are_the_most():
     ],
 )
 def test_which_elasticsearch_can(version, licence, fusion, lack):
-    found = native.elasticsearch_lack(version, licence, fusion, BOTH)
+    found = elasticsearch_lack(version, licence, fusion, BOTH)
     assert lack in found
     assert bool(found) == bool(lack)
 
@@ -211,11 +214,11 @@ def answer(*hits: tuple[str, float], failed: int = 0) -> dict:
 
 
 def test_a_fused_answer_is_a_ranking_with_our_scores():
-    found = native.ranked("docs", answer(("b", 0.5), ("a", 0.5), ("c", 0.25)), scale=4.0)
+    found = fused.ranked("docs", answer(("b", 0.5), ("a", 0.5), ("c", 0.25)), scale=4.0)
     assert found == Retrieved(
         tuple(Candidate(*each, index="docs") for each in (("a", 1, 2.0), ("b", 2, 2.0), ("c", 3, 1.0)))
     )
-    assert native.ranked("docs", answer(("a", 0.5), failed=1), scale=1.0).warning.startswith("1 of 2 shards failed")
+    assert fused.ranked("docs", answer(("a", 0.5), failed=1), scale=1.0).warning.startswith("1 of 2 shards failed")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +231,7 @@ def test_a_fused_answer_is_a_ranking_with_our_scores():
 )
 def test_what_nothing_has_fused_is_refused(hits):
     with pytest.raises(EngineError, match="not fused") as caught:
-        native.ranked("docs", answer(*hits), scale=1.0)
+        fused.ranked("docs", answer(*hits), scale=1.0)
     assert caught.value.reason == "not_fused"
 
 

@@ -8,7 +8,7 @@ from time import perf_counter
 
 import pytest
 
-from connector import (
+from hybridrank.connector import (
     ConnectorError,
     EngineError,
     EngineTimeout,
@@ -17,12 +17,12 @@ from connector import (
     SearchRequest,
     SyncHybridSearch,
 )
-from connector.aliases import plan_swap
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.opensearch import OpenSearchEngine
-from connector.engines.similarity import bm25_settings
-from connector.types import Document, DocumentKey
-from index_templates import EncoderNote, IndexDefinition
+from hybridrank.connector.admin.aliases import plan_swap
+from hybridrank.connector.admin.similarity import bm25_settings
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector.types import Document, DocumentKey
+from hybridrank.index_templates import EncoderNote, IndexDefinition
 from tests.connector.fake_engine import ELASTIC, Reply, fake_engine
 
 DEEP = b'{"responses": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"

@@ -6,10 +6,10 @@ import types
 
 import pytest
 
-import connector
-from connector import BadAddress, EngineUnreachable, connect_engine
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.opensearch import OpenSearchEngine
+from hybridrank import connector
+from hybridrank.connector import BadAddress, EngineUnreachable, connect_engine
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
 
 HEAVY = ("numpy", "tantivy", "onnxruntime", "tokenizers", "opensearchpy", "elasticsearch", "typer", "rich", "structlog")
 
@@ -32,7 +32,8 @@ class Blocked:
         if name.partition(".")[0] in {HEAVY}:
             raise ImportError(f"{{name}} is an extra")
 sys.meta_path.insert(0, Blocked())
-import asyncio, connector
+import asyncio
+from hybridrank import connector
 try:
     asyncio.run(connector.connect_engine("embedded:/tmp/x"))
 except ImportError as error:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from connector import Hit, HybridSearch, SearchRequest
-from connector.engines.embedded import EmbeddedEngine
-from connector.errors import EngineError
-from connector.page import collapsed, sorted_by
-from connector.types import Document
+from hybridrank.connector import Hit, HybridSearch, SearchRequest
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.errors import EngineError
+from hybridrank.connector.paging import collapsed, sorted_by
+from hybridrank.connector.types import Document
 from tests.contracts.engine import DEFINITION, PASSAGES
 from tests.doubles import RecordingEngine
 

@@ -1,9 +1,9 @@
 """What a model reads of a document, wherever in it the fields lie."""
 
-from connector import HybridSearch, Rescore, SearchRequest
-from connector.engines.embedded import EmbeddedEngine
-from connector.passages import field_values
-from connector.types import Document
+from hybridrank.connector import HybridSearch, Rescore, SearchRequest
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.passages import field_values
+from hybridrank.connector.types import Document
 from tests.contracts.engine import DEFINITION
 from tests.doubles import WordSidecar
 

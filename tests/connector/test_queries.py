@@ -2,8 +2,9 @@
 
 import pytest
 
-from connector.queries import bm25, filters, knn
-from connector.types import Bm25Query, DocumentKey, KnnQuery, Not, Range, Term, Terms
+from hybridrank.connector.queries import filters
+from hybridrank.connector.queries.retrievers import bm25, knn
+from hybridrank.connector.types import Bm25Query, DocumentKey, KnnQuery, Not, Range, Term, Terms
 
 DRINKS = (Term("kind", "drink"), Range("price", gte=2, lt=9))
 DRINK_CLAUSES = [{"term": {"kind": "drink"}}, {"range": {"price": {"gte": 2, "lt": 9}}}]

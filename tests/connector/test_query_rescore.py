@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from connector import HybridSearch, QueryRescore, Rescore, SearchRequest
-from connector.errors import EngineError
+from hybridrank.connector import HybridSearch, QueryRescore, Rescore, SearchRequest
+from hybridrank.connector.errors import EngineError
 from tests.doubles import RecordingEngine, WordSidecar
 from tests.evaluation.menu import menu_engine
 

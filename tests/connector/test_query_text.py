@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.query_text import beginning
-from connector.engines.causes import refusal
-from connector.queries import bm25
-from connector.types import Bm25Query
-from ltr_features import Among, FeatureQuery, FeatureSet, features_body
+from hybridrank.common.query_text import beginning
+from hybridrank.connector.engines.rest.causes import refusal
+from hybridrank.connector.queries.retrievers import bm25
+from hybridrank.connector.types import Bm25Query
+from hybridrank.ltr_features import Among, FeatureQuery, FeatureSet, features_body
 
 
 @given(st.text(max_size=200), st.integers(1, 5), st.integers(1, 20))

@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import (
+from hybridrank.connector import (
     BadAddress,
     BadScores,
     InvalidRequest,
@@ -20,14 +20,14 @@ from connector import (
     SidecarTimeout,
     SidecarUnreachable,
 )
-from connector.rescore.access import Access
-from connector.rescore.base import Passage
-from connector.rescore.breaker import FAILURES_TO_OPEN, OPEN_S
-from connector.rescore.refusals import sidecar_error
-from connector.rescore.replicas import Replicas
-from connector.rescore.retry_budget import MAX_TOKENS, RetryBudget
-from sidecar.protocol import rerank_pb2 as wire
-from sidecar.protocol import rerank_pb2_grpc as stubs
+from hybridrank.connector.sidecar_client.access import Access
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.connector.sidecar_client.breaker import FAILURES_TO_OPEN, OPEN_S
+from hybridrank.connector.sidecar_client.refusals import sidecar_error
+from hybridrank.connector.sidecar_client.replicas import Replicas
+from hybridrank.connector.sidecar_client.retry_budget import MAX_TOKENS, RetryBudget
+from hybridrank.sidecar.protocol import rerank_pb2 as wire
+from hybridrank.sidecar.protocol import rerank_pb2_grpc as stubs
 from tests.connector.name_server import name_server
 from tests.connector.serving import Answering, result
 

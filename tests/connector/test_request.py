@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from connector import Not, Range, Rescore, SearchRequest, Term, Terms
+from hybridrank.connector import Not, Range, Rescore, SearchRequest, Term, Terms
 
 
 def test_the_window_covers_the_page():

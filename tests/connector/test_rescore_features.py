@@ -3,9 +3,9 @@
 import lightgbm
 import pytest
 
-from connector import BadScores, CircuitOpen, SidecarClient, SidecarError, SidecarUnreachable
-from connector.rescore.breaker import FAILURES_TO_OPEN
-from sidecar.loading import load
+from hybridrank.connector import BadScores, CircuitOpen, SidecarClient, SidecarError, SidecarUnreachable
+from hybridrank.connector.sidecar_client.breaker import FAILURES_TO_OPEN
+from hybridrank.sidecar.models.loading import load
 from tests.connector.serving import Answering, result
 from tests.sidecar.forests import feature_set, model_text, odd_rows, write_forest
 from tests.sidecar.serving import serving

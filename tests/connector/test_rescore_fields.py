@@ -2,12 +2,12 @@
 
 import pytest
 
-from connector import Hit, HybridSearch, Misconfigured, Rescore, SearchRequest
-from connector.engines.embedded import EmbeddedEngine
-from connector.engines.fields import read
-from connector.rescore.texts import passages, text_faults, text_fields
-from connector.types import Document
-from index_templates import IndexDefinition
+from hybridrank.connector import Hit, HybridSearch, Misconfigured, Rescore, SearchRequest
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.engines.mapping.fields import read
+from hybridrank.connector.stages.texts import passages, text_faults, text_fields
+from hybridrank.connector.types import Document
+from hybridrank.index_templates import IndexDefinition
 from tests.doubles import WordSidecar
 
 FOREIGN = read(

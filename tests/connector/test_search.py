@@ -2,11 +2,18 @@
 
 import pytest
 
-from connector import HybridSearch, Rescore, Rrf, SearchFailed, SearchRequest, Term, TotalHits
-from connector.engines.embedded import EmbeddedEngine
-from connector.errors import BadScores, EngineError, EngineTimeout, IndexMissing, SidecarOverloaded, SidecarTimeout
-from connector.types import Bm25Query, Document, KnnQuery
-from index_templates import HEAVY_FIELDS, IndexDefinition
+from hybridrank.connector import HybridSearch, Rescore, Rrf, SearchFailed, SearchRequest, Term, TotalHits
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.errors import (
+    BadScores,
+    EngineError,
+    EngineTimeout,
+    IndexMissing,
+    SidecarOverloaded,
+    SidecarTimeout,
+)
+from hybridrank.connector.types import Bm25Query, Document, KnnQuery
+from hybridrank.index_templates import HEAVY_FIELDS, IndexDefinition
 from tests.contracts.engine import PASSAGES
 from tests.doubles import WORDS, BrokenSidecar, FailingRetriever, HalfSidecar, RecordingEngine, WordSidecar
 

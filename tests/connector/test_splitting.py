@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.splitting import Split, split
+from hybridrank.connector.indexing.splitting import Split, split
 
 TEXTS = st.lists(st.text(alphabet="ab é\n\t🦜", min_size=0, max_size=6), max_size=60).map(" ".join)
 

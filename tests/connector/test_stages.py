@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from connector import FeatureRescore, HybridSearch, Rescore, SearchRequest
-from connector.errors import EngineError, SidecarOverloaded, SidecarTimeout
-from ltr_features import FeatureSet
+from hybridrank.connector import FeatureRescore, HybridSearch, Rescore, SearchRequest
+from hybridrank.connector.errors import EngineError, SidecarOverloaded, SidecarTimeout
+from hybridrank.ltr_features import FeatureSet
 from tests.doubles import BrokenSidecar, HalfSidecar, RecordingEngine, WordSidecar
 from tests.evaluation.menu import menu_engine
 

@@ -7,21 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from connector import HybridSearch, InvalidRequest, Rescore, SearchRequest, SidecarClient, SidecarError
-from connector.engines.embedded import EmbeddedEngine
-from connector.errors import EngineError
-from connector.indexing import index_documents
-from connector.passages import passage_text
-from connector.rescore.base import Passage
-from connector.types import Document, DocumentKey
-from connector.vector_cache import VectorCache
-from sidecar.loading import load
-from sidecar.trial import load_model
+from hybridrank.connector import HybridSearch, InvalidRequest, Rescore, SearchRequest, SidecarClient, SidecarError
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.errors import EngineError
+from hybridrank.connector.indexing import index_documents
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.passages import passage_text
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.connector.types import Document, DocumentKey
+from hybridrank.sidecar.models.loading import load
+from hybridrank.sidecar.models.trial import load_model
+from hybridrank.training.token_codec import train_codec
 from tests.doubles import RecordingEngine
 from tests.golden.colbert import FOLDER as CHECKPOINTS
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.serving import serving
-from training.token_codec import train_codec
 
 MODEL = "tiny-encoder"
 MENU = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector import (
+from hybridrank.connector import (
     ConnectorError,
     FeatureRescore,
     HybridSearch,
@@ -17,11 +17,11 @@ from connector import (
     SidecarTimeout,
     UnreadableText,
 )
-from connector.engines.embedded import EmbeddedEngine
-from connector.errors import EngineTimeout
-from connector.types import Degraded, Document, Term
-from index_templates import IndexDefinition
-from ltr_features import FeatureSet
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.errors import EngineTimeout
+from hybridrank.connector.types import Degraded, Document, Term
+from hybridrank.index_templates import IndexDefinition
+from hybridrank.ltr_features import FeatureSet
 from tests.contracts.engine import PASSAGES
 from tests.doubles import WORDS, BrokenSidecar, FailingRetriever, WordSidecar
 

@@ -2,8 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from connector import EngineUnreachable, SearchRequest, SyncHybridSearch
-from connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector import EngineUnreachable, SearchRequest, SyncHybridSearch
+from hybridrank.connector.engines.embedded import EmbeddedEngine
 from tests.contracts.engine import DEFINITION, PASSAGES
 
 

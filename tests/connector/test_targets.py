@@ -3,8 +3,8 @@
 import grpc
 import pytest
 
-from connector import BadAddress, SidecarClient, SidecarRefused, SidecarUnreachable
-from connector.rescore.targets import parse_targets
+from hybridrank.connector import BadAddress, SidecarClient, SidecarRefused, SidecarUnreachable
+from hybridrank.connector.sidecar_client.targets import parse_targets
 from tests.connector.certificates import Authority
 from tests.connector.fake_engine import Reply, fake_engine
 from tests.connector.serving import Answering

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from connector import EngineTimeout, HybridSearch, Rescore, SearchRequest
-from connector.engines.embedded import EmbeddedEngine
-from connector.errors import SidecarTimeout
-from connector.trace import Trace
+from hybridrank.connector import EngineTimeout, HybridSearch, Rescore, SearchRequest
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.errors import SidecarTimeout
+from hybridrank.connector.search_context import Trace
 from tests.contracts.engine import DEFINITION, PASSAGES
 
 

@@ -8,11 +8,11 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, use_span
 
-from connector import HybridSearch, Rescore, SearchRequest, SyncHybridSearch
-from connector.engines.embedded import EmbeddedEngine
-from connector.rescore.base import Passage
-from connector.rescore.client import SidecarClient
-from connector.rescore.trace_context import trace_context
+from hybridrank.connector import HybridSearch, Rescore, SearchRequest, SyncHybridSearch
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.connector.sidecar_client.client import SidecarClient
+from hybridrank.connector.sidecar_client.trace_context import trace_context
 from tests.connector.serving import Answering, result
 from tests.contracts.engine import DEFINITION, PASSAGES
 
@@ -83,8 +83,8 @@ async def test_a_search_carries_it_to_the_sidecar_also_from_the_synchronous_face
 def test_the_connector_imports_nothing_of_it(installed):
     code = (
         ("" if installed else "import sys; sys.modules['opentelemetry'] = None\n")
-        + "import sys, connector\n"
-        + "from connector.rescore.trace_context import trace_context\n"
+        + "import sys, hybridrank.connector\n"
+        + "from hybridrank.connector.sidecar_client.trace_context import trace_context\n"
         + "print(trace_context(), [name for name in sys.modules if name.startswith('opentelemetry.')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

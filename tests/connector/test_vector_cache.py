@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from connector.vector_cache import VectorCache
+from hybridrank.connector.indexing.vector_cache import VectorCache
 
 TEXTS = [f"text {number}" for number in range(200)]
 VECTORS = {text: (float(number), 0.5) for number, text in enumerate(TEXTS)}
@@ -17,9 +17,9 @@ LIMIT = 64 * 1024  # bytes a file may have in the child, which then sees what a 
 INDEX = """
 import asyncio, sys
 from pathlib import Path
-from connector.engines.embedded import EmbeddedEngine
-from connector.indexing import index_documents
-from connector.vector_cache import VectorCache
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.indexing import index_documents
+from hybridrank.connector.indexing.vector_cache import VectorCache
 from tests.connector.test_indexing import CountingEncoder, documents
 
 folder = Path(sys.argv[1])

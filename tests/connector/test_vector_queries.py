@@ -3,12 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.engines import fields, msearch
-from connector.engines.field_types import known_fields
-from connector.fusion import Rrf
-from connector.queries import bm25, knn
-from connector.types import Bm25Query, Candidate, FoundPassage, KnnQuery, Term
-from index_templates import IndexDefinition, render
+from hybridrank.connector.engines.mapping import fields
+from hybridrank.connector.engines.mapping.field_types import known_fields
+from hybridrank.connector.engines.rest import msearch
+from hybridrank.connector.fusion import Rrf
+from hybridrank.connector.queries.retrievers import bm25, knn
+from hybridrank.connector.types import Bm25Query, Candidate, FoundPassage, KnnQuery, Term
+from hybridrank.index_templates import IndexDefinition, render
 
 VECTOR = (0.5, -0.25, 0.0)
 QUERY = KnnQuery(VECTOR, "vector", 10, 20, oversample=3.0)

@@ -6,12 +6,23 @@ from datetime import datetime, timezone
 
 import pytest
 
-from connector.engines.base import Engine
-from connector.errors import EngineError, IndexMissing
-from connector.total_hits import TotalHits
-from connector.types import Bm25Query, Document, DocumentKey, KnnQuery, Not, Range, Ranking, Retrieved, Term, Terms
-from index_templates import HEAVY_FIELDS, IndexDefinition
-from ltr_features import CandidateFacts, FeatureQuery, FeatureSet, matrix
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.errors import EngineError, IndexMissing
+from hybridrank.connector.total_hits import TotalHits
+from hybridrank.connector.types import (
+    Bm25Query,
+    Document,
+    DocumentKey,
+    KnnQuery,
+    Not,
+    Range,
+    Ranking,
+    Retrieved,
+    Term,
+    Terms,
+)
+from hybridrank.index_templates import HEAVY_FIELDS, IndexDefinition
+from hybridrank.ltr_features import CandidateFacts, FeatureQuery, FeatureSet, matrix
 
 DEFINITION = IndexDefinition(dimensions=3)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from connector.engines.base import Engine
-from connector.errors import EngineError
-from connector.types import Document, Not, Range, Term, Terms
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.errors import EngineError
+from hybridrank.connector.types import Document, Not, Range, Term, Terms
 from tests.contracts.engine import DEFINITION, bm25, ids, knn
 
 LONG = "x" * 1025

@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from connector.engines.base import Engine
-from connector.errors import EngineError, IndexMissing
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.errors import EngineError, IndexMissing
 from tests.contracts.engine import DEFINITION, PASSAGES, bm25, ids
 
 NOT_NEW = [

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sidecar.rerankers.base import Reranker
+from hybridrank.sidecar.rerankers.base import Reranker
 
 QUERY = "how do vaccines protect against measles"
 PASSAGES = (

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from connector import HybridSearch, SearchRequest
-from connector.engines.base import Engine
-from connector.errors import EngineError, SearchFailed
-from connector.types import Document, Filter, Not, Range, Term, Terms
-from index_templates import IndexDefinition
+from hybridrank.connector import HybridSearch, SearchRequest
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.errors import EngineError, SearchFailed
+from hybridrank.connector.types import Document, Filter, Not, Range, Term, Terms
+from hybridrank.index_templates import IndexDefinition
 
 SHOES = [
     Document("red", {"title": "Red shoes", "text": "", "attributes": {"colour": "red", "size": 42, "new": True}}),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sidecar.settings import load_settings
+from hybridrank.sidecar.app.settings import load_settings
 from tests.docker.tools import KUBERNETES, schemas, tool
 
 pytestmark = pytest.mark.chart

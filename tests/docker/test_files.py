@@ -9,11 +9,11 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from sidecar.registry import Models
-from sidecar.rerankers.token_overlap import TokenOverlapReranker
-from sidecar.settings import ENV_PREFIX, Settings
-from sidecar.transport.calls import Calls
-from sidecar.transport.status import Outcome
+from hybridrank.sidecar.app.settings import ENV_PREFIX, Settings, tomllib
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
+from hybridrank.sidecar.transport.calls import Calls
+from hybridrank.sidecar.transport.status import Outcome
 from tests.sidecar.doubles import loaded
 from tests.sidecar.serving import serving
 
@@ -84,6 +84,13 @@ def test_panels_have_ids_of_their_own_and_do_not_overlap():
     ]
     assert len(set(taken)) == len(taken)
     assert max(x for x, _ in taken) < 24
+
+
+def test_the_image_gets_every_folder_of_the_wheel():
+    project = tomllib.loads((DOCKER.parent / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    sent = (DOCKER / "sidecar.Dockerfile.dockerignore").read_text().split()
+    assert {f"!{each.partition('/')[0]}" for each in packages} <= set(sent)
 
 
 @pytest.mark.parametrize("path", sorted(DOCKER.glob("compose.*.yaml")), ids=lambda path: path.name)

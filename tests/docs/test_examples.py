@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from connector.engines.embedded import EmbeddedEngine
-from connector.indexing import index_documents
-from connector.rescore.client import SidecarClient
-from connector.vector_cache import VectorCache
-from hybridrank.app import app
+from hybridrank.cli.app import app
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.indexing import index_documents
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.sidecar_client.client import SidecarClient
 from tests.contracts.engine import PASSAGES
 from tests.local_engines.available import server_or_skip
 

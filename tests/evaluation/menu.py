@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from connector.engines.embedded import EmbeddedEngine
-from connector.types import Document
-from index_templates import IndexDefinition
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.types import Document
+from hybridrank.index_templates import IndexDefinition
 from tests.contracts.engine import PASSAGES
 from tests.doubles import WORDS, WordSidecar
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.agreement import Agreement, alpha, coincidences, confusion, estimate, kappa
-from evaluation.agreement_report import all_agree, confusion_table, pair_table, pairs_agree, shown
+from hybridrank.evaluation.judging.agreement import Agreement, alpha, coincidences, confusion, estimate, kappa
+from hybridrank.evaluation.judging.agreement_report import all_agree, confusion_table, pair_table, pairs_agree, shown
 
 GRADES = range(4)
 pairs_of_grades = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)

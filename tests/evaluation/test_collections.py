@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import BadLine
-from connector.types import Document
-from evaluation.collections import BeirFolder, CollectionError
+from hybridrank.common.errors import BadLine
+from hybridrank.connector.types import Document
+from hybridrank.evaluation.collections.beir import BeirFolder, CollectionError
 
 CORPUS = [
     {"_id": "d1", "title": "Tea", "text": "Leaves in hot water.", "price": 3, "tags": ["hot"]},

@@ -2,11 +2,11 @@
 
 import pytest
 
-from connector import Rescore, SearchRequest
-from connector.engines.similarity import Bm25Settings
-from connector.fusion import Rrf, WeightedSum
-from evaluation.configuration import Configuration, ConfigurationError, ConfiguredPipeline
-from evaluation.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.connector import Rescore, SearchRequest
+from hybridrank.connector.admin.similarity import Bm25Settings
+from hybridrank.connector.fusion import Rrf, WeightedSum
+from hybridrank.evaluation.experiments.configuration import Configuration, ConfigurationError, ConfiguredPipeline
+from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
 
 CONFIGURATIONS = [
     Configuration(),

@@ -1,6 +1,6 @@
 """Judgments of documents and queries that the collection lacks are counted and said."""
 
-from evaluation.dangling import dangling
+from hybridrank.evaluation.collections.dangling import dangling
 
 
 def test_absent_queries_and_documents_are_counted_and_named():

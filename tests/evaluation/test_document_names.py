@@ -2,17 +2,17 @@
 
 import pytest
 
-from connector import HybridSearch, SearchRequest
-from connector.engines.embedded import EmbeddedEngine
-from connector.types import Document, DocumentKey
-from evaluation.configuration import Configuration
-from evaluation.document_names import AmbiguousId, DocumentNames
-from evaluation.experiment import run_pipeline
-from evaluation.measures import evaluate
-from evaluation.pipelines import PipelineSettings, parse_pipeline
-from evaluation.tuning import measured_on
-from evaluation.tuning_memory import RememberingSearch
-from index_templates import IndexDefinition
+from hybridrank.connector import HybridSearch, SearchRequest
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.types import Document, DocumentKey
+from hybridrank.evaluation.collections.document_names import AmbiguousId, DocumentNames
+from hybridrank.evaluation.experiments.configuration import Configuration
+from hybridrank.evaluation.experiments.experiment import run_pipeline
+from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.evaluation.measures.standard import evaluate
+from hybridrank.evaluation.tuning.memory import RememberingSearch
+from hybridrank.evaluation.tuning.tune import measured_on
+from hybridrank.index_templates import IndexDefinition
 from tests.doubles import WordSidecar
 from tests.several import Alias
 

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import HybridSearch, Misconfigured
-from connector.errors import SidecarTimeout
-from evaluation.collections import CollectionError
-from evaluation.environment import describe_environment
-from evaluation.experiment import WARM_UP_QUERIES, PipelineRun, run_pipeline
-from evaluation.pipelines import STANDARD_PIPELINES, PipelineSettings, parse_pipeline
-from evaluation.pooling import pool
-from evaluation.report import (
+from hybridrank.connector import HybridSearch, Misconfigured
+from hybridrank.connector.errors import SidecarTimeout
+from hybridrank.evaluation.collections.beir import CollectionError
+from hybridrank.evaluation.experiments.environment import describe_environment
+from hybridrank.evaluation.experiments.experiment import WARM_UP_QUERIES, PipelineRun, run_pipeline
+from hybridrank.evaluation.experiments.pipelines import STANDARD_PIPELINES, PipelineSettings, parse_pipeline
+from hybridrank.evaluation.experiments.results import summarise
+from hybridrank.evaluation.judging.pooling import pool
+from hybridrank.evaluation.report.tables import (
     ReportTable,
     caption,
     cost_table,
@@ -26,7 +27,6 @@ from evaluation.report import (
     win_loss_caption,
     win_loss_table,
 )
-from evaluation.results import summarise
 from tests.doubles import BrokenSidecar, RecordingEngine, WordSidecar
 from tests.evaluation.menu import QRELS, QUERIES, menu_engine
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.collections import CollectionError
-from evaluation.fold_models import FILE, FoldModels
-from evaluation.pipelines import PipelineSettings, parse_pipeline
-from ltr_features import FeatureSet
+from hybridrank.evaluation.collections.beir import CollectionError
+from hybridrank.evaluation.experiments.fold_models import FILE, FoldModels
+from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.ltr_features import FeatureSet
 
 HELD_OUT = {"shop-1": {"q1": "lamp", "q2": "lamps"}, "shop-2": {"q3": "sofa"}}
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.experiment import PipelineRun
-from evaluation.html_report import html_report, quality_and_latency
-from evaluation.results import ExperimentResult, summarise
+from hybridrank.evaluation.experiments.experiment import PipelineRun
+from hybridrank.evaluation.experiments.results import ExperimentResult, summarise
+from hybridrank.evaluation.report.html import html_report, quality_and_latency
 
 QUERIES = {"q1": "hot tea with milk", "q2": "vegetables in water"}
 QRELS = {"q1": {"chai": 2, "tea": 1}, "q2": {"soup": 1}}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.collections import BeirFolder, CollectionError
-from evaluation.judgments import (
+from hybridrank.evaluation.collections.beir import BeirFolder, CollectionError
+from hybridrank.evaluation.judging.judgments import (
     Judgment,
     by_judge,
     lines_to_judge,

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from evaluation.lucene import SYSTEMS, Pyserini, PyseriniFailed, pyserini_version
+from hybridrank.evaluation.experiments.lucene import SYSTEMS, Pyserini, PyseriniFailed, pyserini_version
 from tests.contracts.engine import PASSAGES
 from tests.evaluation.menu import QUERIES
 from tests.evaluation.pyserini_stand_in import write_stand_in

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.collections import CollectionError
-from evaluation.measures import STANDARD_MEASURES, cutoff, evaluate, label, parse_measure
+from hybridrank.evaluation.collections.beir import CollectionError
+from hybridrank.evaluation.measures.standard import STANDARD_MEASURES, cutoff, evaluate, label, parse_measure
 
 QRELS = {"q": {"a": 2, "b": 1, "c": 0, "d": 1}}
 

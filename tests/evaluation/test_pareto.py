@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.drawing import Box, Scale, label_boxes
-from evaluation.pareto import Point, pareto_front, pareto_svg
+from hybridrank.evaluation.report.drawing import Box, Scale, label_boxes
+from hybridrank.evaluation.report.pareto import Point, pareto_front, pareto_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 FIVE = [

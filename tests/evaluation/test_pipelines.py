@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from connector import FeatureRescore, Rescore, SearchRequest
-from evaluation.pipelines import STANDARD_PIPELINES, PipelineSettings, parse_pipeline
-from ltr_features import FeatureSet
+from hybridrank.connector import FeatureRescore, Rescore, SearchRequest
+from hybridrank.evaluation.experiments.pipelines import STANDARD_PIPELINES, PipelineSettings, parse_pipeline
+from hybridrank.ltr_features import FeatureSet
 
 
 def test_the_requests_of_the_standard_pipelines():

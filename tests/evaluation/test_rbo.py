@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.rbo import mean_overlaps, rank_biased_overlap
+from hybridrank.evaluation.measures.rbo import mean_overlaps, rank_biased_overlap
 
 rankings = st.lists(st.sampled_from("abcdefghij"), unique=True)
 persistences = st.floats(0.05, 0.95)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from connector import ModelInfo
-from connector.types import EngineInfo
-from evaluation.experiment import PipelineRun
-from evaluation.measures import evaluate
-from evaluation.pipelines import PipelineSettings, parse_pipeline
-from evaluation.reproduced import Aim, Outcome, Verdict
-from evaluation.reproduced_page import reproduced_page
-from evaluation.reproduced_runs import KeptRuns, run_key
-from evaluation.reproducible import Experiment
-from evaluation.results import summarise
+from hybridrank.connector import ModelInfo
+from hybridrank.connector.types import EngineInfo
+from hybridrank.evaluation.experiments.experiment import PipelineRun
+from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.evaluation.experiments.results import summarise
+from hybridrank.evaluation.measures.standard import evaluate
+from hybridrank.evaluation.reproduce.experiment_files import Experiment
+from hybridrank.evaluation.reproduce.kept_runs import KeptRuns, run_key
+from hybridrank.evaluation.reproduce.outcomes import Aim, Outcome, Verdict
+from hybridrank.evaluation.reproduce.page import reproduced_page
 
 GOLDEN = Path(__file__).with_name("reproduced.md")
 

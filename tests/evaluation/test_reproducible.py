@@ -4,9 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.collections import CollectionError
-from evaluation.pipelines import STANDARD_PIPELINES
-from evaluation.reproducible import EXPERIMENTS, Experiment, ExperimentError, load_experiments, sample, write_expected
+from hybridrank.evaluation.collections.beir import CollectionError
+from hybridrank.evaluation.experiments.pipelines import STANDARD_PIPELINES
+from hybridrank.evaluation.reproduce.experiment_files import (
+    EXPERIMENTS,
+    Experiment,
+    ExperimentError,
+    load_experiments,
+    sample,
+    write_expected,
+)
 
 FILE = """\
 # Tea and soup.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.runs import RunFileError, read_run, write_run
+from hybridrank.evaluation.collections.runs import RunFileError, read_run, write_run
 
 ids = st.text(st.characters(blacklist_categories=("Z", "C")), min_size=1, max_size=8)
 rankings = st.dictionaries(ids, st.lists(ids, unique=True, min_size=1, max_size=6), max_size=4)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from evaluation.significance import compare, holm, paired_randomisation, paired_t
+from hybridrank.evaluation.measures.significance import compare, holm, paired_randomisation, paired_t
 
 MONTE_CARLO = 0.02  # four standard errors of a p of 0.5 over 10,000 patterns
 

@@ -6,19 +6,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector import HybridSearch, Rescore, SidecarClient
-from connector.engines.similarity import Bm25Settings
-from connector.errors import EngineError, SidecarTimeout
-from connector.fusion import Rrf, WeightedSum
-from connector.indexing import index_documents
-from connector.vector_cache import VectorCache
-from evaluation.configuration import Configuration
-from evaluation.pipelines import PipelineSettings
-from evaluation.tuning import Attempt, Tuned, TuningError, chosen_without, measured_on
-from evaluation.tuning_memory import RememberingEngine, RememberingSearch
-from evaluation.tuning_report import attempts_table, tuned_json, verdict, winner_file
-from evaluation.tuning_space import Space
-from evaluation.tuning_study import importances, open_study, tune
+from hybridrank.connector import HybridSearch, Rescore, SidecarClient
+from hybridrank.connector.admin.similarity import Bm25Settings
+from hybridrank.connector.errors import EngineError, SidecarTimeout
+from hybridrank.connector.fusion import Rrf, WeightedSum
+from hybridrank.connector.indexing import index_documents
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.evaluation.experiments.configuration import Configuration
+from hybridrank.evaluation.experiments.pipelines import PipelineSettings
+from hybridrank.evaluation.tuning.memory import RememberingEngine, RememberingSearch
+from hybridrank.evaluation.tuning.report import attempts_table, tuned_json, verdict, winner_file
+from hybridrank.evaluation.tuning.space import Space
+from hybridrank.evaluation.tuning.study import importances, open_study, tune
+from hybridrank.evaluation.tuning.tune import Attempt, Tuned, TuningError, chosen_without, measured_on
 from tests.contracts.engine import PASSAGES
 from tests.doubles import BrokenSidecar, FailingRetriever, HalfSidecar, RecordingEngine, WordSidecar
 from tests.evaluation.menu import QRELS, QUERIES, menu_engine

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.win_loss import win_loss
+from hybridrank.evaluation.measures.win_loss import win_loss
 
 values = st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(*[st.sampled_from([0.0, 0.25, 0.5, 1.0])] * 2))
 

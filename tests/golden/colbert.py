@@ -20,8 +20,8 @@ SEED = 5
 
 def rewrite() -> None:
     """Export both checkpoints at fp32 and score the pairs with PyLate."""
+    from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_colbert
-    from training.export_onnx import export_model
 
     shutil.rmtree(FOLDER, ignore_errors=True)
     oracle: dict[str, object] = {"versions": {package: version(package) for package in PACKAGES}}

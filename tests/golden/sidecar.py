@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from models import SHIPPED_MODELS
-from sidecar import loading
-from sidecar.registry import Models
-from sidecar.types import TextKind
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.models import loading
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.types import TextKind
 from tests.golden.texts import PAIRS, PASSAGES
 
 FOLDER = Path(__file__).parent / "sidecar_files"
@@ -23,8 +23,8 @@ SEED = 20
 
 def rewrite() -> None:
     """Export the tiny models and write what transformers says; needs the train extra."""
+    from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_models  # torch comes with it
-    from training.export_onnx import export_model
 
     shutil.rmtree(FOLDER, ignore_errors=True)
     with tempfile.TemporaryDirectory() as temporary:

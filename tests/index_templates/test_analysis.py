@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_templates import IndexDefinition, carried_over, fitting, noted, render
-from index_templates.analysis import lacks, probes, synonym_rules, trial
-from index_templates.languages import LANGUAGES, language_named
+from hybridrank.index_templates import IndexDefinition, carried_over, fitting, noted, render
+from hybridrank.index_templates.analysis import lacks, probes, synonym_rules, trial
+from hybridrank.index_templates.languages import LANGUAGES, language_named
 
 ENGINES = ("opensearch", "elasticsearch")
 DEFINITIONS = st.builds(

@@ -10,8 +10,8 @@ import re
 import httpx
 import pytest
 
-from index_templates.inference import cohere_reranker, custom_encoder, custom_reranker, endpoints
-from index_templates.ml_commons import HttpSidecar
+from hybridrank.index_templates.inference import cohere_reranker, custom_encoder, custom_reranker, endpoints
+from hybridrank.index_templates.ml_commons import HttpSidecar
 from tests.live.http_sidecar import http_sidecar
 
 SIDECAR = HttpSidecar("http://sidecar:8080", key_digest="0123abcd")

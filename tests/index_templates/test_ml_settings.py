@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_templates.ml_settings import (
+from hybridrank.index_templates.ml_settings import (
     PRIVATE_IP,
     TRUSTED,
     ClusterSettings,

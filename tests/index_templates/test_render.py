@@ -1,6 +1,6 @@
 import pytest
 
-from index_templates import IndexDefinition, changes, dimensions_of, render
+from hybridrank.index_templates import IndexDefinition, changes, dimensions_of, render
 
 ENGINES = ("opensearch", "elasticsearch")
 

@@ -2,11 +2,19 @@
 
 import json
 
-from index_templates import dimensions_of
-from index_templates.ml_commons import API_KEY, MODELS, QUERY_ENCODER, RERANKER, HttpSidecar, connectors, key_digest
-from index_templates.pipelines import embed, rerank, search_template
-from index_templates.setup_parts import INGEST_PIPELINE, RERANK_PIPELINE, IndexWish, parts
-from index_templates.setup_plan import Found, plan, plan_removal, reference, resolved
+from hybridrank.index_templates import dimensions_of
+from hybridrank.index_templates.ml_commons import (
+    API_KEY,
+    MODELS,
+    QUERY_ENCODER,
+    RERANKER,
+    HttpSidecar,
+    connectors,
+    key_digest,
+)
+from hybridrank.index_templates.pipelines import embed, rerank, search_template
+from hybridrank.index_templates.setup_parts import INGEST_PIPELINE, RERANK_PIPELINE, IndexWish, parts
+from hybridrank.index_templates.setup_plan import Found, plan, plan_removal, reference, resolved
 
 SIDECAR = HttpSidecar("http://sidecar:8080")
 INDEX = IndexWish("docs", 384)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from index_templates import IndexDefinition, render
-from index_templates.vectors import VECTOR_KINDS, dimensions_of, held, lacks, vector_field, vector_properties
+from hybridrank.index_templates import IndexDefinition, render
+from hybridrank.index_templates.vectors import VECTOR_KINDS, dimensions_of, held, lacks, vector_field, vector_properties
 
 ENGINES = ("opensearch", "elasticsearch")
 TEXT = {"type": "text", "analyzer": "passage"}

@@ -19,8 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from typer.testing import CliRunner
 
-import local_engines
-from hybridrank.app import app
+from hybridrank import local_engines
+from hybridrank.cli.app import app
 from tests.live.http_sidecar import HttpSidecarProcess, http_sidecar
 from tests.local_engines.available import server_or_skip
 from tests.sidecar.certificates import Authority

@@ -30,7 +30,17 @@ class HttpSidecarProcess:
 def http_sidecar(folder: Path, *flags: str) -> Iterator[HttpSidecarProcess]:
     """Serve the models that ship until the block ends; the log is in `folder`."""
     log = folder / "sidecar.log"
-    command = [sys.executable, "-m", "sidecar", "--port", "0", "--http-port", "0", "--exit-with-parent", *flags]
+    command = [
+        sys.executable,
+        "-m",
+        "hybridrank.sidecar",
+        "--port",
+        "0",
+        "--http-port",
+        "0",
+        "--exit-with-parent",
+        *flags,
+    ]
     with log.open("w") as stderr:
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True)
         try:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-import index_templates
-from connector import Document, connect_engine
-from connector.engines.rest import RestEngine
+from hybridrank import index_templates
+from hybridrank.connector import Document, connect_engine
+from hybridrank.connector.engines.rest.engine import RestEngine
 from tests.contracts.engine import DEFINITION
 
 QUERIES = ("green tea with milk", "hot water", "a cup of milk", "sugar and spices", "water for green tea")

@@ -13,11 +13,11 @@ from random import Random
 
 import pytest
 
-import index_templates
-from connector import HybridSearch, SearchRequest, SearchResponse, connect_engine
-from connector.engines.rest import RestEngine
-from connector.types import Degraded, Document
-from local_engines import StartedEngine
+from hybridrank import index_templates
+from hybridrank.connector import HybridSearch, SearchRequest, SearchResponse, connect_engine
+from hybridrank.connector.engines.rest.engine import RestEngine
+from hybridrank.connector.types import Degraded, Document
+from hybridrank.local_engines import StartedEngine
 from tests.contracts.engine import DEFINITION
 from tests.live.indices import WORDS, documents
 from tests.local_engines.available import server_or_skip

@@ -2,8 +2,8 @@
 
 from typer.testing import CliRunner
 
-from connector.errors import EngineError
-from hybridrank.commands.setup import app
+from hybridrank.cli.commands.setup import app
+from hybridrank.connector.errors import EngineError
 
 
 def test_a_server_without_a_licence_is_told_so(elasticsearch_url):

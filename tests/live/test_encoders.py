@@ -4,14 +4,14 @@ import uuid
 
 import pytest
 
-from connector import HybridSearch, SearchRequest, connect_engine
-from connector.aliases import plan_swap, swap
-from connector.errors import EngineError
-from connector.indexing import index_documents
-from connector.splitting import Split
-from connector.types import Document
-from connector.vector_cache import VectorCache
-from index_templates import IndexDefinition
+from hybridrank.connector import HybridSearch, SearchRequest, connect_engine
+from hybridrank.connector.admin.aliases import plan_swap, swap
+from hybridrank.connector.errors import EngineError
+from hybridrank.connector.indexing import index_documents
+from hybridrank.connector.indexing.splitting import Split
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.types import Document
+from hybridrank.index_templates import IndexDefinition
 from tests.connector.test_encoders import BGE, MINILM, TEXTS, NamedSidecar
 from tests.doubles import WORDS
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from connector import Document, EngineUnreachable, HybridSearch, SearchRequest, SidecarClient, connect_engine
-from connector.engines.base import Engine
-from connector.indexing import index_documents
-from connector.vector_cache import VectorCache
-from local_engines.process import stop
+from hybridrank.connector import Document, EngineUnreachable, HybridSearch, SearchRequest, SidecarClient, connect_engine
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.indexing import index_documents
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.local_engines.process import stop
 from tests.local_engines.available import server_or_skip
 
 CUPS = [Document(f"cup{n}", {"title": f"Cup {n}", "text": "hot tea"}) for n in range(200)]

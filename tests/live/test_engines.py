@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-import index_templates
-from connector import HybridSearch, Rrf, SearchRequest, connect_engine
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.embedded import EmbeddedEngine
-from connector.engines.opensearch import OpenSearchEngine
-from connector.errors import EngineError, EngineTimeout, EngineUnreachable
+from hybridrank import index_templates
+from hybridrank.connector import HybridSearch, Rrf, SearchRequest, connect_engine
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreachable
 from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids, knn
 from tests.contracts.filters import FilterContract
 from tests.contracts.index_names import IndexNameContract

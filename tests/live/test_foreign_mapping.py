@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from connector import HybridSearch, SearchFailed, SearchRequest, connect_engine
-from connector.types import Document, Not, Range, Term, Terms
+from hybridrank.connector import HybridSearch, SearchFailed, SearchRequest, connect_engine
+from hybridrank.connector.types import Document, Not, Range, Term, Terms
 
 MAPPING = {
     "title": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}},

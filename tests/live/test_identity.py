@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from connector import FeatureRescore, HybridSearch, Rescore, SearchRequest, connect_engine
-from connector.types import Document, DocumentKey
-from evaluation.document_names import AmbiguousId, DocumentNames
-from evaluation.experiment import run_pipeline
-from evaluation.pipelines import PipelineSettings, parse_pipeline
-from index_templates import IndexDefinition
-from ltr_features import FeatureQuery
+from hybridrank.connector import FeatureRescore, HybridSearch, Rescore, SearchRequest, connect_engine
+from hybridrank.connector.types import Document, DocumentKey
+from hybridrank.evaluation.collections.document_names import AmbiguousId, DocumentNames
+from hybridrank.evaluation.experiments.experiment import run_pipeline
+from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.index_templates import IndexDefinition
+from hybridrank.ltr_features import FeatureQuery
 from tests.contracts.engine import DEFINITION, PASSAGES, bm25, feature_set, keys
 from tests.doubles import WordSidecar
 

@@ -7,11 +7,11 @@ import uuid
 import pytest
 from typer.testing import CliRunner
 
-from connector import HybridSearch, SearchRequest, Term, connect_engine
-from connector.aliases import plan_swap
-from connector.errors import EngineError, IndexMissing
-from connector.types import Document
-from hybridrank.commands.index import app
+from hybridrank.cli.commands.index import app
+from hybridrank.connector import HybridSearch, SearchRequest, Term, connect_engine
+from hybridrank.connector.admin.aliases import plan_swap
+from hybridrank.connector.errors import EngineError, IndexMissing
+from hybridrank.connector.types import Document
 from tests.contracts.engine import DEFINITION, PASSAGES
 
 

@@ -6,10 +6,10 @@ import lightgbm
 import numpy as np
 import pytest
 
-from connector import FeatureLog, FeatureRescore, HybridSearch, SearchRequest, SidecarClient, connect_engine
-from connector.rescore.feature_log import read_feature_log
-from ltr_features import FeatureSet
-from sidecar.loading import load
+from hybridrank.connector import FeatureLog, FeatureRescore, HybridSearch, SearchRequest, SidecarClient, connect_engine
+from hybridrank.connector.stages.feature_log import read_feature_log
+from hybridrank.ltr_features import FeatureSet
+from hybridrank.sidecar.models.loading import load
 from tests.contracts.engine import feature_set
 from tests.live.indices import QUERIES, documents, index_of
 from tests.live.recording_proxy import recording_proxy

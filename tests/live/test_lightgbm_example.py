@@ -4,11 +4,11 @@ import lightgbm
 import numpy as np
 import pytest
 
-from connector import SidecarClient
-from sidecar.loading import load
+from hybridrank.connector import SidecarClient
+from hybridrank.sidecar.models.loading import load
+from hybridrank.training.ltr.letor import read_letor, read_sizes
 from tests.sidecar.forests import feature_set, write_forest
 from tests.sidecar.serving import serving
-from training.ltr.letor import read_letor, read_sizes
 
 PARAMETERS = {"objective": "lambdarank", "num_leaves": 31, "min_data_in_leaf": 50, "verbosity": -1, "num_threads": 2}
 

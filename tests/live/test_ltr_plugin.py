@@ -11,22 +11,22 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import index_templates
-from connector import connect_engine
-from connector.errors import EngineError
-from connector.queries.documents import among
-from connector.types import DocumentKey
-from hybridrank.commands.ltr import app
-from ltr_features import Among, CandidateFacts, FeatureQuery, matrix
-from ltr_features.sltr import feature_set_body, log_body, logged
+from hybridrank import index_templates
+from hybridrank.cli.commands.ltr import app
+from hybridrank.connector import connect_engine
+from hybridrank.connector.errors import EngineError
+from hybridrank.connector.queries.documents import among
+from hybridrank.connector.types import DocumentKey
+from hybridrank.ltr_features import Among, CandidateFacts, FeatureQuery, matrix
+from hybridrank.ltr_features.sltr import feature_set_body, log_body, logged
+from hybridrank.training.ltr.dataset import RankingData
+from hybridrank.training.ltr.exports import export
+from hybridrank.training.ltr.train import TrainingOptions, train
 from tests.contracts.engine import DEFINITION, feature_set
 from tests.live.test_lambdamart import QUERIES, documents
 from tests.sidecar.forests import write_forest
 from tests.training.ltr.data import NAMES
 from tests.training.ltr.test_exports import xgboost_score
-from training.ltr.dataset import RankingData
-from training.ltr.exports import export
-from training.ltr.train import TrainingOptions, train
 
 FEATURES = feature_set(
     title={"kind": "bm25", "fields": ["title"]},

@@ -4,10 +4,9 @@ from math import fsum
 
 import pytest
 
-from connector import HybridSearch, Not, Rescore, Rrf, SearchRequest, Term, WeightedSum
-from connector.engines.elasticsearch import ElasticsearchEngine
-from connector.engines.opensearch import OpenSearchEngine
-from connector.queries import retrievers
+from hybridrank.connector import HybridSearch, Not, Rescore, Rrf, SearchRequest, Term, WeightedSum
+from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine, retrievers
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
 from tests.doubles import WordSidecar
 from tests.live.indices import QUERIES, documents, index_of
 from tests.live.recording_proxy import recording_proxy

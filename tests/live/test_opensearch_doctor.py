@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from connector import connect_engine
-from hybridrank.opensearch_facts import gather
-from hybridrank.opensearch_findings import ROLES, findings
-from index_templates.ml_commons import RERANKER
-from index_templates.ml_settings import PRIVATE_IP, TRUSTED
+from hybridrank.cluster_setup.opensearch_facts import gather
+from hybridrank.cluster_setup.opensearch_findings import ROLES, findings
+from hybridrank.connector import connect_engine
+from hybridrank.index_templates.ml_commons import RERANKER
+from hybridrank.index_templates.ml_settings import PRIVATE_IP, TRUSTED
 from tests.live.http_sidecar import http_sidecar
 from tests.sidecar.certificates import Authority
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from models import SHIPPED_MODELS
-from sidecar.loading import load
-from sidecar.registry import Models
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.models.loading import load
 from tests.sidecar.doubles import GatedReranker, loaded
 from tests.sidecar.http_serving import serving_both
 from tests.sidecar.serving import rerank_request

@@ -6,13 +6,13 @@ import subprocess
 import numpy as np
 import pytest
 
-import local_engines
-from hybridrank.options import cache_folder
-from local_engines.artifacts import Artifact, fetch
-from local_engines.jdk import find_jdk
+from hybridrank import local_engines
+from hybridrank.cli.options import cache_folder
+from hybridrank.local_engines.artifacts import Artifact, fetch
+from hybridrank.local_engines.jdk import find_jdk
+from hybridrank.training.ltr.exports import export
+from hybridrank.training.ltr.train import TrainingOptions, train
 from tests.training.ltr.data import NAMES, made_up
-from training.ltr.exports import export
-from training.ltr.train import TrainingOptions, train
 
 LIBRARY = Artifact(
     "com.o19s:RankyMcRankFace:0.1.1:jar",

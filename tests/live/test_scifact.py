@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connector import HybridSearch
-from connector.engines.base import Engine
-from connector.engines.embedded import EmbeddedEngine
-from connector.engines.opensearch import OpenSearchEngine
-from evaluation.collections import BeirFolder
-from evaluation.experiment import run_pipeline
-from evaluation.measures import evaluate
-from evaluation.pipelines import PipelineSettings, parse_pipeline
-from index_templates import IndexDefinition
+from hybridrank.connector import HybridSearch
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.engines.opensearch import OpenSearchEngine
+from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.experiments.experiment import run_pipeline
+from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.evaluation.measures.standard import evaluate
+from hybridrank.index_templates import IndexDefinition
 
 INDEX = "scifact-bm25"
 PUBLISHED = (0.66, 0.69)  # BEIR and Pyserini print .665 to .679 for title and text

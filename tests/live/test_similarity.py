@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from connector import Document, connect_engine
-from connector.engines.similarity import Bm25Settings, bm25_settings, change_bm25_settings
-from connector.errors import EngineError, IndexMissing
-from connector.types import Bm25Query
-from hybridrank.__main__ import main
+from hybridrank.cli.__main__ import main
+from hybridrank.connector import Document, connect_engine
+from hybridrank.connector.admin.similarity import Bm25Settings, bm25_settings, change_bm25_settings
+from hybridrank.connector.errors import EngineError, IndexMissing
+from hybridrank.connector.types import Bm25Query
 from tests.evaluation.menu import write_menu
 from tests.live.indices import index_of
 

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from connector import connect_engine
-from connector.engines.synonyms import check_synonyms, replace_synonyms
-from connector.errors import EngineError
-from index_templates import IndexDefinition
-from index_templates.analysis import lacks, synonym_rules
+from hybridrank.connector import connect_engine
+from hybridrank.connector.admin.synonyms import check_synonyms, replace_synonyms
+from hybridrank.connector.errors import EngineError
+from hybridrank.index_templates import IndexDefinition
+from hybridrank.index_templates.analysis import lacks, synonym_rules
 from tests.contracts.text import LanguageContract, TextContract, found, made, titles
 
 RULES = synonym_rules("# of drinks\n\ntea, cuppa, cup of joy\nbrew => tea\n")

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from connector import connect_engine
+from hybridrank.connector import connect_engine
 from tests.evaluation.menu import write_menu
 
 

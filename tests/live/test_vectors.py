@@ -4,17 +4,17 @@ import uuid
 
 import pytest
 
-import index_templates
-from connector import HybridSearch, Rescore, SearchRequest, Term, connect_engine
-from connector.engines.rest import RestEngine
-from connector.errors import EngineError, SearchFailed
-from connector.indexing import index_documents
-from connector.splitting import Split
-from connector.types import Document, DocumentKey
-from connector.vector_cache import VectorCache
-from index_templates import IndexDefinition
-from index_templates.vectors import VECTOR_KINDS, lacks
-from ltr_features import CandidateFacts, FeatureQuery, FeatureSet, matrix
+from hybridrank import index_templates
+from hybridrank.connector import HybridSearch, Rescore, SearchRequest, Term, connect_engine
+from hybridrank.connector.engines.rest.engine import RestEngine
+from hybridrank.connector.errors import EngineError, SearchFailed
+from hybridrank.connector.indexing import index_documents
+from hybridrank.connector.indexing.splitting import Split
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.types import Document, DocumentKey
+from hybridrank.index_templates import IndexDefinition
+from hybridrank.index_templates.vectors import VECTOR_KINDS, lacks
+from hybridrank.ltr_features import CandidateFacts, FeatureQuery, FeatureSet, matrix
 from tests.connector.test_indexing import CountingEncoder
 from tests.doubles import WORDS
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-import local_engines
+from hybridrank import local_engines
 
 
 @contextmanager

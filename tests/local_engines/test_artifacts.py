@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local_engines.artifacts import Artifact, fetch
-from local_engines.errors import ChecksumMismatch, DownloadFailed
+from hybridrank.local_engines.artifacts import Artifact, fetch
+from hybridrank.local_engines.errors import ChecksumMismatch, DownloadFailed
 
 JAR = b"not really a jar, but as good as one" * 1000
 ZIP = b"and this one is unpacked" * 5000

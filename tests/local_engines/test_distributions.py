@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-import local_engines
-from local_engines.cluster import plan
-from local_engines.elasticsearch import Elasticsearch
-from local_engines.jdk import Jdk
-from local_engines.opensearch import OpenSearch
+from hybridrank import local_engines
+from hybridrank.local_engines.cluster import plan
+from hybridrank.local_engines.elasticsearch import Elasticsearch
+from hybridrank.local_engines.jdk import Jdk
+from hybridrank.local_engines.opensearch import OpenSearch
 
 JDK = Jdk(Path("/jdk"), 21)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from local_engines import home as homes
-from local_engines.artifacts import Artifact
-from local_engines.folders import find_folders
-from local_engines.jdk import Jdk
+from hybridrank.local_engines import home as homes
+from hybridrank.local_engines.artifacts import Artifact
+from hybridrank.local_engines.folders import find_folders
+from hybridrank.local_engines.jdk import Jdk
 
 NO_JDK = Jdk(Path("/nowhere"), 21)
 

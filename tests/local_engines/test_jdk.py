@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from local_engines.account import Account
-from local_engines.errors import JdkMissing
-from local_engines.jdk import find_jdk
+from hybridrank.local_engines.account import Account
+from hybridrank.local_engines.errors import JdkMissing
+from hybridrank.local_engines.jdk import find_jdk
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from local_engines.artifacts import LOCK_FILE, load_lock
-from local_engines.elasticsearch import Elasticsearch
-from local_engines.engines import ENGINES
-from local_engines.opensearch import OpenSearch
+from hybridrank.local_engines.artifacts import LOCK_FILE, load_lock
+from hybridrank.local_engines.elasticsearch import Elasticsearch
+from hybridrank.local_engines.engines import ENGINES
+from hybridrank.local_engines.opensearch import OpenSearch
 
 
 @pytest.fixture(params=ENGINES)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from local_engines.process import ProcessId, is_running, leash, process_id, stop, unleash
+from hybridrank.local_engines.process import ProcessId, is_running, leash, process_id, stop, unleash
 
 DEADLINE_S = 20
 
@@ -56,7 +56,7 @@ def test_one_that_ended_counts_as_gone_even_before_it_is_waited_for():
 def test_a_leashed_process_ends_with_the_program_that_holds_the_leash(tmp_path):
     program = (
         "import subprocess, sys, time\n"
-        "from local_engines.process import leash\n"
+        "from hybridrank.local_engines.process import leash\n"
         "child = subprocess.Popen(['sleep', '60'])\n"
         "held = leash(child.pid)\n"
         "print(child.pid, flush=True)\n"

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-import local_engines
-from local_engines.account import server_account
-from local_engines.artifacts import load_lock
-from local_engines.cluster import free_ports, launch, plan
-from local_engines.elasticsearch import Elasticsearch
-from local_engines.folders import find_folders
-from local_engines.home import ready_home
-from local_engines.jdk import find_jdk
-from local_engines.node import Installation
-from local_engines.process import is_running
-from local_engines.runs import run_folder, this_process
+from hybridrank import local_engines
+from hybridrank.local_engines.account import server_account
+from hybridrank.local_engines.artifacts import load_lock
+from hybridrank.local_engines.cluster import free_ports, launch, plan
+from hybridrank.local_engines.elasticsearch import Elasticsearch
+from hybridrank.local_engines.folders import find_folders
+from hybridrank.local_engines.home import ready_home
+from hybridrank.local_engines.jdk import find_jdk
+from hybridrank.local_engines.node import Installation
+from hybridrank.local_engines.process import is_running
+from hybridrank.local_engines.runs import run_folder, this_process
 from tests.local_engines.available import server_or_skip
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]  # the first start downloads 150 MB
@@ -124,7 +124,7 @@ def test_a_server_outlives_the_command_that_started_it(engines_folder):
             [
                 sys.executable,
                 "-c",
-                "from hybridrank.commands.engine import app; app()",
+                "from hybridrank.cli.commands.engine import app; app()",
                 *arguments,
                 "elasticsearch",
                 "--json",

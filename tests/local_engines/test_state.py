@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from local_engines.account import Account, server_account
-from local_engines.cluster import RunningNode, free_ports, plan
-from local_engines.errors import LocalEngineError
-from local_engines.folders import find_folders
-from local_engines.process import ProcessId, process_id
-from local_engines.runs import run_folder, this_process
-from local_engines.state import State, forget, locked, read_state, write_state
+from hybridrank.local_engines.account import Account, server_account
+from hybridrank.local_engines.cluster import RunningNode, free_ports, plan
+from hybridrank.local_engines.errors import LocalEngineError
+from hybridrank.local_engines.folders import find_folders
+from hybridrank.local_engines.process import ProcessId, process_id
+from hybridrank.local_engines.runs import run_folder, this_process
+from hybridrank.local_engines.state import State, forget, locked, read_state, write_state
 
 
 def state_of(*processes):

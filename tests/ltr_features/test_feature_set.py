@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ltr_features import BadFeatureSet, FeatureSet
+from hybridrank.ltr_features import BadFeatureSet, FeatureSet
 
 SHOP = """
 name: shop

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltr_features import Among, CandidateFacts, FeatureQuery, FeatureSet, features_body, matrix
+from hybridrank.ltr_features import Among, CandidateFacts, FeatureQuery, FeatureSet, features_body, matrix
 
 NOW = datetime(2024, 3, 31, tzinfo=timezone.utc)
 QUERY = FeatureQuery("Red wool scarf", vector=(0.6, 0.8), request={"loyalty": 3.0}, now=NOW)

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from ltr_features import Among, FeatureSet
-from ltr_features.sltr import NotInPlugin, feature_set_body, log_body, logged, model_body, rescore
+from hybridrank.ltr_features import Among, FeatureSet
+from hybridrank.ltr_features.sltr import NotInPlugin, feature_set_body, log_body, logged, model_body, rescore
 
 SHOP = FeatureSet.model_validate(
     {

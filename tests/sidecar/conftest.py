@@ -2,8 +2,8 @@
 
 import pytest
 
-from models import SHIPPED_MODELS
-from sidecar import loading
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.models import loading
 from tests.golden.sidecar import FOLDER, TINY_KINDS
 
 

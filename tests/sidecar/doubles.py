@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sidecar.registry import LoadedModel
-from sidecar.rerankers.base import Pair
-from sidecar.rerankers.token_overlap import TokenOverlapReranker
-from sidecar.runtime.tokenizer import TokenSequence
-from sidecar.types import ModelInfo, TextKind
+from hybridrank.sidecar.models.catalog import LoadedModel
+from hybridrank.sidecar.rerankers.base import Pair
+from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
+from hybridrank.sidecar.runtime.tokenizer import TokenSequence
+from hybridrank.sidecar.types import ModelInfo, TextKind
 
 GATED = replace(TokenOverlapReranker.info, name="gated")
 

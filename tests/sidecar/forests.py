@@ -6,9 +6,9 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 
-from ltr_features import FeatureSet
-from sidecar.runtime import forest_folder
-from sidecar.runtime.forest_folder import ForestFolder, LambdaMartToml
+from hybridrank.ltr_features import FeatureSet
+from hybridrank.model_files import forest_folder
+from hybridrank.model_files.forest_folder import ForestFolder, LambdaMartToml
 
 FEATURES = 6
 GROUPS, ROWS = 40, 20

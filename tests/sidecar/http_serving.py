@@ -8,16 +8,16 @@ import grpc
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidecar import logs
-from sidecar.batching.worker import Worker
-from sidecar.protocol import rerank_pb2_grpc
-from sidecar.readiness import Readiness
-from sidecar.registry import Models
-from sidecar.service import RerankService
-from sidecar.transport.calls import Calls
-from sidecar.transport.grpc_server import GrpcServer
-from sidecar.transport.http_server import HttpServer
-from sidecar.transport.security_keys import KeyRing
+from hybridrank.sidecar.app import logs
+from hybridrank.sidecar.batching.worker import Worker
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.protocol import rerank_pb2_grpc
+from hybridrank.sidecar.readiness import Readiness
+from hybridrank.sidecar.service import RerankService
+from hybridrank.sidecar.transport.calls import Calls
+from hybridrank.sidecar.transport.grpc.server import GrpcServer
+from hybridrank.sidecar.transport.http.server import HttpServer
+from hybridrank.sidecar.transport.security.keys import KeyRing
 from tests.sidecar.serving import channel_to
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 
-from sidecar import logs
-from sidecar.batching.worker import Worker
-from sidecar.model_control import ModelControl
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.protocol import rerank_pb2_grpc
-from sidecar.registry import Models
-from sidecar.service import RerankService
-from sidecar.transport.grpc_server import MAX_MESSAGE_BYTES, GrpcServer
+from hybridrank.sidecar.app import logs
+from hybridrank.sidecar.batching.worker import Worker
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.models.control import ModelControl
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.protocol import rerank_pb2_grpc
+from hybridrank.sidecar.service import RerankService
+from hybridrank.sidecar.transport.grpc.server import MAX_MESSAGE_BYTES, GrpcServer
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 
-from sidecar.runtime.cpu import usable_cores
+from hybridrank.sidecar.runtime.cpu import usable_cores
 
 CODE = """
 import sys, threading, time
 import numpy as np
-from sidecar.runtime.blas import multiply_on_one_thread
+from hybridrank.sidecar.runtime.blas import multiply_on_one_thread
 if sys.argv[1] == "one":
     multiply_on_one_thread()
 a = np.ones((1500, 1500), dtype=np.float32)

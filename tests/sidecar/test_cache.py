@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.cache import ENTRY_BYTES, Row, RowCache
+from hybridrank.sidecar.scoring.row_cache import ENTRY_BYTES, Row, RowCache
 
 
 def row(number: float, length: int = 1) -> Row:

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sidecar.errors import BadModelFolder
-from sidecar.loading import load
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.ranking import ranked
-from sidecar.runtime import calibration
-from sidecar.runtime.calibration import Isotonic, Temperature
-from sidecar.trial import load_model
-from sidecar.types import RelevanceScore, RerankRequest, ScoreType
+from hybridrank.model_files import calibration
+from hybridrank.model_files.calibration import Isotonic, Temperature
+from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.sidecar.models.loading import load
+from hybridrank.sidecar.models.trial import load_model
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.scoring.ranking import ranked
+from hybridrank.sidecar.types import RelevanceScore, RerankRequest, ScoreType
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.forests import odd_rows, write_forest
 from tests.sidecar.http_serving import serving_both

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.errors import InvalidArgument
-from sidecar.protocol import codec
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.types import (
+from hybridrank.sidecar.errors import InvalidArgument
+from hybridrank.sidecar.protocol import codec
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.types import (
     Embedding,
     EncodeRequest,
     EncodeResult,

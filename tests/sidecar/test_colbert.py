@@ -6,17 +6,17 @@ import shutil
 import numpy as np
 import pytest
 
-from connector import SidecarClient
-from connector.rescore.base import Passage as CandidateText
-from hybridrank.sidecar_process import sidecar_process
-from sidecar import loading
-from sidecar.batching.worker import Worker
-from sidecar.errors import BadModelFolder, InvalidArgument
-from sidecar.rerankers.colbert_encoder import ColbertEncoder
-from sidecar.runtime import model_folder
-from sidecar.runtime.onnx_session import padded
-from sidecar.service import RerankService
-from sidecar.types import EncodeRequest, Passage, RerankRequest, TextKind
+from hybridrank.cli.sidecar_process import sidecar_process
+from hybridrank.connector import SidecarClient
+from hybridrank.connector.sidecar_client.base import Passage as CandidateText
+from hybridrank.model_files import model_folder
+from hybridrank.sidecar.batching.worker import Worker
+from hybridrank.sidecar.errors import BadModelFolder, InvalidArgument
+from hybridrank.sidecar.models import loading
+from hybridrank.sidecar.rerankers.colbert_encoder import ColbertEncoder
+from hybridrank.sidecar.runtime.onnx_session import padded
+from hybridrank.sidecar.service import RerankService
+from hybridrank.sidecar.types import EncodeRequest, Passage, RerankRequest, TextKind
 from tests.contracts.reranker import PASSAGES as CONTRACT_PASSAGES
 from tests.contracts.reranker import QUERY as CONTRACT_QUERY
 from tests.contracts.reranker import RerankerContract

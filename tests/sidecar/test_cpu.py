@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sidecar.runtime.cpu import multiplies_int8, read_cpuinfo, usable_cores
+from hybridrank.sidecar.runtime.cpu import multiplies_int8, read_cpuinfo, usable_cores
 
 ALLOWED = len(os.sched_getaffinity(0))
 

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from models import SHIPPED_MODELS
-from sidecar.runtime import model_folder
+from hybridrank.model_files import model_folder
+from hybridrank.models import SHIPPED_MODELS
 from tests.golden.sidecar import FOLDER, TINY_KINDS
 
 NAMES = sorted(TINY_KINDS)
@@ -35,7 +35,7 @@ def sign(folder):
 
 def refusal(folder):
     """What a sidecar says that does not start."""
-    command = [sys.executable, "-m", "sidecar", "--port", "0", "--http-port", "-1", "--models", str(folder)]
+    command = [sys.executable, "-m", "hybridrank.sidecar", "--port", "0", "--http-port", "-1", "--models", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     assert "Traceback" not in done.stderr

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sidecar.errors import BadModelFolder
-from sidecar.runtime import forest_folder
-from sidecar.runtime.forest import Forest
-from sidecar.trial import load_model
+from hybridrank.model_files import forest_folder
+from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.sidecar.models.trial import load_model
+from hybridrank.sidecar.runtime.forest import Forest
 from tests.sidecar.forests import FEATURES, feature_set, model_text, odd_rows, write_forest
 
 
@@ -152,9 +152,9 @@ def test_lightgbm_says_nothing_on_stdout_and_is_loaded_for_forests_alone(folder)
     """A parent process reads the first line on stdout."""
     code = f"""
 import json, sys, pathlib
-import sidecar.trial
+from hybridrank.sidecar.models import trial
 before = "lightgbm" in sys.modules
-model = sidecar.trial.load_model(pathlib.Path({str(folder)!r}))
+model = trial.load_model(pathlib.Path({str(folder)!r}))
 import lightgbm
 lightgbm.basic._log_info("what it would print")
 sys.stderr.write(json.dumps([before, "lightgbm" in sys.modules]))

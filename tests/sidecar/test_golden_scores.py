@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from sidecar.batching.worker import Worker
-from sidecar.service import RerankService
-from sidecar.types import EncodeRequest, Passage, RerankRequest, TextKind
+from hybridrank.sidecar.batching.worker import Worker
+from hybridrank.sidecar.service import RerankService
+from hybridrank.sidecar.types import EncodeRequest, Passage, RerankRequest, TextKind
 from tests.golden.sidecar import ORACLE, SHIPPED, shipped_scores
 from tests.golden.texts import PAIRS, PASSAGES, QUERY
 

@@ -17,8 +17,8 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.protocol import rerank_pb2_grpc
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.protocol import rerank_pb2_grpc
 from tests.golden.sidecar import FOLDER, TINY_KINDS
 from tests.sidecar.serving import rerank_request
 
@@ -62,7 +62,7 @@ def sidecar(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     for name in TINY_KINDS:
         shutil.copytree(FOLDER / name, root / name)
-    command = [sys.executable, "-m", "sidecar", "--port", "0", "--http-port", "0", "--models", str(root)]
+    command = [sys.executable, "-m", "hybridrank.sidecar", "--port", "0", "--http-port", "0", "--models", str(root)]
     log = root / "log"
     with (
         log.open("w") as stderr,

@@ -9,11 +9,11 @@ import httpx
 import numpy as np
 import pytest
 
-from sidecar.registry import Models
-from sidecar.transport.http_answers import RerankAnswer, TeiResult, VoyageAnswer
-from sidecar.transport.http_embed_answers import EmbeddingsAnswer
-from sidecar.transport.http_server import HttpServer
-from sidecar.transport.security_keys import KeyRing
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.transport.http.answers import RerankAnswer, TeiResult, VoyageAnswer
+from hybridrank.sidecar.transport.http.embed_answers import EmbeddingsAnswer
+from hybridrank.sidecar.transport.http.server import HttpServer
+from hybridrank.sidecar.transport.security.keys import KeyRing
 from tests.sidecar.doubles import BrokenModel, GatedReranker, loaded
 from tests.sidecar.http_serving import serving_both
 from tests.sidecar.serving import rerank_request

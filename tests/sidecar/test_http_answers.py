@@ -7,7 +7,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sidecar.transport.http_answers import decimal, to_json
+from hybridrank.sidecar.transport.http.answers import decimal, to_json
 
 # What the connector's JSON reader makes a Double of: a point or an exponent, and no more than 18 characters.
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]\d+)?")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.transport.http_documents import document_text
+from hybridrank.sidecar.transport.http.documents import document_text
 
 
 @pytest.mark.parametrize(

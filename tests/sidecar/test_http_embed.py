@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.transport.http_embed_answers import CohereEmbedAnswer
+from hybridrank.sidecar.transport.http.embed_answers import CohereEmbedAnswer
 from tests.sidecar.http_serving import serving_both
 
 TEXTS = ["A dog barks.", "Cats purr."]

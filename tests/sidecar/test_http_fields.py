@@ -5,9 +5,9 @@ import json
 import pytest
 from pydantic import BaseModel
 
-from sidecar.transport.http_bodies import RerankBody, TeiBody
-from sidecar.transport.http_embed_bodies import CohereEmbedBody, EmbeddingsBody, TeiEmbedBody
-from sidecar.transport.http_endpoints import ENDPOINTS
+from hybridrank.sidecar.transport.http.bodies import RerankBody, TeiBody
+from hybridrank.sidecar.transport.http.embed_bodies import CohereEmbedBody, EmbeddingsBody, TeiEmbedBody
+from hybridrank.sidecar.transport.http.endpoints import ENDPOINTS
 from tests.sidecar.http_serving import serving_both
 
 LEAST = {

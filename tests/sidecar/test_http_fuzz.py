@@ -28,7 +28,7 @@ SPEAKS_HTTP = "hybridrank sidecar speaks HTTP on "
 @pytest.fixture(scope="module")
 def page():
     """The OpenAPI page of a sidecar in a process of its own."""
-    command = [sys.executable, "-m", "sidecar", "--port", "0", "--http-port", "0", "--models", MODELS]
+    command = [sys.executable, "-m", "hybridrank.sidecar", "--port", "0", "--http-port", "0", "--models", MODELS]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
         assert child.stdout.readline().startswith("hybridrank sidecar ready on ")
         url = child.stdout.readline().removeprefix(SPEAKS_HTTP).strip()

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from sidecar.registry import Models
-from sidecar.transport.http_answers import RerankAnswer, VoyageAnswer
-from sidecar.transport.http_embed_answers import EmbeddingsAnswer
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.transport.http.answers import RerankAnswer, VoyageAnswer
+from hybridrank.sidecar.transport.http.embed_answers import EmbeddingsAnswer
 from tests.sidecar.doubles import BrokenModel, loaded
 from tests.sidecar.http_serving import serving_both
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sidecar.registry import Models
-from sidecar.transport.security_keys import KeyRing
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.transport.security.keys import KeyRing
 from tests.sidecar.http_serving import serving_both
 
 KEY = "a-key-of-sixteen-characters"

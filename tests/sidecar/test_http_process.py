@@ -17,11 +17,11 @@ SPEAKS_HTTP = "hybridrank sidecar speaks HTTP on "
 
 @pytest.fixture
 def start():
-    """Start `python -m sidecar` with flags; whatever still runs at the end is killed."""
+    """Start `python -m hybridrank.sidecar` with flags; whatever still runs at the end is killed."""
     children = []
 
     def start(*flags):
-        command = [sys.executable, "-m", "sidecar", "--port", "0", *flags]
+        command = [sys.executable, "-m", "hybridrank.sidecar", "--port", "0", *flags]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         children.append(child)
         return child

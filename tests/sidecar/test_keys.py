@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sidecar.keys import text_keys
-from sidecar.rerankers.token_overlap import TokenOverlapReranker
+from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
+from hybridrank.sidecar.scoring.keys import text_keys
 
 MODEL = TokenOverlapReranker.info
 texts = st.text(max_size=5)

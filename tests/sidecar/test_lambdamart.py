@@ -11,14 +11,14 @@ import lightgbm
 import numpy as np
 import pytest
 
-from sidecar import blocks, feature_scoring
-from sidecar.loading import load
-from sidecar.model_control import ModelControl
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.registry import LoadedModel, Models
-from sidecar.rerankers.lambdamart import LambdaMartReranker
-from sidecar.runtime import forest_folder
-from sidecar.trial import load_model
+from hybridrank.model_files import forest_folder
+from hybridrank.sidecar.models.catalog import LoadedModel, Models
+from hybridrank.sidecar.models.control import ModelControl
+from hybridrank.sidecar.models.loading import load
+from hybridrank.sidecar.models.trial import load_model
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.rerankers.lambdamart import LambdaMartReranker
+from hybridrank.sidecar.scoring import block_scoring, feature_scoring
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.forests import FEATURES, feature_set, model_text, odd_rows, rows_on_the_edge, write_forest
 from tests.sidecar.http_serving import serving_both
@@ -151,11 +151,11 @@ async def gated(folder):
 
 async def test_what_is_scored_when_the_deadline_nears_is_a_partial_answer(gated, booster):
     client, _ = gated
-    rows = np.zeros((2 * blocks.MAX_BLOCK_TOKENS, FEATURES))
+    rows = np.zeros((2 * block_scoring.MAX_BLOCK_TOKENS, FEATURES))
     rows[-1, 0] = 1.0
     response = await client.reranker.Rerank(request(rows, best_effort=True), timeout=1)
     assert not response.complete
-    assert sorted(each.index for each in response.results) == list(range(blocks.MAX_BLOCK_TOKENS))
+    assert sorted(each.index for each in response.results) == list(range(block_scoring.MAX_BLOCK_TOKENS))
 
 
 async def test_the_deadline_ends_a_call_without_best_effort(gated):

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from sidecar.errors import BadModelFolder
-from sidecar.loading import load
-from sidecar.runtime import model_folder
+from hybridrank.model_files import model_folder
+from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.sidecar.models.loading import load
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.forests import write_forest
 
@@ -94,7 +94,17 @@ def test_of_equal_versions_the_folder_named_last_serves(tmp_path):
 
 def test_a_sidecar_without_an_encoder_says_so_when_it_starts(tmp_path):
     write_forest(tmp_path / "forest")
-    command = [sys.executable, "-m", "sidecar", "--port", "0", "--http-port", "-1", "--exit-with-parent", "--models"]
+    command = [
+        sys.executable,
+        "-m",
+        "hybridrank.sidecar",
+        "--port",
+        "0",
+        "--http-port",
+        "-1",
+        "--exit-with-parent",
+        "--models",
+    ]
     for models, said in ((str(tmp_path), True), (f"shipped,{tmp_path}", False)):
         done = subprocess.run([*command, models], input="", capture_output=True, text=True, check=True)
         assert "ready on" in done.stdout

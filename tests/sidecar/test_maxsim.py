@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.runtime.maxsim import maxsim, unit_rows
+from hybridrank.sidecar.runtime.maxsim import maxsim, unit_rows
 
 DIMENSIONS = 4
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.runtime.memory import trim
+from hybridrank.sidecar.runtime.memory import trim
 
 
 def resident_mb() -> int:

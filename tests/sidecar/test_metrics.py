@@ -9,14 +9,14 @@ import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidecar.batching.worker import Worker
-from sidecar.errors import BadModelFolder
-from sidecar.loading import load
-from sidecar.model_control import ModelControl
-from sidecar.service import RerankService
-from sidecar.transport.calls import Calls
-from sidecar.transport.security_keys import KeyRing
-from sidecar.transport.security_tls import Tls
+from hybridrank.sidecar.batching.worker import Worker
+from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.sidecar.models.control import ModelControl
+from hybridrank.sidecar.models.loading import load
+from hybridrank.sidecar.service import RerankService
+from hybridrank.sidecar.transport.calls import Calls
+from hybridrank.sidecar.transport.security.keys import KeyRing
+from hybridrank.sidecar.transport.security.tls import Tls
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.certificates import DAY, Authority
 from tests.sidecar.http_serving import serving_both

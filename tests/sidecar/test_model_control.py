@@ -9,14 +9,14 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
-from sidecar.errors import BadModelFolder, InvalidArgument, ModelNotFound
-from sidecar.loading import load
-from sidecar.model_control import ModelControl
-from sidecar.model_watch import ModelWatch
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.registry import Models
-from sidecar.runtime import model_folder
-from sidecar.runtime.model_scan import scan
+from hybridrank.model_files import model_folder
+from hybridrank.sidecar.errors import BadModelFolder, InvalidArgument, ModelNotFound
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.models.control import ModelControl
+from hybridrank.sidecar.models.loading import load
+from hybridrank.sidecar.models.scan import scan
+from hybridrank.sidecar.models.watch import ModelWatch
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.doubles import GatedReranker, loaded
 from tests.sidecar.serving import rerank_request, serving

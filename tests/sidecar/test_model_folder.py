@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from models import SHIPPED_MODELS
-from sidecar.errors import BadModelFolder
-from sidecar.runtime import model_folder
-from sidecar.runtime.model_scan import scan
+from hybridrank.model_files import model_folder
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.sidecar.models.scan import scan
 from tests.golden.sidecar import FOLDER
 
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from sidecar.runtime.model_scan import scan
+from hybridrank.sidecar.models.scan import scan
 from tests.golden.sidecar import FOLDER
 
 

@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 
-from sidecar.runtime.onnx_session import padded
-from sidecar.runtime.tokenizer import TokenSequence
+from hybridrank.sidecar.runtime.onnx_session import padded
+from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 from tests.golden.sidecar import FOLDER
 
 
@@ -26,7 +26,8 @@ def test_loading_a_model_leaves_no_trace_of_telemetry(tmp_path):
     """ONNX Runtime writes a device id below the cache folder as soon as it may report; some variables forbid it too."""
     forbidding = {"CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "TF_BUILD", "GITHUB_ACTIONS", "BUILD_ID"}
     variables = {name: value for name, value in os.environ.items() if name not in forbidding}
-    code = f"from pathlib import Path; from sidecar import loading; loading.load([Path({str(FOLDER)!r})])"
+    load = "from pathlib import Path; from hybridrank.sidecar.models import loading; "
+    code = load + f"loading.load([Path({str(FOLDER)!r})])"
     subprocess.run(
         [sys.executable, "-c", code],
         env={**variables, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")},

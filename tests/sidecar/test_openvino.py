@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from models import SHIPPED_MODELS
-from sidecar import trial
-from sidecar.errors import BadModelFolder
-from sidecar.runtime.onnx_session import OnnxSession
-from sidecar.runtime.openvino_session import OpenVinoSession
-from sidecar.runtime.tokenizer import TokenSequence
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.sidecar.models import trial
+from hybridrank.sidecar.runtime.onnx_session import OnnxSession
+from hybridrank.sidecar.runtime.openvino_session import OpenVinoSession
+from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 from tests.golden.sidecar import FOLDER
 from tests.golden.texts import PAIRS
 
@@ -103,7 +103,7 @@ def run_python(code, home):
 
 def test_openvino_s_own_telemetry_is_never_imported(tmp_path):
     code = (
-        "from sidecar import trial; trial.load_model(folder, runtime='openvino')\n"
+        "from hybridrank.sidecar.models import trial; trial.load_model(folder, runtime='openvino')\n"
         "print([name for name, module in sys.modules.items() if name.startswith('openvino_telemetry') and module])"
     )
     assert run_python(code, tmp_path) == "[]\n"
@@ -113,7 +113,8 @@ def test_openvino_s_own_telemetry_is_never_imported(tmp_path):
 def test_without_its_package_the_error_says_what_to_install(tmp_path):
     code = (
         "sys.modules['openvino'] = None\n"
-        "from sidecar import errors, trial\n"
+        "from hybridrank.sidecar import errors\n"
+        "from hybridrank.sidecar.models import trial\n"
         "try: trial.load_model(folder, runtime='openvino')\n"
         "except errors.BadModelFolder as error: print(error)"
     )

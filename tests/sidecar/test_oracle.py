@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sidecar import loading
-from sidecar.types import TextKind
+from hybridrank.sidecar.models import loading
+from hybridrank.sidecar.types import TextKind
 from tests.golden.texts import PAIRS, PASSAGES
 
 pytestmark = pytest.mark.torch
@@ -14,8 +14,8 @@ SAME_AS_TRANSFORMERS = 1e-4
 @pytest.fixture(scope="module", params=[1, 2])
 def exported(request, tmp_path_factory):
     """A folder with two models as transformers saved them, and the sidecar's models made from them."""
+    from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_models
-    from training.export_onnx import export_model
 
     folder = tmp_path_factory.mktemp("oracle")
     for kind in ("cross-encoder", "encoder"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.batching.pace import FRESH_S, Pace
+from hybridrank.sidecar.batching.pace import FRESH_S, Pace
 
 
 def test_an_unmeasured_model_is_not_presumed_slow():

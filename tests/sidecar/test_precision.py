@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.errors import BadModelFolder
-from sidecar.runtime.model_folder import CrossEncoderToml, ModelFolder
-from sidecar.runtime.precision import place
+from hybridrank.model_files.model_folder import CrossEncoderToml, ModelFolder
+from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.sidecar.runtime.precision import place
 
 CPU = ["CPUExecutionProvider"]
 # What onnxruntime-gpu 1.22 and later offer.

@@ -15,9 +15,9 @@ import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from hybridrank.sidecar_process import SidecarNotStarted, sidecar_process
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.protocol import rerank_pb2_grpc
+from hybridrank.cli.sidecar_process import SidecarNotStarted, sidecar_process
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.protocol import rerank_pb2_grpc
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.certificates import Authority
 from tests.sidecar.serving import rerank_request
@@ -29,12 +29,12 @@ READY = "hybridrank sidecar ready on 127.0.0.1:"
 
 @pytest.fixture
 def start():
-    """Start `python -m sidecar` with flags; whatever still runs at the end is killed."""
+    """Start `python -m hybridrank.sidecar` with flags; whatever still runs at the end is killed."""
     children = []
 
     def start(*flags, **variables):
         child = subprocess.Popen(
-            [sys.executable, "-m", "sidecar", "--port", "0", "--http-port", "-1", *flags],
+            [sys.executable, "-m", "hybridrank.sidecar", "--port", "0", "--http-port", "-1", *flags],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -138,7 +138,7 @@ def test_callers_that_never_pause_see_answers_and_unavailable_and_nothing_else(s
 
 
 def health_of(*flags, **variables):
-    command = [sys.executable, "-m", "sidecar.health", *flags]
+    command = [sys.executable, "-m", "hybridrank.sidecar.health", *flags]
     return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
 
 

@@ -4,9 +4,17 @@ import shutil
 import subprocess
 import sys
 
-from tests.stubs import ROOT, STUBS, stale
+from tests.stubs import SLICE, STUBS, stale
 
-HEAVY = ("numpy", "onnxruntime", "tokenizers", "pydantic", "structlog", "sidecar.service", "sidecar.types")
+HEAVY = (
+    "numpy",
+    "onnxruntime",
+    "tokenizers",
+    "pydantic",
+    "structlog",
+    "hybridrank.sidecar.service",
+    "hybridrank.sidecar.types",
+)
 
 
 def test_the_stubs_are_what_the_proto_generates():
@@ -16,7 +24,7 @@ def test_the_stubs_are_what_the_proto_generates():
 def test_a_stale_or_missing_stub_is_shown(tmp_path):
     for stub in STUBS:
         (tmp_path / stub).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / stub, tmp_path / stub)
+        shutil.copy(SLICE / stub, tmp_path / stub)
     assert stale(tmp_path) == []
     with (tmp_path / STUBS[0]).open("a") as file:
         file.write("edited = True\n")
@@ -27,7 +35,7 @@ def test_a_stale_or_missing_stub_is_shown(tmp_path):
 
 
 def test_a_client_loads_nothing_heavy_with_the_protocol():
-    code = "import sys, sidecar.protocol.rerank_pb2_grpc; print(*sys.modules, sep='\\n')"
+    code = "import sys, hybridrank.sidecar.protocol.rerank_pb2_grpc; print(*sys.modules, sep='\\n')"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "grpc" in loaded
     assert [name for name in HEAVY if name in loaded] == []

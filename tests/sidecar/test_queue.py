@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.batching.queue import PATIENCE_S_PER_TOKEN, cut_batches, due_at, estimate_tokens, fit, next_turn
+from hybridrank.sidecar.batching.queue import PATIENCE_S_PER_TOKEN, cut_batches, due_at, estimate_tokens, fit, next_turn
 
 lengths = st.lists(st.integers(1, 600), max_size=200)
 budgets = st.integers(1, 5000)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sidecar.errors import InvalidArgument, ModelNotFound
-from sidecar.registry import Models
+from hybridrank.sidecar.errors import InvalidArgument, ModelNotFound
+from hybridrank.sidecar.models.catalog import Models
 from tests.sidecar.doubles import versioned
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sidecar.rerankers.token_overlap import TokenOverlapReranker
-from sidecar.runtime.maxsim import maxsim
-from sidecar.types import TextKind
+from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
+from hybridrank.sidecar.runtime.maxsim import maxsim
+from hybridrank.sidecar.types import TextKind
 from tests.contracts.reranker import PASSAGES, QUERY, RerankerContract, TrainedRerankerContract
 
 # Dynamic int8 takes one scale for a whole batch, so a batch-mate moves a logit: by up to 1.02 was measured on 100

@@ -13,18 +13,18 @@ from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from sidecar import logs
-from sidecar.batching.worker import Worker
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.protocol import rerank_pb2_grpc
-from sidecar.registry import Models
-from sidecar.rerankers.token_overlap import TokenOverlapReranker
-from sidecar.service import RerankService
-from sidecar.transport.calls import Calls
-from sidecar.transport.grpc_server import MAX_MESSAGE_BYTES, GrpcServer
-from sidecar.transport.http_server import HttpServer
-from sidecar.transport.security_keys import KeyRing
-from sidecar.transport.security_tls import Tls
+from hybridrank.sidecar.app import logs
+from hybridrank.sidecar.batching.worker import Worker
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.protocol import rerank_pb2_grpc
+from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
+from hybridrank.sidecar.service import RerankService
+from hybridrank.sidecar.transport.calls import Calls
+from hybridrank.sidecar.transport.grpc.server import MAX_MESSAGE_BYTES, GrpcServer
+from hybridrank.sidecar.transport.http.server import HttpServer
+from hybridrank.sidecar.transport.security.keys import KeyRing
+from hybridrank.sidecar.transport.security.tls import Tls
 from tests.sidecar.certificates import DAY, Authority, Pair
 from tests.sidecar.doubles import loaded
 from tests.sidecar.serving import rerank_request

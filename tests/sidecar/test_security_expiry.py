@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.transport.security_expiry import expires_at, not_after
+from hybridrank.sidecar.transport.security.expiry import expires_at, not_after
 from tests.sidecar.certificates import DAY, Authority
 
 EC_KEY = ec.generate_private_key(ec.SECP256R1())

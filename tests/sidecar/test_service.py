@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from sidecar.batching.worker import Worker
-from sidecar.errors import BadScore, InvalidArgument, ModelNotFound
-from sidecar.registry import Models
-from sidecar.rerankers.token_overlap import TokenOverlapReranker
-from sidecar.runtime.calibration import sigmoid
-from sidecar.service import RerankService
-from sidecar.types import ChunkScore, EncodeRequest, Passage, RerankRequest, ScoreType, TextKind
+from hybridrank.model_files.calibration import sigmoid
+from hybridrank.sidecar.batching.worker import Worker
+from hybridrank.sidecar.errors import BadScore, InvalidArgument, ModelNotFound
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
+from hybridrank.sidecar.service import RerankService
+from hybridrank.sidecar.types import ChunkScore, EncodeRequest, Passage, RerankRequest, ScoreType, TextKind
 from tests.sidecar.doubles import BrokenModel, ConfidentReranker, loaded
 
 

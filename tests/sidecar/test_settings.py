@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hybridrank.app import app
-from models import SHIPPED_MODELS
-from sidecar.__main__ import main
-from sidecar.settings import ENV_PREFIX, Settings, check_files, exposure, load_settings, read_file
-from sidecar.settings_page import settings_page
-from sidecar.transport.security_keys import KeyRing
+from hybridrank.cli.app import app
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.__main__ import main
+from hybridrank.sidecar.app.settings import ENV_PREFIX, Settings, check_files, exposure, load_settings, read_file
+from hybridrank.sidecar.app.settings_page import settings_page
+from hybridrank.sidecar.transport.security.keys import KeyRing
 
 DOCS = Path(__file__).parents[2] / "docs" / "sidecar.md"
 

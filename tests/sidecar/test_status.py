@@ -5,12 +5,12 @@ from pathlib import Path
 import grpc
 import pytest
 
-from sidecar import errors
-from sidecar.batching.worker import BatchTotals
-from sidecar.cache import RowCache
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.registry import Models
-from sidecar.transport.status import STATUSES, retry_after, status
+from hybridrank.sidecar import errors
+from hybridrank.sidecar.batching.worker import BatchTotals
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.scoring.row_cache import RowCache
+from hybridrank.sidecar.transport.status import STATUSES, retry_after, status
 from tests.sidecar.doubles import BrokenModel, loaded
 from tests.sidecar.http_serving import serving_service
 

@@ -7,19 +7,19 @@ import grpc
 import numpy as np
 import pytest
 
-from sidecar import blocks
-from sidecar.errors import BadModelFolder
-from sidecar.loading import load
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.registry import LoadedModel, Models
-from sidecar.rerankers.colbert import UNPACKED_TOKENS, ColbertReranker
-from sidecar.runtime import token_vectors
-from sidecar.trial import load_model
-from sidecar.types import TextKind
+from hybridrank.model_files import token_vectors
+from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.sidecar.models.catalog import LoadedModel, Models
+from hybridrank.sidecar.models.loading import load
+from hybridrank.sidecar.models.trial import load_model
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.rerankers.colbert import UNPACKED_TOKENS, ColbertReranker
+from hybridrank.sidecar.scoring import block_scoring
+from hybridrank.sidecar.types import TextKind
+from hybridrank.training.token_codec import frequent_tokens, sample_rows, train_codec
 from tests.golden.colbert import FOLDER as CHECKPOINTS
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.serving import rerank_request, serving
-from training.token_codec import frequent_tokens, sample_rows, train_codec
 
 QUERY = "which drink is made of leaves"
 TEXTS = ["Tea is made of leaves in hot water.", "A chair", "", "Water, and nothing but water, is a drink.", "Tea " * 90]
@@ -146,9 +146,9 @@ async def test_a_score_depends_on_no_other_passage_and_no_block(client, monkeypa
     mixed = [*stored, *await encoded(client, TEXTS, pb.TOKEN_VECTORS_INT8), *stored[::-1]]
     alone = [(await scores(client, stored_request([each])))[0] for each in mixed]
     assert await scores(client, stored_request(mixed)) == pytest.approx(alone, abs=1e-6)
-    monkeypatch.setattr(blocks, "MIN_BLOCK_TOKENS", 0)
-    monkeypatch.setattr(blocks, "MAX_BLOCK_TOKENS", 0.2)
-    monkeypatch.setattr("sidecar.rerankers.colbert.UNPACKED_TOKENS", 4)
+    monkeypatch.setattr(block_scoring, "MIN_BLOCK_TOKENS", 0)
+    monkeypatch.setattr(block_scoring, "MAX_BLOCK_TOKENS", 0.2)
+    monkeypatch.setattr("hybridrank.sidecar.rerankers.colbert.UNPACKED_TOKENS", 4)
     assert await scores(client, stored_request(mixed)) == pytest.approx(alone, abs=1e-6)
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.runtime.maxsim import unit_rows
-from sidecar.runtime.token_codec import BadTokenCodec, ResidualCodec, codecs_of
-from sidecar.runtime.token_vectors import BadTokenVectors, read, unpack, write
-from training.token_codec import train_codec
+from hybridrank.model_files.token_codec import BadTokenCodec, ResidualCodec, codecs_of
+from hybridrank.model_files.token_vectors import BadTokenVectors, read, unpack, write
+from hybridrank.sidecar.runtime.maxsim import unit_rows
+from hybridrank.training.token_codec import train_codec
 
 MODEL = hashlib.sha256(b"model").hexdigest()
 DIMENSIONS = 12  # no whole number of bytes at one bit

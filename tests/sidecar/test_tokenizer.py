@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.runtime.tokenizer import TextTokenizer
+from hybridrank.sidecar.runtime.tokenizer import TextTokenizer
 from tests.golden.sidecar import FOLDER
 
 CLS, SEP = 2, 3

@@ -16,11 +16,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from connector.errors import SidecarError
-from connector.rescore.base import Passage
-from connector.rescore.client import SidecarClient
-from sidecar.settings import load_settings
-from sidecar.transport.tracing import Tracing, tracing_to
+from hybridrank.connector.errors import SidecarError
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.connector.sidecar_client.client import SidecarClient
+from hybridrank.sidecar.app.settings import load_settings
+from hybridrank.sidecar.transport.telemetry.tracing import Tracing, tracing_to
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.otlp_receiver import EXPORT, attributes, receiving
 
@@ -49,11 +49,21 @@ class Running:
 
 @pytest.fixture
 def start():
-    """Start `python -m sidecar` with flags and variables; whatever still runs at the end is killed."""
+    """Start `python -m hybridrank.sidecar` with flags and variables; whatever still runs at the end is killed."""
     children = []
 
     def start(*flags, **variables):
-        command = [sys.executable, "-m", "sidecar", "--port", "0", "--http-port", "0", "--models", str(FOLDER / MODEL)]
+        command = [
+            sys.executable,
+            "-m",
+            "hybridrank.sidecar",
+            "--port",
+            "0",
+            "--http-port",
+            "0",
+            "--models",
+            str(FOLDER / MODEL),
+        ]
         child = subprocess.Popen(
             [*command, *flags],
             stdout=subprocess.PIPE,
@@ -209,7 +219,7 @@ RUN = """
 import os, sys
 for name in {missing}:
     sys.modules[name] = None
-from sidecar.__main__ import main
+from hybridrank.sidecar.__main__ import main
 exit = os._exit
 def show_and_exit(code):
     print(sorted(name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))))
@@ -260,9 +270,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from fastapi import FastAPI
-from sidecar.readiness import Readiness
-from sidecar.transport.http_app import make_app
-from sidecar.transport.http_calls import Face
+from hybridrank.sidecar.readiness import Readiness
+from hybridrank.sidecar.transport.http.app import make_app
+from hybridrank.sidecar.transport.http.calls import Face
 
 spans = InMemorySpanExporter()
 provider = TracerProvider()

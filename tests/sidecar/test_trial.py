@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from models import SHIPPED_MODELS
-from sidecar import trial
-from sidecar.errors import BadModelFolder
-from sidecar.runtime import model_folder, self_test
+from hybridrank.model_files import model_folder, self_test
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.sidecar.models import trial
+from hybridrank.training.onnx.golden_pairs import reference
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.doubles import BrokenModel, loaded
-from training.golden_pairs import reference
 
 ONES = np.ones(32, dtype="<f4").tobytes()  # the scales of the tiny models' layer norms
 

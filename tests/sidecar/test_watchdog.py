@@ -8,11 +8,11 @@ import sys
 import grpc
 import pytest
 
-from sidecar.batching.worker import BatchStuck, Worker
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.protocol import rerank_pb2_grpc
-from sidecar.readiness import Readiness
-from sidecar.watchdog import REASON, Watchdog
+from hybridrank.sidecar.app.watchdog import REASON, Watchdog
+from hybridrank.sidecar.batching.worker import BatchStuck, Worker
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.protocol import rerank_pb2_grpc
+from hybridrank.sidecar.readiness import Readiness
 from tests.sidecar.serving import rerank_request
 from tests.sidecar.test_worker import Compute, run, values
 
@@ -123,9 +123,9 @@ async def test_when_as_many_threads_are_lost_as_there_are_it_is_hopeless(worker)
 
 STUCK_SIDECAR = """
 import sys, threading
-from sidecar import loading
-from sidecar.__main__ import main
-from sidecar.registry import Models
+from hybridrank.sidecar.models import loading
+from hybridrank.sidecar.__main__ import main
+from hybridrank.sidecar.models.catalog import Models
 from tests.sidecar.doubles import GatedReranker, loaded
 
 loading.load = lambda _roots, **_options: Models([loaded(GatedReranker())])

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.batching.admission import margin_s
-from sidecar.batching.worker import Worker
-from sidecar.errors import Overloaded
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.registry import Models
-from sidecar.rerankers.base import Pair
-from sidecar.rerankers.token_overlap import TokenOverlapReranker
-from sidecar.runtime.tokenizer import TokenSequence
-from sidecar.service import RerankService
-from sidecar.types import ChunkScore, ModelInfo, Passage, RerankRequest
+from hybridrank.sidecar.batching.admission import margin_s
+from hybridrank.sidecar.batching.worker import Worker
+from hybridrank.sidecar.errors import Overloaded
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.rerankers.base import Pair
+from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
+from hybridrank.sidecar.runtime.tokenizer import TokenSequence
+from hybridrank.sidecar.service import RerankService
+from hybridrank.sidecar.types import ChunkScore, ModelInfo, Passage, RerankRequest
 from tests.sidecar.doubles import loaded
 from tests.sidecar.serving import rerank_request, serving
 

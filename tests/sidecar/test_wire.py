@@ -9,9 +9,9 @@ import pytest
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from sidecar.protocol import rerank_pb2 as pb
-from sidecar.registry import Models
-from sidecar.transport.grpc_server import GrpcServer
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from hybridrank.sidecar.transport.grpc.server import GrpcServer
 from tests.sidecar.doubles import BrokenModel, ConfidentReranker, GatedReranker, loaded
 from tests.sidecar.serving import rerank_request, serving
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.batching.worker import Worker
-from sidecar.errors import DeadlinePassed, DeadlineUnreachable, Overloaded
+from hybridrank.sidecar.batching.worker import Worker
+from hybridrank.sidecar.errors import DeadlinePassed, DeadlineUnreachable, Overloaded
 
 
 class Compute:

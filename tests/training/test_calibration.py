@@ -8,10 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.runtime.calibration import sigmoid
-from training.calibration import FITS, JudgedScores, NotCalibratable, cross_fitted, fit_isotonic, fit_temperature
-from training.calibration_error import Bin, bins_of, brier_score, expected_calibration_error
-from training.calibration_plot import reliability_svg
+from hybridrank.model_files.calibration import sigmoid
+from hybridrank.training.calibration.error import Bin, bins_of, brier_score, expected_calibration_error
+from hybridrank.training.calibration.fit import (
+    FITS,
+    JudgedScores,
+    NotCalibratable,
+    cross_fitted,
+    fit_isotonic,
+    fit_temperature,
+)
+from hybridrank.training.calibration.plot import reliability_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

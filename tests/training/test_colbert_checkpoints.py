@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from sidecar import loading
+from hybridrank.sidecar.models import loading
 from tests.golden.texts import PAIRS
 
 pytestmark = pytest.mark.torch
@@ -20,8 +20,8 @@ def source(tmp_path):
 
 @pytest.mark.parametrize("library", ["pylate", "colbert_ai"])
 def test_a_fresh_export_scores_as_two_loops_over_transformers_rows(source, tmp_path, library):
+    from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_colbert
-    from training.export_onnx import export_model
 
     if library == "pylate":
         tiny_colbert.save_as_pylate(source, 7, do_query_expansion=False, skiplist_words=[".", "!"])
@@ -37,7 +37,7 @@ def test_a_fresh_export_scores_as_two_loops_over_transformers_rows(source, tmp_p
 
 
 def test_the_command_writes_both_precisions(source, tmp_path):
-    from hybridrank.commands.model import app
+    from hybridrank.cli.commands.model import app
     from tests.golden import tiny_colbert
 
     tiny_colbert.save_as_pylate(source, 5)
@@ -52,7 +52,7 @@ def described(source):
     """The fields that a checkpoint would be exported with."""
     from transformers import AutoConfig, AutoTokenizer
 
-    from training import colbert_checkpoints
+    from hybridrank.training.onnx import colbert_checkpoints
 
     config, tokenizer = AutoConfig.from_pretrained(source), AutoTokenizer.from_pretrained(source)
     return colbert_checkpoints.read(str(source), config, tokenizer).fields
@@ -98,8 +98,8 @@ def test_prompts_come_before_the_texts(source):
     ],
 )
 def test_what_pylate_does_and_the_sidecar_does_not_is_refused(source, config, problem):
+    from hybridrank.training.onnx.source_files import ExportFailed
     from tests.golden import tiny_colbert
-    from training.source_files import ExportFailed
 
     tiny_colbert.save_as_pylate(source, 1, **config)
     with pytest.raises(ExportFailed, match=problem):
@@ -115,8 +115,8 @@ def test_what_pylate_does_and_the_sidecar_does_not_is_refused(source, config, pr
     ],
 )
 def test_a_projection_that_we_do_not_know_is_refused(source, file, changes, problem):
+    from hybridrank.training.onnx.source_files import ExportFailed
     from tests.golden import tiny_colbert
-    from training.source_files import ExportFailed
 
     tiny_colbert.save_as_pylate(source, 1)
     said = json.loads((source / file).read_text())
@@ -135,8 +135,8 @@ def test_a_projection_that_we_do_not_know_is_refused(source, file, changes, prob
     ],
 )
 def test_what_colbert_ai_does_and_the_sidecar_does_not_is_refused(source, metadata, problem):
+    from hybridrank.training.onnx.source_files import ExportFailed
     from tests.golden import tiny_colbert
-    from training.source_files import ExportFailed
 
     tiny_colbert.save_as_colbert_ai(source, 1, **metadata)
     with pytest.raises(ExportFailed, match=problem):
@@ -144,8 +144,8 @@ def test_what_colbert_ai_does_and_the_sidecar_does_not_is_refused(source, metada
 
 
 def test_files_that_are_missing_are_named(source, tmp_path):
+    from hybridrank.training.onnx.source_files import ExportFailed
     from tests.golden import tiny_colbert
-    from training.source_files import ExportFailed
 
     tiny_colbert.save_as_colbert_ai(source, 1)
     (source / "artifact.metadata").unlink()
@@ -160,8 +160,8 @@ def test_files_that_are_missing_are_named(source, tmp_path):
 def test_weights_that_are_missing_are_named_rather_than_random(source, tmp_path):
     from safetensors.torch import load_file, save_file
 
+    from hybridrank.training.onnx.export import ExportFailed, export_model
     from tests.golden import tiny_colbert
-    from training.export_onnx import ExportFailed, export_model
 
     tiny_colbert.save_as_colbert_ai(source, 1)
     weights = load_file(source / "model.safetensors")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from models import SHIPPED_MODELS
-from sidecar import trial
-from sidecar.rerankers.cross_encoder import CrossEncoderReranker
-from sidecar.runtime import model_folder
-from sidecar.types import TextKind
+from hybridrank.model_files import model_folder
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.models import trial
+from hybridrank.sidecar.rerankers.cross_encoder import CrossEncoderReranker
+from hybridrank.sidecar.types import TextKind
 from tests.training import tiny_berts
 
 SERVED = SHIPPED_MODELS / "cross-encoder-minilm-l6"
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.torch
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from training.dequantize import dequantize
+    from hybridrank.training.onnx.dequantize import dequantize
 
     out = tmp_path_factory.mktemp("fp32")
     dequantize(SERVED, out)
@@ -74,7 +74,7 @@ def test_each_weight_is_a_whole_number_of_its_column_s_scale(folder):
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
-    from training.dequantize import dequantize
+    from hybridrank.training.onnx.dequantize import dequantize
 
     out = tmp_path_factory.mktemp("encoder-fp32")
     dequantize(SHIPPED_MODELS / "encoder-minilm-l6", out)
@@ -98,8 +98,8 @@ def test_sentence_transformers_reads_the_encoder_and_makes_nearly_the_same_vecto
 def test_what_was_exported_comes_back_rounded_and_is_exported_alike(kind, tmp_path):
     from safetensors.numpy import load_file
 
-    from training.dequantize import dequantize
-    from training.export_onnx import export_model
+    from hybridrank.training.onnx.dequantize import dequantize
+    from hybridrank.training.onnx.export import export_model
 
     tiny_berts.save(tmp_path / "source", kind, seed=3)
     exported = export_model(str(tmp_path / "source"), tmp_path / "onnx", precision="int8", max_tokens=40)
@@ -115,9 +115,9 @@ def test_what_was_exported_comes_back_rounded_and_is_exported_alike(kind, tmp_pa
 
 
 def test_fp32_is_refused_and_nothing_is_written(tmp_path):
+    from hybridrank.training.onnx.dequantize import NotDequantizable, dequantize
+    from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_models
-    from training.dequantize import NotDequantizable, dequantize
-    from training.export_onnx import export_model
 
     tiny_models.save(tmp_path / "source", "encoder", seed=1)
     exported = export_model(str(tmp_path / "source"), tmp_path / "fp32", precision="fp32")
@@ -127,9 +127,9 @@ def test_fp32_is_refused_and_nothing_is_written(tmp_path):
 
 
 def test_a_cross_encoder_of_another_layout_is_refused(tmp_path):
+    from hybridrank.training.onnx.dequantize import NotDequantizable, dequantize
+    from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_models
-    from training.dequantize import NotDequantizable, dequantize
-    from training.export_onnx import export_model
 
     tiny_models.save(tmp_path / "source", "cross-encoder", seed=1)
     exported = export_model(str(tmp_path / "source"), tmp_path / "exported", precision="fp32")

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from models import SHIPPED_MODELS
-from sidecar import loading, trial
-from sidecar.runtime import self_test
-from sidecar.types import TextKind
+from hybridrank.model_files import self_test
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.models import loading, trial
+from hybridrank.sidecar.types import TextKind
 from tests.training import tiny_berts
 
 
 def test_without_the_train_extra_the_error_holds_the_install_line():
-    code = "import sys; sys.modules['torch'] = None; import training.export_onnx"
+    code = "import sys; sys.modules['torch'] = None; import hybridrank.training.onnx.export"
     failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert failed.returncode == 1
     assert "pip install 'hybridrank[train]'" in failed.stderr
@@ -49,8 +49,8 @@ def operators(path):
 
 @pytest.mark.torch
 def test_pooling_prefixes_and_length_come_from_the_files_beside_the_model(encoder, tmp_path):
+    from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_models
-    from training.export_onnx import export_model
 
     add(
         encoder,
@@ -76,8 +76,8 @@ def test_pooling_prefixes_and_length_come_from_the_files_beside_the_model(encode
 def test_a_model_that_reads_no_segments(tmp_path):
     from transformers import AutoTokenizer, DistilBertConfig, DistilBertModel
 
+    from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_models
-    from training.export_onnx import export_model
 
     tiny_models.save(tmp_path / "source", "encoder", seed=4)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "source")
@@ -96,8 +96,8 @@ def test_a_model_that_reads_no_segments(tmp_path):
 def test_a_model_that_cannot_be_fused_is_exported_as_it_is(encoder, tmp_path):
     from transformers import AutoTokenizer, MPNetConfig, MPNetModel
 
+    from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_models
-    from training.export_onnx import export_model
 
     words, width, layers = len(tiny_models.VOCABULARY), 32, 2
     config = MPNetConfig(vocab_size=words, hidden_size=width, num_hidden_layers=layers, num_attention_heads=2)
@@ -111,7 +111,7 @@ def test_a_model_that_cannot_be_fused_is_exported_as_it_is(encoder, tmp_path):
 
 @pytest.mark.torch
 def test_a_bert_has_the_operators_of_the_models_that_ship_layer_by_layer(tmp_path):
-    from training.export_onnx import export_model
+    from hybridrank.training.onnx.export import export_model
 
     layers, shipped = 2, operators(SHIPPED_MODELS / "cross-encoder-minilm-l6" / "model.onnx")
     tiny_berts.save(tmp_path / "source", "cross-encoder", seed=7)
@@ -128,8 +128,8 @@ def test_a_bert_has_the_operators_of_the_models_that_ship_layer_by_layer(tmp_pat
 
 @pytest.mark.torch
 def test_fused_rows_of_different_lengths_score_as_transformers_scores_them_alone(tmp_path):
+    from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_models
-    from training.export_onnx import export_model
 
     tiny_models.save(tmp_path / "source", "cross-encoder", seed=6)
     export_model(str(tmp_path / "source"), tmp_path / "out", precision="fp32")
@@ -142,7 +142,7 @@ def test_fused_rows_of_different_lengths_score_as_transformers_scores_them_alone
 
 @pytest.mark.torch
 def test_the_longest_input_may_be_said(encoder, tmp_path):
-    from training.export_onnx import ExportFailed, export_model
+    from hybridrank.training.onnx.export import ExportFailed, export_model
 
     add(encoder, sentence_bert_config={"max_seq_length": 24})
     assert export_model(str(encoder), tmp_path / "out", precision="fp32", max_tokens=40).info.max_tokens == 40
@@ -160,7 +160,7 @@ def test_the_longest_input_may_be_said(encoder, tmp_path):
     ],
 )
 def test_what_the_sidecar_would_compute_otherwise_is_refused(encoder, tmp_path, files, problem):
-    from training.export_onnx import ExportFailed, export_model
+    from hybridrank.training.onnx.export import ExportFailed, export_model
 
     add(encoder, **files)
     with pytest.raises(ExportFailed, match=problem):
@@ -170,7 +170,7 @@ def test_what_the_sidecar_would_compute_otherwise_is_refused(encoder, tmp_path, 
 
 @pytest.mark.torch
 def test_a_classifier_of_several_labels_is_refused(encoder, tmp_path):
-    from training.export_onnx import ExportFailed, export_model
+    from hybridrank.training.onnx.export import ExportFailed, export_model
 
     config = json.loads((encoder / "config.json").read_text())
     config |= {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "no", "1": "yes"}}
@@ -181,16 +181,16 @@ def test_a_classifier_of_several_labels_is_refused(encoder, tmp_path):
 
 @pytest.mark.torch
 def test_positions_of_roberta_start_behind_its_padding(encoder):
-    from training import export_onnx
+    from hybridrank.training.onnx import export
 
     config = SimpleNamespace(max_position_embeddings=514, model_type="xlm-roberta", pad_token_id=1)
     tokenizer = SimpleNamespace(model_max_length=10**30)
-    assert export_onnx._max_tokens(str(encoder), config, tokenizer) == 512
+    assert export._max_tokens(str(encoder), config, tokenizer) == 512
 
 
 @pytest.mark.torch
 def test_the_command_writes_a_folder_that_serves_and_never_over_another(encoder, tmp_path):
-    from hybridrank.commands.model import app
+    from hybridrank.cli.commands.model import app
 
     command = ["export", str(encoder), "--out", str(tmp_path / "out"), "--licence", "MIT"]
     written = CliRunner().invoke(app, command)
@@ -204,7 +204,7 @@ def test_the_command_writes_a_folder_that_serves_and_never_over_another(encoder,
 
 @pytest.mark.torch
 def test_int8_lies_beside_the_fp32_that_is_exported_alone(encoder, tmp_path):
-    from training.export_onnx import export_model
+    from hybridrank.training.onnx.export import export_model
 
     exported = {name: export_model(str(encoder), tmp_path / name, precision=name) for name in ("both", "int8", "fp32")}
     for name, found in (("fp32", exported["both"].fp32), ("int8", exported["both"])):
@@ -223,7 +223,7 @@ def test_a_model_that_int8_ruins_is_exported_at_fp32_only(encoder, tmp_path):
     """One entry of each token row is so large that the scale of int8 leaves nothing of the others."""
     from transformers import AutoModel
 
-    from training.export_onnx import ExportFailed, export_model
+    from hybridrank.training.onnx.export import ExportFailed, export_model
 
     model = AutoModel.from_pretrained(encoder)
     model.encoder.layer[0].output.LayerNorm.weight.data[0] = 200.0

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sidecar import trial
-from sidecar.runtime.onnx_session import OnnxSession
+from hybridrank.sidecar.models import trial
+from hybridrank.sidecar.runtime.onnx_session import OnnxSession
 from tests.training import tiny_berts
 
 pytestmark = pytest.mark.torch
@@ -27,7 +27,7 @@ def test_a_batch_with_padding_scores_as_transformers_scores_it(source, tmp_path)
     import torch
     import transformers
 
-    from training.export_onnx import export_model
+    from hybridrank.training.onnx.export import export_model
 
     export_model(str(source), tmp_path / "out", precision="fp32")
     model = transformers.AutoModelForSequenceClassification.from_pretrained(source).eval()
@@ -50,8 +50,8 @@ def test_a_batch_with_padding_scores_as_transformers_scores_it(source, tmp_path)
 def test_attention_that_others_read_stays_whole(source, tmp_path):
     import onnx
 
-    from training.export_onnx import export_model
-    from training.first_query import first_query_only
+    from hybridrank.training.onnx.export import export_model
+    from hybridrank.training.onnx.first_query import first_query_only
 
     export_model(str(source), tmp_path / "out", precision="fp32")
     graph = onnx.load(str(tmp_path / "out" / "model.onnx")).graph

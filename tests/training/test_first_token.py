@@ -49,7 +49,7 @@ def run(model, values):
 def test_what_stands_behind_the_last_mixing_sees_one_token():
     from onnx import shape_inference
 
-    from training.first_token import first_token_only
+    from hybridrank.training.onnx.first_token import first_token_only
 
     values = np.random.default_rng(4).normal(size=(3, 5, WIDTH)).astype(np.float32)
     graph = model(used_elsewhere=False)
@@ -68,7 +68,7 @@ def test_what_stands_behind_the_last_mixing_sees_one_token():
 
 
 def test_what_others_read_too_is_computed_for_all():
-    from training.first_token import first_token_only
+    from hybridrank.training.onnx.first_token import first_token_only
 
     graph = model(used_elsewhere=True)
     before = graph.SerializeToString()

@@ -32,7 +32,7 @@ def run(model, feed):
 def test_it_computes_the_same_in_operators_apart(bias):
     from onnx import helper
 
-    from training.split_norms import split_norms
+    from hybridrank.training.onnx.split_norms import split_norms
 
     random = np.random.default_rng(7)
     feed = {name: random.normal(size=(2, 5, 8)).astype(np.float32) for name in ("x", "skip")}

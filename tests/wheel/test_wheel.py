@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from hybridrank.app import load
-from hybridrank.commands import SUMMARIES
+from hybridrank.cli.app import load
+from hybridrank.cli.commands import SUMMARIES
 from tests.evaluation.menu import write_menu
 from tests.sidecar.forests import write_forest
 
@@ -45,9 +45,9 @@ INSTALLED = [
 
 HELP = """
 import os, sys
-from hybridrank.__main__ import main
-from hybridrank.app import load
-from hybridrank.commands import SUMMARIES
+from hybridrank.cli.__main__ import main
+from hybridrank.cli.app import load
+from hybridrank.cli.commands import SUMMARIES
 for name in SUMMARIES:
     load(name)  # once, for all children
 for path in sys.argv[1:]:
@@ -75,6 +75,15 @@ CALLS = [
     ("judgments agree ann.jsonl bob.jsonl", {"eval"}, "Krippendorff"),
     ("ltr export forest --to xgboost --out forest.json", {"ltr"}, "xgboost"),
 ]
+
+
+# An application whose modules have the names of our folders; commands run where it lies.
+APPLICATION = ("connector", "sidecar", "models", "evaluation", "training", "common", "cli")
+USES_BOTH = f"""
+import {", ".join(APPLICATION)}
+from hybridrank.connector import HybridSearch, SearchRequest, SidecarClient
+assert all(each.MINE for each in ({", ".join(APPLICATION)}))
+"""
 
 
 class _Cluster(BaseHTTPRequestHandler):
@@ -130,6 +139,13 @@ def paths(command, path: str) -> list[str]:
     return [path, *(each for name, child in children.items() for each in paths(child, f"{path} {name}"))]
 
 
+def write_application(folder: Path) -> None:
+    for number, name in enumerate(APPLICATION):  # modules and packages
+        path = folder / (f"{name}.py" if number % 2 else f"{name}/__init__.py")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("MINE = True\n")
+
+
 def check(python: str, extras: str, wheel: Path, folder: Path, clusters: dict[str, str]) -> None:
     """Install, then call everything. The folder of a Python's environments stays the same, and so do its .pyc files."""
     uv, venv = Path(sys.executable).with_name("uv"), folder / "venv"
@@ -148,7 +164,10 @@ def check(python: str, extras: str, wheel: Path, folder: Path, clusters: dict[st
     has = (ALL if extras == "all" else set(extras.split(","))) - {""}
     call = {"env": environment, "cwd": folder}
     hybridrank = venv / "bin" / "hybridrank"
-    run(venv / "bin/python", "-c", "from connector import HybridSearch, SearchRequest, SidecarClient", **call)
+    run(venv / "bin/python", "-c", USES_BOTH, **call)
+    if extras == "opensearch,sidecar,cli":
+        flags = ("--port", "0", "--http-port", "-1", "--exit-with-parent")
+        assert "ready on" in run(venv / "bin/python", "-m", "hybridrank.sidecar", *flags, **call).stdout
     if "cli" not in has:
         for words in ((), ("--help",), ("search", "tea")):
             done = run(hybridrank, *words, ok=False, **call)
@@ -158,7 +177,7 @@ def check(python: str, extras: str, wheel: Path, folder: Path, clusters: dict[st
             )
         return
     commands = ["", *(each for name in SUMMARIES for each in paths(load(name), name))]
-    # Help loads no library (tests/hybridrank/test_commands.py), so that all of it is the same with every extra.
+    # Help loads no library (tests/cli/test_commands.py), so that all of it is the same with every extra.
     run(venv / "bin/python", "-c", HELP, *(commands if extras == "cli" else SUMMARIES), **call)
     reached = [
         (f"search tea --index x --engine {url}", {product}, "no such index") for product, url in clusters.items()
@@ -197,6 +216,7 @@ def outcomes() -> Iterator[dict[tuple[str, str], "Future[None]"]]:
         place = folder / version
         write_menu(place / "menu")
         write_forest(place / "forest")
+        write_application(place)
         (place / "clicks.csv").write_text("query,doc_id,position,shown,clicked\ntea,a,1,20,5\ntea,b,2,20,1\n")
         for judge, grade in (("ann", 1), ("bob", 0)):
             line = {"query_id": "q", "doc_id": "d", "grade": grade, "judge": judge}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.collections import BeirFolder
-from evaluation.stdlib import StdlibCollection, read_stdlib
-from evaluation.stdlib.extract import __file__ as extract_file
+from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.collections.stdlib import StdlibCollection, read_stdlib
+from hybridrank.evaluation.collections.stdlib.extract import __file__ as extract_file
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,8 @@ def test_nothing_of_this_process_gets_into_a_document(monkeypatch):
 
 def test_nothing_is_imported_into_the_caller_and_nothing_is_printed(tmp_path):
     program = (
-        "import sys; from evaluation.stdlib import read_stdlib; before = set(sys.modules); read_stdlib();"
+        "import sys; from hybridrank.evaluation.collections.stdlib import read_stdlib;"
+        "before = set(sys.modules); read_stdlib();"
         "print(sorted({'turtle', 'tkinter', 'this', 'cgi', 'telnetlib', 'xmlrpc.server'} & set(sys.modules)))"
     )
     child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)

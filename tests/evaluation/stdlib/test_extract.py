@@ -10,7 +10,7 @@ from itertools import permutations
 
 import pytest
 
-from evaluation.stdlib.extract import (
+from hybridrank.evaluation.collections.stdlib.extract import (
     Exposure,
     canonical,
     exposed,

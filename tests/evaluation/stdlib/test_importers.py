@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from evaluation.stdlib.importers import count_importers, imported_modules
+from hybridrank.evaluation.collections.stdlib.importers import count_importers, imported_modules
 
 KNOWN = {"os.path", "pkg", "pkg.inner", "pkg.inner.leaf", "json.decoder"}
 

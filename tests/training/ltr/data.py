@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.ltr.dataset import RankingData
+from hybridrank.training.ltr.dataset import RankingData
 
 NAMES = ("title", "text", "price", "age", "noise")
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from hybridrank.training.ltr.baselines import BASELINES, lambdarank_loss, listnet_loss, ranknet_loss, standardise
+from hybridrank.training.ltr.ndcg import ndcg
 from tests.training.ltr.data import made_up
-from training.ltr.baselines import BASELINES, lambdarank_loss, listnet_loss, ranknet_loss, standardise
-from training.ltr.ndcg import ndcg
 
 
 def mean(values):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from training.ltr.click_files import Showing, read_ctr_table, read_ubi, ubi_showings
-from training.ltr.clicks import Shown, grades
-from training.ltr.errors import ClickError
+from hybridrank.training.ltr.click_files import Showing, read_ctr_table, read_ubi, ubi_showings
+from hybridrank.training.ltr.clicks import Shown, grades
+from hybridrank.training.ltr.errors import ClickError
 
 
 def test_a_table_of_click_rates_is_read_and_summed(tmp_path):

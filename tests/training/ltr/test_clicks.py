@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from training.ltr.clicks import Shown, coec, examination, grades, pbm
-from training.ltr.errors import ClickError
+from hybridrank.training.ltr.clicks import Shown, coec, examination, grades, pbm
+from hybridrank.training.ltr.errors import ClickError
 
 EXAMINED = (1.0, 0.6, 0.4, 0.25, 0.15)
 ATTRACTIVE = {"a": 0.8, "b": 0.4, "c": 0.1, "d": 0.02, "e": 0.3}

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from ltr_features import FeatureSet
+from hybridrank.ltr_features import FeatureSet
+from hybridrank.training.ltr.comparison import compare_rankers, rankings, win_loss
+from hybridrank.training.ltr.dataset import UNJUDGED, from_groups
+from hybridrank.training.ltr.model_card import importance, model_card
+from hybridrank.training.ltr.train import TrainingOptions, train
 from tests.training.ltr.data import NAMES, made_up
-from training.ltr.comparison import compare_rankers, rankings, win_loss
-from training.ltr.dataset import UNJUDGED, from_groups
-from training.ltr.model_card import importance, model_card
-from training.ltr.train import TrainingOptions, train
 
 DATA = from_groups(
     [

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.collections import BeirFolder
+from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.training.ltr.cross_validation import NEAR, cross_validate, near_equal, similarity, split
+from hybridrank.training.ltr.dataset import UNJUDGED
 from tests.training.ltr.data import made_up
-from training.ltr.cross_validation import NEAR, cross_validate, near_equal, similarity, split
-from training.ltr.dataset import UNJUDGED
 
 SHOP = {
     "q1": "laptop",

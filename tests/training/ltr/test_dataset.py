@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from training.ltr.dataset import UNJUDGED, RankingData, from_groups
-from training.ltr.ndcg import dcg, exponential_gain, linear_gain, ndcg
+from hybridrank.training.ltr.dataset import UNJUDGED, RankingData, from_groups
+from hybridrank.training.ltr.ndcg import dcg, exponential_gain, linear_gain, ndcg
 
 DATA = from_groups(
     [

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybridrank.training.ltr.errors import CannotExport
+from hybridrank.training.ltr.exports import export, float32_at_most
+from hybridrank.training.ltr.train import TrainingOptions, train
 from tests.training.ltr.data import NAMES, made_up
-from training.ltr.errors import CannotExport
-from training.ltr.exports import export, float32_at_most
-from training.ltr.train import TrainingOptions, train
 
 OPTIONS = TrainingOptions(max_trees=40, min_data_in_leaf=5, threads=1)
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-30, 3e38]

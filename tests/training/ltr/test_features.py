@@ -4,21 +4,21 @@ import math
 
 import pytest
 
-from connector import FeatureRescore, HybridSearch
-from connector.rescore.feature_log import FeatureLog, read_feature_log
-from connector.types import Document
-from evaluation.document_names import AmbiguousId
-from evaluation.pipelines import PipelineSettings, parse_pipeline
-from index_templates import IndexDefinition
-from ltr_features import FeatureSet
+from hybridrank.connector import FeatureRescore, HybridSearch
+from hybridrank.connector.stages.feature_log import FeatureLog, read_feature_log
+from hybridrank.connector.types import Document
+from hybridrank.evaluation.collections.document_names import AmbiguousId
+from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.index_templates import IndexDefinition
+from hybridrank.ltr_features import FeatureSet
+from hybridrank.training.ltr.click_files import Showing
+from hybridrank.training.ltr.dataset import UNJUDGED
+from hybridrank.training.ltr.errors import ClickError, FeaturesMissing
+from hybridrank.training.ltr.features import candidate_features
+from hybridrank.training.ltr.live import live_rows
 from tests.doubles import WordSidecar
 from tests.evaluation.menu import QRELS, QUERIES, menu_engine
 from tests.several import Alias
-from training.ltr.click_files import Showing
-from training.ltr.dataset import UNJUDGED
-from training.ltr.errors import ClickError, FeaturesMissing
-from training.ltr.features import candidate_features
-from training.ltr.live import live_rows
 
 FEATURES = FeatureSet.model_validate(
     {

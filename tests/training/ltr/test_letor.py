@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from training.ltr.dataset import RankingData
-from training.ltr.errors import LetorError
-from training.ltr.letor import read_letor, read_sizes, write_letor
+from hybridrank.training.ltr.dataset import RankingData
+from hybridrank.training.ltr.errors import LetorError
+from hybridrank.training.ltr.letor import read_letor, read_sizes, write_letor
 
 RANKLIB = """\
 4 qid:rambo 1:9.8 2:12.3 # 7555 rambo

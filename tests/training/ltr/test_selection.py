@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from hybridrank.training.ltr.cross_validation import cross_validate, split
+from hybridrank.training.ltr.lambdamart import fit_lambdamart
+from hybridrank.training.ltr.selection import choose
+from hybridrank.training.ltr.train import TrainingOptions, hold_out, train
 from tests.training.ltr.data import NAMES, made_up
-from training.ltr.cross_validation import cross_validate, split
-from training.ltr.lambdamart import fit_lambdamart
-from training.ltr.selection import choose
-from training.ltr.train import TrainingOptions, hold_out, train
 
 QUICK = TrainingOptions(max_trees=20, min_data_in_leaf=5, bagging_fraction=1, feature_fraction=1, lambda_l2=0)
 STUMP = QUICK.model_copy(update={"max_trees": 1, "num_leaves": 2})

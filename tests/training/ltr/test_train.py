@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from ltr_features import FeatureSet
+from hybridrank.ltr_features import FeatureSet
+from hybridrank.training.ltr.errors import TrainingError
+from hybridrank.training.ltr.letor import read_letor, read_sizes
+from hybridrank.training.ltr.ndcg import exponential_gain, ndcg
+from hybridrank.training.ltr.train import TrainingOptions, hold_out, train
 from tests.training.ltr.data import NAMES, made_up
-from training.ltr.errors import TrainingError
-from training.ltr.letor import read_letor, read_sizes
-from training.ltr.ndcg import exponential_gain, ndcg
-from training.ltr.train import TrainingOptions, hold_out, train
 
 OPTIONS = TrainingOptions(max_trees=30, min_data_in_leaf=5, bagging_fraction=1, feature_fraction=1, lambda_l2=0)
 

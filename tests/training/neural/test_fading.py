@@ -29,7 +29,7 @@ def shares_at(fading, model, step):
 
 
 def test_the_layer_farthest_from_one_that_stays_goes_first():
-    from training.neural.fading import Fading
+    from hybridrank.training.neural.fading import Fading
 
     model = small_bert()
     fading = Fading(model, [0, 4], 30)
@@ -44,8 +44,8 @@ def test_the_layer_farthest_from_one_that_stays_goes_first():
 def test_it_begins_as_the_whole_network_and_ends_as_the_one_without():
     import torch
 
-    from training.neural.fading import Fading
-    from training.neural.students import drop_layers
+    from hybridrank.training.neural.fading import Fading
+    from hybridrank.training.neural.students import drop_layers
 
     ids = torch.tensor([[2, 7, 9, 3]])
     whole, model = small_bert()(ids).logits, small_bert()

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.neural.errors import RecipeError
-from training.neural.lists import RankedList, read_lists, write_lists
-from training.neural.mining import beginnings, choose, draw
-from training.neural.recipe import Mining, Recipe, TeacherWeights, load_recipe
-from training.neural.teacher import read_ordering, taught, without_false_negatives
+from hybridrank.training.neural.errors import RecipeError
+from hybridrank.training.neural.lists import RankedList, read_lists, write_lists
+from hybridrank.training.neural.mining import beginnings, choose, draw
+from hybridrank.training.neural.recipe import Mining, Recipe, TeacherWeights, load_recipe
+from hybridrank.training.neural.teacher import read_ordering, taught, without_false_negatives
 
 LIST = RankedList(
     query_id="q1",

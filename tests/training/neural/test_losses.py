@@ -20,7 +20,7 @@ def lists():
 
 
 def names():
-    from training.neural.losses import LOSSES
+    from hybridrank.training.neural.losses import LOSSES
 
     return LOSSES
 
@@ -69,7 +69,7 @@ def test_lce_is_the_cross_entropy_of_the_relevant_document():
 
 
 def test_kl_of_equal_scores_is_nothing_and_a_temperature_softens():
-    from training.neural.losses import kl
+    from hybridrank.training.neural.losses import kl
 
     teacher, mask = torch.tensor([[2.0, 0.0]]), torch.ones(1, 2).bool()
     assert kl(teacher, teacher, mask).item() == pytest.approx(0, abs=1e-7)
@@ -80,7 +80,7 @@ def test_kl_of_equal_scores_is_nothing_and_a_temperature_softens():
 
 
 def test_partial_ranking_looks_at_the_first_documents_in_order_only():
-    from training.neural.losses import partial_ranking
+    from hybridrank.training.neural.losses import partial_ranking
 
     scores, mask = torch.tensor([[3.0, 2.0, 1.0, 0.0]]), torch.ones(1, 4).bool()
     first = partial_ranking(scores, torch.tensor([[9.0, 8.0, 1.0, 2.0]]), mask, ranked=2)
@@ -90,7 +90,7 @@ def test_partial_ranking_looks_at_the_first_documents_in_order_only():
 
 
 def test_what_an_ordering_does_not_name_is_only_below():
-    from training.neural.losses import partial_ranking
+    from hybridrank.training.neural.losses import partial_ranking
 
     mask = torch.ones(1, 3).bool()
     scores = torch.tensor([[3.0, 1.0, 0.0]])
@@ -101,8 +101,8 @@ def test_what_an_ordering_does_not_name_is_only_below():
 
 
 def test_documents_of_other_queries_are_negatives_in_the_batch_but_not_where_they_are_relevant():
-    from training.neural.batch import targets
-    from training.neural.lists import RankedList
+    from hybridrank.training.neural.batch import targets
+    from hybridrank.training.neural.lists import RankedList
 
     def ranked(query_id, *graded):
         doc_ids, grades = zip(*graded, strict=True)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from connector import HybridSearch
-from connector.types import Document
-from evaluation.document_names import AmbiguousId
-from index_templates import IndexDefinition
+from hybridrank.connector import HybridSearch
+from hybridrank.connector.types import Document
+from hybridrank.evaluation.collections.document_names import AmbiguousId
+from hybridrank.index_templates import IndexDefinition
+from hybridrank.training.neural.mining import mine
+from hybridrank.training.neural.recipe import Mining
 from tests.doubles import WordSidecar
 from tests.evaluation.menu import QRELS, QUERIES, menu_engine
 from tests.several import Alias
-from training.neural.mining import mine
-from training.neural.recipe import Mining
 
 MINING = Mining(retrievers=("bm25",), documents=3, relevant=1, hardest=1)
 

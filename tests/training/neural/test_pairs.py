@@ -2,9 +2,9 @@
 
 import pytest
 
-from models import SHIPPED_MODELS
-from sidecar.runtime.tokenizer import TextTokenizer
-from training.neural.lists import RankedList
+from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.runtime.tokenizer import TextTokenizer
+from hybridrank.training.neural.lists import RankedList
 
 pytestmark = pytest.mark.torch
 
@@ -15,7 +15,7 @@ PASSAGES = ("Trains leave at nine.", "A long story about trains and stations. " 
 def test_a_pair_is_what_the_sidecar_makes_of_it(words):
     import transformers
 
-    from training.neural.pairs import Pairs
+    from hybridrank.training.neural.pairs import Pairs
 
     folder = SHIPPED_MODELS / "encoder-minilm-l6"
     tokenizer = transformers.PreTrainedTokenizerFast(

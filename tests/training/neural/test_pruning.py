@@ -10,7 +10,7 @@ pytestmark = pytest.mark.torch
 def test_neurons_that_do_nothing_go_first():
     import torch
 
-    from training.neural.pruning import neuron_importance, prune_neurons
+    from hybridrank.training.neural.pruning import neuron_importance, prune_neurons
 
     model, ids = small_bert(2), torch.tensor([[2, 7, 9, 3], [2, 5, 8, 3]])
     idle = [0, 3, 4, 11, 17, 23]
@@ -32,7 +32,7 @@ def test_neurons_that_do_nothing_go_first():
 def test_it_is_the_change_without_the_neuron_to_first_order():
     import torch
 
-    from training.neural.pruning import neuron_importance
+    from hybridrank.training.neural.pruning import neuron_importance
 
     model, ids = small_bert(1).double(), torch.tensor([[2, 7, 9, 3]])  # a difference this small drowns in fp32
     (layer,) = model.base_model.encoder.layer
@@ -52,8 +52,8 @@ def test_it_is_the_change_without_the_neuron_to_first_order():
 def test_more_neurons_than_there_are_is_refused():
     import torch
 
-    from training.neural.errors import RecipeError
-    from training.neural.pruning import prune_neurons
+    from hybridrank.training.neural.errors import RecipeError
+    from hybridrank.training.neural.pruning import prune_neurons
 
     with pytest.raises(RecipeError, match=r"student\.intermediate: 25; the base has 24"):
         prune_neurons(small_bert(1), [torch.ones(24)], 25)

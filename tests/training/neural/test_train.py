@@ -89,7 +89,7 @@ def test_twenty_steps_make_a_model_folder_that_a_sidecar_serves(workplace):
     measured = json.loads((workplace / "run.json").read_text())
     assert measured["refused"] == "" or "int8" in measured["refused"]
 
-    from sidecar import trial
+    from hybridrank.sidecar.models import trial
 
     loaded = trial.load_model(workplace / "run" / "model")
     assert loaded.info.aliases == ("waiter",)
@@ -139,7 +139,7 @@ def test_an_encoder_learns_from_lists_somebody_made(kind, losses, workplace):
 
     from sentence_transformers import SentenceTransformer
 
-    from sidecar import trial
+    from hybridrank.sidecar.models import trial
 
     loaded = trial.load_model(workplace / kind / "model", precision="fp32")
     texts = list(DISHES.values())

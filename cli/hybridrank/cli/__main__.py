@@ -1,0 +1,63 @@
+"""The command line. Exit codes: 0 done, 1 failed (the reason on stderr), 2 wrong usage."""
+
+import sys
+
+from hybridrank.cli.extras import MissingExtra, module_missing, require
+from hybridrank.common.error_text import os_problem, wrong_values
+
+__all__ = ["main"]
+
+# By name, as importing them would load what only some commands need.
+_EXPLAINED = {
+    "hybridrank.common.errors.BadFile",
+    "hybridrank.connector.errors.ConnectorError",
+    "hybridrank.evaluation.collections.beir.CollectionError",
+    "hybridrank.cli.nothing_written.NothingWritten",
+    "hybridrank.cli.sidecar_process.SidecarNotStarted",
+    "hybridrank.startable.UnknownModel",
+    "hybridrank.local_engines.errors.LocalEngineError",
+    "hybridrank.ltr_features.feature_set.BadFeatureSet",
+    "hybridrank.ltr_features.sltr.NotInPlugin",
+    "pydantic_core._pydantic_core.ValidationError",
+    "hybridrank.sidecar.errors.BadModelFolder",
+    "hybridrank.training.ltr.errors.LtrError",
+    "hybridrank.training.neural.errors.RecipeError",
+    "builtins.ImportError",
+    "builtins.OSError",
+}
+_WRONG_USAGE = {"hybridrank.connector.errors.BadAddress"}
+
+
+def main() -> None:
+    """Run a command; an error that says what to do is shown as a sentence, any other as a traceback."""
+    try:
+        require("the hybridrank command", "cli")
+        from hybridrank.cli.app import app
+
+        app()
+    except MissingExtra as error:
+        _fail(str(error))
+    except Exception as error:
+        names = {f"{each.__module__}.{each.__qualname__}" for each in type(error).__mro__}
+        if not names & _EXPLAINED:
+            raise
+        _fail(_text(error), 2 if names & _WRONG_USAGE else 1)
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return module_missing(error) or str(error)
+    if isinstance(error, OSError):
+        return os_problem(error)
+    if type(error).__name__ == "ValidationError":
+        return wrong_values(error.errors(), error.title)  # type: ignore[attr-defined]  # pydantic's
+    return str(error)
+
+
+def _fail(reason: str, code: int = 1) -> None:
+    print(f"error: {reason}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

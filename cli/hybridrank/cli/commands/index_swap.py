@@ -1,0 +1,55 @@
+"""`hybridrank index swap`: an alias moved to a new index while searches go on."""
+
+import asyncio
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from hybridrank.cli.choices import LEAST_SHARE
+from hybridrank.cli.options import EngineOption, JsonOption
+
+__all__ = ["swap"]
+
+
+def swap(
+    alias: Annotated[str, typer.Argument(help="The name that is searched.", show_default=False)],
+    new_index: Annotated[str, typer.Argument(help="The index that it shall stand for.", show_default=False)],
+    engine: EngineOption = "",
+    query: Annotated[
+        list[str] | None, typer.Option(help="Must find something in the new index too; may be repeated.")
+    ] = None,
+    min_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Least share of today's documents that the new index holds.")
+    ] = LEAST_SHARE,
+    delete_old: Annotated[
+        bool, typer.Option("--delete-old/--keep", help="What becomes of the index that is searched now.")
+    ] = False,
+    grace_s: Annotated[
+        float, typer.Option(min=0, help="Seconds that searches on the old index have to end before it is deleted.")
+    ] = 10,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Move an alias to a new index in one step: no search fails, and each sees the old index or the new one.
+
+    The new index must hold documents, and about as many as are searched now. With --keep, swapping back undoes it.
+
+    Examples:
+    hybridrank index --collection ./docs --index docs-v2 --engine http://localhost:9200
+    hybridrank index swap docs docs-v2 --engine http://localhost:9200 --query "undo a commit" --dry-run
+    hybridrank index swap docs docs-v2 --engine http://localhost:9200 --delete-old
+    """
+    from hybridrank.cli.index_swap import show_plan, swap_alias
+
+    if not engine or engine.startswith("embedded:"):
+        raise typer.BadParameter("the embedded engine has no aliases; name a cluster", param_hint="--engine")
+    plan = asyncio.run(swap_alias(engine, alias, new_index, query or [], min_share, delete_old, grace_s, dry_run))
+    done = not (dry_run or plan.refusals)
+    if as_json:
+        print(json.dumps(asdict(plan) | {"done": done}))
+    else:
+        show_plan(plan, done=done, delete_old=delete_old)
+    if plan.refusals:
+        raise typer.Exit(1)

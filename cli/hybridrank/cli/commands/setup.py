@@ -1,0 +1,122 @@
+"""`hybridrank setup`: what a cluster needs so that it asks a sidecar by itself, for callers that only speak to it."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from hybridrank.cli.commands.setup_elasticsearch import elasticsearch
+from hybridrank.cli.options import JsonOption
+
+__all__ = ["app"]
+
+
+app = typer.Typer(
+    help="Have a cluster rerank by a sidecar, for applications that only speak to the cluster.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+app.command()(elasticsearch)
+
+
+@app.callback()
+def _group() -> None:
+    """Have a cluster rerank by a sidecar, for applications that only speak to the cluster."""
+
+
+@app.command()
+def opensearch(
+    url: Annotated[str, typer.Option("--url", envvar="HYBRIDRANK_ENGINE", help="http(s)://[USER:PASSWORD@]HOST:PORT.")],
+    sidecar: Annotated[
+        str, typer.Option(help="http(s)://HOST:PORT of the sidecar's HTTP face, as the cluster's nodes reach it.")
+    ] = "",
+    index: Annotated[
+        str, typer.Option(help="An index, yet to be created, whose documents are embedded as they are written.")
+    ] = "",
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="A text field that is searched and scored; may be repeated.", show_default="title, text"),
+    ] = None,
+    score_field: Annotated[str, typer.Option(help="The number that the pipeline by field ranks by.")] = "score",
+    reranker: Annotated[str, typer.Option(help="The sidecar's model that scores passages.")] = "cross-encoder",
+    encoder: Annotated[str, typer.Option(help="The sidecar's model that makes vectors.")] = "encoder",
+    dimensions: Annotated[
+        int | None, typer.Option(min=1, help="Of the encoder's vectors.", show_default="ask the sidecar")
+    ] = None,
+    timeout_s: Annotated[int, typer.Option(min=1, help="Seconds a search waits for the sidecar.")] = 5,
+    private: Annotated[
+        bool | None,
+        typer.Option("--private/--public", help="Kind of the sidecar's address.", show_default="look its name up"),
+    ] = None,
+    plaintext_api_key: Annotated[
+        bool, typer.Option("--plaintext-api-key", help="Let the key travel unencrypted, on a network that you trust.")
+    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take away what setup made, and put settings back.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Change cluster settings, or remove, without asking.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Pipelines, models and connectors by which OpenSearch embeds, fuses and reranks through the sidecar.
+
+    Run it again at any time: only what differs is changed. HYBRIDRANK_CLIENT_API_KEY is the key that the sidecar wants.
+
+    Examples:
+    hybridrank setup opensearch --url http://localhost:9200 --sidecar http://localhost:8080 --index docs --dry-run
+    hybridrank setup opensearch --url http://localhost:9200 --remove
+    """
+    from hybridrank.cli.session import open_engine
+    from hybridrank.cli.setup import TEXT_FIELDS, cluster_settings, encoder_dimensions, encoder_note, looks_private
+    from hybridrank.cli.setup_steps import ask, check_sidecar, out, show
+    from hybridrank.cluster_setup.opensearch_cluster import Cluster, carry_out, read_cluster
+    from hybridrank.connector.engines.index_names import new_name_problem
+    from hybridrank.connector.engines.rest.answers import reading
+    from hybridrank.connector.engines.rest.engine import RestEngine
+    from hybridrank.index_templates.ml_commons import HttpSidecar, key_digest
+    from hybridrank.index_templates.ml_settings import undone
+    from hybridrank.index_templates.setup_parts import SEARCH_TEMPLATE, IndexWish, parts
+    from hybridrank.index_templates.setup_plan import Step, plan, plan_removal
+
+    api_key = os.environ.get("HYBRIDRANK_CLIENT_API_KEY", "")
+    if index and (problem := new_name_problem(index)):
+        raise typer.BadParameter(problem, param_hint="--index")
+    if not remove:
+        check_sidecar(sidecar, api_key, plaintext=plaintext_api_key)
+    target = HttpSidecar(sidecar.rstrip("/"), reranker, encoder, timeout_s, key_digest(api_key))
+    if private is None:
+        private = not remove and looks_private(target.host)
+    if index and not remove and dimensions is None:
+        dimensions = encoder_dimensions(target, api_key)
+    note = encoder_note(target, api_key) if index and not remove else None
+
+    def planned(cluster: Cluster) -> tuple[Step, ...]:
+        if remove:
+            return plan_removal(cluster.found, undone(cluster.settings, cluster.record))
+        wish = IndexWish(index, dimensions, note) if index and dimensions else None
+        wanted = parts(target, text_fields=field or TEXT_FIELDS, score_field=score_field, index=wish)
+        return plan((*cluster_settings(cluster, target, private=bool(private)), *wanted), cluster.found)
+
+    async def run() -> tuple[Step, ...]:
+        engine = await open_engine(url)
+        try:
+            if not isinstance(engine, RestEngine) or engine.name != "opensearch":
+                raise typer.BadParameter(f"{engine!r} is not an OpenSearch", param_hint="--url")
+            with reading(engine.url):
+                cluster = await read_cluster(engine.request)
+            steps = planned(cluster)
+            show(steps, as_json=as_json)
+            if steps and not dry_run:
+                ask(steps, yes=yes)
+                await carry_out(engine.request, steps, cluster.found, api_key=api_key)
+            return steps
+        finally:
+            await engine.close()
+
+    steps = asyncio.run(run())
+    if as_json:
+        return
+    if not steps:
+        out.print("nothing would change" if dry_run else "nothing to change")
+    elif not dry_run:
+        out.print("done" if remove else f"done: try the search template {SEARCH_TEMPLATE} (docs/opensearch.md)")

@@ -1,0 +1,81 @@
+"""`hybridrank setup elasticsearch`: inference endpoints that ask a sidecar."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from hybridrank.cli.options import JsonOption
+
+__all__ = ["elasticsearch"]
+
+
+def elasticsearch(
+    url: Annotated[str, typer.Option("--url", envvar="HYBRIDRANK_ENGINE", help="http(s)://[USER:PASSWORD@]HOST:PORT.")],
+    sidecar: Annotated[
+        str, typer.Option(help="http(s)://HOST:PORT of the sidecar's HTTP face, as the cluster's nodes reach it.")
+    ] = "",
+    reranker: Annotated[str, typer.Option(help="The sidecar's model that scores passages.")] = "cross-encoder",
+    encoder: Annotated[str, typer.Option(help="The sidecar's model that makes vectors.")] = "encoder",
+    timeout_s: Annotated[int, typer.Option(min=1, help="Seconds after which the sidecar drops a search's call.")] = 5,
+    plaintext_api_key: Annotated[
+        bool, typer.Option("--plaintext-api-key", help="Let the key travel unencrypted, on a network that you trust.")
+    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take away what setup made.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Inference endpoints by which Elasticsearch reranks and embeds through the sidecar, on a licence that has them.
+
+    Run it again at any time: only what differs is changed. HYBRIDRANK_CLIENT_API_KEY is the key that the sidecar wants.
+
+    Examples:
+    hybridrank setup elasticsearch --url http://localhost:9200 --sidecar http://localhost:8080 --dry-run
+    hybridrank setup elasticsearch --url http://localhost:9200 --remove
+    """
+    from hybridrank.cli.session import open_engine
+    from hybridrank.cli.setup_elasticsearch import carry_out, found_endpoints
+    from hybridrank.cli.setup_steps import ask, check_sidecar, out, show
+    from hybridrank.connector.engines.elasticsearch.licence import active_licence, licence_lack
+    from hybridrank.connector.engines.rest.answers import reading
+    from hybridrank.connector.engines.rest.engine import RestEngine
+    from hybridrank.connector.errors import EngineError
+    from hybridrank.index_templates.inference import RERANKER, endpoints
+    from hybridrank.index_templates.ml_commons import HttpSidecar, key_digest
+    from hybridrank.index_templates.setup_plan import Part, Step, plan, plan_removal
+
+    api_key = os.environ.get("HYBRIDRANK_CLIENT_API_KEY", "")
+    if not remove:
+        check_sidecar(sidecar, api_key, plaintext=plaintext_api_key)
+    target = HttpSidecar(sidecar.rstrip("/"), reranker, encoder, timeout_s, key_digest(api_key))
+
+    async def run() -> tuple[Step, ...]:
+        engine = await open_engine(url)
+        try:
+            if not isinstance(engine, RestEngine) or engine.name != "elasticsearch":
+                raise typer.BadParameter(f"{engine!r} is not an Elasticsearch", param_hint="--url")
+            if lack := licence_lack("an inference endpoint", await active_licence(engine.request)):
+                raise EngineError(f"{lack}; the library needs neither", reason="no_licence")
+            wanted = endpoints(target, (await engine.info()).version)
+            with reading(engine.url):
+                found = await found_endpoints(engine.request, wanted)
+            parts = [Part("inference endpoint", name, body) for name, body in wanted.items()]
+            steps = plan_removal(found, {}) if remove else plan(parts, found)
+            show(steps, as_json=as_json)
+            if steps and not dry_run:
+                ask(steps, yes=yes)
+                for step in steps:
+                    await carry_out(engine.request, step, api_key)
+            return steps
+        finally:
+            await engine.close()
+
+    steps = asyncio.run(run())
+    if as_json:
+        return
+    if not steps:
+        out.print("nothing would change" if dry_run else "nothing to change")
+    elif not dry_run:
+        out.print("done" if remove else f"done: rerank by the endpoint {RERANKER} (docs/elasticsearch.md)")

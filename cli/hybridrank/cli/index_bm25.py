@@ -1,0 +1,21 @@
+"""`hybridrank index bm25`: other k1 and b for an index that is searched already."""
+
+from rich.console import Console
+
+from hybridrank.cli.session import open_engine
+from hybridrank.connector.admin.similarity import Bm25Settings, change_bm25_settings
+from hybridrank.connector.engines.rest.engine import RestEngine
+
+__all__ = ["change_bm25"]
+
+out = Console(highlight=False, soft_wrap=True)
+
+
+async def change_bm25(address: str, index: str, wanted: Bm25Settings) -> list[str]:
+    """Changes k1 and b; returns the names of the indices."""
+    engine = await open_engine(address)
+    try:
+        assert isinstance(engine, RestEngine)
+        return sorted(await change_bm25_settings(engine, index, wanted))
+    finally:
+        await engine.close()

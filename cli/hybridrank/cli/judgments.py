@@ -1,0 +1,82 @@
+"""`hybridrank judgments`: a pool to judge, grades back into a split, and how far judges agree."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from hybridrank.cli.experiments import SHOWN, open_bench
+from hybridrank.common.errors import BadLine
+from hybridrank.evaluation.collections.beir import BeirFolder, Qrels
+from hybridrank.evaluation.collections.runs import RunFileError, read_run
+from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, parse_pipeline
+from hybridrank.evaluation.judging.judgments import Scale, Sheet, parse_scale
+
+__all__ = ["joined", "judged_twice", "pipelines_named", "ranked_by", "read_runs", "scale_of", "show_lines"]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def read_runs(paths: Sequence[Path]) -> list[Mapping[str, Sequence[str]]]:
+    """The runs in files and folders. Raises BadParameter."""
+    files = [file for path in paths for file in (sorted(path.glob("*.run")) if path.is_dir() else [path])]
+    if paths and not files:
+        raise typer.BadParameter(f"there is no .run file in {paths[0]}", param_hint="--run")
+    try:
+        return [read_run(file) for file in files]
+    except RunFileError as error:
+        raise typer.BadParameter(str(error), param_hint="--run") from error
+
+
+def pipelines_named(names: str) -> list[Pipeline]:
+    """The pipelines of a comma-separated list. Raises BadParameter."""
+    try:
+        return [parse_pipeline(name.strip()) for name in names.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--pipelines") from error
+
+
+def scale_of(text: str) -> Scale:
+    """The scale that LOW-HIGH names. Raises BadParameter."""
+    try:
+        return parse_scale(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--scale") from error
+
+
+async def ranked_by(
+    folder: BeirFolder, pipelines: list[Pipeline], queries: Mapping[str, str], depth: int, engine: str, sidecar: str
+) -> list[Mapping[str, Sequence[str]]]:
+    """Rankings of each pipeline over the queries; the collection is indexed first."""
+    documents = list(folder.documents())
+    async with AsyncExitStack() as stack:
+        bench = await open_bench(stack, engine, sidecar, pipelines, err)
+        name = bench.index_name(folder.name, folder.digest())
+        await bench.index(name, documents)
+        runs = await bench.run(name, pipelines, queries, PipelineSettings(size=depth))
+    return [each.rankings for each in runs.values()]
+
+
+def judged_twice(sheet: Sheet, before: Qrels, split: str) -> list[BadLine]:
+    """Judgments of documents that the split has judged already."""
+    return [
+        BadLine(each.path, each.number, f"{each.doc_id!r} of query {each.query_id!r} is judged in {split} already")
+        for each in sheet.judgments
+        if each.doc_id in before.get(each.query_id, {})
+    ]
+
+
+def joined(before: Qrels, more: Qrels) -> Qrels:
+    """Both together; the second wins."""
+    return {each: {**before.get(each, {}), **more.get(each, {})} for each in dict.fromkeys([*before, *more])}
+
+
+def show_lines(label: str, lines: Sequence[BadLine]) -> None:
+    """Lists the first lines on stderr, and how many more there are."""
+    for line in lines[:SHOWN]:
+        err.print(f"{label}: {line}", markup=False)
+    if len(lines) > SHOWN:
+        err.print(f"and {len(lines) - SHOWN} more", markup=False)

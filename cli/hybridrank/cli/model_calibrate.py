@@ -1,0 +1,107 @@
+"""`hybridrank model calibrate`: fits calibrated scores of a model on judged queries, and says what they are worth."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import Any, Literal
+
+import numpy as np
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from hybridrank.cli.experiments import JudgedCollection, judged_queries, open_bench
+from hybridrank.cli.progress import progress
+from hybridrank.cli.session import default_engine
+from hybridrank.common.counts import counted
+from hybridrank.connector.passages import passage_text
+from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.sidecar.models import trial
+from hybridrank.sidecar.models.catalog import LoadedModel
+from hybridrank.sidecar.runtime.cpu import usable_cores
+from hybridrank.training.calibration.error import brier_score, expected_calibration_error
+from hybridrank.training.calibration.fit import JudgedScores
+
+__all__ = ["PLOT", "judged_scores", "measures_of", "show_measures"]
+
+PLOT = "reliability.svg"
+Unjudged = Literal["irrelevant", "left-out"]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+async def judged_scores(
+    loaded: LoadedModel,
+    judged: JudgedCollection,
+    window: int,
+    unjudged: Unjudged,
+    least: int,
+    limit: int | None,
+    engine: str,
+    sidecar: str,
+) -> JudgedScores:
+    """The raw scores of what the fused ranking begins with, and whether it is relevant."""
+    asked = judged_queries(judged.queries, judged.qrels, limit)
+    pipeline, settings = parse_pipeline("rrf"), PipelineSettings(size=window)
+    async with AsyncExitStack() as stack:
+        bench = await open_bench(stack, engine or default_engine(), sidecar, [pipeline], err, settings)
+        index = bench.index_name(judged.name, judged.digest)
+        await bench.fill(index, judged)
+        run = (await bench.run(index, [pipeline], asked, settings))[pipeline.name]
+    candidates = {
+        query_id: [
+            each for each in run.rankings[query_id] if unjudged == "irrelevant" or each in judged.qrels[query_id]
+        ]
+        for query_id in asked
+    }
+    texts = {each.doc_id: passage_text(each.source) for each in judged.documents}
+    raw = _scores(loaded, asked, {query_id: [texts[each] for each in ids] for query_id, ids in candidates.items()})
+    flags = [judged.qrels[query_id].get(each, 0) >= least for query_id, ids in candidates.items() for each in ids]
+    numbers = np.repeat(np.arange(len(candidates)), [len(ids) for ids in candidates.values()])
+    return JudgedScores(np.array(raw, dtype=np.float64), np.array(flags, dtype=np.bool_), numbers)
+
+
+def _scores(loaded: LoadedModel, asked: Mapping[str, str], passages: Mapping[str, Sequence[str]]) -> list[float]:
+    """Raw scores of the passages of each query, one after the other."""
+    total = sum(map(len, passages.values()))
+
+    def of_one(query_id: str) -> list[float]:
+        return (
+            trial.relevance_scores(loaded.reranker, asked[query_id], passages[query_id]) if passages[query_id] else []
+        )
+
+    scores: list[float] = []
+    with (
+        progress(f"{loaded.info.name} scores {counted(total, 'passage')}", err, total) as advance,
+        ThreadPoolExecutor(usable_cores()) as pool,
+    ):
+        for found in pool.map(of_one, passages):
+            scores += found
+            advance(len(found))
+    return scores
+
+
+def measures_of(chances: Any, relevant: Any) -> dict[str, float]:
+    """Calibration errors and Brier score of chances."""
+    return {
+        "ece_mass": expected_calibration_error(chances, relevant, "mass"),
+        "ece_width": expected_calibration_error(chances, relevant, "width"),
+        "brier": brier_score(chances, relevant),
+        "mean_chance": float(np.mean(chances)),
+    }
+
+
+def show_measures(about: Mapping[str, Any], measures: Mapping[str, Mapping[str, float]]) -> None:
+    """Prints the measures, and what they were measured on."""
+    table = Table("chances", "ECE, equal mass", "ECE, equal width", "Brier", "mean chance", box=SIMPLE)
+    for name, each in measures.items():
+        table.add_row(name, *(f"{value:.4f}" for value in each.values()))
+    out.print(table)
+    out.print(
+        f"{counted(about['queries'], 'query')} of {about['collection']} ({about['split']}), "
+        f"{counted(about['pairs'], 'pair')}, {about['relevant']} relevant; "
+        f"without a judgment: {about['unjudged']}; {about['bins']} bins; "
+        f"measured on queries that the fit had not seen, {about['folds']} folds",
+        markup=False,
+    )

@@ -1,0 +1,87 @@
+"""Options that several commands share, and where the caches are."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hybridrank.cli.choices import MAX_CHUNKS, FusedBy
+
+__all__ = [
+    "DeleteIndexOption",
+    "EngineOption",
+    "FeatureSetsOption",
+    "FusionOption",
+    "IndexOption",
+    "JsonOption",
+    "MaxChunksOption",
+    "SidecarOption",
+    "StrictOption",
+    "cache_folder",
+    "in_folder",
+]
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/hybridrank`, or `~/.cache/hybridrank`: whatever is in it can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hybridrank"
+
+
+def in_folder(path: Path | None) -> Path | None:
+    """Checks, before any work, that a file can be written there. Raises BadParameter."""
+    if path == Path("-"):
+        raise typer.BadParameter("- is standard output for --json FILE alone; give the name of a file")
+    if path and not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}")
+    return path
+
+
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        envvar="HYBRIDRANK_ENGINE",
+        help="embedded:PATH, or http(s)://[USER:PASSWORD@]HOST:PORT of a cluster.",
+    ),
+]
+IndexOption = Annotated[str, typer.Option("--index", help="Name of the index, or of an alias.")]
+DeleteIndexOption = Annotated[
+    bool, typer.Option("--delete-index", help="At the end, delete the index and template that this command has made.")
+]
+SidecarOption = Annotated[
+    str,
+    typer.Option(
+        "--sidecar",
+        envvar="HYBRIDRANK_SIDECAR",
+        help="HOST:PORT, several separated by commas, or auto: the one on this machine's default port, if it has the"
+        " models that are needed, else one started for this command.",
+    ),
+]
+FusionOption = Annotated[
+    FusedBy,
+    typer.Option("--fusion", help="Who fuses the rankings of BM25 and kNN: this program, or the engine where it can."),
+]
+StrictOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict/--no-strict",
+        help="End with an error for a misspelt field, a model that is not loaded, a vector of another length and the"
+        " like, or answer without that part. A timeout and the like never end a search.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+MaxChunksOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=MAX_CHUNKS,
+        help="Windows of a long text that a reranker may read, as time allows; 1 reads the beginning alone.",
+    ),
+]
+FeatureSetsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--features", metavar="FILE", help="Feature set of a lambdamart model, .yaml or .json. May be repeated."
+    ),
+]

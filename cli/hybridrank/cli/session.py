@@ -1,0 +1,130 @@
+"""What a command works with: an engine, and a sidecar that is there already or lives as long as the command."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from hybridrank.cli.feature_sets import by_name
+from hybridrank.cli.options import cache_folder
+from hybridrank.cli.sidecar_process import sidecar_process
+from hybridrank.cli.startable import check_startable
+from hybridrank.connector import ConnectorError, HybridSearch, SidecarClient, SidecarUnreachable, connect_engine
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.stages.retrieval import FusedBy
+from hybridrank.index_templates import EncoderNote
+from hybridrank.index_templates.encoders import same_encoder
+
+__all__ = ["default_engine", "noted_encoders", "open_engine", "open_search", "open_sidecar"]
+
+# Not options: what stands on a command line shows in the list of processes. Not HYBRIDRANK_SIDECAR_*: those are the
+# server's own settings, and it refuses any that it does not know.
+_ACCESS = {
+    "HYBRIDRANK_CLIENT_CA_CERTS": "ca_certs",
+    "HYBRIDRANK_CLIENT_CERT": "client_cert",
+    "HYBRIDRANK_CLIENT_KEY": "client_key",
+    "HYBRIDRANK_CLIENT_API_KEY": "api_key",
+}
+_PORT = "HYBRIDRANK_SIDECAR_PORT"  # of `hybridrank serve`, which then listens there
+_DEFAULT_PORT = "50051"
+_ENGINE_ACCESS = {"HYBRIDRANK_ENGINE_API_KEY": "api_key", "HYBRIDRANK_ENGINE_CA_CERTS": "ca_certs"}
+
+
+def default_engine() -> str:
+    """The address of the embedded engine in the cache folder."""
+    return f"embedded:{cache_folder() / 'indices'}"
+
+
+async def open_engine(address: str) -> Engine:
+    """The engine at an address, reached as HYBRIDRANK_ENGINE_* say (docs/engines.md)."""
+    return await connect_engine(address, **_from_environment(_ENGINE_ACCESS))
+
+
+@asynccontextmanager
+async def open_sidecar(
+    address: str,
+    settings: dict[str, str] | None = None,
+    *,
+    needs: Collection[str] = ("encoder",),
+    encoders: Collection[EncoderNote] = (),
+    no_cache: bool = False,
+    strict: bool = True,
+) -> AsyncIterator[SidecarClient]:
+    """A client of the sidecar at `address`, whose calls are computed anew with `no_cache`.
+
+    "auto" takes the one on this machine's default port where that has the models of `needs`, and its `encoder` made
+    vectors that compare with those of `encoders`; otherwise it starts one with the shipped models and these `settings`,
+    and stops it at the end. stderr says which. With `strict`, a model that neither has is UnknownModel before one is
+    started. HYBRIDRANK_CLIENT_* variables say what a sidecar that runs wants of its callers (docs/connector.md).
+    """
+    async with AsyncExitStack() as stack:
+        access = _from_environment(_ACCESS)
+        if address == "auto":
+            address, why = await _running(needs, encoders)
+            if address:
+                print(f"sidecar: using the one on {address}", file=sys.stderr)
+            else:
+                if strict:
+                    check_startable(needs, settings or {}, why)
+                print(f"sidecar: {why}; starting one for this command", file=sys.stderr)
+                process = sidecar_process(settings=settings)
+                address, access = (await asyncio.to_thread(process.__enter__)).address, {}
+                stack.push_async_callback(asyncio.to_thread, process.__exit__, None, None, None)
+        yield await stack.enter_async_context(SidecarClient(address, **access, no_cache=no_cache))
+
+
+@asynccontextmanager
+async def open_search(
+    engine: Engine | str,
+    sidecar: str,
+    fusion: FusedBy = "client",
+    *,
+    index: str,
+    needs: Collection[str],
+    strict: bool = True,
+) -> AsyncIterator[tuple[HybridSearch, SidecarClient]]:
+    """A HybridSearch over both, and the sidecar's client. Raises IndexMissing before a sidecar is looked for.
+
+    Raises UnknownModel too, as `open_sidecar` does.
+    """
+    async with AsyncExitStack() as stack:
+        if isinstance(engine, str):
+            engine = await open_engine(engine or default_engine())
+            stack.push_async_callback(engine.close)
+        encoders = await noted_encoders(engine, index)
+        client = await stack.enter_async_context(open_sidecar(sidecar, needs=needs, encoders=encoders, strict=strict))
+        yield HybridSearch(engine, client, fusion=fusion), client
+
+
+async def noted_encoders(engine: Engine, index: str) -> tuple[EncoderNote, ...]:
+    """The encoders of the vectors in the index, as far as it notes them. Raises IndexMissing."""
+    encoders = (await engine.fields(index)).encoders
+    return tuple(note for by_field in encoders.values() for note in by_field.values() if note)
+
+
+async def _running(needs: Collection[str], encoders: Collection[EncoderNote]) -> tuple[str, str]:
+    """The address of the sidecar on the default port if it serves for these, else "" and why not."""
+    address = f"127.0.0.1:{os.environ.get(_PORT) or _DEFAULT_PORT}"
+    try:
+        async with SidecarClient(address, **_from_environment(_ACCESS)) as client:
+            known = by_name(await client.models(timeout_s=2))
+    except SidecarUnreachable:
+        why = f"none on {address}"
+    except (ConnectorError, OSError) as error:
+        why = f"cannot use the one on {address} ({error})"
+    else:
+        lacking = [each for each in needs if each not in known]
+        encoder = known.get("encoder")
+        others = [each for each in encoders if encoder and not same_encoder(each, encoder.encoder)]
+        if not lacking and not others:
+            return address, ""
+        lack = f"no {', '.join(lacking)}, but {', '.join(known)}" if lacking else f"another encoder than {others[0]}"
+        why = f"the one on {address} has {lack}"
+    return "", why
+
+
+def _from_environment(names: Mapping[str, str]) -> dict[str, Any]:
+    """What the environment says, by the names of arguments."""
+    return {argument: os.environ[name] for name, argument in names.items() if os.environ.get(name)}

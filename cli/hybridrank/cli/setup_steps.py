@@ -1,0 +1,61 @@
+"""How the steps of a plan are shown, and when somebody is asked before they are carried out."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from hybridrank.index_templates.setup_plan import Step
+
+__all__ = ["ask", "check_sidecar", "out", "show"]
+
+out = Console(highlight=False, soft_wrap=True)
+
+_STYLES = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
+
+
+def show(steps: Sequence[Step], *, as_json: bool) -> None:
+    """A line a step, and below it what would change."""
+    if as_json:
+        keys = ("action", "kind", "name", "changes")
+        print(json.dumps([{key: asdict(step)[key] for key in keys} for step in steps]))
+        return
+    for step in steps:
+        sign, colour = _STYLES[step.action]
+        out.print(f"[{colour}]{sign}[/] {step.kind} [bold]{escape(step.name)}[/]")
+        for line in step.changes if step.kind != "record of settings" else ():  # which repeats the settings
+            shown = line.replace("\n", "\\n")
+            out.print(f"    [dim]{escape(shown)}[/]")
+
+
+def ask(steps: Sequence[Step], *, yes: bool) -> None:
+    """Ask before the cluster's own settings change, or something is removed; end when nobody can be asked."""
+    settings = [step.name for step in steps if step.kind == "cluster setting"]
+    removed = any(step.action == "remove" and step.kind != "deployment" for step in steps)
+    if yes or not (settings or removed):
+        return
+    if not sys.stdin.isatty():
+        typer.echo("error: this changes cluster settings, or removes; say --yes to have it done", err=True)
+        raise typer.Exit(1)
+    typer.confirm("Change these cluster settings?" if settings and not removed else "Remove these?", abort=True)
+
+
+def check_sidecar(sidecar: str, api_key: str, *, plaintext: bool) -> None:
+    """Raises typer.BadParameter for what is no address of an HTTP face, and where the key could be read on its way."""
+    parts = urlsplit(sidecar)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise typer.BadParameter("give the sidecar's HTTP face as http(s)://HOST:PORT", param_hint="--sidecar")
+    if api_key and parts.scheme == "http" and not plaintext and not _is_loopback(parts.hostname):
+        raise typer.BadParameter(
+            f"the API key would travel unencrypted to {parts.hostname}: use https, or --plaintext-api-key",
+            param_hint="--sidecar",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "127.0.0.1", "::1")

@@ -1,0 +1,44 @@
+"""The models that a sidecar would have if a command started it, known without starting one."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
+__all__ = ["UnknownModel", "check_startable"]
+
+_ENCODER = "encoder"  # named by commands, not by people; whoever needs it says so in its own words
+
+
+class UnknownModel(ValueError):
+    """A model that the sidecar lacks, or would lack, or that the index cannot serve; the message has more."""
+
+
+def check_startable(needs: Collection[str], settings: Mapping[str, str], running: str) -> None:
+    """Raises UnknownModel, which lists the names there are, where a sidecar with these settings would lack one.
+
+    `running` is what was wrong with the sidecar that runs.
+    """
+    known = _names(settings)
+    lacking = [each for each in needs if each != _ENCODER and each not in known]
+    if known and lacking:
+        shown = ", ".join(each for each in known if ":" not in each)
+        raise UnknownModel(
+            f"no model {lacking[0]!r}: one started for this command would have {shown}, and of those that run,"
+            f" {running}; `hybridrank serve --models shipped --models FOLDER` serves your own too"
+        )
+
+
+def _names(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """Every name of a model in the folders that these settings and the environment name.
+
+    Empty where they cannot be read: the sidecar then says why.
+    """
+    from hybridrank.sidecar.app.settings import Settings
+    from hybridrank.sidecar.models.scan import scan
+
+    try:
+        chosen = cast("Any", Settings)(**settings)
+        found = scan(chosen.models)
+    except (ValueError, OSError):
+        return ()
+    names = (name for each in found for name in (*each.aliases, each.name, f"{each.name}:{each.version}"))
+    return tuple(dict.fromkeys([*names, *chosen.names]))

@@ -1,0 +1,1 @@
+"""Puts pipelines and endpoints into a cluster, and finds the usual mistakes."""

@@ -1,0 +1,41 @@
+"""Settings that users write as YAML or JSON."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hybridrank.common import json_values
+from hybridrank.common.errors import BadFile
+from hybridrank.common.user_file import UserFile
+
+__all__ = ["read_settings"]
+
+_MAX_BYTES = 16 << 20
+
+
+def read_settings(path: Path, error: Callable[[str], Exception] = BadFile, *, extra: str = "ltr") -> Any:
+    """The content of a .json file, or of any other as YAML; None where it is empty. Raises `error`.
+
+    Numbers that are not finite are refused with the path of the setting. `extra` brings the YAML reader.
+    """
+    text = UserFile(path, error, max_file_bytes=_MAX_BYTES).text()
+    try:
+        return json_values.parse(text) if path.suffix == ".json" else _yaml(text, extra)
+    except ValueError as problem:
+        raise error(f"{path}: {problem}") from None
+
+
+def _yaml(text: str, extra: str) -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise ValueError(f"YAML needs pyyaml: pip install 'hybridrank[{extra}]'; or write JSON") from error
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"not YAML: {error}") from None
+    except RecursionError:
+        raise ValueError("not YAML: nested too deeply") from None
+    if found := json_values.problem(value):
+        raise ValueError(found)
+    return value

@@ -1,0 +1,103 @@
+"""The library an application imports: BM25 and kNN in one round trip, fused, rescored by the sidecar.
+
+>>> SearchRequest(index="docs", query_text="parse a date").rank_window_size
+100
+"""
+
+from hybridrank.connector.engines.connect import connect_engine
+from hybridrank.connector.errors import (
+    BadAccess,
+    BadAddress,
+    BadScores,
+    CircuitOpen,
+    ConnectorError,
+    EngineError,
+    EngineTimeout,
+    EngineUnreachable,
+    IndexMissing,
+    InvalidRequest,
+    Misconfigured,
+    ModelMissing,
+    NotASidecar,
+    SearchFailed,
+    SidecarError,
+    SidecarFailed,
+    SidecarMissing,
+    SidecarOverloaded,
+    SidecarRefused,
+    SidecarTimeout,
+    SidecarUnreachable,
+    UnreadableText,
+)
+from hybridrank.connector.fusion import Rrf, WeightedSum
+from hybridrank.connector.request import FeatureRescore, QueryRescore, Rescore, SearchRequest
+from hybridrank.connector.search import HybridSearch
+from hybridrank.connector.sidecar_client.client import FeatureSetInfo, ModelInfo, SidecarClient
+from hybridrank.connector.stages.feature_log import FeatureLog
+from hybridrank.connector.sync import SyncHybridSearch
+from hybridrank.connector.total_hits import TotalHits
+from hybridrank.connector.types import (
+    Candidate,
+    Degraded,
+    Document,
+    Hit,
+    Not,
+    Range,
+    RelevanceScore,
+    RetrieverScore,
+    SearchResponse,
+    Term,
+    Terms,
+    Timings,
+)
+
+__all__ = [
+    "BadAccess",
+    "BadAddress",
+    "BadScores",
+    "Candidate",
+    "CircuitOpen",
+    "ConnectorError",
+    "Degraded",
+    "Document",
+    "EngineError",
+    "EngineTimeout",
+    "EngineUnreachable",
+    "FeatureLog",
+    "FeatureRescore",
+    "FeatureSetInfo",
+    "Hit",
+    "HybridSearch",
+    "IndexMissing",
+    "InvalidRequest",
+    "Misconfigured",
+    "ModelInfo",
+    "ModelMissing",
+    "Not",
+    "NotASidecar",
+    "QueryRescore",
+    "Range",
+    "RelevanceScore",
+    "Rescore",
+    "RetrieverScore",
+    "Rrf",
+    "SearchFailed",
+    "SearchRequest",
+    "SearchResponse",
+    "SidecarClient",
+    "SidecarError",
+    "SidecarFailed",
+    "SidecarMissing",
+    "SidecarOverloaded",
+    "SidecarRefused",
+    "SidecarTimeout",
+    "SidecarUnreachable",
+    "SyncHybridSearch",
+    "Term",
+    "Terms",
+    "Timings",
+    "TotalHits",
+    "UnreadableText",
+    "WeightedSum",
+    "connect_engine",
+]

@@ -1,0 +1,1 @@
+"""Changes to indices that are searched already: aliases, BM25 parameters, synonyms."""

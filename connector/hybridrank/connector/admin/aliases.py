@@ -1,0 +1,227 @@
+"""An alias moved from one index to another in one step, so that searches through it never find nothing.
+
+Reindexing without a pause: fill a new index beside the one that is searched, look at it, then move the alias. What is
+looked at, and what would be done, is a `Swap`; `swap` does it. Policies of the index's life (ILM, ISM) are left alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hybridrank.common.counts import counted
+from hybridrank.connector.engines.mapping import fields
+from hybridrank.connector.engines.mapping.fields import Fields
+from hybridrank.connector.engines.rest import id_column
+from hybridrank.connector.engines.rest.answers import reading, search_answer
+from hybridrank.connector.engines.rest.engine import RestEngine
+from hybridrank.connector.engines.rest.paths import index_path, url_path
+from hybridrank.connector.errors import EngineError, IndexMissing
+from hybridrank.index_templates.encoders import same_encoder
+
+__all__ = ["LEAST_SHARE", "Swap", "plan_swap", "swap"]
+
+LEAST_SHARE = 0.9
+"""Of the documents behind the alias, the new index must hold this share: less looks like an indexing that broke off."""
+
+_TOP = 10  # hits of a trial query that are compared: a page
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """What moving `alias` to `index` means. `refusals` say why it should not be done; `notes` what will be different.
+
+    `before` are the indices behind the alias now, none where it is new. `replaces` tells that the alias's name is still
+    that of an index, which must be deleted to free it. `shared` is what part of the first ten hits of the trial
+    queries is the same, None without any.
+    """
+
+    alias: str
+    index: str
+    before: tuple[str, ...]
+    documents_before: int
+    documents: int
+    replaces: bool
+    shared: float | None
+    notes: tuple[str, ...]
+    refusals: tuple[str, ...]
+    actions: tuple[Mapping[str, Any], ...]
+
+
+async def plan_swap(
+    engine: RestEngine,
+    alias: str,
+    index: str,
+    *,
+    least_share: float = LEAST_SHARE,
+    queries: Sequence[str] = (),
+    delete_old: bool = False,
+) -> Swap:
+    """Look at both sides; changes nothing but that `index` is refreshed, so that all its documents count.
+
+    A trial query that finds something through the alias must find something in `index`.
+    Raises EngineError, IndexMissing where there is no `index`.
+    """
+    found = await engine.described(index, "_mapping")
+    if list(found) != [index]:
+        raise EngineError(f"{index!r} is itself an alias, of {', '.join(sorted(found))}; name an index", reason="alias")
+    settings = await _alias(engine, alias)
+    current = await _mapping(engine, alias)
+    replaces = alias in current
+    documents = await _count(engine, index, settings)
+    documents_before = await _count(engine, alias, {}) if current else 0
+    shared, misses = await _trial(engine, alias, index, queries) if current else (None, ())
+    refusals = [
+        *_too_few(index, documents, documents_before, least_share),
+        *(f"query {query!r} finds documents through {alias!r} and none in {index!r}" for query in misses),
+    ]
+    if replaces and alias != index and not delete_old:
+        refusals.append(
+            f"{alias!r} is an index, and an alias cannot have the name of one; --delete-old deletes it and puts the"
+            f" alias in its place in one step. Or give searches another name: swap an alias that does not exist yet"
+        )
+    if replaces and alias == index:
+        refusals.append(f"{alias!r} is the index itself; give the alias another name")
+    before = tuple(sorted(current))
+    return Swap(
+        alias,
+        index,
+        before,
+        documents_before,
+        documents,
+        replaces,
+        shared,
+        tuple(_differences(current, found) if current else ()),
+        tuple(refusals),
+        tuple(_actions(alias, index, before, settings, replaces=replaces)),
+    )
+
+
+async def swap(engine: RestEngine, plan: Swap) -> None:
+    """Move the alias in one request; where it was moved meanwhile by somebody else, nothing is done.
+
+    Raises EngineError.
+    """
+    if plan.actions:
+        await engine.request("POST", "/_aliases", {"actions": list(plan.actions)})
+
+
+def _actions(
+    alias: str, index: str, before: Sequence[str], settings: Mapping[str, Any], *, replaces: bool
+) -> list[dict[str, Any]]:
+    """Off the old indices, which must still have it, and onto the new one, with the filter and routing that it had."""
+    if tuple(before) == (index,):
+        return []
+    leave: list[dict[str, Any]] = (
+        [{"remove_index": {"index": alias}}]
+        if replaces
+        else [{"remove": {"index": each, "alias": alias, "must_exist": True}} for each in before if each != index]
+    )
+    return [*leave, {"add": {"index": index, "alias": alias, **settings}}]
+
+
+def _too_few(index: str, documents: int, before: int, least_share: float) -> list[str]:
+    if documents and documents >= least_share * before:
+        return []
+    if not documents:
+        return [f"{index!r} is empty"] if least_share > 0 else []
+    return [
+        f"{index!r} holds {counted(documents, 'document')}, and {before} are searched now, less than {least_share:.0%};"
+        " --min-share allows fewer"
+    ]
+
+
+def _differences(current: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Fields that searches know and the new index lacks, and vectors of another length or another encoder."""
+    with reading("_mapping"):
+        before, after = fields.read(current), fields.read(new)
+    lost = sorted(set(before.types) - set(after.types))
+    notes = [f"fields that the new index lacks: {', '.join(lost)}"] if lost else []
+    for name, dimensions in before.dimensions.items():
+        if after.dimensions.get(name, dimensions) != dimensions:
+            notes.append(
+                f"vectors of {name!r} have {after.dimensions[name]} dimensions, not {dimensions}: from now on queries"
+                " must be encoded by the new encoder"
+            )
+    return notes + _other_encoders(before, after)
+
+
+def _other_encoders(before: Fields, after: Fields) -> list[str]:
+    """A sentence for each field whose vectors are another encoder's in the new index, or of which it says nothing."""
+    found = []
+    for path, old in sorted({path: note for notes in before.encoders.values() for path, note in notes.items()}.items()):
+        new = next((notes[path] for notes in after.encoders.values() if path in notes), old)
+        if old and not new:
+            found.append(f"vectors of {path!r} were made by {old}, and the new index does not note what made its own")
+        elif old and new and not same_encoder(old, new):
+            found.append(
+                f"vectors of {path!r} were made by {old} and are now by {new}: from now on queries must be encoded by"
+                f" {new.name}, or searches leave out kNN (wrong_encoder)"
+            )
+    return found
+
+
+async def _mapping(engine: RestEngine, name: str) -> Mapping[str, Any]:
+    try:
+        return await engine.described(name, "_mapping")
+    except IndexMissing:
+        return {}
+
+
+async def _alias(engine: RestEngine, alias: str) -> dict[str, Any]:
+    """Filter, routing and the like of the alias, which must be the same for all its indices."""
+    try:
+        found = await engine.request("GET", url_path("_alias", alias))
+    except EngineError as error:
+        if error.status != 404:
+            raise
+        return {}
+    with reading(f"alias {alias!r}"):
+        settings = [dict(each["aliases"][alias]) for each in found.values()]
+        first = settings[0]
+    for each in settings:
+        each.pop("is_write_index", None)  # only a choice among several, and there will be one
+    if any(each != first for each in settings):
+        raise EngineError(
+            f"alias {alias!r} has another filter or routing on each of {', '.join(sorted(found))}; move it by hand",
+            reason="alias",
+        )
+    return first
+
+
+async def _count(engine: RestEngine, name: str, settings: Mapping[str, Any]) -> int:
+    """Documents that the alias would show, all of them when it has no filter; raises when a shard cannot be asked."""
+    await engine.request("POST", index_path(name, "_refresh"))
+    answer = await engine.request(
+        "POST", index_path(name, "_count"), {"query": settings.get("filter", {"match_all": {}})}
+    )
+    with reading(f"index {name!r}: _count"):
+        is_whole, count = answer["_shards"]["successful"] >= answer["_shards"]["total"], int(answer["count"])
+    if not is_whole:
+        raise EngineError(f"{name!r} cannot be counted: not all its shards are up", reason="partial")
+    return count
+
+
+async def _trial(
+    engine: RestEngine, alias: str, index: str, queries: Sequence[str]
+) -> tuple[float | None, tuple[str, ...]]:
+    """How alike the first hits of the words in any field are, and which queries find nothing in the new index only."""
+    if not queries:
+        return None, ()
+    shares, misses = [], []
+    for query in queries:
+        before, after = await _top(engine, alias, query), await _top(engine, index, query)
+        shares.append(len(before & after) / max(len(before), len(after), 1))
+        if before and not after:
+            misses.append(query)
+    return sum(shares) / len(shares), tuple(misses)
+
+
+async def _top(engine: RestEngine, name: str, query: str) -> set[str]:
+    body = {
+        "query": {"multi_match": {"query": query, "fields": ["*"], "lenient": True}},
+        "size": _TOP,
+        "_source": False,
+    }
+    path = index_path(name, "_search")
+    hits = search_answer(path, await engine.request("POST", path, body), scored=True)["hits"]["hits"]
+    return {id_column.key(hit).doc_id for hit in hits}

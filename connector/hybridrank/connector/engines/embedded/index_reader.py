@@ -1,0 +1,231 @@
+"""What the embedded engine searches: one index as it was at a refresh, never changed afterwards."""
+
+import json
+import shutil
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import tantivy
+from numpy.typing import NDArray
+
+from hybridrank.connector.engines.embedded import filters
+from hybridrank.connector.engines.embedded.analysis import analyzer_names, analyzers, beginnings
+from hybridrank.connector.engines.embedded.dynamic_mapping import filter_types
+from hybridrank.connector.engines.mapping.fields import Fields
+from hybridrank.connector.queries.retrievers.bm25 import TIE_BREAKER, searched_text
+from hybridrank.connector.total_hits import TotalHits
+from hybridrank.connector.types import Bm25Query, Candidate, DocumentKey, KnnQuery, Query, Retrieved, Vector
+from hybridrank.index_templates import IndexDefinition
+
+__all__ = ["K1_PLUS_1", "Snapshot"]
+
+Row: TypeAlias = tuple[str, str, bytes | None]  # doc_id, source as JSON, vector as little-endian float32
+
+_WRITER_BYTES = 64_000_000
+K1_PLUS_1 = 2.2
+"""tantivy and Elasticsearch keep this factor in front of BM25; Lucene 8 dropped it (LUCENE-8563), and OpenSearch 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """n documents of `index` in doc_id order, which their ordinals count from 0.
+
+    `vectors` (n, d) holds unit rows, zero where a document has none (`has_vector`).
+    """
+
+    index: str
+    doc_ids: tuple[str, ...]
+    sources: tuple[Mapping[str, Any], ...]
+    vectors: NDArray[np.float32]
+    has_vector: NDArray[np.bool_]
+    fields: Fields
+    schema: tantivy.Schema
+    searcher: tantivy.Searcher
+    analyzers: Mapping[str, tantivy.TextAnalyzer]  # by text field
+
+    @classmethod
+    def build(
+        cls,
+        folder: Path,
+        definition: IndexDefinition,
+        rows: Sequence[Row],
+        types: Mapping[str, str],
+    ) -> "Snapshot":
+        """Open the tantivy index in `folder`, deriving it from the rows first when it is not there.
+
+        `types` are those of the fields, by path.
+        """
+        sources = tuple(json.loads(source) for _, source, _ in rows)
+        schema = _schema(definition)
+        named = analyzers(definition.language)
+        by_field = {field: named[name] for field, name in analyzer_names(definition).items()}
+        if not folder.exists():
+            _derive(folder, schema, named, by_field, sources)
+        index = _open(schema, folder, named)
+        nothing = bytes(4 * definition.dimensions)
+        vectors = np.frombuffer(b"".join(vector or nothing for *_, vector in rows), dtype="<f4")
+        return cls(
+            index=folder.parent.name,
+            doc_ids=tuple(doc_id for doc_id, *_ in rows),
+            sources=sources,
+            vectors=_unit_rows(vectors.reshape(len(rows), definition.dimensions)),
+            has_vector=np.array([vector is not None for *_, vector in rows], dtype=np.bool_),
+            fields=_fields(folder.parent.name, definition, types),
+            schema=schema,
+            searcher=index.searcher(),
+            analyzers=by_field,
+        )
+
+    @staticmethod
+    def pack(vector: Vector | None) -> bytes | None:
+        """A vector as a row holds it."""
+        return None if vector is None else np.asarray(vector, dtype="<f4").tobytes()
+
+    def rank(self, query: Query) -> Retrieved:
+        """The ranking of one query, whose fields fit the index, and the exact number of matches where that is asked."""
+        total = None
+        if isinstance(query, Bm25Query):
+            scores, count = self._bm25(query)
+            total = TotalHits(count) if query.track_total_hits else None
+        else:
+            scores = self._knn(query) if self.doc_ids else {}
+        best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[: query.rank_window_size]
+        ranking = tuple(
+            Candidate(
+                self.doc_ids[ordinal],
+                rank,
+                score,
+                self._source(ordinal, query.source_excludes) if query.with_sources else {},
+                index=self.index,
+            )
+            for rank, (ordinal, score) in enumerate(best, start=1)
+        )
+        return Retrieved(ranking, total=total)
+
+    def _bm25(self, query: Bm25Query) -> tuple[dict[int, float], int]:
+        """Ordinal → score, and how many match, if the query asks.
+
+        With a filter every match is looked at, so that the window fills with those that pass.
+        """
+        text = searched_text(query)
+        by_field = [
+            tantivy.Query.boost_query(clause, boost)
+            for pattern, boost in query.fields.items()
+            for field in self.fields.named(pattern)
+            if (clause := self.any_of(field, text))
+        ]
+        if not by_field or not self.doc_ids:
+            return {}, 0
+        passing = self._passing(query) if query.filters else None
+        limit = query.rank_window_size if passing is None else len(self.doc_ids)
+        counted = bool(query.track_total_hits) and passing is None
+        found = self.searcher.search(tantivy.Query.disjunction_max_query(by_field, TIE_BREAKER), limit, count=counted)
+        scores = {ordinal: score / K1_PLUS_1 for ordinal, score in self.by_ordinal(found).items()}
+        if passing is None:
+            return scores, found.count or 0  # type: ignore[attr-defined]  # the stubs lack it
+        kept = {each: score for each, score in scores.items() if passing[each]}
+        return kept, len(kept)
+
+    def _passing(self, query: Query) -> NDArray[np.bool_]:
+        return filters.passing(query.filters, self.doc_ids, self.sources, self.fields.filtered)
+
+    def any_of(self, field: str, text: str) -> tantivy.Query | None:
+        """BM25 of a text against a text field; None when nothing is left of the text, which then matches nothing."""
+        terms = [tantivy.Query.term_query(self.schema, field, word, "freq") for word in self.words(field, text)]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms]) if terms else None
+
+    def words(self, field: str, text: str) -> list[str]:
+        """The words of a text as a text field holds them; a field of another kind holds none."""
+        analyzer = self.analyzers.get(field)
+        return analyzer.analyze(text) if analyzer else []
+
+    def by_ordinal(self, found: tantivy.SearchResult) -> dict[int, float]:
+        """Ordinal → tantivy's score; divide one of BM25 by K1_PLUS_1."""
+        ordinals: list[Any] = self.searcher.fast_field_values("ordinal", [address for _, address in found.hits])
+        return {ordinal: float(score) for ordinal, (score, _) in zip(ordinals, found.hits, strict=True)}
+
+    def _knn(self, query: KnnQuery) -> dict[int, float]:
+        """Ordinal → (1 + cosine) / 2, the servers' score for cosine similarity."""
+        vector = np.asarray(query.vector, dtype=np.float32)
+        candidates = np.flatnonzero(self.has_vector & self._passing(query))
+        scores = (1 + self.vectors[candidates] @ _unit_rows(vector[None])[0]) / 2
+        window = min(query.rank_window_size, len(candidates))
+        best = np.argsort(-scores, kind="stable")[:window]
+        return {int(candidates[place]): float(scores[place]) for place in best}
+
+    def ordinals(self, keys: Sequence[DocumentKey]) -> dict[DocumentKey, int]:
+        """Those of the documents that are here."""
+        places = {key: bisect_left(self.doc_ids, key.doc_id) for key in keys if key.index == self.index}
+        return {key: place for key, place in places.items() if self.doc_ids[place : place + 1] == (key.doc_id,)}
+
+    def sources_of(self, keys: Sequence[DocumentKey], excludes: Sequence[str]) -> dict[DocumentKey, Mapping[str, Any]]:
+        """Of those of the documents that are here."""
+        return {key: self._source(place, excludes) for key, place in self.ordinals(keys).items()}
+
+    def _source(self, ordinal: int, excludes: Sequence[str]) -> Mapping[str, Any]:
+        return {name: value for name, value in self.sources[ordinal].items() if name not in excludes}
+
+
+def _fields(index: str, definition: IndexDefinition, types: Mapping[str, str]) -> Fields:
+    return Fields(
+        dict(types),
+        {"vector": {definition.dimensions}},
+        dict(definition.searched),
+        encoders={index: {"vector": definition.encoder}},
+        language=definition.language,
+        made_of={path: path.rpartition(".")[0] for path in definition.subfield_paths},
+        filtered=filter_types(index, types),
+    )
+
+
+def _schema(definition: IndexDefinition) -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder().add_integer_field("ordinal", indexed=True, fast=True)
+    for field, analyzer in analyzer_names(definition).items():
+        builder = builder.add_text_field(field, tokenizer_name=analyzer, index_option="position")
+    return builder.build()
+
+
+def _open(schema: tantivy.Schema, folder: Path, named: Mapping[str, tantivy.TextAnalyzer]) -> tantivy.Index:
+    index = tantivy.Index(schema, str(folder))
+    for name, analyzer in named.items():
+        index.register_tokenizer(name, analyzer)
+    return index
+
+
+def _derive(
+    folder: Path,
+    schema: tantivy.Schema,
+    named: Mapping[str, tantivy.TextAnalyzer],
+    by_field: Mapping[str, tantivy.TextAnalyzer],
+    sources: Sequence[Mapping[str, Any]],
+) -> None:
+    draft = folder.with_suffix(".new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    writer = _open(schema, draft, named).writer(_WRITER_BYTES, 1)
+    for ordinal, source in enumerate(sources):
+        texts = {field: _text(field, source, analyzer) for field, analyzer in by_field.items()}
+        writer.add_document(tantivy.Document(ordinal=ordinal, **texts))
+    writer.commit()
+    writer.wait_merging_threads()
+    for stale in folder.parent.glob("tantivy-*"):
+        if stale != draft:
+            shutil.rmtree(stale, ignore_errors=True)
+    draft.rename(folder)
+
+
+def _text(field: str, source: Mapping[str, Any], analyzer: tantivy.TextAnalyzer) -> str:
+    name, _, subfield = (field, "", "") if field in source else field.rpartition(".")
+    value = source.get(name or field)
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+    return " ".join(beginnings(analyzer.analyze(text))) if subfield == "prefix" else text
+
+
+def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return unit

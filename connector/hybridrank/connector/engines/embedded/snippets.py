@@ -1,0 +1,33 @@
+"""What the embedded engine shows of a document: the best fragment of a field, with the query's words marked."""
+
+from collections.abc import Sequence
+
+import tantivy
+
+from hybridrank.connector.engines.embedded.index_reader import Snapshot
+from hybridrank.connector.queries.retrievers.bm25 import searched_text
+from hybridrank.connector.types import Bm25Query, DocumentKey
+
+__all__ = ["snippets"]
+
+_LENGTH = 150  # characters: two lines
+
+
+def snippets(
+    snapshot: Snapshot, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
+) -> dict[DocumentKey, dict[str, tuple[str, ...]]]:
+    """Document → field → one fragment, HTML with `<em>` around the words; nothing for a field without any of them."""
+    places = snapshot.ordinals(keys)
+    found: dict[DocumentKey, dict[str, tuple[str, ...]]] = {key: {} for key in places}
+    for name in names:
+        clause = snapshot.any_of(name, searched_text(query))
+        if clause is None:
+            continue
+        generator = tantivy.SnippetGenerator.create(snapshot.searcher, clause, snapshot.schema, name)
+        generator.set_max_num_chars(_LENGTH)
+        for key, place in places.items():
+            text = str(snapshot.sources[place].get(name, ""))
+            html = generator.snippet_from_doc(tantivy.Document(**{name: text})).to_html()
+            if "<b>" in html:  # of the text itself nothing is left that looks like a tag
+                found[key][name] = (html.replace("<b>", "<em>").replace("</b>", "</em>"),)
+    return found

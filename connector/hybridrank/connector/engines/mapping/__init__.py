@@ -1,0 +1,1 @@
+"""Checks of queries, filters and documents against the mapping of an index."""

@@ -1,0 +1,113 @@
+"""Compares the encoder of a query's vector with the one that an index notes beside its vectors."""
+
+import logging
+
+from hybridrank.connector.engines.mapping.fields import Fields, with_fields
+from hybridrank.connector.types import KnnQuery, Query
+from hybridrank.index_templates import EncoderNote, IndexDefinition
+from hybridrank.index_templates.encoders import same_encoder
+from hybridrank.ltr_features import FeatureQuery, FeatureSet
+
+__all__ = [
+    "encoder_conflict",
+    "encoder_problem",
+    "feature_encoder_problem",
+    "lacking_note",
+    "warn_of_missing_note",
+    "warn_of_query",
+]
+
+log = logging.getLogger(__name__)
+
+_WARNED: set[tuple[str, str, str]] = set()  # engine, index, field
+
+
+def encoder_problem(index: str, fields: Fields, query: Query) -> str:
+    """The sentence that says that the index's vectors are another encoder's than the query's; empty when they are not.
+
+    A vector of unknown origin, which the caller brought, cannot be checked.
+    """
+    if not isinstance(query, KnnQuery) or query.encoder is None:
+        return ""
+    return _problem(index, fields, with_fields(query, fields).field, query.encoder)
+
+
+def feature_encoder_problem(index: str, fields: Fields, feature_set: FeatureSet, query: FeatureQuery) -> str:
+    """As `encoder_problem`, for the fields of vectors that features compare with the query's."""
+    if not isinstance(query.encoder, EncoderNote):
+        return ""
+    compared = [each for each in feature_set.features if each.kind == "vector_similarity"]
+    paths = ((each.name, fields.vector_path(each.field)) for each in compared)
+    problems = ((name, _problem(index, fields, path, query.encoder)) for name, path in paths)
+    return next((f"feature {name!r}: {problem}" for name, problem in problems if problem), "")
+
+
+def encoder_conflict(fields: Fields, definition: IndexDefinition) -> str:
+    """The sentence that refuses to write vectors of the definition's encoder beside another's; empty for its own."""
+    wanted = definition.encoder
+    for concrete, notes in fields.encoders.items() if wanted else ():
+        for path in definition.vector_paths:
+            noted = notes.get(path)
+            if wanted and noted and not same_encoder(noted, wanted):
+                return (
+                    f"field {path!r} of index {concrete!r} holds vectors of {noted}, not of {wanted}"
+                    f"{_why(noted, wanted)}, and vectors of two encoders cannot be compared; write with the encoder of"
+                    " the index, or index into a new name and `hybridrank index swap` to it"
+                )
+    return ""
+
+
+def lacking_note(fields: Fields, path: str) -> list[str]:
+    """The concrete indices that hold vectors in this field and do not note what made them."""
+    return [concrete for concrete, note in _notes(fields, path) if note is None]
+
+
+def warn_of_missing_note(engine: str, index: str, fields: Fields, path: str, encoder: EncoderNote) -> None:
+    """Log, once a process for each index and field, that the index does not note what made its vectors."""
+    missing = lacking_note(fields, path)
+    if not missing or (engine, index, path) in _WARNED:
+        return
+    _WARNED.add((engine, index, path))
+    log.warning(
+        "index %s does not note which encoder made the vectors of field %s; they are taken for vectors of %s."
+        " If they are, `hybridrank index encoder %s` notes it",
+        ", ".join(missing),
+        path,
+        encoder,
+        missing[0],
+    )
+
+
+def warn_of_query(engine: str, index: str, fields: Fields, query: Query) -> None:
+    """As `warn_of_missing_note`, before vectors are compared with that of a query."""
+    if isinstance(query, KnnQuery) and query.encoder:
+        warn_of_missing_note(engine, index, fields, with_fields(query, fields).field, query.encoder)
+
+
+def _problem(index: str, fields: Fields, path: str, wanted: EncoderNote) -> str:
+    notes = _notes(fields, path)
+    wrong = [(concrete, note) for concrete, note in notes if note and not same_encoder(note, wanted)]
+    if not wrong:
+        return ""
+    (concrete, noted), *_ = wrong
+    fitting = [each for each, note in notes if note and same_encoder(note, wanted)]
+    behind = f", behind {index!r}," if concrete != index else ""
+    way_out = (
+        f"search {', '.join(fitting)} alone until the rest is indexed anew"
+        if fitting
+        else "search with the encoder of the index, or index anew under a new name and `hybridrank index swap` to it"
+    )
+    return (
+        f"field {path!r} of index {concrete!r}{behind} holds vectors of {noted}, and the query was encoded by"
+        f" {wanted}{_why(noted, wanted)}; vectors of two encoders cannot be compared: {way_out}"
+    )
+
+
+def _notes(fields: Fields, path: str) -> list[tuple[str, EncoderNote | None]]:
+    """Each concrete index that holds such vectors, and the encoder that it notes."""
+    return [(concrete, notes[path]) for concrete, notes in sorted(fields.encoders.items()) if path in notes]
+
+
+def _why(one: EncoderNote, other: EncoderNote) -> str:
+    differences = one.differences(other)
+    return f" ({differences})" if differences else ""

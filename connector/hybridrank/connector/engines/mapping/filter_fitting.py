@@ -1,0 +1,195 @@
+"""Fits filters to the fields of an index, so that they mean the same on every engine. Pure.
+
+A value is compared by the type that the field has in the mapping: `Term("sku", 7)` looks for the word 7 in a keyword
+field and `Term("price", "7")` for the number 7 in a numeric one. What a field of that type cannot hold, and so cannot
+match, is refused by name: an engine would answer with no hits and no word of why. docs/connector.md has the table.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import isfinite
+from typing import Any
+
+from hybridrank.connector.engines.mapping.field_types import FLAT_TYPES, FieldType, known_fields
+from hybridrank.connector.passages import field_values
+from hybridrank.connector.queries.filters import bounds
+from hybridrank.connector.types import Filter, Not, Range, Scalar, Term, Terms
+
+__all__ = ["FilterTypes", "Unfit", "as_number", "as_word", "cut_short", "fitted", "is_indexed", "types_of"]
+
+FilterTypes = Mapping[str, Mapping[FieldType, str]]
+"""Path → each type that the field has in the indices of a search → the first index where it has it."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+_EXACT = {"half_float": 2**11, "float": 2**24}
+_EXACT_DOUBLE = 2**53  # every whole number below is a double of its own
+_HELD = {name: (-(2**bits), 2**bits - 1) for name, bits in {"byte": 7, "short": 15, "integer": 31, "long": 63}.items()}
+_HELD |= {"unsigned_long": (0, 2**64 - 1), "token_count": _HELD["integer"]}
+
+
+class Unfit(ValueError):
+    """A filter that cannot mean what it says in this index; the message names the field, its type and a way out."""
+
+
+def fitted(index: str, types: FilterTypes, filters: Sequence[Filter]) -> tuple[Filter, ...]:
+    """The filters with their values as the fields hold theirs. Raises Unfit.
+
+    >>> price = {"price": {FieldType("double"): "shop"}}
+    >>> fitted("shop", price, [Term("price", "5.50")])
+    (Term(field='price', value=5.5),)
+    """
+    return tuple(_fitted(index, types, each) for each in filters)
+
+
+def _fitted(index: str, types: FilterTypes, each: Filter) -> Filter:
+    if isinstance(each, Not):
+        return Not(_fitted(index, types, each.filter))
+    where = f"field {each.field!r} of index {index!r}"
+    by_type = types_of(each.field, types)
+    if not by_type:
+        raise Unfit(f"index {index!r} has no field {each.field!r} to filter by; {known_fields(each.field, types)}")
+    found = {type_: _by_type(each, type_, where) for type_ in by_type}
+    if len(set(found.values())) > 1:
+        kinds = ", ".join(f"{type_.name} in {concrete!r}" for type_, concrete in by_type.items())
+        raise Unfit(f"{where} is {kinds}: the filter cannot mean the same in all; search them one by one")
+    return next(iter(found.values()))
+
+
+def types_of(name: str, types: FilterTypes) -> Mapping[FieldType, str]:
+    """The types of a field, or of a key of an object that is kept flat; empty where there is none."""
+    if name in types:
+        return types[name]
+    parents = (name[:place] for place, letter in enumerate(name) if letter == ".")
+    flat = next((types[each] for each in parents if any(type_.name in FLAT_TYPES for type_ in types.get(each, ()))), {})
+    return {FieldType("flat key", type_.ignore_above): concrete for type_, concrete in flat.items()}
+
+
+def _by_type(each: Term | Terms | Range, type_: FieldType, where: str) -> Filter:
+    if type_.kind == "none":
+        key = "; name one of its keys, as in FIELD.KEY" if type_.name in ("object", "nested", *FLAT_TYPES) else ""
+        raise Unfit(f"{where} is of type {type_.name}, which has no values to filter by{key}")
+    if type_.kind == "text":
+        if not type_.whole_values:
+            raise Unfit(
+                f"{where} is analysed text, which holds single words, and a filter compares whole values; write the"
+                " values into a keyword field too (or a subfield of type keyword), and filter by that"
+            )
+        return _by_type(replace(each, field=type_.whole_values), FieldType("keyword", type_.ignore_above), where)
+    match each:
+        case Term(_, value):
+            return replace(each, value=_value(value, type_, where))
+        case Terms(_, values):
+            return replace(each, values=tuple(dict.fromkeys(_value(value, type_, where) for value in values)))
+        case Range():
+            found: dict[str, Any] = {name: _bound(bound, type_, where) for name, bound in bounds(each).items()}
+            return replace(each, **found)
+
+
+def _value(value: Scalar, type_: FieldType, where: str) -> Scalar:
+    match type_.kind:
+        case "keyword":
+            word = as_word(value)
+            if not is_indexed(word, type_):
+                raise Unfit(f"{where} holds values of up to {type_.ignore_above} characters; a longer one is not found")
+            return word
+        case "boolean":
+            if value in ("true", "false") or isinstance(value, bool):
+                return value in (True, "true")
+            raise Unfit(f"{where} is of type boolean: true or false, not {_shown(value)}")
+        case "whole" | "number":
+            number = _number(value, type_, where, type_.name)
+            exact = _EXACT.get(type_.name, _EXACT_DOUBLE)
+            if type_.kind == "number" and isinstance(number, int) and abs(number) >= exact:
+                raise Unfit(
+                    f"{where} is of type {type_.name}, which does not tell whole numbers from {exact} on from their"
+                    " neighbours; write them as strings into a keyword field too, and filter by that"
+                )
+            return number
+    if isinstance(value, bool):
+        raise Unfit(f"{where} is of type {type_.name}, not boolean")
+    return value
+
+
+def _bound(bound: float | str, type_: FieldType, where: str) -> float | str:
+    if type_.name == "flat key":
+        raise Unfit(
+            f"{where} has no range: an object that is kept flat holds every value as a word; an index made with"
+            " --objects fields has numbers"
+        )
+    if type_.kind in ("whole", "number"):
+        return _number(bound, type_, where, "integer" if type_.name in ("byte", "short") else type_.name)
+    if type_.kind == "boolean" or type_.name == "_id":
+        raise Unfit(f"{where} is of type {type_.name}, which has no order and so no Range; give Term or Terms")
+    if type_.kind == "keyword" and not isinstance(bound, str):
+        raise Unfit(
+            f"{where} is of type {type_.name}: words, among which 10 comes before 9, so {_shown(bound)} is no bound;"
+            " index numbers as numbers, or give a word"
+        )
+    return bound
+
+
+def _number(value: Scalar, type_: FieldType, where: str, held_as: str) -> float:
+    number = as_number(value)
+    if number is None:
+        raise Unfit(f"{where} is of type {type_.name}, a number, and {_shown(value)} is none")
+    if type_.kind == "whole" and isinstance(number, float):
+        raise Unfit(
+            f"{where} is of type {type_.name}, which cut off fractions when documents were indexed:"
+            f" {_shown(value)} says nothing there; give a whole number, or index into a field of type double"
+        )
+    least, most = _HELD.get(held_as, (number, number))
+    if not least <= number <= most:
+        raise Unfit(f"{where} is of type {type_.name}, which holds {least} to {most}; {_shown(value)} is beyond")
+    return number
+
+
+def cut_short(types: FilterTypes, source: Mapping[str, Any]) -> str:
+    """The sentence that says which number of a document would lose its fraction in the index; empty when none would."""
+    for path, by_type in types.items():
+        if any(type_.kind == "whole" and type_.name != "token_count" for type_ in by_type):
+            for value in field_values(source, path):
+                if isinstance(as_number(value), float):
+                    name = next(iter(by_type)).name
+                    return (
+                        f"field {path!r} is of type {name} in this index, which would cut {_shown(value)} to a whole"
+                        " number; index into a new name, where numbers are doubles"
+                    )
+    return ""
+
+
+def as_number(value: object) -> float | None:
+    """The finite number that a value is or spells, whole ones as int; None where it is none.
+
+    >>> as_number("007"), as_number("5.50"), as_number(5.0), as_number("5 apples"), as_number(True)
+    (7, 5.5, 5, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if isinstance(value, str):
+        if not _NUMBER.fullmatch(value) or len(value) > 400:
+            return None
+        value = int(value) if re.fullmatch(r"[+-]?\d{1,30}", value) else float(value)
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def as_word(value: Scalar) -> str:
+    """The word that a keyword field holds of a value: how JSON writes it.
+
+    >>> as_word("007"), as_word(7), as_word(7.0), as_word(True)
+    ('007', '7', '7.0', 'true')
+    """
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def is_indexed(word: str, type_: FieldType) -> bool:
+    """Whether a keyword field indexes a word of this length; longer ones are only stored."""
+    limit = type_.ignore_above
+    return not limit or (len(word) <= limit and len(word.encode("utf-16-le")) // 2 <= limit)
+
+
+def _shown(value: Scalar) -> str:
+    return repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:40]}…"

@@ -1,0 +1,29 @@
+"""The fields of a stored document that are for machines: vectors, packed token vectors, passages, the id by column."""
+
+from base64 import b64encode
+from typing import Any
+
+from hybridrank.connector.engines.mapping.fields import Fields
+from hybridrank.connector.queries.retrievers import knn
+from hybridrank.connector.types import Document, Vector
+from hybridrank.index_templates import ID_FIELD
+from hybridrank.index_templates.vectors import PASSAGES
+
+__all__ = ["machine_fields"]
+
+
+def machine_fields(document: Document, mapped: Fields) -> dict[str, Any]:
+    """Those of one document, as the index holds them."""
+
+    def stored(name: str, vector: Vector) -> list[float]:
+        return list(knn.as_bytes(vector) if mapped.held.get(name) == "byte" else vector)
+
+    vectors = dict(document.vectors) | ({"vector": document.vector} if document.vector else {})
+    packed = {"token_vectors": b64encode(document.token_vectors).decode()} if document.token_vectors else {}
+    passages = [{"text": text, "vector": stored(f"{PASSAGES}.vector", vector)} for text, vector in document.passages]
+    return (
+        {name: stored(name, vector) for name, vector in vectors.items()}
+        | packed
+        | ({PASSAGES: passages} if passages else {})
+        | ({ID_FIELD: document.doc_id} if mapped.has_ids else {})
+    )

@@ -1,0 +1,174 @@
+"""OpenSearch, through its official asynchronous client."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from math import fsum
+from typing import Any
+
+from opensearchpy import AIOHttpConnection, AsyncOpenSearch, JSONSerializer, exceptions
+from opensearchpy._async.http_aiohttp import OpenSearchClientResponse
+
+from hybridrank.common.per_loop import PerLoop
+from hybridrank.connector.engines.opensearch import hybrid
+from hybridrank.connector.engines.opensearch.native import opensearch_lack
+from hybridrank.connector.engines.rest.answers import bad_answer, json_answer, reading, search_responses
+from hybridrank.connector.engines.rest.causes import no_connection, read, refusal
+from hybridrank.connector.engines.rest.engine import RestEngine
+from hybridrank.connector.engines.rest.http import Access, open_session
+from hybridrank.connector.engines.rest.json_body import parsed, text_of
+from hybridrank.connector.errors import EngineError, EngineTimeout
+from hybridrank.connector.fusion import Fusion, Rrf
+from hybridrank.connector.queries.retrievers import knn
+from hybridrank.connector.types import KnnQuery
+
+__all__ = ["OpenSearchEngine"]
+
+
+class OpenSearchEngine(RestEngine):
+    """A cluster of OpenSearch 2.9 or later, or 3.
+
+    `url` as for `connect_engine`; `auth` is (user, password) where it has none. Certificates are checked unless
+    `verify_certs` is False; `ca_certs` is the path of a bundle for a private authority. `timeout_s` bounds every
+    request. Works in any number of event loops.
+    """
+
+    name = "opensearch"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        auth: tuple[str, str] | None = None,
+        api_key: str | None = None,
+        ca_certs: str | None = None,
+        verify_certs: bool = True,
+        timeout_s: float = 10.0,
+    ) -> None:
+        access = Access.to(
+            url, auth=auth, api_key=api_key, ca_certs=ca_certs, verify_certs=verify_certs, timeout_s=timeout_s
+        )
+        super().__init__(access.address.url)
+        self._clients = PerLoop(partial(_client, access), _closed)
+        self._nodes: Mapping[str, Any] = {}
+
+    def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
+        return knn.opensearch(query)
+
+    async def _fusion_lack(self, fusion: Fusion, retrievers: Sequence[str]) -> str:
+        if not self._nodes:
+            self._nodes = await self._send("GET", "/_nodes/search_pipelines")
+        with reading("/_nodes/search_pipelines"):
+            return opensearch_lack(self._nodes, fusion, retrievers)
+
+    def _fused_body(
+        self, bodies: Sequence[Mapping[str, Any]], fusion: Fusion, weights: Sequence[float], rank_window_size: int
+    ) -> tuple[dict[str, Any], float]:
+        assert isinstance(fusion, Rrf)
+        body = hybrid.rrf(
+            bodies, rank_constant=fusion.rank_constant, weights=weights, rank_window_size=rank_window_size
+        )
+        return body, fsum(weights) if any(weight != 1 for weight in weights) else 1.0
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        try:
+            client = await self._clients.here()
+            return json_answer(path, await client.transport.perform_request(method, path, body=body))
+        except exceptions.OpenSearchException as error:
+            raise self._ours(path, error) from error
+
+    async def _msearch(self, request_lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        try:
+            response = await (await self._clients.here()).msearch(body=request_lines)
+        except exceptions.OpenSearchException as error:
+            raise self._ours("_msearch", error) from error
+        return search_responses(response, len(request_lines) // 2)
+
+    async def _bulk(self, lines: bytes) -> Mapping[str, Any]:
+        headers = {"content-type": "application/x-ndjson"}
+        try:
+            client = await self._clients.here()
+            answer: Mapping[str, Any] = await client.transport.perform_request(
+                "POST", "/_bulk", headers=headers, body=lines
+            )
+        except exceptions.OpenSearchException as error:
+            raise self._ours("_bulk", error) from error
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections of every event loop; a later request opens others."""
+        await self._clients.close()
+
+    def _ours(self, path: str, error: exceptions.OpenSearchException) -> EngineError:
+        match error:
+            case exceptions.ConnectionTimeout():
+                return EngineTimeout(f"OpenSearch at {self.url} did not answer {path} in time", reason="timeout")
+            case exceptions.ConnectionError():
+                return no_connection(self.url, error.info if isinstance(error.info, Exception) else error)
+            case exceptions.SerializationError():
+                return bad_answer(path)
+            case exceptions.TransportError():
+                return refusal(path, int(error.status_code), error.info)
+        return EngineError(f"OpenSearch at {self.url}: {error}")
+
+
+class _Response(OpenSearchClientResponse):
+    """An answer in UTF-8, whatever bytes are in it."""
+
+    async def text(self, encoding: Any = None, errors: str = "replace") -> str:  # noqa: ARG002
+        return text_of(await self.read())
+
+
+class _Json(JSONSerializer):
+    """Reads JSON as every answer of an engine is read here."""
+
+    def loads(self, s: str) -> Any:
+        try:
+            return parsed(s)
+        except ValueError as error:
+            raise exceptions.SerializationError(str(error)) from error
+
+
+class _Connection(AIOHttpConnection):
+    """A connection with our proxy and without redirects."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if ":" in self.hostname:  # IPv6; the URL of a request is built without adding the brackets
+            self.hostname = f"[{self.hostname}]"
+
+    async def _create_aiohttp_session(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.session = open_session(
+            self.host,
+            headers=self.headers,
+            context=self._ssl_context,
+            connections=self._limit or 0,
+            response_class=_Response,
+        )
+
+    def _raise_error(self, status_code: int, raw_data: str | bytes, content_type: str | None = None) -> None:  # noqa: ARG002
+        """The client's own reads no other error body than an object."""
+        raise exceptions.TransportError(status_code, "", read(raw_data))
+
+
+def _client(access: Access) -> AsyncOpenSearch:
+    nodes = access.address.nodes
+    tls: dict[str, Any] = {"ssl_context": access.context} if access.context else {}
+    return AsyncOpenSearch(
+        hosts=list(nodes),
+        headers=access.headers,
+        connection_class=_Connection,
+        serializer=_Json(),
+        timeout=access.timeout_s,
+        max_retries=len(nodes),
+        **tls,
+    )
+
+
+async def _closed(client: AsyncOpenSearch) -> None:
+    """Close the client's connections, those too to nodes that went, which it leaves open."""
+    await client.close()
+    pool = client.transport.connection_pool
+    for connection in getattr(pool, "orig_connections", ()):  # the pool of a single node takes none out
+        await connection.close()

@@ -1,0 +1,1 @@
+"""What OpenSearch and Elasticsearch have in common: addresses, HTTP, `_msearch`, `_bulk`, errors."""

@@ -1,0 +1,399 @@
+"""What OpenSearch and Elasticsearch have in common: the same REST paths, answered in the same shapes.
+
+A subclass brings the official client (`_send`, `_msearch`, `_bulk`), its errors turned into ours, and its kNN dialect.
+"""
+
+from abc import ABC, abstractmethod
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+from hybridrank import index_templates
+from hybridrank.connector.engines.base import IndexReport, fitting
+from hybridrank.connector.engines.index_names import check_name, check_new_name
+from hybridrank.connector.engines.mapping import fields
+from hybridrank.connector.engines.mapping.encoders import encoder_problem, feature_encoder_problem, warn_of_query
+from hybridrank.connector.engines.mapping.existing import check_index
+from hybridrank.connector.engines.mapping.fields import Fields
+from hybridrank.connector.engines.mapping.filter_fitting import cut_short
+from hybridrank.connector.engines.mapping.machine_fields import machine_fields
+from hybridrank.connector.engines.rest import fused, id_column, msearch
+from hybridrank.connector.engines.rest.answers import by_index, reading, search_answer
+from hybridrank.connector.engines.rest.bulk import BulkWriter
+from hybridrank.connector.engines.rest.paths import index_path, url_path
+from hybridrank.connector.engines.rest.server_info import capabilities, version
+from hybridrank.connector.errors import EngineError, IndexMissing
+from hybridrank.connector.fusion import Fusion
+from hybridrank.connector.queries import documents
+from hybridrank.connector.queries.retrievers import bm25
+from hybridrank.connector.types import Bm25Query, Document, DocumentKey, EngineInfo, KnnQuery, Query, Retrieved
+from hybridrank.index_templates import EncoderNote, IndexDefinition
+from hybridrank.index_templates.vectors import lacks
+from hybridrank.ltr_features import Among, FeatureQuery, FeatureSet, features_body
+
+__all__ = ["RestEngine"]
+
+_PARTS = {"": ("aliases", "mappings", "settings"), "_mapping": ("mappings",), "_settings": ("settings",)}
+
+
+class RestEngine(ABC):
+    """An engine behind HTTP. Use `connect_engine`, or a subclass where the kind of engine is known."""
+
+    name: ClassVar[Literal["opensearch", "elasticsearch"]]
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._fields: dict[str, Fields] = {}
+        self._writer = BulkWriter(self._bulk)
+        self._unnamed: set[str] = set()  # indices in which some documents lack the column of ids
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
+        """One `_msearch`; before the first on an index its mapping is read, so that a misspelt field is an error."""
+        outcome: dict[str, Retrieved | EngineError] = {}
+        bodies: dict[str, Any] = {}
+        for name, query in queries.items():
+            if error := await self._query_error(index, query):
+                outcome[name] = error
+            else:
+                bodies[name] = self._ranking_body(index, query, await self.fields_of(index))
+        if bodies:
+            responses = await self._responses(index, bodies)
+            if await self._has_moved(index, responses.values()):
+                return await self.retrieve(index, queries)
+            again = {name: bodies[name] for name, response in responses.items() if msearch.lost_a_node(response)}
+            if unnamed := [name for name, response in responses.items() if id_column.lacks_ids(response)]:
+                self._unnamed.add(index)  # so that the next search does not try in vain
+                bodies |= {name: id_column.from_stored(bodies[name]) for name in unnamed}
+                again |= {name: bodies[name] for name in unnamed}
+            try:
+                responses |= await self._responses(index, again) if again else {}
+            except EngineError:
+                if len(again) == len(responses):
+                    raise  # else the others keep their rankings
+            mapped = await self.fields_of(index)
+            if not msearch.holding(responses.values()).issubset(mapped.encoders):  # an alias moved between two of them
+                responses = await self._responses(index, bodies)
+            lacking = {name: fields.unsearched([queries[name]], mapped) for name in responses}
+            outcome |= {name: msearch.retrieved(index, each, lacking[name]) for name, each in responses.items()}
+        return outcome
+
+    async def _responses(self, index: str, bodies: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        responses = await self._msearch(msearch.lines(index, list(bodies.values())))
+        return dict(zip(bodies, responses, strict=True))
+
+    async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:
+        """One `_search`; whether the server can is asked before the first."""
+        for query in queries.values():
+            if error := await self._query_error(index, query):
+                raise error
+        if lack := await self._fusion_lack(fusion, list(queries)):
+            raise EngineError(lack, reason="not_native")
+        window = max(each.rank_window_size for each in queries.values())
+        mapped = await self.fields_of(index)
+        bodies = [self._body(fields.as_sent(each, index, mapped)) for each in queries.values()]
+        body, scale = self._fused_body(bodies, fusion, fused.weights(fusion, list(queries)), window)
+        answer = await self._search(index_path(index, "_search"), body, scored=True)
+        if await self._has_moved(index, [answer]):
+            return await self.retrieve_fused(index, queries, fusion)
+        return fused.ranked(index, answer, scale=scale, lacking=fields.unsearched(list(queries.values()), mapped))
+
+    async def fields_of(self, index: str) -> Fields:
+        """By the mapping, which is read once."""
+        if index not in self._fields:
+            found = await self.described(index, "_mapping")
+            with reading(f"index {index!r}"):
+                self._fields[index] = fields.read(found)
+        return self._fields[index]
+
+    async def described(self, index: str, part: Literal["", "_mapping", "_settings"] = "") -> dict[str, Any]:
+        """What the server tells of each index that `index` stands for: all of it, or its `_mapping` or `_settings`.
+
+        Raises EngineError, IndexMissing also for a pattern that no index matches, which servers answer with nothing.
+        """
+        path = index_path(index, *filter(None, [part]))
+        found = by_index(path, await self._send("GET", path), *_PARTS[part])
+        if not found:
+            raise IndexMissing(
+                f"no index matches {index!r}; `hybridrank index` creates one", status=404, reason="index_missing"
+            )
+        return found
+
+    async def highlight(
+        self, index: str, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
+    ) -> dict[DocumentKey, dict[str, tuple[str, ...]]]:
+        """One `_search` for these documents alone, so that a window need not be highlighted to show a page."""
+        if problem := await self._problem(index, partial(fields.absent, names=names)):
+            raise EngineError(problem, reason="bad_field")
+        body = bm25.highlights(fields.with_fields(query, await self.fields_of(index)), names, keys)
+        answer = await self._documents(index, keys, body)
+        return {
+            id_column.key(hit): {name: tuple(fragments) for name, fragments in hit.get("highlight", {}).items()}
+            for hit in answer["hits"]["hits"]
+        }
+
+    async def sources(
+        self, index: str, keys: Sequence[DocumentKey], source_excludes: Sequence[str]
+    ) -> dict[DocumentKey, Mapping[str, Any]]:
+        """One `_search` for these documents."""
+        excluded = fields.without_vectors(source_excludes, await self.fields_of(index))
+        answer = await self._documents(index, keys, documents.body(keys, _source={"excludes": list(excluded)}))
+        return {id_column.key(hit): hit.get("_source", {}) for hit in answer["hits"]["hits"]}
+
+    async def extract(
+        self, index: str, feature_set: FeatureSet, query: FeatureQuery, keys: Sequence[DocumentKey]
+    ) -> Mapping[str, Any]:
+        """One `_search` that tells the score of every named clause."""
+        conflict = partial(feature_encoder_problem, feature_set=feature_set, query=query)
+        if problem := await self._problem(index, conflict):
+            raise EngineError(problem, reason="wrong_encoder")
+        if problem := await self._problem(index, partial(fields.feature_problem, feature_set=feature_set, query=query)):
+            raise EngineError(problem, reason="bad_field")
+        vector = fields.feature_vector(await self.fields_of(index), feature_set, query.vector)
+        about = replace(query, vector=vector)
+        body = features_body(feature_set, about, Among(documents.among(keys), len(keys)), dialect=self.name)
+        answer = await self._documents(index, keys, body, "include_named_queries_score=true")
+        if await self._has_moved(index, [answer]):
+            return await self.extract(index, feature_set, query, keys)
+        return msearch.whole(index, answer)
+
+    async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
+        """The lines by which the index template on the server would change."""
+        mappings = await self._mappings(index)
+        current = await self.template(index)
+        fitted = await self._fitting(definition, current)
+        for concrete, mapping in mappings.items():
+            check_index(self.name, concrete, mapping["mappings"], fitted)
+        return index_templates.changes(current, index_templates.render(self.name, index, fitted))
+
+    async def create_index(self, index: str, definition: IndexDefinition) -> bool:
+        """Bring the template up to date, then create the index from it."""
+        mappings = await self._mappings(index)
+        current = await self.template(index)
+        fitted = await self._fitting(definition, current)
+        wanted = index_templates.render(self.name, index, fitted)
+        if mappings and definition.synonyms not in (
+            (),
+            index_templates.carried_over(IndexDefinition(), current).synonyms,
+        ):
+            raise EngineError(
+                f"index {index!r} is there already; `hybridrank index synonyms` gives it other synonyms",
+                reason="wrong_synonyms",
+            )
+        for concrete, mapping in mappings.items():
+            check_index(self.name, concrete, mapping["mappings"], fitted)
+        if index_templates.changes(current, wanted):
+            await self._send("PUT", url_path("_index_template", index_templates.template_name(index)), wanted)
+        if not mappings:
+            await self._send("PUT", index_path(index), {})
+        elif definition.boosts is not None:
+            boosts = wanted["template"]["mappings"]["_meta"]["hybridrank"]["boosts"]
+            await self._note(index, mappings, {"boosts": boosts})
+        return not mappings
+
+    async def fields(self, index: str) -> Fields:
+        """Read from the mapping."""
+        self._fields.pop(index, None)
+        return await self.fields_of(index)
+
+    async def note_encoder(self, index: str, paths: Sequence[str], encoder: EncoderNote) -> None:
+        """In the `_meta` of the mapping, beside what others noted there."""
+        mappings = await self.described(index, "_mapping")
+        await self._note(index, mappings, {"encoders": dict.fromkeys(paths, encoder.as_json())})
+
+    async def _note(self, index: str, mappings: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
+        for concrete, each in mappings.items():
+            meta = index_templates.with_notes(each["mappings"], notes)
+            await self._send("PUT", index_path(concrete, "_mapping"), {"_meta": meta})
+        self._fields.pop(index, None)
+
+    async def check_writable(self, index: str) -> None:
+        """One `_bulk` that writes nothing, to an index that is there: to another name servers would create one."""
+        await self.described(index, "_mapping")
+        await self._writer.check(index)
+
+    async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
+        """Bulk writes; `BulkWriter` says what is repeated and what is rejected."""
+        mapped = await self.fields_of(index)
+        taken, rejected = fitting(documents, lambda each: cut_short(mapped.filtered, each.source))
+        stored = ((each.doc_id, dict(each.source) | machine_fields(each, mapped)) for each in taken)
+        rejected += await self._writer.write(index, stored)
+        self._fields.pop(index, None)
+        return IndexReport(len(documents) - len(rejected), tuple(rejected))
+
+    async def stored_digests(self, index: str, doc_ids: Sequence[str]) -> dict[str, str]:
+        """One `_mget` of the digests."""
+        if not doc_ids:
+            return {}
+        ids_path = f"{index_path(index, '_mget')}?_source_includes=content_digest"
+        response = await self._send("POST", ids_path, {"ids": list(doc_ids)})
+        with reading(ids_path):
+            found = (each for each in response["docs"] if each.get("found"))
+            return {each["_id"]: str(each["_source"].get("content_digest", "")) for each in found}
+
+    async def stored_token_vectors(self, index: str, keys: Sequence[DocumentKey]) -> dict[DocumentKey, bytes]:
+        """One `_search` for that field of these documents alone."""
+        answer = await self._documents(index, keys, documents.body(keys, _source=["token_vectors"]))
+        hits = msearch.whole(index, answer)["hits"]["hits"]
+        found = ((id_column.key(hit), hit.get("_source", {}).get("token_vectors")) for hit in hits)
+        with reading(f"index {index!r}: token_vectors"):
+            return {key: b64decode(packed, validate=True) for key, packed in found if packed}
+
+    async def indices(self, index: str) -> tuple[str, ...]:
+        """Read from the mapping, anew: an alias may have moved."""
+        self._fields.pop(index, None)
+        return (await self.fields_of(index)).indices
+
+    async def refresh(self, index: str) -> int:
+        """`_refresh`, then `_count`."""
+        await self._send("POST", index_path(index, "_refresh"))
+        counted = await self._send("GET", index_path(index, "_count"))
+        with reading(f"index {index!r}: _count"):
+            return int(counted["count"])
+
+    async def delete_index(self, index: str) -> bool:
+        """The index and the template it came from."""
+        check_name(index)
+        await self._delete(url_path("_index_template", index_templates.template_name(index)))
+        self._fields.pop(index, None)
+        return await self._delete(index_path(index))
+
+    async def _delete(self, path: str) -> bool:
+        """False where there is nothing at the path."""
+        try:
+            await self._send("DELETE", path)
+        except EngineError as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+    async def info(self) -> EngineInfo:
+        """Version of the nodes, and what their analysis can."""
+        return EngineInfo(self.name, await version(self._send), await capabilities(self._send))
+
+    async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One request to the server's own API, for what has no method here; raises EngineError."""
+        return await self._send(method, path, body)
+
+    async def _fitting(self, definition: IndexDefinition, template: Mapping[str, Any] | None = None) -> IndexDefinition:
+        info = await self.info()
+        if lack := lacks(self.name, info.version, definition.dimensions, definition.vectors):
+            raise EngineError(lack, reason="unsupported")
+        if definition.synonyms and "synonyms" not in info.capabilities:
+            raise EngineError(f"{self.name} at {self.url} has no filter for synonyms", reason="unsupported")
+        return index_templates.fitting(index_templates.carried_over(definition, template), info.capabilities)
+
+    async def template(self, index: str) -> Mapping[str, Any] | None:
+        """Of the index template that `create_index` makes, what is ours; None where there is none."""
+        try:
+            found = await self._send("GET", url_path("_index_template", index_templates.template_name(index)))
+        except EngineError as error:
+            if error.status == 404:
+                return None
+            raise
+        with reading(f"index {index!r}: _index_template"):
+            template = found["index_templates"][0]["index_template"]
+            return {key: template[key] for key in index_templates.TEMPLATE_KEYS if key in template}
+
+    async def _query_error(self, index: str, query: Query) -> EngineError | None:
+        checks = {"wrong_encoder": encoder_problem, "bad_field": fields.problem, "bad_filter": fields.filter_problem}
+        for reason, find in checks.items():
+            if problem := await self._problem(index, partial(find, query=query)):
+                return EngineError(problem, reason=reason)
+        warn_of_query(repr(self), index, await self.fields_of(index), query)
+        return None
+
+    async def _problem(self, index: str, find: Callable[[str, Fields], str]) -> str:
+        """What does not fit the index; its mapping is read anew before that is believed: an alias may have moved."""
+        if not find(index, await self.fields_of(index)):
+            return ""
+        del self._fields[index]
+        return find(index, await self.fields_of(index))
+
+    async def _has_moved(self, index: str, answers: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether an alias led to an index whose mapping was not known; now it is, and the query can be checked."""
+        unknown = msearch.holding(answers).difference((await self.fields_of(index)).encoders)
+        if not unknown:
+            return False
+        self._fields.pop(index, None)
+        return not unknown.isdisjoint((await self.fields_of(index)).encoders)
+
+    async def _mappings(self, index: str) -> Mapping[str, Any]:
+        """By concrete index; empty where there is none yet. Raises EngineError for a name that none can have."""
+        check_name(index)
+        try:
+            return await self.described(index, "_mapping")
+        except IndexMissing:
+            check_new_name(index)
+            return {}
+
+    async def _documents(
+        self, index: str, keys: Sequence[DocumentKey], body: Mapping[str, Any], parameters: str = ""
+    ) -> Mapping[str, Any]:
+        """One search for these documents, as they are seen through `index`.
+
+        Documents of an index that an alias has left since the ranking are then asked of that index itself.
+        """
+        answer = await self._search(f"{index_path(index, '_search')}?{parameters}", body, scored=False)
+        hits = answer["hits"]["hits"]
+        lost = {key.index for key in set(keys).difference(map(id_column.key, hits))}
+        if not lost or not (left := lost.difference(await self.indices(index))):
+            return answer
+        path = f"{index_path(','.join(sorted(left)), '_search')}?ignore_unavailable=true&{parameters}"
+        more = await self._search(path, body, scored=False)
+        return {**answer, "hits": {"hits": [*hits, *more["hits"]["hits"]]}}
+
+    async def _search(self, path: str, body: Mapping[str, Any], *, scored: bool) -> Mapping[str, Any]:
+        """One search, asked again when a node left in the middle of it, of which a 500 may be the sign."""
+        try:
+            answer = search_answer(path, await self._send("POST", path, body), scored=scored)
+        except EngineError as error:
+            if error.status != 500:
+                raise
+        else:
+            if not msearch.lost_a_node(answer):
+                return answer
+        return search_answer(path, await self._send("POST", path, body), scored=scored)
+
+    def _ranking_body(self, index: str, query: Query, mapped: Fields) -> dict[str, Any]:
+        """By column where nothing else of the documents is asked for."""
+        query = fields.as_sent(query, index, mapped)
+        reads = query.with_sources or (query.passages if isinstance(query, Bm25Query) else query.path)
+        named = mapped.has_ids and index not in self._unnamed
+        body = self._body(query)
+        return body if reads or not named else id_column.by_column(body)
+
+    def _body(self, query: Query) -> dict[str, Any]:
+        return bm25.body(query) if isinstance(query, Bm25Query) else self._knn_body(query)
+
+    @abstractmethod
+    def _knn_body(self, query: KnnQuery) -> dict[str, Any]: ...
+
+    @abstractmethod
+    async def _fusion_lack(self, fusion: Fusion, retrievers: Sequence[str]) -> str:
+        """Why the server cannot fuse so, empty when it can; what is needed to know that is asked once."""
+
+    @abstractmethod
+    def _fused_body(
+        self, bodies: Sequence[Mapping[str, Any]], fusion: Fusion, weights: Sequence[float], rank_window_size: int
+    ) -> tuple[dict[str, Any], float]:
+        """One search that fuses the retrievers' bodies, and what its scores are multiplied by to be ours."""
+
+    @abstractmethod
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One request; raises EngineError, IndexMissing for an index that is not there."""
+
+    @abstractmethod
+    async def _msearch(self, request_lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]: ...
+
+    @abstractmethod
+    async def _bulk(self, lines: bytes) -> Mapping[str, Any]: ...
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the client's connections."""

@@ -1,0 +1,45 @@
+"""The answer of an engine that fused rankings itself, and what it was asked with. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hybridrank.connector.engines.rest import msearch
+from hybridrank.connector.errors import EngineError
+from hybridrank.connector.fusion import Fusion
+from hybridrank.connector.types import Retrieved
+
+__all__ = ["major_minor", "ranked", "weights"]
+
+
+def weights(fusion: Fusion, retrievers: Sequence[str]) -> list[float]:
+    """The weight of each retriever, in order."""
+    return [fusion.weights.get(retriever, 1.0) for retriever in retrievers]
+
+
+def ranked(index: str, answer: Mapping[str, Any], *, scale: float, lacking: str = "") -> Retrieved:
+    """The fused ranking; `scale` turns its scores into ours.
+
+    Raises EngineError when nothing fused it: the hits of a hybrid query are then its queries' own, one after the other,
+    with markers of negative scores between them.
+    """
+    hits = answer["hits"]["hits"]
+    keys = {(hit["_index"], hit["_id"]) for hit in hits}
+    if len(keys) < len(hits) or any(hit["_score"] < 0 for hit in hits):
+        raise EngineError(
+            f"index {index!r}: the hits are not fused: markers or documents that stand twice", reason="not_fused"
+        )
+    found = msearch.retrieved(index, answer, lacking)
+    if isinstance(found, EngineError):
+        raise found
+    return replace(found, ranking=tuple(replace(each, score=scale * each.score) for each in found.ranking))
+
+
+def major_minor(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version.
+
+    >>> major_minor("8.16.0-SNAPSHOT")
+    (8, 16)
+    """
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

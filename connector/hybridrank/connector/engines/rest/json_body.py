@@ -1,0 +1,42 @@
+"""The body of an engine's answer, from bytes to values. Pure."""
+
+import json
+import re
+from typing import Any
+
+from hybridrank.common.json_values import with_replacements
+
+__all__ = ["parsed", "text_of"]
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # few answers have one, and only those are walked
+
+
+def text_of(raw: bytes) -> str:
+    """The text of a body; bytes that are not UTF-8 are read as U+FFFD."""
+    return raw.decode(errors="replace")
+
+
+def parsed(text: str) -> Any:
+    """The value of a JSON body. Raises ValueError for other text, also for what is nested too deep to be read.
+
+    Servers return documents as they were written: half of a surrogate pair, which they take and no text can hold, is
+    read as U+FFFD, and NaN and the infinities, which JSON does not have, as null.
+
+    >>> parsed('{"_score": NaN, "title": "tea \\\\ud83d"}')
+    {'_score': None, 'title': 'tea �'}
+    """
+    try:
+        value = json.loads(text, parse_constant=lambda _: None)
+        return _with_replacements(value) if _SURROGATE.search(text) else value
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _with_replacements(value: Any) -> Any:
+    if isinstance(value, str):
+        return with_replacements(value)
+    if isinstance(value, list):
+        return [_with_replacements(each) for each in value]
+    if isinstance(value, dict):
+        return {with_replacements(name): _with_replacements(each) for name, each in value.items()}
+    return value

@@ -1,0 +1,51 @@
+"""Which engine answers at an address: asked once, by one plain GET or two."""
+
+import asyncio
+
+import aiohttp
+
+from hybridrank.connector.engines.rest.causes import Answer, Kind, kind_of, no_connection, read, refused
+from hybridrank.connector.engines.rest.http import Access
+from hybridrank.connector.errors import EngineUnreachable
+
+__all__ = ["ask"]
+
+_PATHS = ("/_nodes/_local/http", "/")  # some distributions lack the root page, some users may not ask for nodes
+_MAX_BYTES = 1 << 20  # of an answer; a node's is a few kilobytes
+
+
+async def ask(access: Access) -> Kind:
+    """Returns what the first node that answers is. Raises EngineUnreachable of the node that said most."""
+    errors = []
+    for node in access.address.nodes:
+        try:
+            async with access.session(node) as session:
+                return await _ask(node, session, access)
+        except EngineUnreachable as error:
+            errors.append(error)
+        except (aiohttp.ClientError, OSError, ValueError, asyncio.TimeoutError) as error:
+            errors.append(no_connection(node, error, has_port=access.address.has_port))
+            errors[-1].__cause__ = error
+    raise next((each for each in errors if each.status), errors[-1])
+
+
+async def _ask(node: str, session: aiohttp.ClientSession, access: Access) -> Kind:
+    answers = []
+    for path in _PATHS:
+        answers.append(await _get(session, node + path, access.timeout_s))
+        if kind := kind_of(answers[-1]):
+            return kind
+        if answers[-1].status not in (403, 404, 405):
+            break
+    unexplained = answers[-1].status in (404, 405)
+    raise refused(node, answers[0] if unexplained else answers[-1], credentials=bool(access.headers))
+
+
+async def _get(session: aiohttp.ClientSession, url: str, timeout_s: float) -> Answer:
+    async with session.get(url, timeout=aiohttp.ClientTimeout(total=timeout_s)) as response:
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > _MAX_BYTES:
+                break
+        return Answer(response.status, response.headers.get("X-Elastic-Product", ""), read(bytes(body)))

@@ -1,0 +1,304 @@
+"""Documents into an index: encoded through the sidecar, each text once, and written in batches that can be resumed."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Protocol
+
+from hybridrank.connector.engines.base import Engine, RejectedDocument, fitting
+from hybridrank.connector.engines.mapping.encoders import lacking_note, warn_of_missing_note
+from hybridrank.connector.errors import SidecarError
+from hybridrank.connector.indexing.splitting import Split, split
+from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.passages import passage_text
+from hybridrank.connector.sidecar_client.base import Encoder
+from hybridrank.connector.sidecar_client.client import ModelInfo
+from hybridrank.connector.types import Document, Encoding, TokenFormat, Vector
+from hybridrank.index_templates import IndexDefinition
+from hybridrank.index_templates.encoders import same_encoder
+
+__all__ = ["IndexingReport", "find_encoder", "index_documents"]
+
+_BATCH_SIZE = 64  # documents a request: about a second of encoding on two cores, so progress stays visible
+_TEXTS_A_CALL = 256  # passages of long documents are many; a call's size and time stay bounded
+_ENCODE_TIMEOUT_S = 300.0
+
+
+class EncoderWithModels(Encoder, Protocol):
+    """An encoder of texts and of their tokens that can say which models it has."""
+
+    async def encode_tokens(
+        self, texts: Sequence[str], *, model: str, token_vectors: TokenFormat, timeout_s: float
+    ) -> tuple[Encoding, ...]:
+        """The token vectors of each document, in order, packed to be stored; of an encoder, with its unit vector.
+
+        Raises SidecarError.
+        """
+        ...
+
+    async def models(self) -> tuple[ModelInfo, ...]:
+        """What is loaded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndexingReport:
+    """What became of the documents. `unchanged` were there already; `duplicates` are ids that came a second time."""
+
+    indexed: int = 0
+    unchanged: int = 0
+    encoded: int = 0
+    duplicates: tuple[str, ...] = ()
+    rejected: tuple[RejectedDocument, ...] = ()
+    total_in_index: int = 0
+
+    def __add__(self, other: "IndexingReport") -> "IndexingReport":
+        return IndexingReport(
+            self.indexed + other.indexed,
+            self.unchanged + other.unchanged,
+            self.encoded + other.encoded,
+            self.duplicates + other.duplicates,
+            self.rejected + other.rejected,
+            other.total_in_index,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """Which model's token vectors are stored, as what, and the digest of that model or of its codec."""
+
+    model: ModelInfo
+    format: TokenFormat
+    digest: str
+
+    @classmethod
+    def of(cls, models: Sequence[ModelInfo], wanted: str, packing: TokenFormat) -> "_Tokens":
+        info = _named(models, wanted)
+        if info is None:
+            raise SidecarError(f"the sidecar has no model named {wanted!r} to make token vectors")
+        if packing == "residual" and not info.token_codec:
+            raise SidecarError(f"{info.name} has no codec for residuals; `hybridrank colbert train-codec` makes one")
+        return cls(info, packing, info.token_codec if packing == "residual" else info.digest)
+
+    async def encode(self, encoder: EncoderWithModels, texts: Sequence[str]) -> dict[str, Encoding]:
+        different = list(dict.fromkeys(texts))
+        encodings = await encoder.encode_tokens(
+            different, model=self.model.name, token_vectors=self.format, timeout_s=_ENCODE_TIMEOUT_S
+        )
+        return dict(zip(different, encodings, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Which vectors a document gets, of which texts: its own or its passages', its tokens', and further ones."""
+
+    info: ModelInfo
+    tokens: _Tokens | None
+    passages: Split | None
+    vector_fields: Mapping[str, Sequence[str]]
+
+    @property
+    def made_by(self) -> str:
+        """What a digest covers besides the document: whatever changes its vectors."""
+        packed = [self.tokens.format, self.tokens.digest] if self.tokens else []
+        cut = [f"passages {self.passages.words}/{self.passages.overlap}"] if self.passages else []
+        more = [f"{name}={','.join(fields)}" for name, fields in sorted(self.vector_fields.items())]
+        return " ".join([self.info.digest, *packed, *cut, *more])
+
+    def definition(self, wanted: IndexDefinition) -> IndexDefinition:
+        """The index that holds them."""
+        length = self.info.dimensions
+        more = dict.fromkeys(self.vector_fields, length)
+        return replace(
+            wanted,
+            dimensions=length,
+            passages=self.passages is not None,
+            vector_fields=more,
+            encoder=self.info.encoder,
+        )
+
+    def cut(self, source: Mapping[str, Any]) -> tuple[str, ...]:
+        """The passages of a document, none where it is not cut."""
+        return split(source, self.passages) if self.passages else ()
+
+    def more(self, source: Mapping[str, Any]) -> dict[str, str]:
+        """The text of each further vector."""
+        return {name: passage_text(source, fields) for name, fields in self.vector_fields.items()}
+
+    def texts(self, source: Mapping[str, Any]) -> tuple[str, ...]:
+        """All texts that are encoded."""
+        own = self.cut(source) if self.passages else (passage_text(source),)
+        return (*own, *self.more(source).values())
+
+
+async def index_documents(
+    engine: Engine,
+    encoder: EncoderWithModels,
+    index: str,
+    documents: Iterable[Document],
+    *,
+    cache: VectorCache,
+    definition: IndexDefinition | None = None,
+    model: str = "encoder",
+    token_vectors: TokenFormat | None = None,
+    colbert: str = "colbert",
+    passages: Split | None = None,
+    vector_fields: Mapping[str, Sequence[str]] | None = None,
+    on_progress: Callable[[int], None] = lambda _count: None,
+    on_batch: Callable[[IndexingReport], None] = lambda _report: None,
+) -> IndexingReport:
+    """Create the index if need be, then encode and write every document that is new or has changed.
+
+    The index is made as `definition` says, for vectors of the encoder's length.
+    A document's `content_digest` covers its fields and the model's digest, so a run that was interrupted goes on where
+    it stopped, and a new model encodes everything anew. `on_progress` is given the size of each batch that is done,
+    `on_batch` the report so far.
+    With `token_vectors` every document gets those of `colbert` too, packed so, for Rescore(token_vectors=True).
+    With `passages` long documents are cut so, and each passage gets a vector in place of the document. `vector_fields`
+    are further ones, each of the text of the fields that it names: {"title_vector": ["title"]}.
+    The index notes the encoder; one that notes another encoder is refused before anything is written.
+    Raises EngineError and SidecarError; what was written before stays.
+    """
+    if passages and token_vectors:
+        raise ValueError("token vectors are stored for whole documents; leave them out, or the passages")
+    models = await encoder.models()
+    info = find_encoder(models, model)
+    tokens = _Tokens.of(models, colbert, token_vectors) if token_vectors else None
+    plan = _Plan(info, tokens, passages, vector_fields or {})
+    wanted = plan.definition(definition or IndexDefinition())
+    await engine.create_index(index, wanted)
+    await engine.check_writable(index)
+    report = IndexingReport()
+    seen: set[str] = set()
+    for batch in _batches(documents):
+        fresh, duplicates = _first_of_each(batch, seen)
+        report += await _index_batch(engine, encoder, plan, index, fresh, cache)
+        report += IndexingReport(duplicates=duplicates)
+        on_progress(len(batch))
+        on_batch(report)
+    report += IndexingReport(total_in_index=await engine.refresh(index))
+    await _note_encoder(engine, index, wanted, whole=report.total_in_index == report.indexed + report.unchanged)
+    return report
+
+
+async def _note_encoder(engine: Engine, index: str, definition: IndexDefinition, *, whole: bool) -> None:
+    """In an index of before such notes: where `whole`, every document there is of this run, so all vectors are ours."""
+    fields = await engine.fields(index)
+    paths = [path for path in definition.vector_paths if lacking_note(fields, path)]
+    if paths and whole and definition.encoder:
+        await engine.note_encoder(index, paths, definition.encoder)
+    elif definition.encoder:
+        for path in paths:
+            warn_of_missing_note(repr(engine), index, fields, path, definition.encoder)
+
+
+async def _index_batch(
+    engine: Engine,
+    encoder: EncoderWithModels,
+    plan: _Plan,
+    index: str,
+    documents: Sequence[Document],
+    cache: VectorCache,
+) -> IndexingReport:
+    documents, unfit = fitting(documents)
+    rejected = tuple(unfit)
+    digests = {each.doc_id: _content_digest(each.source, plan.made_by) for each in documents}
+    stored = await engine.stored_digests(index, list(digests))
+    changed = [each for each in documents if stored.get(each.doc_id) != digests[each.doc_id]]
+    if not changed:
+        return IndexingReport(unchanged=len(documents), rejected=rejected)
+    tokens, info = plan.tokens, plan.info
+    texts = {each.doc_id: passage_text(each.source) for each in changed}
+    by_token = await tokens.encode(encoder, list(texts.values())) if tokens else {}
+    ready = by_token if tokens and tokens.model == info else {}  # one run of the model gave both
+    wanted = [text for each in changed for text in plan.texts(each.source) if text]
+    vectors, encoded = await _vectors(encoder, info, wanted, cache, ready)
+    written = await engine.index_documents(
+        index,
+        [
+            Document(
+                each.doc_id,
+                {**each.source, "content_digest": digests[each.doc_id]},
+                None if plan.passages else vectors.get(texts[each.doc_id]),
+                by_token[texts[each.doc_id]].token_vectors if tokens else None,
+                tuple((text, vectors[text]) for text in plan.cut(each.source)),
+                {name: vectors[text] for name, text in plan.more(each.source).items() if text},
+            )
+            for each in changed
+        ],
+    )
+    rejected += written.rejected
+    return IndexingReport(written.indexed, len(documents) - len(changed), encoded, rejected=rejected)
+
+
+async def _vectors(
+    encoder: Encoder, info: ModelInfo, texts: Sequence[str], cache: VectorCache, ready: Mapping[str, Encoding]
+) -> tuple[Mapping[str, Vector], int]:
+    """Text → vector for all texts, out of the cache, `ready` or encoded; and how many the cache did not know."""
+    known = await asyncio.to_thread(cache.get, info.digest, texts)
+    missing = [text for text in dict.fromkeys(texts) if text not in known]
+    if not missing:
+        return known, 0
+    fresh = {text: ready[text] for text in missing if text in ready}
+    unready = [text for text in missing if text not in fresh]
+    for start in range(0, len(unready), _TEXTS_A_CALL):
+        texts = unready[start : start + _TEXTS_A_CALL]
+        encodings = await encoder.encode(texts, model=info.name, kind="document", timeout_s=_ENCODE_TIMEOUT_S)
+        fresh |= dict(zip(texts, encodings, strict=True))
+    vectors = {text: each.vector for text, each in fresh.items()}
+    for digest in dict.fromkeys(_digest_of(each, info) for each in fresh.values()):
+        made = {text: vectors[text] for text, each in fresh.items() if _digest_of(each, info) == digest}
+        await asyncio.to_thread(cache.put, digest, made)
+    return {**known, **vectors}, len(missing)
+
+
+def _digest_of(encoding: Encoding, info: ModelInfo) -> str:
+    """Of the model that answered, one of several sidecars perhaps. Raises SidecarError for another than `info`."""
+    answered = encoding.encoder or info.encoder
+    if not same_encoder(answered, info.encoder):
+        raise SidecarError(
+            f"documents are encoded by {info.encoder}, and now a sidecar answered as {answered}: was the model"
+            " replaced, or has one of several sidecars another? Vectors of both in one index cannot be compared"
+        )
+    return answered.digest
+
+
+def find_encoder(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:
+    """The encoder that answers to this name. Raises SidecarError, which lists the models that are loaded."""
+    found = _named(models, wanted)
+    if found and found.dimensions:
+        return found
+    loaded = ", ".join(each.name for each in models) or "none"
+    raise SidecarError(f"the sidecar has no encoder named {wanted!r}; models loaded: {loaded}")
+
+
+def _named(models: Sequence[ModelInfo], wanted: str) -> ModelInfo | None:
+    words = ((each, (each.name, f"{each.name}:{each.version}", *each.aliases)) for each in models)
+    return next((each for each, names in words if wanted in names), None)
+
+
+def _content_digest(source: Mapping[str, Any], model_digest: str) -> str:
+    content = json.dumps([model_digest, dict(source)], sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _first_of_each(batch: Sequence[Document], seen: set[str]) -> tuple[list[Document], tuple[str, ...]]:
+    """The documents whose id comes for the first time, and the ids that came again. Adds to `seen`."""
+    fresh: list[Document] = []
+    duplicates: list[str] = []
+    for each in batch:
+        if each.doc_id in seen:
+            duplicates.append(each.doc_id)
+        else:
+            seen.add(each.doc_id)
+            fresh.append(each)
+    return fresh, tuple(duplicates)
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    iterator = iter(documents)
+    while batch := list(islice(iterator, _BATCH_SIZE)):
+        yield batch

@@ -1,0 +1,1 @@
+"""Query bodies of the first stage, a file for each kind of retriever."""

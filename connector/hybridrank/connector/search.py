@@ -1,0 +1,116 @@
+"""HybridSearch: the whole path of a request. Encode, retrieve, fuse, rescore, page."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.errors import SidecarError, SidecarMissing
+from hybridrank.connector.paging import arranged, dressed, without_values
+from hybridrank.connector.request import SearchRequest
+from hybridrank.connector.search_context import Trace
+from hybridrank.connector.sidecar_client.base import Sidecar
+from hybridrank.connector.stages.feature_log import FeatureLog
+from hybridrank.connector.stages.rescoring import Stages
+from hybridrank.connector.stages.retrieval import FirstStage, FusedBy, excluded, lexical
+from hybridrank.connector.types import DocumentKey, Encoding, Hit, SearchResponse
+
+__all__ = ["HybridSearch"]
+
+_ENCODE_SHARE = 0.5  # of the search's time: no answer is possible without the engine, so the vector leaves it half
+
+
+class HybridSearch:
+    """Hybrid retrieval with fusion and reranking. One object serves any number of concurrent searches.
+
+    A part that fails or overruns its budget is left out and named in `SearchResponse.degraded`; only an engine that
+    gives no ranking at all is an error. Without a sidecar, requests bring their own vector and rescore nothing.
+    With `fusion` "native" the engine fuses the retrievers itself, where it can do that as the request says; hits then
+    lack what each retriever said. `feature_log` is given what every FeatureRescore computes.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sidecar: Sidecar | None = None,
+        *,
+        fusion: FusedBy = "client",
+        feature_log: FeatureLog | None = None,
+    ) -> None:
+        self.engine = engine
+        self.sidecar = sidecar
+        self.fusion: FusedBy = fusion
+        self.feature_log = feature_log
+
+    async def search(self, request: SearchRequest) -> SearchResponse:
+        """One page of the final ranking.
+
+        Raises EngineError, SearchFailed when every retriever failed, and Misconfigured for what a strict request
+        cannot have, or where a sidecar is needed and there is none.
+        """
+        trace = Trace(request.timeout_s, request.strict)
+        encoding = await self._encode(request, trace)
+        trace.tick()
+        fused, aggregations = await FirstStage(self.engine, self.fusion).run(request, encoding, trace)
+        trace.tick()
+        stages = Stages(self.engine, self.sidecar, self.feature_log)
+        hits = await self._arranged(request, await stages.run(request, encoding, fused, trace), trace)
+        trace.tick()
+        page = await self._shown(request, hits[request.from_ : request.from_ + request.size], trace)
+        trace.tick()
+        return SearchResponse(
+            hits=page,
+            total_candidates=len(hits),
+            degraded=tuple(trace.degraded),
+            timings=trace.timings(),
+            aggregations=aggregations,
+            profile=trace.profile,
+            total=trace.total,
+        )
+
+    async def _arranged(self, request: SearchRequest, ranking: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
+        asked = {"collapse": [request.collapse] if request.collapse else [], "sort": [*request.sort]}
+        if not any(asked.values()):
+            return ranking
+        fields = await trace.part("sort" if request.sort else "collapse", self.engine.fields_of(request.index))
+        if fields is None:
+            return ranking
+        for part, names in asked.items():
+            for reason, sentence in without_values(request.index, fields, ranking, names):
+                trace.record(part, reason, sentence)
+        return arranged(ranking, request.collapse, request.sort, fields)
+
+    async def _shown(self, request: SearchRequest, page: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
+        """The page with what is asked for it alone: its sources, where nothing has read them yet, and highlights."""
+        keys = [hit.key for hit in page]
+        asked: dict[str, Awaitable[Mapping[DocumentKey, Any]]] = {}
+        if page and not request.reads_sources:
+            asked["source"] = self.engine.sources(request.index, keys, excluded(request))
+        if page and request.highlight:
+            asked["highlight"] = self.engine.highlight(request.index, lexical(request), request.highlight, keys)
+        answers = await asyncio.gather(*(trace.part(name, answer) for name, answer in asked.items()))
+        found = {name: answer for name, answer in zip(asked, answers, strict=True) if answer is not None}
+        if gone := [hit for hit in page if hit.key not in found.get("source", keys)]:
+            names = ", ".join(hit.doc_id if hit.index == request.index else str(hit.key) for hit in gone)
+            detail = f"{names}: deleted since the ranking, or with their index, or on a shard that has left since"
+            trace.record("source", "partial", detail)
+        return dressed(page, found)
+
+    async def _encode(self, request: SearchRequest, trace: Trace) -> Encoding | None:
+        """The query's vector and the model that made it, as its reply says; nobody knows what made a caller's own."""
+        if request.query_vector is not None:
+            return Encoding(request.query_vector)
+        if not request.needs_vector:
+            return None
+        if self.sidecar is None:
+            needed = "comparing vectors needs a query_vector in the request, or a sidecar that encodes the query"
+            raise SidecarMissing("encode", needed)
+        try:
+            timeout_s = trace.budget_s(request.encode_timeout_s, share=_ENCODE_SHARE)
+            (encoding,) = await self.sidecar.encode(
+                [request.query_text], model=request.encoder, kind="query", timeout_s=timeout_s
+            )
+        except SidecarError as error:
+            trace.lacks("encode", error)
+            return None
+        return encoding

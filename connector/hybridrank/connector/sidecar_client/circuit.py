@@ -1,0 +1,41 @@
+"""The circuit breaker at work: it stands before the calls of one stage and is told how each of them ended."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from hybridrank.connector.errors import CircuitOpen, SidecarError, SidecarTimeout, SidecarUnreachable
+from hybridrank.connector.sidecar_client.breaker import Breaker
+
+__all__ = ["Circuit", "cost_a_search"]
+
+
+class Circuit:
+    """One for each stage, since one may be too slow while another is well."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+        self._breaker = Breaker()
+
+    @contextmanager
+    def call(self, timeout_s: float) -> Iterator[None]:
+        """Around one call that may take `timeout_s`. Raises CircuitOpen in its place while the circuit is open."""
+        started_at = monotonic()
+        if self._breaker.is_open(started_at):
+            raise CircuitOpen(
+                f"not tried: the last {self._breaker.failures} calls to {self._stage} failed; tried again in"
+                f" {self._breaker.closed_from - started_at:.1f} s; the latest: {self._breaker.last_failure}"
+            )
+        self._breaker = self._breaker.calling(started_at)
+        try:
+            yield
+        except SidecarError as error:
+            failed = cost_a_search(error, monotonic() - started_at, timeout_s)
+            self._breaker = self._breaker.failed(monotonic(), str(error)) if failed else self._breaker.succeeded()
+            raise
+        self._breaker = self._breaker.succeeded()
+
+
+def cost_a_search(error: SidecarError, took_s: float, timeout_s: float) -> bool:
+    """Whether the search waited for nothing. A sidecar that refuses at once, for want of time too, is there."""
+    return isinstance(error, SidecarUnreachable) or (isinstance(error, SidecarTimeout) and took_s > timeout_s / 2)

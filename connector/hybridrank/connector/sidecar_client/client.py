@@ -1,0 +1,354 @@
+"""The sidecar over gRPC: messages made and read, and a circuit breaker before the stages of a search."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from typing_extensions import Self
+
+from hybridrank.common.counts import counted
+from hybridrank.common.json_values import text_problem, with_replacements
+from hybridrank.connector.errors import BadScores, InvalidRequest, SidecarTimeout, UnreadableText
+from hybridrank.connector.sidecar_client.access import Access
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.connector.sidecar_client.circuit import Circuit
+from hybridrank.connector.sidecar_client.replicas import Replicas
+from hybridrank.connector.types import DEFAULT_CHUNKS, Encoding, RelevanceScore, TokenFormat
+from hybridrank.index_templates import EncoderNote
+from hybridrank.sidecar.protocol import rerank_pb2 as wire
+from hybridrank.sidecar.protocol import rerank_pb2_grpc as stubs
+
+__all__ = ["FeatureSetInfo", "ModelInfo", "SidecarClient"]
+
+_MAX_FLOAT32 = 3.4e38
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSetInfo:
+    """The columns that a lambdamart model reads: their names, in order, and the digest of how they are made."""
+
+    name: str
+    version: str
+    digest: str
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that the sidecar has loaded. `kind` is "encoder", "cross-encoder", "colbert" or "lambdamart".
+
+    `dimensions` is 0 for all but encoders, `max_tokens` for a lambdamart model, which alone has a `feature_set`.
+    `token_codec` is the digest of the codec that packs token vectors as "residual", `calibration` that of what makes
+    calibrated scores of raw ones; empty where there is none. `comparable_digests` are those of the same model at the
+    other precisions of its folder. `languages` are ISO 639 codes, "*" for many; empty where its folder does not say.
+    """
+
+    name: str
+    version: str
+    kind: str
+    digest: str
+    precision: str
+    max_tokens: int
+    dimensions: int
+    aliases: tuple[str, ...]
+    feature_set: FeatureSetInfo | None = None
+    token_codec: str = ""
+    calibration: str = ""
+    pooling: str = ""
+    query_prefix: str = ""
+    document_prefix: str = ""
+    comparable_digests: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    @property
+    def encoder(self) -> EncoderNote:
+        """The model as an index notes it beside vectors that it made."""
+        return EncoderNote(
+            self.name,
+            self.digest,
+            self.version,
+            self.pooling,
+            self.query_prefix,
+            self.document_prefix,
+            self.comparable_digests,
+        )
+
+
+class SidecarClient:
+    """An Encoder and a Rescorer over one sidecar or several: "host1:50051,host2:50051".
+
+    A name may stand for several addresses, as that of a headless service does. Calls take turns among all that answer;
+    one that dies is skipped, and found again within a second of coming back. `replicas.py` says what
+    is tried again, `breaker.py` when a stage is skipped at once (CircuitOpen): the encoding of
+    queries and the rescoring, each for itself; `models` and the encoding of documents are always tried.
+
+    `ca_certs` (a PEM file of authorities), `client_cert` and `client_key` (PEM files for sidecars that check their
+    callers), or `tls=True` with public authorities turn TLS on. `api_key` goes with every call, only over TLS or inside
+    this machine unless `plaintext_api_key` allows more; nothing prints it. The files are read once, here.
+
+    With `no_cache` the sidecar computes every score and vector anew, so that calls can be timed.
+
+    Connects on the first call, in each event loop and each process that calls. Raises BadAddress and BadAccess, and
+    OSError for a file.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        tls: bool = False,
+        ca_certs: str | Path | None = None,
+        client_cert: str | Path | None = None,
+        client_key: str | Path | None = None,
+        api_key: str | None = None,
+        plaintext_api_key: bool = False,
+        no_cache: bool = False,
+    ) -> None:
+        self.address = address
+        self._no_cache = no_cache
+        access = Access(
+            tls=tls,
+            ca_certs=ca_certs,
+            client_cert=client_cert,
+            client_key=client_key,
+            api_key=api_key,
+            plaintext_api_key=plaintext_api_key,
+        )
+        self._replicas = Replicas(address, access)
+        self._encoding, self._rescoring = Circuit("encode"), Circuit("rescore")
+
+    def __repr__(self) -> str:
+        return f"SidecarClient({self.address!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def encode(
+        self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
+    ) -> tuple[Encoding, ...]:
+        """One unit vector a text, in order. Raises SidecarError; BadScores for a query's vector without a direction."""
+        _check(model, _numbered(texts))
+        text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
+        request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)
+        with self._encoding.call(timeout_s) if kind == "query" else nullcontext():
+            return await self._replicas.call(
+                lambda channel: stubs.EncoderStub(channel).Encode,
+                request,
+                timeout_s,
+                lambda response: _vectors(response, len(texts), directed=kind == "query"),
+            )
+
+    async def encode_tokens(
+        self, texts: Sequence[str], *, model: str, token_vectors: TokenFormat, timeout_s: float
+    ) -> tuple[Encoding, ...]:
+        """The token vectors of each document, in order, packed to be stored; of an encoder, with its unit vector.
+
+        Raises SidecarError.
+        """
+        _check(model, _numbered(texts))
+        wanted = f"TOKEN_VECTORS_{token_vectors.upper()}"
+        request = wire.EncodeRequest(model=model, texts=texts, kind=wire.TEXT_KIND_DOCUMENT, token_vectors=wanted)
+        return await self._replicas.call(
+            lambda channel: stubs.EncoderStub(channel).Encode,
+            request,
+            timeout_s,
+            lambda response: _packed_vectors(response, len(texts)),
+        )
+
+    async def rescore(
+        self,
+        query_text: str,
+        passages: Sequence[Passage],
+        *,
+        model: str,
+        timeout_s: float,
+        allow_partial: bool = False,
+        max_chunks: int = DEFAULT_CHUNKS,
+    ) -> tuple[RelevanceScore | None, ...]:
+        """One finite score a passage, in the order of `passages`. Raises SidecarError.
+
+        A long text is read in up to `max_chunks` windows, the first of every text before any second one, as far as the
+        time allows. With `allow_partial`, None for a passage that was not scored in time; at least one was.
+        """
+        candidates = [
+            wire.Candidate(id=passage.doc_id, token_vectors=passage.token_vectors)
+            if passage.token_vectors
+            else wire.Candidate(id=passage.doc_id, text=with_replacements(passage.text))
+            for passage in passages
+        ]
+        _check(model, {"query": query_text})
+        options = wire.RerankOptions(best_effort=allow_partial, max_chunks_per_document=max_chunks)
+        request = wire.RerankRequest(
+            model=model, query=query_text, candidates=candidates, options=options, no_cache=self._no_cache
+        )
+        return await self._rerank(request, timeout_s)
+
+    async def rescore_features(
+        self,
+        rows: Sequence[Sequence[float]],
+        *,
+        feature_set_digest: str,
+        model: str,
+        timeout_s: float,
+        allow_partial: bool = False,
+        contributions: bool = False,
+    ) -> tuple[RelevanceScore | None, ...]:
+        """One finite score a row, in the order of `rows`, by a lambdamart model. Raises SidecarError.
+
+        A row has a value for each feature of the set that `feature_set_digest` names, NaN where one is missing; the
+        sidecar refuses rows of another set than the model's. With `contributions` a score tells what each feature added
+        to it, some hundred times the work. `allow_partial` as for `rescore`.
+        """
+        options = wire.RerankOptions(best_effort=allow_partial, contributions=contributions)
+        candidates = [wire.Candidate(features=row) for row in rows]
+        return await self._rerank(
+            wire.RerankRequest(
+                model=model, candidates=candidates, options=options, feature_set_digest=feature_set_digest
+            ),
+            timeout_s,
+        )
+
+    async def _rerank(self, request: wire.RerankRequest, timeout_s: float) -> tuple[RelevanceScore | None, ...]:
+        with self._rescoring.call(timeout_s):
+            return await self._replicas.call(
+                lambda channel: stubs.RerankerStub(channel).Rerank,
+                request,
+                timeout_s,
+                lambda response: aligned(
+                    response.results,
+                    len(request.candidates),
+                    partial=request.options.best_effort and not response.complete,
+                ),
+            )
+
+    async def models(self, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
+        """What is loaded. Raises SidecarError."""
+        return await self._replicas.call(
+            lambda channel: stubs.ModelRegistryStub(channel).List, wire.ListModelsRequest(), timeout_s, _models
+        )
+
+    async def load_model(self, path: str, *, timeout_s: float = 120.0) -> ModelInfo:
+        """Have the sidecar load a model folder on its own disk, and the model's name lead to it.
+
+        For one sidecar: with several, say it to each by its address. Raises SidecarError, with the reason of a refusal.
+        """
+        request = wire.LoadModelRequest(path=path)
+        return await self._replicas.call(
+            lambda channel: stubs.ModelRegistryStub(channel).Load, request, timeout_s, _model
+        )
+
+    async def unload_model(self, model: str, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
+        """Have the sidecar let go of a name or name:version; returns what went. For one sidecar, as `load_model`."""
+        request = wire.UnloadModelRequest(model=model)
+        return await self._replicas.call(
+            lambda channel: stubs.ModelRegistryStub(channel).Unload, request, timeout_s, _models
+        )
+
+    async def close(self) -> None:
+        """Close the connections; a later call opens others."""
+        await self._replicas.close()
+
+
+def _model(each: wire.Model) -> ModelInfo:
+    return ModelInfo(
+        each.name,
+        each.version,
+        each.kind,
+        each.digest,
+        each.precision,
+        each.max_tokens,
+        each.dimensions,
+        tuple(each.aliases),
+        _feature_set(each.feature_set) if each.HasField("feature_set") else None,
+        each.token_codec,
+        each.calibration,
+        each.pooling,
+        each.query_prefix,
+        each.document_prefix,
+        tuple(each.comparable_digests),
+        tuple(each.languages),
+    )
+
+
+def _models(response: Any) -> tuple[ModelInfo, ...]:
+    return tuple(map(_model, response.models))
+
+
+def _vectors(response: Any, count: int, *, directed: bool) -> tuple[Encoding, ...]:
+    if len(response.embeddings) != count:
+        raise BadScores(f"{counted(len(response.embeddings), 'vector')} for {counted(count, 'text')}")
+    if directed and not all(_has_direction(each.vector) for each in response.embeddings):
+        raise BadScores("a vector of zeros, or with values that are not finite or too large")
+    made_by = _encoder(response.model)
+    return tuple(Encoding(tuple(each.vector), each.truncated, encoder=made_by) for each in response.embeddings)
+
+
+def _packed_vectors(response: Any, count: int) -> tuple[Encoding, ...]:
+    packed = [each.token_vectors for each in response.embeddings]
+    if len(packed) != count or not all(packed):
+        raise BadScores(f"packed token vectors for {sum(map(bool, packed))} of {counted(count, 'text')}")
+    made_by = _encoder(response.model)
+    return tuple(
+        Encoding(tuple(each.vector), each.truncated, each.token_vectors, made_by) for each in response.embeddings
+    )
+
+
+def _encoder(each: wire.Model) -> EncoderNote | None:
+    """The model of a reply; None for one that does not say which vectors it makes."""
+    return _model(each).encoder if each.digest else None
+
+
+def _has_direction(vector: Sequence[float]) -> bool:
+    """False for a zero vector, and where the squared length is NaN or beyond float32, in which engines compute it."""
+    return 0 < sum(value * value for value in vector) <= _MAX_FLOAT32
+
+
+def _feature_set(each: wire.FeatureSet) -> FeatureSetInfo:
+    return FeatureSetInfo(each.name, each.version, each.digest, tuple(each.features))
+
+
+def _numbered(texts: Sequence[str]) -> dict[str, str]:
+    return {f"texts[{place}]": text for place, text in enumerate(texts)}
+
+
+def _check(model: str, texts: Mapping[str, str]) -> None:
+    """Raises InvalidRequest, or UnreadableText naming the text, for what cannot be sent: the wire takes UTF-8 alone."""
+    if problem := text_problem(model):
+        raise InvalidRequest(f"model: {problem}")
+    for name, text in texts.items():
+        if problem := text_problem(text):
+            raise UnreadableText(f"{name}: {problem}")
+
+
+def aligned(results: Sequence[Any], count: int, *, partial: bool = False) -> tuple[RelevanceScore | None, ...]:
+    """The scores of a reply by input index, whatever order they came in; None for one that a partial reply lacks.
+
+    Raises BadScores, and SidecarTimeout for a partial reply without any score.
+    """
+    by_index: dict[int, RelevanceScore] = {}
+    for each in results:
+        if each.index >= count or each.index in by_index:
+            raise BadScores(f"index {each.index} is unknown or came twice in a reply for {count} candidates")
+        if not math.isfinite(each.relevance_score):
+            raise BadScores(f"candidate {each.index} scored {each.relevance_score}")
+        by_index[each.index] = RelevanceScore(
+            each.relevance_score,
+            each.truncated,
+            tuple(each.contributions),
+            each.best_chunk if each.HasField("best_chunk") else None,
+            each.scored_chunks,
+        )
+    if count and partial and not by_index:
+        raise SidecarTimeout(f"none of {counted(count, 'candidate')} was scored in time")
+    if len(by_index) != count and not partial:
+        raise BadScores(f"{counted(len(by_index), 'score')} for {counted(count, 'candidate')}")
+    return tuple(by_index.get(place) for place in range(count))

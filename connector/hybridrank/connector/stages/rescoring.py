@@ -1,0 +1,152 @@
+"""The rescoring stages of a search, one after the other, each over the head that the one before left."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import partial
+from time import perf_counter
+from typing import TypeAlias
+
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.errors import EngineError, InvalidRequest, SidecarError, SidecarMissing
+from hybridrank.connector.request import FeatureRescore, QueryRescore, Rescore, SearchRequest, Stage
+from hybridrank.connector.search_context import Trace
+from hybridrank.connector.sidecar_client.base import Sidecar
+from hybridrank.connector.stages.blend import blend
+from hybridrank.connector.stages.feature_log import FeatureLog
+from hybridrank.connector.stages.features import FeatureRows, feature_rows
+from hybridrank.connector.stages.texts import passages, text_faults, text_fields
+from hybridrank.connector.stages.token_vectors import with_token_vectors
+from hybridrank.connector.types import Encoding, Hit, RelevanceScore
+from hybridrank.ltr_features import FeatureQuery, FeatureSet
+
+__all__ = ["Stages"]
+
+Scores: TypeAlias = tuple[RelevanceScore | None, ...]
+
+_LEAST_S = 0.001  # for scoring, where the features took all the time: the sidecar then says that there was none
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What the stages work with. A stage that fails is left out and named in the trace; the next goes on without it."""
+
+    engine: Engine
+    sidecar: Sidecar | None
+    feature_log: FeatureLog | None = None
+
+    async def run(
+        self, request: SearchRequest, encoding: Encoding | None, hits: tuple[Hit, ...], trace: Trace
+    ) -> tuple[Hit, ...]:
+        """`hits` as the stages order them. Raises SidecarMissing for a stage that needs one.
+
+        A stage sees no more than what the one before scored: below that, scores are on another scale.
+        """
+        vector, encoder = (encoding.vector, encoding.encoder) if encoding else (None, None)
+        query = FeatureQuery(request.query_text, vector, now=datetime.now(timezone.utc), encoder=encoder)
+        computed: list[FeatureRows] = []
+        head = len(hits)
+        for stage in request.stages if hits else ():
+            window = hits[: min(head, stage.rescore_window_size)]
+            try:
+                timeout_s = trace.budget_s(stage.timeout_s)
+                if isinstance(stage, Rescore):
+                    scores = await self._by_text(stage, request, window, timeout_s, trace)
+                elif isinstance(stage, QueryRescore):
+                    scores = await self._by_query(stage, request.index, query, window, timeout_s)
+                else:
+                    ends_at = perf_counter() + timeout_s
+                    about = replace(query, request=stage.request)
+                    rows = await feature_rows(self.engine, request.index, stage.feature_set, about, window, timeout_s)
+                    computed.append(rows)
+                    hits = _with_features(hits, rows) if stage.with_features else hits
+                    scores = await self._by_features(stage, rows, ends_at - perf_counter())
+            except (SidecarError, EngineError) as error:
+                trace.lacks(_name(request, stage), error)
+                continue
+            if scores:
+                scored = sum(each is not None for each in scores)
+                if scored < len(scores):
+                    detail = f"{scored} of {len(scores)} scored in time"
+                    trace.record(_name(request, stage), "partial", detail)
+                hits, head = blend(hits, scores, stage.weight, model=stage.model), scored
+        if computed and self.feature_log:
+            await self._log(self.feature_log, request, query, computed, hits, trace)
+        return hits
+
+    async def _by_text(
+        self, stage: Rescore, request: SearchRequest, window: Sequence[Hit], timeout_s: float, trace: Trace
+    ) -> Scores:
+        """By stored token vectors where the stage asks for them; by texts where it does not, or that fails."""
+        rescore = partial(
+            self._asked(stage).rescore,
+            request.query_text,
+            model=stage.model,
+            allow_partial=stage.allow_partial,
+            max_chunks=stage.max_chunks,
+        )
+        ends_at = perf_counter() + timeout_s
+        fields = await trace.bound(self.engine.fields_of(request.index))
+        texts = passages(window, text_fields(stage, request, fields))
+        if stage.token_vectors:
+            try:
+                stored = await with_token_vectors(self.engine, request.index, texts, timeout_s)
+                return await rescore(stored, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
+            except (EngineError, InvalidRequest) as error:
+                trace.lacks(_name(request, stage), error, reason="token_vectors", instead="scored by texts")
+                timeout_s = max(ends_at - perf_counter(), _LEAST_S)
+        for reason, sentence in text_faults(stage, request, fields, window, texts):
+            trace.record(_name(request, stage), reason, sentence)
+        if not any(each.text for each in texts):
+            return ()  # all would score alike
+        return await rescore(texts, timeout_s=timeout_s)
+
+    async def _by_query(
+        self, stage: QueryRescore, index: str, query: FeatureQuery, window: Sequence[Hit], timeout_s: float
+    ) -> Scores:
+        feature_set = FeatureSet(name=stage.model, features=(stage.by,))
+        rows = await feature_rows(self.engine, index, feature_set, query, window, timeout_s)
+        scores = [0.0 if math.isnan(score) else score for (score,) in rows.values]
+        if not all(map(math.isfinite, scores)):
+            raise EngineError(f"index {index!r}: the engine's answer has infinite scores", reason="bad_answer")
+        return tuple(map(RelevanceScore, scores))
+
+    async def _by_features(self, stage: FeatureRescore, rows: FeatureRows, timeout_s: float) -> Scores:
+        if not stage.model:
+            return ()
+        return await self._asked(stage).rescore_features(
+            rows.values,
+            feature_set_digest=stage.feature_set.digest,
+            model=stage.model,
+            timeout_s=max(timeout_s, _LEAST_S),
+        )
+
+    def _asked(self, stage: Stage) -> Sidecar:
+        if self.sidecar is None:
+            raise SidecarMissing("rescore", f"rescore by {stage.model!r} needs a sidecar")
+        return self.sidecar
+
+    @staticmethod
+    async def _log(
+        log: FeatureLog,
+        request: SearchRequest,
+        query: FeatureQuery,
+        computed: Sequence[FeatureRows],
+        hits: Sequence[Hit],
+        trace: Trace,
+    ) -> None:
+        try:
+            await asyncio.to_thread(log.write, request, query, computed, hits)
+        except OSError as error:
+            trace.record("feature_log", "not_written", f"{log.folder}: {error}")
+
+
+def _name(request: SearchRequest, stage: Stage) -> str:
+    return "rescore" if len(request.stages) == 1 else f"rescore:{stage.model or 'features'}"
+
+
+def _with_features(hits: Sequence[Hit], rows: FeatureRows) -> tuple[Hit, ...]:
+    named = rows.named()
+    return tuple(replace(hit, features={**hit.features, **named.get(hit.key, {})}) for hit in hits)

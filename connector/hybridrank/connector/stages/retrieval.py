@@ -1,0 +1,152 @@
+"""The first stage of a search: one ranking a retriever, in one round trip, fused here or by the engine."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreachable, IndexMissing, SearchFailed
+from hybridrank.connector.fusion import Fused
+from hybridrank.connector.request import FeatureRescore, SearchRequest
+from hybridrank.connector.search_context import Trace
+from hybridrank.connector.types import Bm25Query, Encoding, Hit, KnnQuery, Query, Ranking
+from hybridrank.index_templates import HEAVY_FIELDS
+
+__all__ = ["FirstStage", "FusedBy", "excluded", "lexical", "queries_of"]
+
+FusedBy: TypeAlias = Literal["client", "native"]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStage:
+    """Retrieval and fusion. What the engine cannot fuse ("native") is fused here ("client"), and the trace says so."""
+
+    engine: Engine
+    fusion: FusedBy
+
+    async def run(
+        self, request: SearchRequest, encoding: Encoding | None, trace: Trace
+    ) -> tuple[tuple[Hit, ...], Mapping[str, Any]]:
+        """The fused ranking, and the aggregations, which are asked for at the same time.
+
+        Raises EngineError, or SearchFailed when every retriever failed.
+        """
+        ranked = self._ranked(request, queries_of(request, encoding), trace)
+        hits, aggregations = await asyncio.gather(ranked, self._aggregated(request, trace))
+        return hits, aggregations
+
+    async def _aggregated(self, request: SearchRequest, trace: Trace) -> Mapping[str, Any]:
+        """Over what BM25 matches, whichever retrievers were asked for: kNN finds the nearest and matches nothing."""
+        if not request.aggregations:
+            return {}
+        query = replace(lexical(request), rank_window_size=0, aggregations=request.aggregations)
+        try:
+            answer = (await trace.bound(self.engine.retrieve(request.index, {"aggregations": query})))["aggregations"]
+            if isinstance(answer, EngineError):
+                raise answer
+        except EngineError as error:
+            trace.lacks("aggregations", error)
+            return {}
+        if answer.warning:
+            trace.record("aggregations", "partial", answer.warning)
+        return answer.aggregations
+
+    async def _ranked(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
+        if self.fusion == "client" or len(queries) == 1:
+            return await self._fused_here(request, queries, trace)
+        try:
+            if _reads_retrievers(request):
+                raise EngineError(
+                    "a feature of kind 'retriever' reads what fusion in the engine does not tell", reason="not_native"
+                )
+            return await self._fused_there(request, queries, trace)
+        except (EngineUnreachable, EngineTimeout, IndexMissing):
+            raise  # another request would fare no better
+        except EngineError as error:
+            trace.lacks("fusion", error, instead="fused by the client")
+            return await self._fused_here(request, queries, trace)
+
+    async def _fused_there(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
+        answer = await trace.bound(self.engine.retrieve_fused(request.index, queries, request.fusion))
+        if answer.warning:
+            trace.record("fusion", "partial", answer.warning)
+        trace.profile |= {"fusion": answer.profile} if answer.profile else {}
+        return tuple(_hit(Fused(each, {})) for each in answer.ranking)
+
+    async def _fused_here(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
+        outcome = await trace.bound(self.engine.retrieve(request.index, queries))
+        rankings: dict[str, Ranking] = {}
+        causes: dict[str, EngineError] = {}
+        for retriever, answer in outcome.items():
+            if isinstance(answer, EngineError):
+                causes[retriever] = answer
+                trace.lacks(retriever, answer)
+            else:
+                rankings[retriever] = answer.ranking
+                trace.profile |= {retriever: answer.profile} if answer.profile else {}
+                trace.total = answer.total or trace.total
+                if answer.warning:
+                    trace.record(retriever, "partial", answer.warning)
+        if not rankings:
+            missing = (each for each in causes.values() if isinstance(each, IndexMissing))
+            raise next(missing, SearchFailed(causes))
+        return tuple(_hit(each) for each in request.fusion.fuse(rankings))
+
+
+def lexical(request: SearchRequest) -> Bm25Query:
+    """What the request asks of BM25."""
+    return Bm25Query(request.query_text, request.fields, request.rank_window_size, request.filters, excluded(request))
+
+
+def queries_of(request: SearchRequest, encoding: Encoding | None) -> dict[str, Query]:
+    """The retrievers' queries. Without a vector the search is lexical, also when only kNN was asked for."""
+    window = request.rank_window_size
+    queries: dict[str, Query] = {}
+    if "bm25" in request.retrievers or encoding is None:
+        queries["bm25"] = replace(
+            lexical(request),
+            profile=request.profile,
+            with_sources=request.reads_sources,
+            track_total_hits=request.track_total_hits,
+        )
+    if "knn" in request.retrievers and encoding is not None:
+        queries["knn"] = KnnQuery(
+            encoding.vector,
+            request.vector_field,
+            window,
+            2 * window,
+            request.filters,
+            excluded(request),
+            request.profile,
+            request.oversample,
+            with_sources=request.reads_sources,
+            encoder=encoding.encoder,
+        )
+    return queries
+
+
+def excluded(request: SearchRequest) -> tuple[str, ...]:
+    """The fields that hits do not carry."""
+    return tuple(dict.fromkeys((*HEAVY_FIELDS, request.vector_field)))
+
+
+def _reads_retrievers(request: SearchRequest) -> bool:
+    sets = (stage.feature_set for stage in request.stages if isinstance(stage, FeatureRescore))
+    return any(feature.kind == "retriever" for each in sets for feature in each.features)
+
+
+def _hit(fused: Fused) -> Hit:
+    each = fused.candidate
+    return Hit(
+        each.doc_id,
+        each.rank,
+        each.score,
+        each.rank,
+        each.score,
+        fused.retrievers,
+        source=each.source,
+        passage=each.passage,
+        final_score=each.score,
+        index=each.index,
+    )

@@ -1,0 +1,48 @@
+"""The texts that a reranker reads of the candidates: of which fields, and what is wrong where there are none. Pure."""
+
+from collections.abc import Sequence
+
+from hybridrank.connector.engines.mapping.fields import Fields, unknown
+from hybridrank.connector.passages import field_values, passage_text
+from hybridrank.connector.request import Rescore, SearchRequest
+from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.connector.types import Hit
+
+__all__ = ["passages", "text_faults", "text_fields"]
+
+
+def text_fields(stage: Rescore, request: SearchRequest, fields: Fields) -> tuple[str, ...]:
+    """The paths that the stage reads: those of its own fields, else of the request's, else of the index's own."""
+    wanted = stage.fields or tuple(request.fields) or tuple(fields.boosts)
+    names = (name for each in wanted for name in fields.named(each))
+    return tuple(dict.fromkeys(path for name in names for path in fields.stored(name)))
+
+
+def passages(window: Sequence[Hit], paths: Sequence[str]) -> list[Passage]:
+    """The text of each candidate, or its best passage where the index has passages."""
+    return [
+        Passage(hit.doc_id, hit.passage.text if hit.passage else passage_text(hit.source, paths), index=hit.index)
+        for hit in window
+    ]
+
+
+def text_faults(
+    stage: Rescore, request: SearchRequest, fields: Fields, window: Sequence[Hit], texts: Sequence[Passage]
+) -> list[tuple[str, str]]:
+    """Reason and sentence of each fault: fields that neither mapping nor candidates have, and a window without text."""
+    index, named = request.index, stage.fields or tuple(request.fields)
+    faults = [
+        ("bad_field", sentence)
+        for name in named
+        if (sentence := unknown(index, fields, name)) and not any(field_values(hit.source, name) for hit in window)
+    ]
+    if any(each.text for each in texts):
+        return [(reason, f"{sentence}; scored by the other fields") for reason, sentence in faults]
+    if faults:
+        return faults
+    read = ", ".join(text_fields(stage, request, fields))
+    if not named and all(unknown(index, fields, each) for each in fields.boosts):
+        known = ", ".join(sorted(fields.types)) or "none"
+        advice = f"name its text fields in `fields` of the request or of Rescore; it has {known}"
+        return [("bad_field", f"index {index!r} has none of the fields {read}, which are read by default; {advice}")]
+    return [("no_values", f"no candidate has a text in {read}; all would score alike")]

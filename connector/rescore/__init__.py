@@ -1,1 +1,0 @@
-"""The sidecar as the connector sees it: vectors and relevance scores within a budget."""

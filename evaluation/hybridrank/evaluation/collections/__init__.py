@@ -1,0 +1,1 @@
+"""Test collections, judgments and runs: read, named, checked."""

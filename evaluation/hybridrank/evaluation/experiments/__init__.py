@@ -1,0 +1,1 @@
+"""Pipelines run over queries, and what they found."""

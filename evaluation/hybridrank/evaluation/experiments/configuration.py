@@ -1,0 +1,121 @@
+"""What a search asks for besides its index and its text, as a file that people read and change.
+
+```yaml
+retrievers: [bm25, knn]
+fields: {title: 2.0, text: 1.0}
+fusion: {kind: rrf, rank_constant: 20, weights: {bm25: 0.4, knn: 0.6}}
+rank_window_size: 100
+rescore: {model: cross-encoder, rescore_window_size: 50, weight: 0.7}
+bm25: {k1: 0.9, b: 0.4}
+```
+
+Every key is that of `SearchRequest` and means what it means there; what is left out is the default. Only `bm25` is no
+part of a search: it is how the index is to count words, and what is left out stays as it is there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hybridrank.common.error_text import wrong_values
+from hybridrank.common.settings_file import read_settings
+from hybridrank.connector import Rescore, SearchRequest
+from hybridrank.connector.admin.similarity import Bm25Settings
+from hybridrank.connector.fusion import Fusion, Rrf
+from hybridrank.connector.request import RetrieverName
+from hybridrank.evaluation.collections.beir import CollectionError
+from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings
+
+__all__ = ["Configuration", "ConfigurationError", "ConfiguredPipeline"]
+
+_OF_THE_CALLER = {"timeout_s", "allow_partial", "fields", "token_vectors"}  # of a stage: not what tuning decides
+
+
+class ConfigurationError(CollectionError):
+    """A file is no configuration: the message names the file, and the key."""
+
+
+class Configuration(BaseModel):
+    """What is tuned, each with the name, meaning and default that it has in `SearchRequest`, and the index's `bm25`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    retrievers: tuple[RetrieverName, ...] = Field(("bm25", "knn"), min_length=1)
+    fields: Mapping[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    fusion: Fusion = Rrf()
+    rank_window_size: int = Field(100, ge=1, le=10_000)
+    rescore: Rescore | None = None
+    bm25: Bm25Settings | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> "Configuration":
+        """Read a .yaml, .yml or .json file. Raises ConfigurationError."""
+        content = read_settings(path, ConfigurationError, extra="eval")
+        try:
+            return cls.model_validate({} if content is None else content)
+        except ValidationError as error:
+            raise ConfigurationError(f"{path}: {wrong_values(error.errors())}") from error
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of a file."""
+        content = self.model_dump(mode="json", exclude={"rescore": _OF_THE_CALLER})
+        return {name: value for name, value in content.items() if value not in ({}, None)}
+
+    def as_yaml(self) -> str:
+        """The file that `load` reads, a line a key."""
+        import yaml
+
+        written: str = yaml.safe_dump(self.as_json(), sort_keys=False, default_flow_style=None, width=120)
+        return written
+
+    def request(self, index: str, query_text: str, **more: Any) -> SearchRequest:
+        """The search of a text by this configuration; `more` are further arguments of `SearchRequest`."""
+        asked = {name: getattr(self, name) for name in type(self).model_fields if name != "bm25"}
+        return SearchRequest(index=index, query_text=query_text, **asked | more)
+
+    def stage(self, timeout_s: float) -> Rescore | None:
+        """The rescoring stage, with what it may take."""
+        return self.rescore and self.rescore.model_copy(update={"timeout_s": timeout_s})
+
+    def as_python(self) -> str:
+        """The call that makes the same request."""
+        content = self.as_json()
+        arguments = {"index": "index", "query_text": "text", "retrievers": repr(self.retrievers)}
+        if self.fields:
+            arguments["fields"] = repr(content["fields"])
+        arguments["fusion"] = _call(type(self.fusion).__name__, self.fusion.model_dump(exclude_defaults=True))
+        arguments["rank_window_size"] = repr(self.rank_window_size)
+        if self.rescore:
+            arguments["rescore"] = _call("Rescore", content["rescore"])
+        return "".join(["SearchRequest(\n", *(f"    {name}={value},\n" for name, value in arguments.items()), ")"])
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredPipeline(Pipeline):
+    """A pipeline that is what a configuration says; the budget and the size are the experiment's."""
+
+    configuration: Configuration = field(default_factory=Configuration)
+
+    @classmethod
+    def of(cls, name: str, configuration: Configuration) -> "ConfiguredPipeline":
+        """By the name that tables call it."""
+        models = (configuration.rescore.model,) if configuration.rescore else ()
+        return cls(name, configuration.retrievers, models, configuration)
+
+    def request(self, index: str, query_text: str, settings: PipelineSettings, query_id: str = "") -> SearchRequest:  # noqa: ARG002
+        """The search of one query."""
+        return self.configuration.request(
+            index,
+            query_text,
+            rescore=self.configuration.stage(settings.timeout_s),
+            encode_timeout_s=settings.timeout_s,
+            size=settings.size,
+            strict=settings.strict,
+        )
+
+
+def _call(name: str, arguments: Mapping[str, Any]) -> str:
+    return f"{name}({', '.join(f'{each}={value!r}' for each, value in arguments.items())})"

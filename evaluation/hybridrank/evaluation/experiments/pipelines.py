@@ -1,0 +1,116 @@
+"""Pipelines by name: `rrf+colbert` says which retrievers run and which models of the sidecar rescore, in order."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from hybridrank.connector import FeatureRescore, Rescore, SearchRequest
+from hybridrank.connector.request import RetrieverName, Stage
+from hybridrank.connector.stages.retrieval import FusedBy
+from hybridrank.connector.types import DEFAULT_CHUNKS
+from hybridrank.evaluation.experiments.fold_models import FoldModels
+from hybridrank.ltr_features import FeatureSet
+
+__all__ = ["STANDARD_PIPELINES", "Pipeline", "PipelineSettings", "parse_pipeline"]
+
+STANDARD_PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder", "rrf+nano")
+
+_RETRIEVERS: Mapping[str, tuple[RetrieverName, ...]] = {"bm25": ("bm25",), "knn": ("knn",), "rrf": ("bm25", "knn")}
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """What all pipelines of an experiment share.
+
+    `size` is 100, so that R@100 means something. `timeout_s` is generous, so that an experiment measures rankings and
+    not the budget. Without `fields` those of the index are searched. `weight` and `rescore_window_size` are those of
+    `Rescore`, as is `max_chunks`; a model in `feature_sets` ranks by features over the same window, and by itself
+    (weight 1). Those in `token_vectors` score what the index stores. The name of `fold_models` stands, for each query,
+    for the one of these models that has not seen it. `fusion` is that of `HybridSearch`: who fuses.
+    `strict` is that of `SearchRequest`: what is misconfigured ends an experiment, and is not measured as if it were
+    right.
+    """
+
+    size: int = 100
+    weight: float = 0.5
+    rescore_window_size: int = 50
+    timeout_s: float = 30.0
+    max_chunks: int = DEFAULT_CHUNKS
+    fields: Mapping[str, float] = field(default_factory=dict)
+    feature_sets: Mapping[str, FeatureSet] = field(default_factory=dict)
+    fold_models: FoldModels | None = None
+    token_vectors: tuple[str, ...] = ()
+    fusion: FusedBy = "client"
+    strict: bool = True
+
+    def served(self, model: str) -> tuple[str, ...]:
+        """The models of the sidecar that a pipeline's model stands for."""
+        folds = self.fold_models
+        return tuple(folds.held_out) if folds and model == folds.name else (model,)
+
+    def stage(self, model: str, query_id: str = "") -> Stage:
+        """The stage that rescores by that model. Raises KeyError for a query that is in no fold."""
+        if self.fold_models and model == self.fold_models.name:
+            model = self.fold_models.model_for(query_id)
+        if model in self.feature_sets:
+            return FeatureRescore(
+                model=model,
+                feature_set=self.feature_sets[model],
+                rescore_window_size=self.rescore_window_size,
+                timeout_s=self.timeout_s,
+            )
+        return Rescore(
+            model=model,
+            weight=self.weight,
+            rescore_window_size=self.rescore_window_size,
+            timeout_s=self.timeout_s,
+            max_chunks=self.max_chunks,
+            token_vectors=model in self.token_vectors,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """With values that a JSON writer takes; of a feature set, its name, version and digest, of folds the models."""
+        sets = {
+            model: {"name": each.name, "version": each.version, "digest": each.digest}
+            for model, each in self.feature_sets.items()
+        }
+        folds = list(self.fold_models.held_out) if self.fold_models else None
+        return asdict(replace(self, feature_sets={}, fold_models=None)) | {"feature_sets": sets, "fold_models": folds}
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Retrievers, fused by RRF when there are two, and the models that rescore, one after the other."""
+
+    name: str
+    retrievers: tuple[RetrieverName, ...]
+    models: tuple[str, ...] = ()
+
+    def request(self, index: str, query_text: str, settings: PipelineSettings, query_id: str = "") -> SearchRequest:
+        """The search of one query; its id is needed for models of folds."""
+        stages = tuple(settings.stage(model, query_id) for model in self.models)
+        return SearchRequest(
+            index=index,
+            query_text=query_text,
+            retrievers=self.retrievers,
+            fields=settings.fields,
+            rescore=stages[0] if len(stages) == 1 else stages or None,
+            encode_timeout_s=settings.timeout_s,
+            size=settings.size,
+            strict=settings.strict,
+        )
+
+
+def parse_pipeline(name: str) -> Pipeline:
+    """The pipeline of that name. Raises ValueError saying which names there are.
+
+    >>> parse_pipeline("rrf+lambdamart+cross-encoder")
+    Pipeline(name='rrf+lambdamart+cross-encoder', retrievers=('bm25', 'knn'), models=('lambdamart', 'cross-encoder'))
+    """
+    first_stage, *models = name.split("+")
+    if first_stage not in _RETRIEVERS or not all(models):
+        raise ValueError(
+            f"there is no pipeline {name!r}: it is one of {', '.join(_RETRIEVERS)}, with +MODEL to rescore"
+            " by a model of the sidecar, once or several times (rrf+cross-encoder)"
+        )
+    return Pipeline(name, _RETRIEVERS[first_stage], tuple(models))

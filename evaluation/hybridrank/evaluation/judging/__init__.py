@@ -1,0 +1,1 @@
+"""Documents to judge, grades, and the agreement of judges."""

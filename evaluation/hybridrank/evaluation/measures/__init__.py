@@ -1,0 +1,1 @@
+"""Measures of rankings, and tests of their differences."""

@@ -1,0 +1,126 @@
+"""An experiment's result as tables of texts, and a table as Markdown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hybridrank.common.counts import counted
+from hybridrank.evaluation.experiments.results import ExperimentResult, PipelineResult
+from hybridrank.evaluation.measures.significance import Comparison
+from hybridrank.evaluation.measures.standard import label
+
+__all__ = ["ReportTable", "caption", "markdown", "overlap_table", "result_table", "win_loss_caption", "win_loss_table"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """Column names and rows of texts; the first column says what a row is about, the others hold numbers."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def result_table(result: ExperimentResult) -> ReportTable:
+    """One row a pipeline: quality, latency, and the difference from the baseline with its p after Holm's correction."""
+    headers = (
+        "pipeline",
+        *map(label, result.measures),
+        "p50 ms",
+        "p95 ms",
+        f"Δ {result.baseline}",
+        "p Holm",
+    )
+    return ReportTable(headers, tuple(_row(name, each, result.measures) for name, each in result.pipelines.items()))
+
+
+def _row(name: str, result: PipelineResult, measures: Sequence[str]) -> tuple[str, ...]:
+    quality = (_mean(measure, result.evaluation.mean[measure]) for measure in measures)
+    latency = (f"{result.ms_p50:.1f}", f"{result.ms_p95:.1f}")
+    return (name, *quality, *latency, *_versus(result.versus))
+
+
+def _mean(measure: str, value: float) -> str:
+    return f"{value:.0%}" if measure.startswith("judged") else f"{value:.4f}"
+
+
+def _versus(comparison: Comparison | None) -> tuple[str, str]:
+    if comparison is None:
+        return "–", "–"
+    return f"{comparison.delta:+.4f}", f"{comparison.p_holm:.4f}"
+
+
+def caption(result: ExperimentResult) -> tuple[str, ...]:
+    """The sentences below the table: what was measured, what was left out, what was degraded."""
+    first = next(iter(result.pipelines.values()))
+    left_out = len(first.evaluation.without_relevant)
+    lines = [
+        f"{counted(len(first.evaluation.per_query), 'query')}"
+        + (f"; left out: {left_out} more without a relevant document here" if left_out else "")
+        + f". p: two-sided randomisation test on {label(result.compared_by)} per query against {result.baseline},"
+        " 10,000 permutations, Holm's correction."
+    ]
+    degraded = {name: each.degraded for name, each in result.pipelines.items() if each.degraded}
+    if degraded:
+        counts = ", ".join(f"{name} {count}" for name, count in degraded.items())
+        lines.append(f"Degraded answers (a stage was skipped): {counts}.")
+    return tuple(lines)
+
+
+def win_loss_caption(result: ExperimentResult, pipeline: str) -> str:
+    """On how many queries a pipeline is better and worse than the baseline."""
+    found = result.win_loss(pipeline)
+    return (
+        f"{pipeline} against {result.baseline} by {label(result.compared_by)}:"
+        f" {counted(len(found.wins), 'query')} better, {len(found.losses)} worse, {found.ties} the same."
+    )
+
+
+def win_loss_table(result: ExperimentResult, pipeline: str, queries: Mapping[str, str], shown: int = 5) -> ReportTable:
+    """The `shown` largest wins, the largest first, then as many losses, the largest last, with the queries' texts."""
+    before, after = result.by_query(result.baseline), result.by_query(pipeline)
+    found = result.win_loss(pipeline)
+    rows = (
+        (" ".join(queries[each].split()), each, f"{before[each]:.4f}", f"{after[each]:.4f}", f"{difference:+.4f}")
+        for each, difference in (*found.wins[:shown], *reversed(found.losses[:shown]))
+    )
+    return ReportTable(("query", "id", result.baseline, pipeline, "Δ"), tuple(rows))
+
+
+def significance_table(result: ExperimentResult) -> ReportTable:
+    """Each pipeline but the baseline against it: difference, queries better and worse, and the p of every test."""
+    rows = []
+    for name, each in result.pipelines.items():
+        if each.versus:
+            found = result.win_loss(name)
+            counts = (str(len(found.wins)), str(len(found.losses)), str(found.ties))
+            tests = (f"{p:.4f}" for p in (each.versus.p, each.versus.p_t, each.versus.p_holm))
+            rows.append((name, f"{each.versus.delta:+.4f}", *counts, *tests))
+    headers = ("pipeline", f"Δ {label(result.compared_by)}", "better", "worse", "same", "p", "p t test", "p Holm")
+    return ReportTable(headers, tuple(rows))
+
+
+def cost_table(result: ExperimentResult) -> ReportTable:
+    """Milliseconds of a search, and how many documents its models scored, on average."""
+    rows = (
+        (name, f"{each.ms_p50:.1f}", f"{each.ms_p95:.1f}", f"{each.scored:.1f}")
+        for name, each in result.pipelines.items()
+    )
+    return ReportTable(("pipeline", "p50 ms", "p95 ms", "documents scored"), tuple(rows))
+
+
+def overlap_table(result: ExperimentResult) -> ReportTable:
+    """How alike the rankings of each two pipelines are: their mean rank-biased overlap."""
+    rows = ((name, *(f"{value:.3f}" for value in others.values())) for name, others in result.overlaps.items())
+    return ReportTable(("RBO", *result.overlaps), tuple(rows))
+
+
+def markdown(table: ReportTable) -> str:
+    """The table in GitHub's Markdown, numbers to the right, columns padded so that the source reads as a table too."""
+    cells = [[text.replace("|", r"\|") for text in row] for row in table.rows]
+    widths = [max(map(len, column)) for column in zip(table.headers, *cells, strict=True)]
+    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
+    rows: list[Sequence[str]] = [table.headers, rule, *cells]
+    return "".join(f"| {' | '.join(_padded(row, widths))} |\n" for row in rows)
+
+
+def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]

@@ -1,0 +1,1 @@
+"""Experiments as files with expected scores, run again and compared."""

@@ -1,0 +1,154 @@
+"""Experiments as files: what is measured on which collection, and the nDCG@10 that it gave when it was written down.
+
+```yaml
+collection: scifact        # the folder's name, below that of all collections
+split: test
+training: zero-shot        # what the models saw of this collection
+queries: 300               # a sample of that many; all where it is left out
+pipelines:
+  bm25: 0.6838             # nDCG@10; ~ while it was never measured
+  rrf: 0.7088
+```
+
+The file's name without its ending is the experiment's. `published` lists what others reported for the same test set.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from hybridrank.common.error_text import wrong_values
+from hybridrank.common.settings_file import read_settings
+from hybridrank.connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, TokenFormat
+from hybridrank.evaluation.collections.beir import CollectionError, Qrels
+from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, parse_pipeline
+
+__all__ = ["EXPERIMENTS", "Experiment", "ExperimentError", "Published", "load_experiments", "sample", "write_expected"]
+
+EXPERIMENTS = Path(__file__).with_name("experiments")
+SEED = "hybridrank"
+TIMEOUT_S = 300.0  # rankings are measured, not the budget
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ExperimentError(CollectionError):
+    """A file is no experiment, or there is none of that name: the message names the file, and the field."""
+
+
+class Published(BaseModel):
+    """What somebody else reported for the same queries and judgments, and where it can be read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    system: str = Field(min_length=1)
+    ndcg: Share = Field(alias="ndcg@10")
+    source: str = Field(min_length=1)
+    address: str = Field(pattern="^https://")
+
+
+class Experiment(BaseModel):
+    """What to measure, and what is expected.
+
+    `pipelines` maps a pipeline's name to its expected nDCG@10; a result within `tolerance` of it is as expected. The
+    others are tested against `baseline`. `weight`, `window`, `max_chunks` and `token_vectors` mean what they mean to
+    `evaluate`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(min_length=1)
+    collection: str = Field(min_length=1)
+    split: str = Field("test", min_length=1)
+    training: str = Field(min_length=1)
+    queries: int | None = Field(None, ge=1)
+    tolerance: float = Field(0.005, ge=0, lt=1)
+    baseline: str = "rrf"
+    weight: float = Field(0.5, gt=0, le=1)
+    window: int = Field(50, ge=1, le=10_000)
+    max_chunks: int = Field(DEFAULT_CHUNKS, ge=1, le=MAX_CHUNKS)
+    token_vectors: TokenFormat | None = None
+    pipelines: Mapping[str, Share | None] = Field(min_length=1)
+    published: tuple[Published, ...] = ()
+
+    @field_validator("pipelines")
+    @classmethod
+    def _pipelines_exist(cls, pipelines: Mapping[str, float | None]) -> Mapping[str, float | None]:
+        for name in pipelines:
+            parse_pipeline(name)
+        return pipelines
+
+    @model_validator(mode="after")
+    def _baseline_is_measured(self) -> "Experiment":
+        if self.baseline not in self.pipelines:
+            raise ValueError(f"the baseline {self.baseline!r} is not one of the pipelines {', '.join(self.pipelines)}")
+        return self
+
+    @property
+    def parsed(self) -> tuple[Pipeline, ...]:
+        """The pipelines, in the file's order."""
+        return tuple(map(parse_pipeline, self.pipelines))
+
+    @property
+    def settings(self) -> PipelineSettings:
+        """What the pipelines share."""
+        return PipelineSettings(
+            weight=self.weight, rescore_window_size=self.window, timeout_s=TIMEOUT_S, max_chunks=self.max_chunks
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "Experiment":
+        """Read a .yaml file. Raises ExperimentError."""
+        content = read_settings(path, ExperimentError, extra="eval")
+        if not isinstance(content, dict):
+            raise ExperimentError(f"{path}: expected the fields of an experiment, as `collection: scifact`")
+        try:
+            return cls.model_validate({**content, "name": path.stem})
+        except ValidationError as error:
+            raise ExperimentError(f"{path}: {wrong_values(error.errors())}") from error
+
+
+def load_experiments(folder: Path = EXPERIMENTS, names: Sequence[str] = ()) -> tuple[Experiment, ...]:
+    """Those of a folder with these names, in their order; without names all, by name. Raises ExperimentError."""
+    files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    if not files:
+        raise ExperimentError(f"{folder}: there are no experiments, which are files that end in .yaml")
+    for name in names:
+        if name not in files:
+            raise ExperimentError(f"{folder}: there is no experiment {name!r}; there are: {', '.join(files)}")
+    return tuple(Experiment.load(files[name]) for name in dict.fromkeys(names or files))
+
+
+def sample(queries: Mapping[str, str], qrels: Qrels, count: int | None) -> dict[str, str]:
+    """Of the queries with a relevant document `count`, or all, in the collection's order.
+
+    Which ones is decided by chance that comes out the same everywhere: those whose SHA-256 of "hybridrank:QUERY_ID" is
+    smallest. It depends on no result, and a larger sample holds a smaller one.
+    """
+    useful = [query_id for query_id in queries if max(qrels.get(query_id, {}).values(), default=0) > 0]
+    drawn = set(sorted(useful, key=_lot)[:count])
+    return {query_id: queries[query_id] for query_id in useful if query_id in drawn}
+
+
+def write_expected(path: Path, measured: Mapping[str, float]) -> None:
+    """Put nDCG@10 (pipeline → value) in the place of what a file expects; comments and all else stay as they are.
+
+    Raises ExperimentError where a pipeline has no line of its own.
+    """
+    text = path.read_text(encoding="utf-8")
+    for name, value in measured.items():
+        line = re.compile(rf"^([ \t]+{re.escape(name)}:[ \t]*)[^\s#]+", flags=re.MULTILINE)
+        text, found = line.subn(lambda match, value=value: f"{match[1]}{value:.4f}", text)  # type: ignore[misc]
+        if found != 1:
+            raise ExperimentError(f"{path}: expected one line `{name}: VALUE` below `pipelines:`, found {found}")
+    draft = path.with_name(f"{path.name}.new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _lot(query_id: str) -> bytes:
+    return hashlib.sha256(f"{SEED}:{query_id}".encode()).digest()

@@ -1,0 +1,161 @@
+"""Searches that ask engine and sidecar once: what was answered before is remembered, and the rest is `HybridSearch`.
+
+Tuning searches the same queries hundreds of times, each time fused and blended otherwise. Those searches differ in
+arithmetic alone, which takes a millisecond; retrieval and models are asked only for what no search has asked yet.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias, cast
+
+from hybridrank.connector import HybridSearch
+from hybridrank.connector.admin.similarity import Bm25Settings
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.engines.mapping.fields import Fields
+from hybridrank.connector.errors import EngineError
+from hybridrank.connector.sidecar_client.base import Passage, Sidecar
+from hybridrank.connector.types import (
+    DEFAULT_CHUNKS,
+    Bm25Query,
+    DocumentKey,
+    Encoding,
+    Query,
+    RelevanceScore,
+    Retrieved,
+)
+
+__all__ = ["ChangeBm25", "RememberingEngine", "RememberingSearch", "RememberingSidecar"]
+
+ChangeBm25: TypeAlias = Callable[[Bm25Settings | None], Awaitable[None]]
+
+CANDIDATES_KEPT = 3_000_000  # of rankings, about 130 bytes each; the rankings that were wanted longest ago go first
+
+
+class RememberingSearch(HybridSearch):
+    """A HybridSearch that gives the answers of any other, as long as documents and models stay as they are.
+
+    `change_bm25` sets k1 and b of the index, None: those it had.
+    """
+
+    def __init__(self, engine: Engine, sidecar: Sidecar, change_bm25: ChangeBm25 | None = None) -> None:
+        self._memory = RememberingEngine(engine, change_bm25)
+        super().__init__(cast("Engine", self._memory), cast("Sidecar", RememberingSidecar(sidecar)))
+
+    def count_by(self, bm25: Bm25Settings | None) -> None:
+        """How the index is to count words from the next search on."""
+        self._memory.bm25 = bm25
+
+
+class RememberingEngine:
+    """Of an engine, what a search by text needs: rankings and the documents in them.
+
+    Requests may differ in text, vector, fields and window; filters and the like have to stay the same. Rankings bring
+    sources whether or not a search wants them, so that one with a reranker and one without share them.
+    """
+
+    def __init__(self, engine: Engine, change_bm25: ChangeBm25 | None = None, *, kept: int = CANDIDATES_KEPT) -> None:
+        self.bm25: Bm25Settings | None = None
+        self._engine, self._change_bm25, self._kept = engine, change_bm25, kept
+        self._counted_by: Bm25Settings | None = None  # in the index now
+        self._answers: OrderedDict[Hashable, Retrieved] = OrderedDict()
+        self._sources: dict[DocumentKey, Mapping[str, Any]] = {}
+        self._size = 0
+
+    async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
+        """As the engine answered, or answers now. What failed, or is not whole, is asked again the next time."""
+        keys = {name: (index, *self._key(query)) for name, query in queries.items()}
+        found: dict[str, Retrieved | EngineError] = {}
+        for name, key in keys.items():
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                found[name] = self._answers[key]
+        missing = {name: replace(query, with_sources=True) for name, query in queries.items() if name not in found}
+        if missing:
+            if "bm25" in missing and self._change_bm25 and self._counted_by != self.bm25:
+                await self._change_bm25(self.bm25)
+                self._counted_by = self.bm25
+            for name, answer in (await self._engine.retrieve(index, missing)).items():
+                found[name] = answer
+                if isinstance(answer, Retrieved) and not answer.warning:
+                    found[name] = self._keep(keys[name], answer)
+        return {name: found[name] for name in queries}
+
+    async def indices(self, index: str) -> tuple[str, ...]:
+        """As the engine answers now."""
+        return await self._engine.indices(index)
+
+    async def fields_of(self, index: str) -> Fields:
+        """As the engine has them."""
+        return await self._engine.fields_of(index)
+
+    async def sources(
+        self,
+        index: str,  # noqa: ARG002
+        keys: Sequence[DocumentKey],
+        source_excludes: Sequence[str],  # noqa: ARG002
+    ) -> Mapping[DocumentKey, Mapping[str, Any]]:
+        """Of documents that were in some ranking, which every document of a page was."""
+        return {key: self._sources[key] for key in keys}
+
+    def _key(self, query: Query) -> tuple[Hashable, ...]:
+        if isinstance(query, Bm25Query):
+            return self.bm25, query.text, frozenset(query.fields.items()), query.rank_window_size
+        return query.vector, query.field, query.rank_window_size
+
+    def _keep(self, key: Hashable, answer: Retrieved) -> Retrieved:
+        """With one copy of each document, however many rankings it is in."""
+        shared = Retrieved(
+            tuple(replace(each, source=self._sources.setdefault(each.key, each.source)) for each in answer.ranking)
+        )
+        self._answers[key] = shared
+        self._size += len(shared.ranking)
+        while self._size > self._kept and len(self._answers) > 1:
+            _, forgotten = self._answers.popitem(last=False)
+            self._size -= len(forgotten.ranking)
+        return shared
+
+
+class RememberingSidecar:
+    """Of a sidecar, what a search by text needs: vectors of queries and scores of passages, each computed once."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self._encodings: dict[tuple[str, str], Encoding] = {}
+        self._scores: dict[tuple[str, int, str], dict[tuple[DocumentKey, int], RelevanceScore]] = {}
+
+    async def encode(
+        self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
+    ) -> tuple[Encoding, ...]:
+        """As the sidecar encoded these queries, or does now."""
+        missing = [text for text in dict.fromkeys(texts) if (model, text) not in self._encodings]
+        if missing:
+            encodings = await self._sidecar.encode(missing, model=model, kind=kind, timeout_s=timeout_s)
+            self._encodings |= {(model, text): each for text, each in zip(missing, encodings, strict=True)}
+        return tuple(self._encodings[model, text] for text in texts)
+
+    async def rescore(
+        self,
+        query_text: str,
+        passages: Sequence[Passage],
+        *,
+        model: str,
+        timeout_s: float,
+        allow_partial: bool = False,
+        max_chunks: int = DEFAULT_CHUNKS,
+    ) -> tuple[RelevanceScore | None, ...]:
+        """As the model scored these passages, or does now; what was not scored in time is asked again the next time."""
+        known = self._scores.setdefault((model, max_chunks, query_text), {})
+        wanted = {(each.key, hash(each.text)): each for each in passages}
+        missing = [key for key in wanted if key not in known]
+        if missing:
+            scores = await self._sidecar.rescore(
+                query_text,
+                [wanted[key] for key in missing],
+                model=model,
+                timeout_s=timeout_s,
+                allow_partial=allow_partial,
+                max_chunks=max_chunks,
+            )
+            known |= {key: score for key, score in zip(missing, scores, strict=True) if score}
+        return tuple(known.get(key) for key in wanted)

@@ -1,0 +1,190 @@
+"""Index templates of each engine: what a passage index needs, filled in for one index."""
+
+import difflib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from typing import Any, Literal
+
+from hybridrank.index_templates.analysis import Subfield, analysis, search_analysis, stored_synonyms, text_field
+from hybridrank.index_templates.encoders import EncoderNote
+from hybridrank.index_templates.languages import Language
+from hybridrank.index_templates.vectors import PASSAGES, VectorKind, dimensions_of, vector_properties
+
+__all__ = [
+    "DEFAULT_BOOSTS",
+    "HEAVY_FIELDS",
+    "ID_FIELD",
+    "TEMPLATE_KEYS",
+    "EncoderNote",
+    "IndexDefinition",
+    "carried_over",
+    "changes",
+    "dimensions_of",
+    "fitting",
+    "noted",
+    "noted_encoders",
+    "render",
+    "template_name",
+    "with_notes",
+]
+
+DEFAULT_BOOSTS: Mapping[str, float] = {"title": 1.0, "text": 1.0}
+"""The fields that BM25 searches and what each counts, for an index that says nothing else."""
+
+ID_FIELD = "hybridrank_id"
+"""Holds a document's id by column; the engine's own `_id` is a part of the stored document."""
+
+HEAVY_FIELDS = ("vector", "token_vectors", ID_FIELD)
+"""Fields that are stored for machines and that no search answer needs to carry."""
+
+TEMPLATE_KEYS = ("index_patterns", "priority", "version", "template")
+"""What of a template is ours; a server adds its own, such as when it was created."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDefinition:
+    """What differs from one passage index to the next.
+
+    `dimensions` of a vector, which indexing takes from the encoder. `text_fields` are analysed for BM25 as `language`
+    says, every other string is kept as one keyword; `subfields` are made of each text field. `boosts`, field → factor,
+    is what a search that names no fields searches, by default each text field once. `synonyms` are rules in Solr's
+    format. What an object holds is kept as words under one field ("flat"), or each key becomes a field of its own
+    ("fields"), of which there can be 1000. `boosts` and `synonyms` that are left open stay as an index has them.
+    `vectors` is how vectors are held, `vector_fields` are more of them than `vector`, name → dimensions, and with
+    `passages` each passage of a document has one. `encoder` makes all of them, and is noted in the mapping.
+    """
+
+    dimensions: int = 0
+    text_fields: tuple[str, ...] = tuple(DEFAULT_BOOSTS)
+    language: Language = "english"
+    subfields: tuple[Subfield, ...] = ()
+    boosts: Mapping[str, float] | None = None
+    synonyms: tuple[str, ...] = ()
+    objects: Literal["flat", "fields"] = "flat"
+    vectors: VectorKind = "float"
+    vector_fields: Mapping[str, int] = field(default_factory=dict)
+    passages: bool = False
+    encoder: EncoderNote | None = None
+
+    @property
+    def searched(self) -> Mapping[str, float]:
+        """The fields that BM25 searches unless a request names others, each with its boost."""
+        return dict.fromkeys(self.text_fields, 1.0) | dict(self.boosts or {})
+
+    @property
+    def subfield_paths(self) -> tuple[str, ...]:
+        """Each subfield of each text field, `title.exact` and so on."""
+        return tuple(f"{field}.{each}" for field in self.text_fields for each in self.subfields)
+
+    @property
+    def vector_paths(self) -> tuple[str, ...]:
+        """Where the vectors are."""
+        return (f"{PASSAGES}.vector" if self.passages else "vector", *self.vector_fields)
+
+
+def template_name(index: str) -> str:
+    """The name of an index's own template on the server."""
+    return f"hybridrank-{index}"
+
+
+def render(engine: Literal["opensearch", "elasticsearch"], index: str, definition: IndexDefinition) -> dict[str, Any]:
+    """The body of `PUT _index_template/NAME` that makes `index` what `definition` says."""
+    text = files(__name__).joinpath(f"passages.{engine}.json").read_text(encoding="utf-8")
+    body: dict[str, Any] = json.loads(text)
+    body["index_patterns"] = [index]
+    settings, mappings = body["template"]["settings"], body["template"]["mappings"]
+    mappings["_meta"] = {"hybridrank": _notes(definition)}
+    mappings["properties"] |= vector_properties(
+        engine,
+        definition.dimensions,
+        definition.vectors,
+        more=definition.vector_fields,
+        passage_text=text_field(definition.language, (), synonyms=False) if definition.passages else None,
+    )
+    for name in definition.text_fields:
+        mappings["properties"][name] = text_field(
+            definition.language, definition.subfields, synonyms=bool(definition.synonyms)
+        )
+    made = analysis(definition.language, definition.subfields)
+    more = search_analysis(definition.language, definition.synonyms) if definition.synonyms else {}
+    merged = {kind: made.get(kind, {}) | more.get(kind, {}) for kind in made | more}
+    if merged:
+        settings["analysis"] = merged
+    if definition.objects == "fields":
+        mappings["dynamic_templates"] = [
+            each for each in mappings["dynamic_templates"] if "objects_are_flat" not in each
+        ]
+    return body
+
+
+def fitting(definition: IndexDefinition, capabilities: Collection[str]) -> IndexDefinition:
+    """The definition without what an engine of these capabilities lacks: `analysis.lacks` names it."""
+    return replace(
+        definition,
+        language=definition.language if definition.language in capabilities else "standard",
+        subfields=tuple(each for each in definition.subfields if each == "exact" or each in capabilities),
+    )
+
+
+def carried_over(definition: IndexDefinition, template: Mapping[str, Any] | None) -> IndexDefinition:
+    """The definition with the boosts and synonyms that it leaves open as the template on the server has them."""
+    there = (template or {}).get("template", {})
+    if definition.boosts is None and (boosts := noted(there.get("mappings", {})).get("boosts")):
+        definition = replace(definition, boosts=boosts)
+    if not definition.synonyms:
+        definition = replace(definition, synonyms=stored_synonyms(there.get("settings", {})))
+    return definition
+
+
+def noted(mappings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What `render` noted in an index's mapping: `language`, `boosts` and `encoders`; empty for an index not ours."""
+    meta = mappings.get("_meta")
+    found = meta.get("hybridrank") if isinstance(meta, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def noted_encoders(mappings: Mapping[str, Any]) -> dict[str, EncoderNote]:
+    """The encoder of each field of vectors whose encoder an index's mapping notes."""
+    found = noted(mappings).get("encoders")
+    notes = found.items() if isinstance(found, Mapping) else ()
+    return {str(path): note for path, each in notes if (note := EncoderNote.from_json(each))}
+
+
+def with_notes(mappings: Mapping[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:
+    """The `_meta` of an index's mapping with further notes of ours; `encoders` of other fields stay."""
+    before = noted(mappings)
+    encoders = {**(before.get("encoders") or {}), **notes.get("encoders", {})}
+    ours = {**before, **notes, **({"encoders": encoders} if encoders else {})}
+    return {**mappings.get("_meta", {}), "hybridrank": ours}
+
+
+def _notes(definition: IndexDefinition) -> dict[str, Any]:
+    notes: dict[str, Any] = {"language": definition.language, "boosts": dict(definition.searched)}
+    if definition.encoder:
+        notes["encoders"] = dict.fromkeys(definition.vector_paths, definition.encoder.as_json())
+    return notes
+
+
+def changes(current: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> tuple[str, ...]:
+    """The lines of a diff from the template on the server (None: there is none) to the wanted one.
+
+    Servers nest settings under `index` and turn numbers into strings, so both sides are compared as sorted
+    `dotted.key = value` lines.
+
+    >>> changes({"version": 1}, {"version": 2})
+    ('-version = 1', '+version = 2')
+    """
+    before = sorted(_flat(current or {}))
+    after = sorted(_flat(wanted))
+    return tuple(f"{line[0]}{line[2:]}" for line in difflib.ndiff(before, after) if line[0] in "+-")
+
+
+def _flat(value: Any, path: str = "") -> list[str]:
+    if isinstance(value, Mapping):
+        return [line for key, inner in value.items() for line in _flat(inner, f"{path}.{key}" if path else str(key))]
+    if isinstance(value, list):
+        return [line for place, inner in enumerate(value) for line in _flat(inner, f"{path}[{place}]")]
+    name = path.replace(".settings.analysis.", ".settings.index.analysis.")
+    return [f"{name} = {str(value).lower() if isinstance(value, bool) else value}"]

@@ -1,0 +1,261 @@
+"""Reads, verifies and writes a model folder: model.onnx, tokenizer.json, and model.toml which says what they are.
+
+A folder whose model.onnx is int8 may hold the same model at fp32 too, in model.fp32.onnx.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hybridrank.common.error_text import wrong_values
+from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.sidecar.types import ModelInfo
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = [
+    "ColbertToml",
+    "CrossEncoderToml",
+    "EncoderToml",
+    "ModelFolder",
+    "Text",
+    "digest_of",
+    "kind_of",
+    "read",
+    "read_toml",
+    "require_files",
+    "sha256",
+    "write",
+    "write_toml",
+]
+
+FILES = ("model.onnx", "tokenizer.json")
+FP32_ONNX = "model.fp32.onnx"
+CHUNK_BYTES = 1 << 20
+Text = Annotated[str, Field(min_length=1)]
+LANGUAGE = r"^([a-z]{2,3}|\*)$"
+"""A code of ISO 639, such as "de"; "*" says that a model is multilingual."""
+Language = Annotated[str, Field(pattern=LANGUAGE)]
+
+
+class _ModelToml(BaseModel):
+    """What model.toml says of any model. `version` changes when the weights do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Text
+    version: Text
+    aliases: tuple[Text, ...] = ()
+    precision: Literal["fp32", "int8"]
+    max_tokens: Annotated[int, Field(ge=8)]  # special tokens included
+    licence: Text
+    digest: str = ""
+    fp32_digest: str = ""  # of model.fp32.onnx, in the place of model.onnx
+    languages: tuple[Language, ...] = ()  # what it was trained on; empty where nobody said
+    reduced_range: bool = False  # int8 weights within 7 bits: sums of products saturate on no CPU
+
+
+class EncoderToml(_ModelToml):
+    """An encoder: how its token rows become a vector, and what it wants to read before each kind of text."""
+
+    kind: Literal["encoder"] = "encoder"
+    pooling: Literal["mean", "cls"]
+    dimensions: Annotated[int, Field(ge=1)]
+    query_prefix: str = ""
+    document_prefix: str = ""
+
+
+class ColbertToml(_ModelToml):
+    """A ColBERT checkpoint: how it reads queries and documents, and what of a document it does not score.
+
+    Lengths are in tokens, with special ones and the marker; `max_tokens` is that of documents.
+    """
+
+    kind: Literal["colbert"] = "colbert"
+    dimensions: Annotated[int, Field(ge=1)]
+    query_length: Annotated[int, Field(ge=8)]
+    query_marker: str = ""  # the token that follows the first; none where empty
+    document_marker: str = ""
+    query_prefix: str = ""
+    document_prefix: str = ""
+    expansion_token: str = ""  # fills a query up to its length, and is scored; none where empty
+    attend_to_expansion: bool = False
+    skiplist: tuple[str, ...] = ()  # tokens of a document that are read but not scored
+
+
+class CrossEncoderToml(_ModelToml):
+    """A cross-encoder: its head returns one unbounded logit a pair."""
+
+    kind: Literal["cross-encoder"] = "cross-encoder"
+    head: Literal["logit"] = "logit"
+
+
+ModelToml = EncoderToml | CrossEncoderToml | ColbertToml
+Toml = TypeVar("Toml", bound=BaseModel)
+TOMLS: dict[str, type[EncoderToml] | type[CrossEncoderToml] | type[ColbertToml]] = {
+    "encoder": EncoderToml,
+    "cross-encoder": CrossEncoderToml,
+    "colbert": ColbertToml,
+}
+IN_DIGEST = frozenset(
+    {
+        *("kind", "precision", "max_tokens", "pooling", "head", "query_prefix", "document_prefix"),
+        *("query_length", "query_marker", "document_marker", "expansion_token", "attend_to_expansion", "skiplist"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder that was read and verified, at one of the precisions that it holds; `toml` describes that one.
+
+    `int8_digest` is that of the int8 model beside which an fp32 one lies.
+    """
+
+    path: Path
+    toml: ModelToml
+    file: str = "model.onnx"
+    int8_digest: str = ""
+
+    @property
+    def onnx(self) -> Path:
+        """The graph."""
+        return self.path / self.file
+
+    @property
+    def fp32(self) -> "ModelFolder | None":
+        """The same model at fp32, where the folder holds it beside int8."""
+        if not self.toml.fp32_digest:
+            return None
+        return ModelFolder(self.path, _at_fp32(self.toml, self.toml.fp32_digest), FP32_ONNX, self.toml.digest)
+
+    @property
+    def info(self) -> ModelInfo:
+        """What callers may know."""
+        toml = self.toml
+        return ModelInfo(
+            name=toml.name,
+            version=toml.version,
+            kind=toml.kind,
+            digest=toml.digest,
+            precision=toml.precision,
+            max_tokens=toml.max_tokens,
+            dimensions=toml.dimensions if isinstance(toml, EncoderToml) else 0,
+            aliases=toml.aliases,
+            pooling=toml.pooling if isinstance(toml, EncoderToml) else "",
+            query_prefix="" if isinstance(toml, CrossEncoderToml) else toml.query_prefix,
+            document_prefix="" if isinstance(toml, CrossEncoderToml) else toml.document_prefix,
+            comparable_digests=tuple(filter(None, (toml.fp32_digest, self.int8_digest))),
+            languages=toml.languages,
+        )
+
+
+def read(folder: Path) -> ModelFolder:
+    """Read model.toml and compare its digest with the files; BadModelFolder says what is wrong with it."""
+    require_files(folder, FILES)
+    toml = read_toml(folder, TOMLS)
+    _compare(folder, "model.onnx", toml, toml.digest)
+    if toml.fp32_digest or (folder / FP32_ONNX).is_file():
+        if toml.precision == "fp32":
+            raise BadModelFolder(folder, f"{FP32_ONNX} belongs beside an int8 model.onnx, and this one is fp32")
+        if not (folder / FP32_ONNX).is_file():
+            raise BadModelFolder(folder, f"{FP32_ONNX} is missing; fetch it, or take fp32_digest out of model.toml")
+        _compare(folder, FP32_ONNX, _at_fp32(toml), toml.fp32_digest)
+    return ModelFolder(folder, toml)
+
+
+def kind_of(folder: Path) -> str:
+    """What model.toml says it is, whether or not there is such a kind; BadModelFolder when it cannot be read."""
+    return str(_fields(folder).get("kind"))
+
+
+def require_files(folder: Path, names: Sequence[str]) -> None:
+    """BadModelFolder names the first that is not there."""
+    for name in names:
+        if not (folder / name).is_file():
+            raise BadModelFolder(folder, f"{name} is missing")
+
+
+def read_toml(folder: Path, kinds: Mapping[str, type[Toml]]) -> Toml:
+    """What model.toml says, as the class of its kind; BadModelFolder says what is wrong with it."""
+    fields = _fields(folder)
+    kind = fields.get("kind")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise BadModelFolder(folder, f"model.toml: kind is {kind!r}; it must be one of {', '.join(kinds)}")
+    try:
+        return kinds[kind].model_validate(fields)
+    except ValidationError as error:
+        raise BadModelFolder(folder, f"model.toml: {wrong_values(error.errors())}") from error
+
+
+def write_toml(folder: Path, toml: BaseModel) -> None:
+    """Write model.toml."""
+    # JSON strings, numbers, booleans and arrays of strings are TOML as well.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in toml.model_dump().items()]
+    (folder / "model.toml").write_text("\n".join(sorted(lines)) + "\n", encoding="utf-8")
+
+
+def _fields(folder: Path) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadModelFolder(folder, f"model.toml cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadModelFolder(folder, f"model.toml cannot be read: {error}") from error
+    return fields
+
+
+def _compare(folder: Path, file: str, toml: ModelToml, expected: str) -> None:
+    digest = digest_of(folder, toml, file)
+    if digest != expected:
+        raise BadModelFolder(
+            folder,
+            f"the files have digest {digest} but model.toml says {expected or 'nothing'} of {file}; fetch the model "
+            "again, or write the new digest and a new version there if the change was meant",
+        )
+
+
+def write(folder: Path, toml: ModelToml) -> ModelFolder:
+    """Write model.toml, with the digests of the files that are already in `folder`."""
+    both = (folder / FP32_ONNX).is_file()
+    digests = {
+        "digest": digest_of(folder, toml),
+        "fp32_digest": digest_of(folder, _at_fp32(toml), FP32_ONNX) if both else "",
+    }
+    complete = toml.model_copy(update=digests)
+    write_toml(folder, complete)
+    return ModelFolder(folder, complete)
+
+
+def digest_of(folder: Path, toml: ModelToml, file: str = "model.onnx") -> str:
+    """SHA-256 over the digests of a graph and tokenizer.json and over the fields that decide the output.
+
+    So a precision has the same digest whether or not another one lies beside it.
+    """
+    whole = hashlib.sha256()
+    for name in (file, "tokenizer.json"):
+        whole.update(sha256(folder / name))
+    whole.update(json.dumps(toml.model_dump(include=set(IN_DIGEST)), sort_keys=True).encode())
+    return whole.hexdigest()
+
+
+def _at_fp32(toml: ModelToml, digest: str = "") -> ModelToml:
+    return toml.model_copy(update={"precision": "fp32", "digest": digest, "fp32_digest": "", "reduced_range": False})
+
+
+def sha256(path: Path) -> bytes:
+    """Of a file, read in parts."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            found.update(chunk)
+    return found.digest()

@@ -1,0 +1,215 @@
+"""Token vectors as records of bytes, one record a token: plain numbers, or residuals of centroids."""
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridrank.sidecar.runtime.maxsim import FloatArray
+
+__all__ = ["CODEC", "BadTokenCodec", "Format", "PlainCodec", "ResidualCodec", "TokenCodec", "codecs_of"]
+
+Records = npt.NDArray[np.uint8]
+Format = Literal["fp32", "fp16", "int8", "residual"]
+
+CODEC = "codec.npz"  # in a model folder: the residual codec of its token vectors
+_PLAIN: tuple[Literal["fp32", "fp16", "int8"], ...] = ("fp32", "fp16", "int8")
+_PLAIN_TYPES: Mapping[str, np.dtype[Any]] = dict(zip(_PLAIN, map(np.dtype, ("<f4", "<f2", "i1")), strict=True))
+_BLOCK = 4096  # tokens that are compared with all centroids at once
+
+
+class BadTokenCodec(ValueError):
+    """The file is no codec, or was changed."""
+
+
+class TokenCodec(Protocol):
+    """Unit rows ⇄ records. `digest` tells apart what must not be compared: other weights, or other centroids."""
+
+    @property
+    def format(self) -> Format:
+        """What callers ask for it by."""
+
+    @property
+    def dimensions(self) -> int:
+        """Of a row."""
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits."""
+
+    @property
+    def record_bytes(self) -> int:
+        """Of a token."""
+
+    @property
+    def pruned(self) -> frozenset[int]:
+        """Ids of the tokens whose rows are left out of documents, before they are packed."""
+
+    def pack(self, rows: FloatArray) -> Records:
+        """(n, dimensions) unit rows → (n, record_bytes)."""
+
+    def unpack(self, records: Records) -> FloatArray:
+        """(n, record_bytes), C-contiguous → (n, dimensions) unit rows, about those that were packed."""
+
+
+@dataclass(frozen=True)
+class PlainCodec:
+    """The numbers themselves. `digest` is that of the model that made them.
+
+    In int8 a row's largest number becomes 127. By how much it was scaled need not be kept: rows are of unit length.
+    """
+
+    format: Literal["fp32", "fp16", "int8"]
+    dimensions: int
+    digest: str
+
+    @property
+    def record_bytes(self) -> int:
+        """Of a token."""
+        return self.dimensions * _PLAIN_TYPES[self.format].itemsize
+
+    @property
+    def pruned(self) -> frozenset[int]:
+        """None."""
+        return frozenset()
+
+    def pack(self, rows: FloatArray) -> Records:
+        """As TokenCodec."""
+        if self.format == "int8":
+            largest = np.abs(rows).max(axis=1, keepdims=True, initial=0)
+            rows = np.rint(rows * (127 / np.where(largest > 0, largest, 1)))
+        return rows.astype(_PLAIN_TYPES[self.format]).view(np.uint8).reshape(len(rows), self.record_bytes)
+
+    def unpack(self, records: Records) -> FloatArray:
+        """As TokenCodec."""
+        rows = records.view(_PLAIN_TYPES[self.format]).astype(np.float32, copy=False)
+        return _to_unit_length(rows) if self.format == "int8" else rows
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualCodec:
+    """The nearest centroid, and in 1, 2 or 4 bits a dimension how far from it.
+
+    As in ColBERTv2 (Santhanam et al., NAACL 2022). `centroids` (k, d) are unit rows, k up to 65536. A residual falls
+    into one of 2^bits buckets between `cutoffs` (2^bits - 1) and comes back as that one's of `weights` (2^bits).
+    `model_digest` is of the model whose vectors it was trained on. Documents are stored without the tokens `pruned`.
+    """
+
+    centroids: FloatArray
+    cutoffs: FloatArray
+    weights: FloatArray
+    model_digest: str
+    pruned: frozenset[int] = frozenset()
+    format: Literal["residual"] = "residual"
+
+    def __post_init__(self) -> None:
+        if len(self.weights) not in {2, 4, 16} or len(self.cutoffs) != len(self.weights) - 1:
+            raise BadTokenCodec(f"{len(self.weights)} weights and {len(self.cutoffs)} cutoffs are of no codec of ours")
+        if self.centroids.ndim != 2 or not 1 <= len(self.centroids) <= 1 << 16:
+            raise BadTokenCodec(f"centroids of shape {self.centroids.shape}; there must be 1 to 65536 rows of them")
+
+    @property
+    def bits(self) -> int:
+        """A dimension."""
+        return len(self.weights).bit_length() - 1
+
+    @property
+    def dimensions(self) -> int:
+        """Of a row."""
+        return int(self.centroids.shape[1])
+
+    @property
+    def record_bytes(self) -> int:
+        """The centroid's number in two, then the buckets, the first dimension in the lowest bits."""
+        return 2 + -(-self.dimensions * self.bits // 8)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the model's digest and all numbers."""
+        whole = hashlib.sha256(self.model_digest.encode())
+        for numbers in (self.centroids, self.cutoffs, self.weights):
+            whole.update(repr(numbers.shape).encode())
+            whole.update(np.ascontiguousarray(numbers, dtype="<f4").tobytes())
+        whole.update(repr(sorted(self.pruned)).encode())
+        return whole.hexdigest()
+
+    def pack(self, rows: FloatArray) -> Records:
+        """As TokenCodec."""
+        records = np.empty((len(rows), self.record_bytes), dtype=np.uint8)
+        for start in range(0, len(rows), _BLOCK):
+            block = rows[start : start + _BLOCK]
+            nearest = np.argmax(block @ self.centroids.T, axis=1)
+            buckets = np.searchsorted(self.cutoffs, block - self.centroids[nearest]).astype(np.uint8)
+            whole = np.zeros((len(block), (self.record_bytes - 2) * len(self._shifts)), dtype=np.uint8)
+            whole[:, : self.dimensions] = buckets
+            records[start : start + _BLOCK, :2] = nearest.astype("<u2")[:, np.newaxis].view(np.uint8)
+            parts = whole.reshape(len(block), -1, len(self._shifts)) << self._shifts
+            records[start : start + _BLOCK, 2:] = np.bitwise_or.reduce(parts, axis=2)
+        return records
+
+    def unpack(self, records: Records) -> FloatArray:
+        """As TokenCodec; IndexError for a centroid that there is not."""
+        nearest = np.ascontiguousarray(records[:, :2]).view("<u2")[:, 0]
+        rows = np.take(self._bucket_weights, records[:, 2:], axis=0).reshape(len(records), -1)[:, : self.dimensions]
+        rows += np.take(self.centroids, nearest, axis=0)  # twice as fast as rows[...], which finds the same
+        return _to_unit_length(rows)
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file."""
+        with path.open("wb") as file:
+            np.savez(
+                file,
+                centroids=self.centroids,
+                cutoffs=self.cutoffs,
+                weights=self.weights,
+                model_digest=np.array(self.model_digest),
+                pruned=np.array(sorted(self.pruned), dtype=np.int32),
+                digest=np.array(self.digest),
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> "ResidualCodec":
+        """Read what `save` wrote; BadTokenCodec, and OSError."""
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+                centroids, cutoffs, weights = (found[name] for name in ("centroids", "cutoffs", "weights"))
+                pruned = frozenset(found["pruned"].tolist())
+                codec = cls(centroids, cutoffs, weights, str(found["model_digest"]), pruned)
+                digest = str(found["digest"])
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise BadTokenCodec(f"{path} is no codec of token vectors: {error}; train it again") from error
+        if codec.digest != digest:
+            raise BadTokenCodec(f"{path} has digest {codec.digest} but says {digest}; fetch it or train it again")
+        return codec
+
+    @property
+    def _shifts(self) -> Records:
+        return np.arange(0, 8, self.bits, dtype=np.uint8)
+
+    @cached_property
+    def _bucket_weights(self) -> FloatArray:
+        """(256, buckets a byte): what each byte stands for."""
+        buckets = (np.arange(256, dtype=np.uint8)[:, np.newaxis] >> self._shifts) & (len(self.weights) - 1)
+        return np.asarray(self.weights[buckets], dtype=np.float32)
+
+
+def _to_unit_length(rows: FloatArray) -> FloatArray:
+    """In place, since the rows of a whole window are unpacked at every search; zeros stay as they are."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    lengths[lengths == 0] = 1
+    rows /= lengths[:, np.newaxis]
+    return rows
+
+
+def codecs_of(model_digest: str, dimensions: int, residual: ResidualCodec | None) -> Mapping[Format, TokenCodec]:
+    """What the vectors of a model can be stored as."""
+    codecs: list[TokenCodec] = [PlainCodec(each, dimensions, model_digest) for each in _PLAIN]
+    if residual:
+        codecs.append(residual)
+    return {each.format: each for each in codecs}

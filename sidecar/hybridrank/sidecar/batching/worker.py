@@ -1,0 +1,311 @@
+"""Runs batches on a few threads, off the event loop: the request that is due first is next, equal inputs run once."""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridrank.sidecar.batching.admission import Admission, Admissions
+from hybridrank.sidecar.batching.queue import cut_batches, fit, next_turn
+from hybridrank.sidecar.errors import DeadlinePassed
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+class Sized(Protocol):
+    """An input of a model; its length in tokens is what the queue counts."""
+
+    def __len__(self) -> int: ...
+
+
+Input = TypeVar("Input", bound=Sized)
+Key = TypeVar("Key", bound=Hashable)
+Rows = FloatArray | Sequence[FloatArray]
+Compute = Callable[[Sequence[Input]], Rows]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """The row of each key, in the order of the inputs, and how long they waited and ran.
+
+    Without `complete`, the deadline was near and the rows that were not ready are missing.
+    """
+
+    rows: dict[Any, FloatArray]
+    queue_ms: float
+    compute_ms: float
+    complete: bool = True
+
+
+@dataclass
+class BatchTotals:
+    """What went to the models since the start: how many batches of each size, in texts, and their tokens.
+
+    `padded_tokens` counts each text as the longest of its batch.
+    """
+
+    sizes: Counter[int] = field(default_factory=Counter)
+    tokens: int = 0
+    padded_tokens: int = 0
+    stuck: int = 0
+
+    def add(self, lengths: Sequence[int]) -> None:
+        """Count one batch of texts, by their lengths in tokens."""
+        self.sizes[len(lengths)] += 1
+        self.tokens += sum(lengths)
+        self.padded_tokens += max(lengths) * len(lengths)
+
+
+@dataclass(eq=False)
+class _Item:
+    """An input in flight, and the requests that want its row. One whose batch failed is to be computed `alone`."""
+
+    key: Hashable
+    value: Sized
+    jobs: "set[_Job]" = field(default_factory=set)
+    running: bool = False
+    alone: bool = False
+
+
+@dataclass(eq=False)
+class _Job:
+    """One request: the batches that wait, and the rows that are ready."""
+
+    admission: Admission
+    compute: Compute[Any]
+    items: list[_Item]
+    batches: deque[list[_Item]]
+    max_batch_tokens: int
+    rows: dict[Hashable, FloatArray] = field(default_factory=dict)
+    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    started_at: float | None = None
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What a thread computes now, for the requests whose batches these items were."""
+
+    jobs: list[_Job]
+    items: list[_Item]
+    started_at: float
+
+    @property
+    def model(self) -> str:
+        return self.jobs[0].admission.model
+
+
+class BatchStuck(RuntimeError):
+    """A batch ran for longer than any should, and is waited for no more."""
+
+
+class Worker:
+    """Computes `threads` batches at once, each on a core. To be used from one event loop.
+
+    A request is admitted first (`admissions.admit`), by the tokens it is likely to have, and run when it has been
+    tokenised. It waits no longer than its deadline. An input that another request waits for too, told by its key, is
+    computed with whichever comes first. Small batches of several requests go to their model together. Optional work
+    begins when no other waits.
+    """
+
+    def __init__(self, *, threads: int, max_queue_tokens: int) -> None:
+        self.admissions = Admissions(threads=threads, max_queue_tokens=max_queue_tokens)
+        self.totals = BatchTotals()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
+        self.threads = threads
+        self._idle = threads
+        self._running: dict[asyncio.Future[Rows], _Batch] = {}
+        self._waiting: list[_Job] = []
+        self._items: dict[Hashable, _Item] = {}
+
+    async def run(
+        self, admission: Admission, inputs: Mapping[Key, Input], compute: Compute[Input], *, max_batch_tokens: int
+    ) -> Computed:
+        """Compute a row for each input; inputs of equal keys must have equal rows.
+
+        When the caller is cancelled or the deadline passes, batches that have not begun never do. DeadlinePassed then,
+        unless the admission is for `best_effort`: that computes the inputs in their order and returns what is ready.
+        """
+        lengths = [len(value) for value in inputs.values()]
+        self.admissions.tokenised(admission, sum(lengths))
+        if not inputs:
+            return Computed({}, 0.0, 0.0)
+        items = [self._items.setdefault(key, _Item(key, value)) for key, value in inputs.items()]
+        cut = cut_batches(lengths, max_batch_tokens=max_batch_tokens, in_order=admission.best_effort)
+        batches = deque([items[index] for index in batch] for batch in cut)
+        job = _Job(admission, compute, items, batches, max_batch_tokens)
+        for item in items:
+            item.jobs.add(job)
+        queued_at = time.monotonic()
+        self._waiting.append(job)
+        self._start_batches()
+        try:
+            await self._done(job)
+        finally:
+            self._forget(job)
+        ended_at = time.monotonic()
+        started_at = job.started_at or queued_at
+        rows = {item.key: job.rows[item.key] for item in items if item.key in job.rows}
+        return Computed(rows, 1000 * (started_at - queued_at), 1000 * (ended_at - started_at), len(rows) == len(items))
+
+    def give_up(self, older_than_s: float) -> int:
+        """Fail the requests whose batches have run for longer, and give their threads' places to new ones.
+
+        Returns how many. A thread cannot be stopped: it counts as lost, and whatever it still returns is not used.
+        """
+        now = time.monotonic()
+        stuck = [running for running, batch in self._running.items() if now - batch.started_at > older_than_s]
+        if not stuck:
+            return 0
+        self._pool.shutdown(wait=False)  # batches that run in it still end as usual
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="batch")
+        self._idle += len(stuck)
+        self.totals.stuck += len(stuck)
+        for running in stuck:
+            batch = self._running.pop(running)
+            self.admissions.running[batch.model] -= _tokens(batch.items)
+            for item in batch.items:
+                item.running = False
+            for job in {*batch.jobs, *(job for item in batch.items for job in item.jobs)}:
+                self._forget(job, BatchStuck(f"a batch ran for more than {older_than_s:g} s"))
+        self._start_batches()
+        return len(stuck)
+
+    def close(self) -> None:
+        """Wait for the batches that run and end the threads."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def _done(self, job: _Job) -> None:
+        ends_at = job.admission.ends_at
+        await asyncio.wait([job.done], timeout=None if ends_at is None else max(0.0, ends_at - time.monotonic()))
+        if job.done.done():
+            job.done.result()
+        elif not job.admission.best_effort:
+            raise DeadlinePassed(len(job.rows), len(job.items))
+
+    def _start_batches(self) -> None:
+        """Give every idle thread the next batch of the request whose turn it is, with what of others fits into it."""
+        while self._idle and self._waiting:
+            job = self._waiting[next_turn([job.admission.due for job in self._waiting])]
+            jobs, batch = [job], self._take(job)
+            for other in self._alike(job, batch):
+                jobs.append(other)
+                batch += self._take(other)
+            if batch:
+                self._start(_Batch(jobs, batch, time.monotonic()))
+
+    def _alike(self, job: _Job, batch: list[_Item]) -> Iterator[_Job]:
+        """The requests for the same model, by due time, whose next batch fits into this one, which grows meanwhile.
+
+        None for a batch that is half full already: there is little to gain.
+        """
+        if not batch or not fit([len(item.value) for item in batch] * 2, max_batch_tokens=job.max_batch_tokens):
+            return
+        for other in sorted(self._waiting, key=lambda waiting: waiting.admission.due):
+            alike = other.compute == job.compute and other.admission.optional == job.admission.optional
+            if other is not job and alike:
+                together = [*batch, *other.batches[0]]
+                lengths = [len(item.value) for item in together]
+                alone = any(item.alone for item in together)
+                if not alone and fit(lengths, max_batch_tokens=job.max_batch_tokens):
+                    yield other
+
+    def _take(self, job: _Job) -> list[_Item]:
+        """The next batch of a request, without what others have begun; nothing when its time is over."""
+        expired = self._is_late(job)
+        batch = [] if expired else job.batches.popleft()
+        if expired or not job.batches:
+            self._waiting.remove(job)
+        job.admission.tokens -= _tokens(batch)
+        batch = [item for item in batch if not item.running and item.key not in job.rows]
+        for item in batch:
+            item.running = True
+        return batch
+
+    def _is_late(self, job: _Job) -> bool:
+        """Whether the next batch would come to nothing; of optional work, whether it would still run at the end."""
+        if (ends_at := job.admission.ends_at) is None:
+            return False
+        batch_s = self.admissions.batch_s(job.admission, _tokens(job.batches[0]))
+        return time.monotonic() + batch_s >= ends_at
+
+    def _start(self, batch: _Batch) -> None:
+        self._idle -= 1
+        for item in batch.items:
+            for waiting in item.jobs:
+                waiting.started_at = waiting.started_at or batch.started_at
+        values = [item.value for item in batch.items]
+        self.totals.add([len(value) for value in values])
+        running = asyncio.get_running_loop().run_in_executor(self._pool, batch.jobs[0].compute, values)
+        self._running[running] = batch
+        self.admissions.running[batch.model] += _tokens(batch.items)
+        running.add_done_callback(self._finish_batch)
+
+    def _finish_batch(self, ran: asyncio.Future[Rows]) -> None:
+        batch = self._running.pop(ran, None)
+        if batch is None:  # it was given up
+            ran.cancelled() or ran.exception()
+            return
+        self._idle += 1
+        self.admissions.running[batch.model] -= _tokens(batch.items)
+        if ran.cancelled():  # the pool was closed before the batch began
+            for waiting in {waiting for item in batch.items for waiting in item.jobs}:
+                waiting.done.cancel()
+            return
+        error = ran.exception()
+        if error is not None:
+            self._fail(batch, error)
+        else:
+            # Until now, and not until the thread was done: it idles until the event loop comes round to it.
+            self.admissions.pace.measured(batch.model, _tokens(batch.items), time.monotonic() - batch.started_at)
+            for item, row in zip(batch.items, ran.result(), strict=True):
+                del self._items[item.key]
+                for waiting in item.jobs:
+                    waiting.rows[item.key] = row
+                    if len(waiting.rows) == len(waiting.items) and not waiting.done.done():
+                        waiting.done.set_result(None)
+        self._start_batches()
+
+    def _fail(self, batch: _Batch, error: BaseException) -> None:
+        """End the request whose batch failed; others that share an input of it compute that themselves.
+
+        Of several requests in one batch none ends: each computes its own again, so that it fails by its own fault only.
+        """
+        for item in batch.items:
+            item.running, item.alone = False, True
+        if len(batch.jobs) == 1:
+            self._forget(batch.jobs[0], error)
+        for item in batch.items:
+            for waiting in item.jobs:
+                waiting.batches.append([item])
+                waiting.admission.tokens += len(item.value)
+                if waiting not in self._waiting:
+                    self._waiting.append(waiting)
+            if not item.jobs and self._items.get(item.key) is item:
+                del self._items[item.key]
+
+    def _forget(self, job: _Job, error: BaseException | None = None) -> None:
+        """Drop what of a request has not begun: it is complete, failed, or its caller is gone."""
+        if job in self._waiting:
+            self._waiting.remove(job)
+        job.batches.clear()
+        job.admission.tokens = 0
+        for item in job.items:
+            item.jobs.discard(job)
+            if not item.jobs and not item.running and self._items.get(item.key) is item:
+                del self._items[item.key]
+        if job.done.done():
+            return
+        if error is None:
+            job.done.cancel()
+        else:
+            job.done.set_exception(error)
+
+
+def _tokens(batch: Sequence[_Item]) -> int:
+    return sum(len(item.value) for item in batch)

@@ -1,0 +1,70 @@
+"""Watches the model folders: what is new there is loaded, what is gone is taken out."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import structlog
+
+from hybridrank.common.error_text import os_problem
+from hybridrank.sidecar.errors import BadModelFolder, ModelNotFound
+from hybridrank.sidecar.models.control import ModelControl
+from hybridrank.sidecar.models.scan import Found, newest_first, scan
+
+__all__ = ["ModelWatch"]
+
+log = structlog.get_logger("sidecar")
+
+
+class ModelWatch:
+    """Looks every `every_s` seconds. When the folders of a name have changed, its newest `keep_versions` are to serve.
+
+    `known` are the folders as they were before the models were loaded: what was written since is a change.
+    Only a change counts: what was loaded or unloaded by a call stays so until then. A bad folder changes nothing, and
+    is not tried again before one of its files is written. Nor does a root that cannot be read: that is no empty one.
+    """
+
+    def __init__(
+        self,
+        control: ModelControl,
+        roots: Sequence[Path],
+        *,
+        known: Iterable[Found],
+        every_s: float,
+        keep_versions: int = 1,
+    ) -> None:
+        self._control = control
+        self._roots = roots
+        self._every_s = every_s
+        self._keep_versions = keep_versions
+        self._seen = frozenset(known)
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self._every_s)
+
+    async def look(self) -> None:
+        """Look once."""
+        try:
+            found = frozenset(await asyncio.to_thread(scan, self._roots))
+        except OSError as error:
+            log.error("model folders cannot be read", error=os_problem(error))
+            return
+        seen, self._seen = self._seen, found
+        for name in sorted({each.name for each in found ^ seen}):
+            await self._settle(name, [each for each in found if each.name == name])
+
+    async def _settle(self, name: str, folders: Sequence[Found]) -> None:
+        """Have the newest of `folders` serve, and no other version of that name."""
+        wanted = newest_first(folders)[: self._keep_versions]
+        try:
+            for each in reversed(wanted):
+                await self._control.load(each.path)
+            kept = {each.version for each in wanted}
+            for model in list(self._control.models):
+                if model.info.name == name and model.info.version not in kept:
+                    await self._control.unload(f"{name}:{model.info.version}")
+        except (BadModelFolder, ModelNotFound):
+            return  # logged there; whatever serves goes on

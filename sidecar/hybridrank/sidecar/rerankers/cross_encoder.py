@@ -1,0 +1,33 @@
+"""A cross-encoder: query and passage go through the model together, and its head returns one logit."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from hybridrank.model_files.model_folder import ModelFolder
+from hybridrank.sidecar.rerankers.base import FloatArray, Pair
+from hybridrank.sidecar.runtime.precision import Runtime
+from hybridrank.sidecar.runtime.session import open_session, served
+from hybridrank.sidecar.runtime.tokenizer import TextTokenizer
+
+
+class CrossEncoderReranker:
+    """Relevance scores are logits: unbounded, comparable within one query."""
+
+    def __init__(self, folder: ModelFolder, device: Literal["cpu", "cuda"] = "cpu", runtime: Runtime = "onnx") -> None:
+        self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", folder.toml.max_tokens)
+        self._session = open_session(folder, "logits", self._tokenizer.padding_id, device, runtime)
+        self.info = served(folder, self._session)
+        self.batches = self.info.precision != "int8"
+
+    def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
+        """`[CLS] query [SEP] passage [SEP]`; the passage is cut, the query only beyond half of the context."""
+        return [Pair(sequence) for sequence in self._tokenizer.pairs(query, passages)]
+
+    def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
+        """As `tokenize`, for each window of each passage."""
+        found = self._tokenizer.pair_windows(query, passages, max_windows)
+        return [[Pair(sequence) for sequence in sequences] for sequences in found]
+
+    def score(self, pairs: Sequence[Pair]) -> FloatArray:
+        """(n,) logits."""
+        return self._session.run([pair.sequence for pair in pairs])[:, 0]

@@ -1,0 +1,64 @@
+"""A dense encoder: one unit vector a text; its token rows also serve late interaction."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from hybridrank.model_files.model_folder import EncoderToml, ModelFolder
+from hybridrank.sidecar.rerankers.base import FloatArray
+from hybridrank.sidecar.runtime.maxsim import unit_rows
+from hybridrank.sidecar.runtime.precision import Runtime
+from hybridrank.sidecar.runtime.session import open_session, served
+from hybridrank.sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
+from hybridrank.sidecar.types import TextKind
+
+
+class DenseEncoder:
+    """Vectors are compared by cosine; being of unit length, by their dot product."""
+
+    def __init__(
+        self, folder: ModelFolder, toml: EncoderToml, device: Literal["cpu", "cuda"] = "cpu", runtime: Runtime = "onnx"
+    ) -> None:
+        self._toml = toml
+        self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", toml.max_tokens)
+        self._session = open_session(folder, "last_hidden_state", self._tokenizer.padding_id, device, runtime)
+        self.info = served(folder, self._session)
+        self.batches = self.info.precision != "int8"
+
+    def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
+        """`[CLS] prefix text [SEP]`, with the prefix that the model was trained to read before this kind of text."""
+        return [only for (only,) in self.windows(texts, kind, 1)]
+
+    def windows(self, texts: Sequence[str], kind: TextKind, max_windows: int) -> list[list[TokenSequence]]:
+        """As `tokenize_texts`, for each window of each text; the first begins with the prefix."""
+        prefix = self._toml.query_prefix if kind is TextKind.QUERY else self._toml.document_prefix
+        return self._tokenizer.single_windows([prefix + text for text in texts], max_windows)
+
+    def embed(self, sequences: Sequence[TokenSequence]) -> FloatArray:
+        """(n, dimensions) unit rows: the mean over a text's tokens, special ones included, or its [CLS] row."""
+        return self._pooled(self._session.run(sequences), sequences)
+
+    def embed_with_tokens(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
+        """For each text (1 + tokens, dimensions): its row of `embed`, then its `token_rows`, of one run."""
+        hidden = self._session.run(sequences)
+        texts, tokens = self._pooled(hidden, sequences), scored_rows(hidden, sequences)
+        return [np.concatenate([text[np.newaxis], rows]) for text, rows in zip(texts, tokens, strict=True)]
+
+    def token_rows(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
+        """For each text (tokens, dimensions): a unit row for each of its own tokens, without special ones."""
+        return scored_rows(self._session.run(sequences), sequences)
+
+    def _pooled(self, hidden: FloatArray, sequences: Sequence[TokenSequence]) -> FloatArray:
+        if self._toml.pooling == "cls":
+            return unit_rows(hidden[:, 0])
+        rows = [rows[: len(sequence)].mean(axis=0) for rows, sequence in zip(hidden, sequences, strict=True)]
+        return unit_rows(np.stack(rows))
+
+
+def scored_rows(hidden: FloatArray, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
+    """For each text of a batch, `hidden` (n, longest, dimensions), unit rows of its tokens without special ones."""
+    return [
+        unit_rows(rows[: len(sequence)][~np.array(sequence.special)])
+        for rows, sequence in zip(hidden, sequences, strict=True)
+    ]

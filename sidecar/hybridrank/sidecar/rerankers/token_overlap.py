@@ -1,0 +1,52 @@
+"""A reranker without weights: the share of query words that a passage holds. For tests and for trying out the wire."""
+
+import re
+from collections.abc import Sequence
+from zlib import crc32
+
+import numpy as np
+
+from hybridrank.sidecar.rerankers.base import FloatArray, Pair
+from hybridrank.sidecar.runtime.tokenizer import TokenSequence
+from hybridrank.sidecar.types import ModelInfo
+
+MAX_TOKENS = 512
+OVERLAP = 64
+
+
+class TokenOverlapReranker:
+    """Relevance scores in [0, 1]: of the query's different words, the share found among the 512 of a window.
+
+    >>> reranker = TokenOverlapReranker()
+    >>> reranker.score(reranker.tokenize("red apples", ["Apples are red.", "an apple", "red"])).tolist()
+    [1.0, 0.0, 0.5]
+    """
+
+    info = ModelInfo("token-overlap", "1", "cross-encoder", "0" * 64, "fp32", MAX_TOKENS)
+    batches = True
+
+    def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
+        """A token is a lower-case word; its id is the CRC-32 of it."""
+        return [only for (only,) in self.windows(query, passages, 1)]
+
+    def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
+        """Windows of 512 words, each of which shares 64 with the next."""
+        (head,) = _windows(query, 1)
+        return [[Pair(window, head) for window in _windows(passage, max_windows)] for passage in passages]
+
+    def score(self, pairs: Sequence[Pair]) -> FloatArray:
+        """(n,) shares."""
+        return np.array([_share(pair) for pair in pairs], dtype=np.float32)
+
+
+def _windows(text: str, max_windows: int) -> list[TokenSequence]:
+    ids = [crc32(word.encode()) for word in re.findall(r"\w+", text.lower())]
+    starts = range(0, max(1, len(ids) - OVERLAP), MAX_TOKENS - OVERLAP)
+    windows = [tuple(ids[start : start + MAX_TOKENS]) for start in starts[:max_windows]]
+    truncated = len(starts) > max_windows
+    return [TokenSequence(each, (0,) * len(each), (False,) * len(each), truncated) for each in windows]
+
+
+def _share(pair: Pair) -> float:
+    wanted = set(pair.query.token_ids) if pair.query else set()
+    return len(wanted & set(pair.sequence.token_ids)) / len(wanted) if wanted else 0.0

@@ -1,0 +1,74 @@
+"""Which precision of a model to serve, by what, and where: the settings, the CPU, and what the folder holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hybridrank.model_files.model_folder import ModelFolder
+from hybridrank.sidecar.errors import BadModelFolder
+
+__all__ = ["CUDA", "Device", "Placed", "Precision", "Runtime", "place"]
+
+Precision = Literal["auto", "int8", "fp32"]
+Device = Literal["auto", "cpu", "cuda"]
+Runtime = Literal["onnx", "openvino"]
+CUDA = "CUDAExecutionProvider"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A model folder at one precision, and what is to compute it."""
+
+    folder: ModelFolder
+    device: Literal["cpu", "cuda"]
+    runtime: Runtime = "onnx"
+
+
+def place(
+    folder: ModelFolder,
+    *,
+    precision: Precision,
+    device: Device,
+    runtime: Runtime = "onnx",
+    providers: Sequence[str],
+    multiplies_int8: bool,
+) -> tuple[Placed, ...]:
+    """What to try, best first, at least one; each is the way out when the one before fails its self-test.
+
+    `auto` is int8 where this CPU multiplies int8 or the weights leave a bit free, so that no sum saturates; otherwise
+    fp32, where the folder holds it. On CUDA it is fp32: int8 is for CPUs. `providers` are those of ONNX Runtime.
+    OpenVINO, which does not know the fused int8 operators, gets fp32, and nothing takes its place: it was asked for.
+    BadModelFolder when the folder lacks the precision, or the runtime the device.
+    """
+    held = {each.toml.precision: each for each in (folder, folder.fp32) if each}
+    if runtime == "openvino":
+        if precision == "int8" or device == "cuda" or "fp32" not in held:
+            raise BadModelFolder(
+                folder.path,
+                "runtime openvino computes fp32 models on the CPU; export this one with --precision both, and leave "
+                "precision and device at their defaults",
+            )
+        return (Placed(held["fp32"], "cpu", runtime),)
+    if device == "cuda" and CUDA not in providers:
+        raise BadModelFolder(
+            folder.path,
+            f"device cuda: this ONNX Runtime offers {', '.join(providers)}; "
+            "pip uninstall onnxruntime && pip install onnxruntime-gpu",
+        )
+    if precision not in {"auto", *held}:
+        raise BadModelFolder(
+            folder.path,
+            f"precision {precision}: this model is here at {' and '.join(held)} only; leave precision at auto, or "
+            "export it again with --precision both",
+        )
+    if device == "cuda" and (precision == "int8" or "fp32" not in held):
+        raise BadModelFolder(folder.path, "device cuda computes fp32 and not int8; leave device at cpu or auto")
+    int8_is_exact = multiplies_int8 or folder.toml.reduced_range
+    order = {
+        "int8": ("int8", "fp32"),
+        "fp32": ("fp32",),
+        "auto": ("int8", "fp32") if int8_is_exact else ("fp32", "int8"),
+    }
+    on_cpu = [Placed(held[each], "cpu") for each in order[precision] if each in held]
+    on_cuda = [Placed(held["fp32"], "cuda")] if "fp32" in held and precision != "int8" and CUDA in providers else []
+    return tuple({"cpu": on_cpu, "cuda": on_cuda, "auto": on_cuda + on_cpu}[device])

@@ -1,0 +1,164 @@
+"""What a request asks of a model: its texts, the keys that tell equal ones, and how to make a row of each."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridrank.model_files.token_codec import TokenCodec
+from hybridrank.sidecar.errors import InvalidArgument
+from hybridrank.sidecar.rerankers.base import Encoder, Pair, Reranker
+from hybridrank.sidecar.rerankers.colbert import TokenEncoder
+from hybridrank.sidecar.runtime.tokenizer import TokenSequence
+from hybridrank.sidecar.scoring.keys import text_keys
+from hybridrank.sidecar.types import EncodeRequest, ModelInfo, RerankRequest, TextKind
+
+__all__ = ["FloatArray", "Input", "Work", "encode_work", "require_query", "rerank_work", "token_work"]
+
+FloatArray = npt.NDArray[np.float32]
+Input = TypeVar("Input", Pair, TokenSequence)
+
+
+@dataclass(frozen=True)
+class Work(Generic[Input]):
+    """`texts` are called `field` in the request; texts with equal `keys` have equal rows.
+
+    `windows` cuts each text into the inputs that show it to the model, at most so many, and `compute` turns inputs into
+    a row each. `wanted` are the windows to compute, by their numbers from 0. `optional` work is done with what time and
+    room other work leaves. `arrived_at` and `deadline` are points in time of `time.monotonic()`. What is too large to
+    `keep` is not put into the cache; with `no_cache` it is not read either.
+    """
+
+    field: str
+    model: ModelInfo
+    batches: bool
+    texts: Sequence[str]
+    keys: Sequence[bytes]
+    windows: Callable[[Sequence[str], int], list[list[Input]]]
+    compute: Callable[[Sequence[Input]], FloatArray | Sequence[FloatArray]]
+    query: str = ""
+    wanted: range = range(1)
+    optional: bool = False
+    arrived_at: float = dataclasses.field(default_factory=time.monotonic)
+    deadline: float | None = None
+    best_effort: bool = False
+    keep: bool = True
+    no_cache: bool = False
+
+    def further(self, places: Sequence[int], max_windows: int) -> "Work[Input]":
+        """The windows after the first of the texts at these places, up to `max_windows` with it: optional."""
+        return replace(
+            self,
+            texts=[self.texts[place] for place in places],
+            keys=[self.keys[place] for place in places],
+            wanted=range(1, max_windows),
+            optional=True,
+        )
+
+
+def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
+    """A score for the first window of each passage, or for all that are allowed where no passage may be cut.
+
+    InvalidArgument for a query without a word, or contributions, which it has none of.
+    """
+    require_query(request, reranker.info)
+    texts = [passage.text for passage in request.passages]
+    kind = "score" if request.truncate else "score of the whole"
+
+    def windows(asked: Sequence[str], most: int) -> list[list[Pair]]:
+        found = reranker.windows(request.query, asked, most)
+        if not request.truncate:
+            _require_whole("query", cut=any(pair.query_truncated for pairs in found for pair in pairs))
+            for text, pairs in zip(asked, found, strict=True):
+                _require_whole(f"candidates[{texts.index(text)}]", cut=pairs[0].truncated)
+        return found
+
+    return Work(
+        "candidates",
+        reranker.info,
+        reranker.batches,
+        texts,
+        text_keys(reranker.info, kind, request.query, texts=texts),
+        windows,
+        reranker.score,
+        query=request.query,
+        wanted=range(1 if request.truncate else request.max_windows),
+        deadline=request.deadline,
+        best_effort=request.best_effort,
+        no_cache=request.no_cache,
+    )
+
+
+def encode_work(request: EncodeRequest, encoder: Encoder) -> Work[TokenSequence]:
+    """A vector for each text; InvalidArgument for a query without a word."""
+    return _encode(request, encoder, encoder.embed, "embed")
+
+
+def token_work(
+    request: EncodeRequest, encoder: TokenEncoder, dense: Encoder | None, codec: TokenCodec
+) -> Work[TokenSequence]:
+    """Rows for the tokens of each text, hundreds of times a vector; of documents without those that `codec` prunes.
+
+    Before them that of the text, where the model is `dense` too. InvalidArgument for a query without a word.
+    """
+    compute = dense.embed_with_tokens if dense else encoder.token_rows
+    work = replace(_encode(request, encoder, compute, f"tokens {codec.digest}"), keep=False)
+    pruned = codec.pruned if request.kind is TextKind.DOCUMENT else frozenset()
+
+    def windows(asked: Sequence[str], most: int) -> list[list[TokenSequence]]:
+        return [[each.without(pruned) for each in found] for found in work.windows(asked, most)]
+
+    return replace(work, windows=windows)
+
+
+def require_query(request: RerankRequest, model: ModelInfo) -> None:
+    """InvalidArgument for a query without a word, or contributions, of which a model that reads text has none."""
+    _require_text("query", request.query)
+    if request.contributions:
+        problem = f"are of features, and {model.name} is a {model.kind}, which reads text; leave them out"
+        raise InvalidArgument("options.contributions", problem)
+
+
+def _encode(
+    request: EncodeRequest,
+    encoder: Encoder | TokenEncoder,
+    compute: Callable[[Sequence[TokenSequence]], FloatArray | Sequence[FloatArray]],
+    kind: str,
+) -> Work[TokenSequence]:
+    if request.kind is TextKind.QUERY:
+        for index, text in enumerate(request.texts):
+            _require_text(f"texts[{index}]", text)
+    kind = kind if request.truncate else f"{kind} of the whole"
+
+    def windows(asked: Sequence[str], most: int) -> list[list[TokenSequence]]:  # noqa: ARG001
+        found = encoder.tokenize_texts(asked, request.kind)
+        if not request.truncate:
+            for text, sequence in zip(asked, found, strict=True):
+                _require_whole(f"texts[{request.texts.index(text)}]", cut=sequence.truncated)
+        return [[sequence] for sequence in found]
+
+    return Work(
+        "texts",
+        encoder.info,
+        encoder.batches,
+        request.texts,
+        text_keys(encoder.info, kind, request.kind.value, texts=request.texts),
+        windows,
+        compute,
+        deadline=request.deadline,
+        no_cache=request.no_cache,
+    )
+
+
+def _require_whole(field: str, *, cut: bool) -> None:
+    if cut:
+        raise InvalidArgument(field, "is longer than the model reads; shorten it, or allow it to be cut")
+
+
+def _require_text(field: str, text: str) -> None:
+    if not text.strip():
+        raise InvalidArgument(field, "is empty; send at least one word")

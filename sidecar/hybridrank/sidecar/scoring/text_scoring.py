@@ -1,0 +1,65 @@
+"""Scores passages by their texts: the first window of each, then as many further ones as time and room are left for."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from hybridrank.sidecar.rerankers.base import Reranker
+from hybridrank.sidecar.scoring.computer import Computer
+from hybridrank.sidecar.scoring.keys import window_key
+from hybridrank.sidecar.scoring.row_cache import Row
+from hybridrank.sidecar.scoring.text_job import FloatArray, rerank_work
+from hybridrank.sidecar.types import ChunkScore, RelevanceScore, RerankRequest, Timings
+
+__all__ = ["score_texts"]
+
+COMBINE: Mapping[ChunkScore, Callable[[FloatArray], Any]] = {
+    ChunkScore.MAX: np.max,
+    ChunkScore.FIRST: np.max,  # of the first alone
+    ChunkScore.MEAN: np.mean,
+}
+
+
+async def score_texts(
+    request: RerankRequest, reranker: Reranker, computer: Computer
+) -> tuple[list[RelevanceScore], Timings, int]:
+    """The raw score of each passage, in their order, and how many tokens the model read of them.
+
+    With `best_effort`, of those whose first window was scored when the deadline neared. Further windows are scored when
+    every passage has its first; where the deadline nears or the queue is full, the score is that of those there are.
+    """
+    work = rerank_work(request, reranker)
+    rows, timings = await computer.rows(work)
+    complete = all(key in rows for key in work.keys)
+    longer = [place for place, key in enumerate(work.keys) if complete and rows[key].truncated]
+    if request.truncate and request.max_windows > 1 and longer:
+        further, more = await computer.rows(work.further(longer, request.max_windows))
+        rows |= further
+        timings += more
+    scores, tokens = [], 0
+    for place, key in enumerate(work.keys):
+        keys = [window_key(key, number) for number in range(request.max_windows)]
+        found = {number: rows[each] for number, each in enumerate(keys) if each in rows}
+        if 0 in found and (request.truncate or not _cut(found)):
+            scores.append(_score(request, place, found))
+            tokens += sum(row.tokens for row in found.values())
+    return scores, timings, tokens
+
+
+def _score(request: RerankRequest, place: int, windows: Mapping[int, Row]) -> RelevanceScore:
+    """The score of a passage, of those of its windows that were scored."""
+    values = np.array([row.values for row in windows.values()])
+    return RelevanceScore(
+        request.passages[place].passage_id,
+        place,
+        float(COMBINE[request.chunk_score](values)),
+        _cut(windows),
+        [*windows][int(np.argmax(values))] if request.max_windows > 1 else None,
+        scored_chunks=len(windows),
+    )
+
+
+def _cut(windows: Mapping[int, Row]) -> bool:
+    """Whether some of the text is in no window, by their numbers."""
+    return len(windows) <= max(windows) or windows[max(windows)].truncated

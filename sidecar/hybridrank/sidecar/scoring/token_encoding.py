@@ -1,0 +1,51 @@
+"""Encodes texts into vectors of their tokens, packed for an index to store."""
+
+import asyncio
+from collections.abc import Mapping
+
+from hybridrank.model_files import token_vectors
+from hybridrank.model_files.token_codec import CODEC, TokenCodec
+from hybridrank.sidecar.errors import InvalidArgument
+from hybridrank.sidecar.models.catalog import LoadedModel
+from hybridrank.sidecar.rerankers.colbert import ColbertReranker
+from hybridrank.sidecar.scoring.computer import Computer
+from hybridrank.sidecar.scoring.row_cache import Row
+from hybridrank.sidecar.scoring.text_job import token_work
+from hybridrank.sidecar.types import Embedding, EncodeRequest, EncodeResult
+
+__all__ = ["encode_tokens"]
+
+
+async def encode_tokens(request: EncodeRequest, model: LoadedModel, computer: Computer) -> EncodeResult:
+    """The packed vectors of each text's tokens, in the order of the request; of an encoder, its vector comes along.
+
+    InvalidArgument for a model that makes none, and for a codec that it has not.
+    """
+    if not isinstance(model.reranker, ColbertReranker):
+        raise InvalidArgument("model", f"{model.info.name} is a {model.info.kind}, which makes no token vectors")
+    codec = _codec(model, request.token_vectors)
+    work = token_work(request, model.reranker.encoder, model.encoder, codec)
+    rows, timings = await computer.rows(work)
+    packed = await asyncio.to_thread(_packed, codec, rows, vectors=1 if model.encoder else 0)
+    tokens = sum(rows[key].tokens for key in work.keys)
+    return EncodeResult(tuple(packed[key] for key in work.keys), model.info, timings, tokens)
+
+
+def _codec(model: LoadedModel, wanted: str) -> TokenCodec:
+    for name, codec in model.codecs.items():
+        if name == wanted:
+            return codec
+    problem = f"is {wanted}, but {model.info.name} packs by {', '.join(model.codecs)}"
+    raise InvalidArgument("token_vectors", f"{problem}; `hybridrank colbert train-codec` makes a {CODEC} for it")
+
+
+def _packed(codec: TokenCodec, rows: Mapping[bytes, Row], *, vectors: int) -> dict[bytes, Embedding]:
+    """So many rows of each text as they are, and the rest packed."""
+    return {
+        key: Embedding(
+            tuple(row.values[:vectors].ravel().tolist()),
+            row.truncated,
+            token_vectors.write(codec, row.values[vectors:], truncated=row.truncated),
+        )
+        for key, row in rows.items()
+    }

@@ -1,0 +1,77 @@
+"""What the sidecar does, whatever the wire: find the model, compute what is missing, sort, trim."""
+
+from hybridrank.sidecar.batching.worker import BatchTotals, Worker
+from hybridrank.sidecar.errors import InvalidArgument
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.rerankers.lambdamart import LambdaMartReranker
+from hybridrank.sidecar.scoring.computer import Computer
+from hybridrank.sidecar.scoring.feature_scoring import score_rows
+from hybridrank.sidecar.scoring.ranking import ranked
+from hybridrank.sidecar.scoring.row_cache import RowCache
+from hybridrank.sidecar.scoring.stored_scoring import score_stored
+from hybridrank.sidecar.scoring.text_job import encode_work
+from hybridrank.sidecar.scoring.text_scoring import score_texts
+from hybridrank.sidecar.scoring.token_encoding import encode_tokens
+from hybridrank.sidecar.types import (
+    Embedding,
+    EncodeRequest,
+    EncodeResult,
+    ModelInfo,
+    RerankRequest,
+    RerankResult,
+    ScoreType,
+)
+
+
+class RerankService:
+    """Scores passages, by text or features, and encodes texts with the loaded models."""
+
+    def __init__(self, models: Models, worker: Worker, *, max_batch_tokens: int, score_cache_bytes: int = 0) -> None:
+        self.models = models
+        self.worker = worker
+        self.cache = RowCache(score_cache_bytes)
+        self._computer = Computer(worker, self.cache, max_batch_tokens=max_batch_tokens)
+
+    @property
+    def queued_tokens(self) -> int:
+        """Tokens that were let in and have not begun."""
+        return self.worker.admissions.queued_tokens
+
+    @property
+    def batch_totals(self) -> BatchTotals:
+        """What went to the models since the start."""
+        return self.worker.totals
+
+    async def rerank(self, request: RerankRequest) -> RerankResult:
+        """Score every passage; best first, equal scores in the order of the request, the first `top_k` of them.
+
+        With `best_effort`, those that were not scored when the deadline neared are missing.
+        """
+        model, tokens = self.models.get(request.model), 0
+        if request.score_type is ScoreType.CALIBRATED and model.calibration is None:
+            raise InvalidArgument("options.score_type", _no_calibration(model.info))
+        if isinstance(model.reranker, LambdaMartReranker):
+            scores, timings = await score_rows(request, model.reranker, self.worker)
+        elif any(passage.token_vectors for passage in request.passages):
+            scores, timings = await score_stored(request, model, self.worker)
+        else:
+            scores, timings, tokens = await score_texts(request, model.reranker, self._computer)
+        complete = len(scores) == len(request.passages)
+        best_first, chunks = ranked(request, scores, model.calibration), sum(each.scored_chunks for each in scores)
+        return RerankResult(best_first, model.info, timings, complete, tokens, chunks)
+
+    async def encode(self, request: EncodeRequest) -> EncodeResult:
+        """One unit vector a text, or packed ones of its tokens, in the order of the request."""
+        if request.token_vectors:
+            return await encode_tokens(request, self.models.get(request.model), self._computer)
+        work = encode_work(request, self.models.encoder(request.model))
+        rows, timings = await self._computer.rows(work)
+        embeddings = [Embedding(tuple(rows[key].values.tolist()), rows[key].truncated) for key in work.keys]
+        return EncodeResult(tuple(embeddings), work.model, timings, sum(rows[key].tokens for key in work.keys))
+
+
+def _no_calibration(info: ModelInfo) -> str:
+    return (
+        f"is calibrated, but {info.name}:{info.version} has no calibration at {info.precision}; ask for raw or sigmoid "
+        "scores, or make one with `hybridrank model calibrate` and load the model again"
+    )

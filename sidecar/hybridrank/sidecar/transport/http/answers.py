@@ -1,0 +1,161 @@
+"""The answers that HTTP callers get to requests for scores, in the shape of each API."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from hybridrank.sidecar.transport.http.bodies import RerankBody, TeiBody
+from hybridrank.sidecar.types import RelevanceScore, RerankRequest, RerankResult
+
+# OpenSearch reads a score as a Double or fails: not from an integer, not from more than 18 characters. Eleven digits
+# fit with sign, leading zeros or exponent, and are two more than a float32 has.
+SCORE_DIGITS = 11
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What becomes the body, and whether it is all that was asked for."""
+
+    content: Any
+    complete: bool = True
+
+
+class Document(BaseModel):
+    """A document as it was scored."""
+
+    text: str
+
+
+class Result(BaseModel):
+    """Cohere's and Jina's."""
+
+    index: int = Field(description="0-based place in the request.")
+    relevance_score: float
+    document: Document | None = None
+
+
+class Usage(BaseModel):
+    """Counted as Jina and OpenAI do."""
+
+    total_tokens: int
+    prompt_tokens: int
+
+
+class Detail(BaseModel):
+    """What else there is to say of a result. Apart from it, since Elasticsearch refuses results with more fields."""
+
+    index: int = Field(description="0-based place in the request.")
+    truncated: bool = Field(description="Whether the model did not see all of the text.")
+    best_chunk: int | None = Field(None, description="The window that scored best, 0-based; where several are allowed.")
+    scored_chunks: int | None = Field(None, description="How many windows of the document were scored.")
+
+
+class RerankAnswer(BaseModel):
+    """Cohere's and Jina's answer in one; best first."""
+
+    id: str
+    model: str
+    results: list[Result]
+    usage: Usage
+    meta: dict[str, Any]
+    details: list[Detail] = Field(description="One a result, in the same order.")
+    complete: bool = Field(description="Whether every document was scored; false only with best_effort.")
+    scored_chunks: int = Field(description="Windows that were scored, of all documents together.")
+
+
+class VoyageResult(BaseModel):
+    """Voyage's."""
+
+    index: int
+    relevance_score: float
+    document: str | None = None
+
+
+class VoyageAnswer(BaseModel):
+    """Voyage's answer, when the request has top_k or truncation; best first."""
+
+    object: Literal["list"]
+    data: list[VoyageResult]
+    model: str
+    usage: Usage
+    details: list[Detail]
+    complete: bool
+    scored_chunks: int
+
+
+class TeiResult(BaseModel):
+    """An element of text-embeddings-inference's answer; best first."""
+
+    index: int
+    score: float
+    text: str | None = None
+
+
+def rerank_answer(
+    body: RerankBody, request: RerankRequest, result: RerankResult, *, request_id: str, api_version: str
+) -> Answer:
+    """Cohere's and Jina's in one, or Voyage's."""
+    texts = [passage.text for passage in request.passages] if body.return_documents else None
+    if body.is_voyage:
+        data = [_scored(score) | ({"document": texts[score.index]} if texts else {}) for score in result.scores]
+        content: dict[str, Any] = {"object": "list", "data": data}
+    else:
+        found = [_scored(s) | ({"document": {"text": texts[s.index]}} if texts else {}) for s in result.scores]
+        meta = {"api_version": {"version": api_version}, "billed_units": {"search_units": 1}}
+        content = {"id": request_id, "results": found, "meta": meta}
+    rest = {
+        "model": result.model.name,
+        "usage": usage(result.tokens),
+        "details": [detail(score.index, score.truncated) | _chunks(score) for score in result.scores],
+        "complete": result.complete,
+        "scored_chunks": result.scored_chunks,
+    }
+    return Answer(content | rest, result.complete)
+
+
+def tei_answer(body: TeiBody, request: RerankRequest, result: RerankResult) -> Answer:
+    """text-embeddings-inference's: an array."""
+    texts = [passage.text for passage in request.passages] if body.return_text else None
+    return Answer(
+        [
+            {"index": score.index, "score": decimal(score.relevance_score)}
+            | ({"text": texts[score.index]} if texts else {})
+            for score in result.scores
+        ],
+        result.complete,
+    )
+
+
+def to_json(content: Any) -> bytes:
+    """UTF-8 that every JSON parser takes; ValueError rather than NaN."""
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
+def decimal(score: float) -> float:
+    """The score as it is printed, always with a point or an exponent.
+
+    >>> json.dumps([decimal(1), decimal(1 / 3), decimal(-2e-7)])
+    '[1.0, 0.33333333333, -2e-07]'
+    """
+    return float(f"{score:.{SCORE_DIGITS}g}")
+
+
+def detail(index: int, truncated: bool) -> dict[str, Any]:  # noqa: FBT001
+    """What a Detail holds of any text."""
+    return {"index": index, "truncated": truncated}
+
+
+def _chunks(score: RelevanceScore) -> dict[str, Any]:
+    best = {} if score.best_chunk is None else {"best_chunk": score.best_chunk}
+    return best | {"scored_chunks": score.scored_chunks}
+
+
+def usage(tokens: int) -> dict[str, int]:
+    """What a Usage holds."""
+    return {"total_tokens": tokens, "prompt_tokens": tokens}
+
+
+def _scored(score: RelevanceScore) -> dict[str, Any]:
+    return {"index": score.index, "relevance_score": decimal(score.relevance_score)}

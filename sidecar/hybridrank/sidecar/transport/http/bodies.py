@@ -1,0 +1,218 @@
+"""What HTTP callers send: the bodies of each API as they are, and what they ask of the service."""
+
+import re
+import time
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hybridrank.common.error_text import wrong_value
+from hybridrank.sidecar.errors import InvalidArgument, UnknownField
+from hybridrank.sidecar.models.catalog import Models
+from hybridrank.sidecar.transport.http.documents import document_text
+from hybridrank.sidecar.types import DEFAULT_CHUNKS, MAX_CHUNKS, ChunkScore, Passage, RerankRequest, ScoreType
+
+ModelName = Annotated[
+    str, Field(description="A model's name, name:version or alias; by default the first that is loaded and fits.")
+]
+Top = Annotated[int | None, Field(ge=0, description="How many results to return, best first; by default all.")]
+BestEffort = Annotated[bool, Field(description="Return what is scored when the time of x-timeout-ms is nearly over.")]
+Truncate = Annotated[
+    bool | None, Field(description="false refuses a text longer than the model reads, which is cut otherwise.")
+]
+
+RawScores = Annotated[bool, Field(description="Logits or cosines, rather than numbers between 0 and 1.")]
+ScoreTypeName = Annotated[
+    Literal["raw", "sigmoid", "calibrated"] | None,
+    Field(description="raw as with raw_scores, sigmoid (the default), or calibrated: the chance of being relevant."),
+]
+
+Ignored = Annotated[Any, Field(description="Accepted without effect.")]
+
+MAX_NAME_SHOWN = 40
+UNION_MEMBER = re.compile(r"str|dict\[.*|list\[.*")  # what pydantic puts into the place of an error in a union
+
+
+class Body(BaseModel):
+    """The body of a request. A null is a field that is absent; a field that the API does not have is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, body: Any) -> Any:
+        return {name: value for name, value in body.items() if value is not None} if isinstance(body, dict) else body
+
+
+AnyBody = TypeVar("AnyBody", bound=Body)
+
+
+class RerankBody(Body):
+    """Cohere's, Jina's and Voyage's request."""
+
+    model: ModelName = ""
+    query: str
+    documents: list[str | dict[str, Any]] = Field(description="Texts, or objects with a text or with rank_fields.")
+    top_n: Top = None
+    top_k: Annotated[Top, Field(description="Voyage's name of top_n; the answer then has Voyage's shape.")] = None
+    truncation: Truncate = None
+    max_chunks_per_doc: int | None = Field(
+        None, ge=1, le=MAX_CHUNKS, description="Windows a long document is scored as; 1 cuts it. By default up to 4."
+    )
+    chunk_score: Literal["max", "first", "mean"] = Field("max", description="What the scores of windows make together.")
+    max_tokens_per_doc: int | None = Field(None, ge=1, description="No less than the model reads, which is the limit.")
+    return_documents: bool | None = Field(None, description="Return each document's text beside its score.")
+    rank_fields: list[str] | None = Field(None, description="Fields of the objects that are scored, one a line.")
+    raw_scores: RawScores = False
+    score_type: ScoreTypeName = None
+    best_effort: BestEffort = False
+    priority: Ignored = None
+    user: Ignored = None
+
+    @property
+    def is_voyage(self) -> bool:
+        """Whether Voyage's client sent it: it always sends fields that nobody else has."""
+        return bool(self.model_fields_set & {"top_k", "truncation"})
+
+
+class TeiBody(Body):
+    """The request of text-embeddings-inference, which ignores fields that it does not have."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    query: str
+    texts: list[str]
+    raw_scores: RawScores = False
+    score_type: ScoreTypeName = None
+    return_text: bool = Field(default=False, description="Return each text beside its score.")
+    truncate: Truncate = None
+    truncation_direction: Literal["right", "Right"] = Field("right", description="Only the end of a text is cut.")
+    best_effort: BestEffort = False
+
+
+def parse(body: type[AnyBody], raw: bytes) -> AnyBody:
+    """Read a body; InvalidArgument names the first field that is wrong, and repeats nothing of its value.
+
+    UnknownField names a field that the API does not have, and the one that was most likely meant.
+    """
+    try:
+        return body.model_validate_json(raw)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        if unknown := [problem["loc"][0] for problem in problems if problem["type"] == "extra_forbidden"]:
+            raise UnknownField(_shown(str(unknown[0])), _meant(str(unknown[0]), [*body.model_fields])) from None
+        of_one_field = [problem for problem in problems if problem["loc"][:1] == problems[0]["loc"][:1]]
+        deepest = max(of_one_field, key=lambda problem: len(problem["loc"]))
+        message = wrong_value(deepest)
+        raise InvalidArgument(_field(deepest["loc"]) or "body", message[0].lower() + message[1:]) from None
+
+
+def rerank_request(body: RerankBody, models: Models, deadline: float | None) -> RerankRequest:
+    """Decode; InvalidArgument for a forest, a document without text, a limit on its tokens that would not be kept.
+
+    Cohere and Jina score long documents in windows; Voyage cuts them, and with `truncation` false refuses them.
+    """
+    texts = [_text(document, index, body.rank_fields) for index, document in enumerate(body.documents)]
+    top = body.top_k if body.top_k is not None else body.top_n
+    model = body.model or first_reranker(models)
+    if models.get(model).info.feature_set:
+        problem = f"{model} reads features, which this API cannot carry; call Rerank over gRPC, or name another model"
+        raise InvalidArgument("model", problem)
+    chunks = _chunks(body, models.get(model).info.max_tokens)
+    return RerankRequest(
+        model=model,
+        query=body.query,
+        passages=_passages(texts),
+        top_k=top or 0,
+        score_type=_score_type(body),
+        best_effort=body.best_effort,
+        max_chunks_per_document=chunks,
+        chunk_score=ChunkScore(body.chunk_score),
+        truncate=body.truncation is not False,
+        deadline=deadline,
+    )
+
+
+def tei_request(body: TeiBody, models: Models, deadline: float | None) -> RerankRequest:
+    """Decode."""
+    return RerankRequest(
+        model=first_reranker(models),
+        query=body.query,
+        passages=_passages(body.texts),
+        score_type=_score_type(body),
+        best_effort=body.best_effort,
+        max_chunks_per_document=1,  # as text-embeddings-inference cuts
+        truncate=body.truncate is not False,
+        deadline=deadline,
+    )
+
+
+def deadline_of(timeout_ms: str | None) -> float | None:
+    """The point in time, of `time.monotonic()`, that a header gives the call; InvalidArgument when it is no number."""
+    if timeout_ms is None:
+        return None
+    if not re.fullmatch(r"\d{1,9}", timeout_ms, re.ASCII):
+        raise InvalidArgument("x-timeout-ms", "is not a number of milliseconds, as in 300")
+    return time.monotonic() + int(timeout_ms) / 1000
+
+
+def _chunks(body: RerankBody, max_tokens: int) -> int:
+    """How many windows a document is scored as: those asked for, or by default as many as `max_tokens_per_doc` holds.
+
+    InvalidArgument for a limit that would not be kept.
+    """
+    limit = body.max_tokens_per_doc
+    fitting = MAX_CHUNKS if limit is None else limit // max_tokens
+    chunks = body.max_chunks_per_doc or max(1, min(1 if body.is_voyage else DEFAULT_CHUNKS, fitting))
+    if chunks > fitting:
+        most = chunks * max_tokens
+        problem = f"up to {most} are read and fewer cannot be asked for; leave it out, or shorten the documents"
+        raise InvalidArgument("max_tokens_per_doc", problem)
+    return chunks
+
+
+def _passages(texts: Sequence[str]) -> tuple[Passage, ...]:
+    return tuple(Passage(str(index), text) for index, text in enumerate(texts))
+
+
+def _score_type(body: RerankBody | TeiBody) -> ScoreType:
+    if body.raw_scores and body.score_type not in {None, "raw"}:
+        raise InvalidArgument("score_type", f"is {body.score_type}, and raw_scores is true; send one of the two")
+    return ScoreType.RAW if body.raw_scores else ScoreType(body.score_type or "sigmoid")
+
+
+def first_reranker(models: Models) -> str:
+    """A cross-encoder where there is one; late interaction otherwise. Never a forest, which reads no text."""
+    names = sorted(
+        (model for model in models if not model.info.feature_set), key=lambda model: model.info.kind != "cross-encoder"
+    )
+    return names[0].info.name if names else ""
+
+
+def _text(document: str | dict[str, Any], index: int, rank_fields: Sequence[str] | None) -> str:
+    try:
+        text = document if isinstance(document, str) else document_text(document, rank_fields or ("text",))
+    except ValueError:
+        raise InvalidArgument(f"documents[{index}]", "holds a number that is not finite") from None
+    if text is None:
+        wanted = "has none of the rank_fields" if rank_fields else "has no text; name other fields in rank_fields"
+        raise InvalidArgument(f"documents[{index}]", wanted)
+    return text
+
+
+def _field(location: Sequence[str | int]) -> str:
+    """`documents[3]` for ("documents", 3, "str")."""
+    parts = [part for part in location if isinstance(part, int) or not UNION_MEMBER.fullmatch(part)]
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def _shown(name: str) -> str:
+    """A caller's own field name, cut where it is long."""
+    return name if len(name) <= MAX_NAME_SHOWN else f"{name[:MAX_NAME_SHOWN]}…"
+
+
+def _meant(name: str, known: list[str]) -> str:
+    close = get_close_matches(name[:MAX_NAME_SHOWN], known, n=1)
+    return f"did you mean {close[0]}?" if close else f"fields are {', '.join(known)}"

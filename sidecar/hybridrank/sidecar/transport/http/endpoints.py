@@ -1,0 +1,152 @@
+"""The paths of the HTTP face: whose API each speaks, and what it calls."""
+
+import asyncio
+from functools import partial
+
+from hybridrank.sidecar.transport.calls import Calls
+from hybridrank.sidecar.transport.http import answers, bodies, embed_answers, embed_bodies, errors
+from hybridrank.sidecar.transport.http.calls import Endpoint
+
+# What each API calls the texts of the service, in errors.
+RERANK_FIELDS = {"candidates": "documents"}
+TEI_FIELDS = {"candidates": "texts"}
+EMBEDDINGS_FIELDS = {"texts": "input"}
+TEI_EMBED_FIELDS = {"texts": "inputs"}
+
+
+async def cohere_v1(calls: Calls, body: bodies.RerankBody, deadline: float | None, request_id: str) -> answers.Answer:
+    """Cohere's version 1, Jina's and Voyage's."""
+    return await _rerank(calls, body, deadline, request_id, "1")
+
+
+async def cohere_v2(calls: Calls, body: bodies.RerankBody, deadline: float | None, request_id: str) -> answers.Answer:
+    """Cohere's version 2."""
+    return await _rerank(calls, body, deadline, request_id, "2")
+
+
+async def _rerank(
+    calls: Calls, body: bodies.RerankBody, deadline: float | None, request_id: str, api_version: str
+) -> answers.Answer:
+    request = bodies.rerank_request(body, calls.service.models, deadline)
+    with errors.fields_named(RERANK_FIELDS):
+        result = await calls.rerank(request)
+    return answers.rerank_answer(body, request, result, request_id=request_id, api_version=api_version)
+
+
+async def tei(calls: Calls, body: bodies.TeiBody, deadline: float | None, _request_id: str) -> answers.Answer:
+    """text-embeddings-inference's."""
+    request = bodies.tei_request(body, calls.service.models, deadline)
+    with errors.fields_named(TEI_FIELDS):
+        return answers.tei_answer(body, request, await calls.rerank(request))
+
+
+async def embeddings(
+    calls: Calls, body: embed_bodies.EmbeddingsBody, deadline: float | None, _request_id: str
+) -> answers.Answer:
+    """OpenAI's, Jina's and Voyage's."""
+    request = embed_bodies.embeddings_request(body, calls.service.models, deadline)
+    with errors.fields_named(EMBEDDINGS_FIELDS):
+        result = await calls.encode(request)
+    return await asyncio.to_thread(embed_answers.embeddings_answer, body, result)
+
+
+async def cohere_embed_v1(
+    calls: Calls, body: embed_bodies.CohereEmbedBody, deadline: float | None, request_id: str
+) -> answers.Answer:
+    """Cohere's version 1."""
+    return await _cohere_embed(calls, body, deadline, request_id, "1")
+
+
+async def cohere_embed_v2(
+    calls: Calls, body: embed_bodies.CohereEmbedBody, deadline: float | None, request_id: str
+) -> answers.Answer:
+    """Cohere's version 2."""
+    return await _cohere_embed(calls, body, deadline, request_id, "2")
+
+
+async def _cohere_embed(
+    calls: Calls, body: embed_bodies.CohereEmbedBody, deadline: float | None, request_id: str, api_version: str
+) -> answers.Answer:
+    request = embed_bodies.cohere_embed_request(body, calls.service.models, deadline)
+    result = await calls.encode(request)
+    answer = partial(embed_answers.cohere_embed_answer, request_id=request_id, api_version=api_version)
+    return await asyncio.to_thread(answer, body, request, result)
+
+
+async def tei_embed(
+    calls: Calls, body: embed_bodies.TeiEmbedBody, deadline: float | None, _request_id: str
+) -> answers.Answer:
+    """text-embeddings-inference's."""
+    request = embed_bodies.tei_embed_request(body, calls.service.models, deadline)
+    with errors.fields_named(TEI_EMBED_FIELDS):
+        result = await calls.encode(request)
+    return await asyncio.to_thread(embed_answers.tei_embed_answer, result)
+
+
+Reranked = answers.RerankAnswer | answers.VoyageAnswer
+ENDPOINTS = (
+    Endpoint(
+        "/v1/rerank",
+        "Rerank",
+        "Score documents: Cohere version 1, Jina, and Voyage when the body has top_k or truncation.",
+        bodies.RerankBody,
+        Reranked,
+        errors.rerank_error,
+        cohere_v1,
+    ),
+    Endpoint(
+        "/v2/rerank",
+        "Rerank",
+        "Score documents: Cohere version 2.",
+        bodies.RerankBody,
+        Reranked,
+        errors.rerank_error,
+        cohere_v2,
+    ),
+    Endpoint(
+        "/rerank",
+        "Rerank",
+        "Score texts: text-embeddings-inference.",
+        bodies.TeiBody,
+        list[answers.TeiResult],
+        errors.tei_error,
+        tei,
+    ),
+    Endpoint(
+        "/v1/embeddings",
+        "Encode",
+        "Turn texts into vectors: OpenAI, Jina and Voyage.",
+        embed_bodies.EmbeddingsBody,
+        embed_answers.EmbeddingsAnswer,
+        errors.openai_error,
+        embeddings,
+        unknown_field=400,
+    ),
+    Endpoint(
+        "/v1/embed",
+        "Encode",
+        "Turn texts into vectors: Cohere version 1.",
+        embed_bodies.CohereEmbedBody,
+        embed_answers.CohereEmbedAnswer,
+        errors.rerank_error,
+        cohere_embed_v1,
+    ),
+    Endpoint(
+        "/v2/embed",
+        "Encode",
+        "Turn texts into vectors: Cohere version 2.",
+        embed_bodies.CohereEmbedBody,
+        embed_answers.CohereEmbedAnswer,
+        errors.rerank_error,
+        cohere_embed_v2,
+    ),
+    Endpoint(
+        "/embed",
+        "Encode",
+        "Turn texts into vectors: text-embeddings-inference.",
+        embed_bodies.TeiEmbedBody,
+        embed_answers.TeiEmbedAnswer,
+        errors.tei_error,
+        tei_embed,
+    ),
+)

@@ -1,0 +1,63 @@
+"""The one table from our errors to what callers see: gRPC code, HTTP status, and the outcome that is counted."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import grpc
+
+from hybridrank.sidecar.errors import (
+    BadModelFolder,
+    BadScore,
+    DeadlinePassed,
+    DeadlineUnreachable,
+    Draining,
+    InternalError,
+    InvalidArgument,
+    ModelNotFound,
+    NotAllowed,
+    Overloaded,
+    SidecarError,
+    TooLarge,
+    Unauthenticated,
+    UnknownField,
+)
+
+Outcome = Literal["ok", "partial", "refused", "expired", "cancelled", "failed", "invalid"]
+Code = grpc.StatusCode
+
+
+@dataclass(frozen=True)
+class Status:
+    """What an error is on each wire, and how it is counted."""
+
+    grpc: grpc.StatusCode
+    http: int
+    outcome: Outcome
+
+
+STATUSES: dict[type[SidecarError], Status] = {
+    InvalidArgument: Status(Code.INVALID_ARGUMENT, 400, "invalid"),
+    UnknownField: Status(Code.INVALID_ARGUMENT, 422, "invalid"),
+    ModelNotFound: Status(Code.NOT_FOUND, 404, "invalid"),
+    NotAllowed: Status(Code.PERMISSION_DENIED, 403, "invalid"),
+    TooLarge: Status(Code.RESOURCE_EXHAUSTED, 413, "invalid"),
+    Unauthenticated: Status(Code.UNAUTHENTICATED, 401, "invalid"),
+    Overloaded: Status(Code.RESOURCE_EXHAUSTED, 429, "refused"),
+    # What its caller would have been told anyway, only sooner: no other sidecar and no retry has more time left.
+    DeadlineUnreachable: Status(Code.DEADLINE_EXCEEDED, 504, "refused"),
+    DeadlinePassed: Status(Code.DEADLINE_EXCEEDED, 504, "expired"),
+    Draining: Status(Code.UNAVAILABLE, 503, "refused"),
+    BadScore: Status(Code.INTERNAL, 500, "failed"),
+    BadModelFolder: Status(Code.FAILED_PRECONDITION, 409, "invalid"),
+    InternalError: Status(Code.INTERNAL, 500, "failed"),
+}
+
+
+def status(error: SidecarError) -> Status:
+    """The row of an error, by its class."""
+    return STATUSES[type(error)]
+
+
+def retry_after(error: SidecarError) -> tuple[tuple[str, str], ...]:
+    """What a client may act upon, beside the message: when to come back, in seconds, under the name both wires use."""
+    return (("retry-after", str(error.retry_after_s)),) if isinstance(error, Overloaded) else ()

@@ -1,0 +1,45 @@
+"""What measuring commands leave on a cluster is named, with the line that deletes it."""
+
+import asyncio
+import io
+import shlex
+from contextlib import AsyncExitStack
+from urllib.request import Request, urlopen
+
+from rich.console import Console
+
+from hybridrank.cli.experiments import open_bench
+from tests.hybridrank.standing_cluster import standing_cluster
+
+
+async def left(cluster, sidecar_address, **options):
+    """What is said of the index `menu-1` that a command has made there."""
+    console = Console(file=io.StringIO(), soft_wrap=True)
+    async with AsyncExitStack() as stack:
+        url = cluster.url.replace("://", "://someone:secret@")
+        bench = await open_bench(stack, url, sidecar_address, [], console, **options)
+        bench.created.append("menu-1")
+    return console.file.getvalue()
+
+
+async def test_the_line_that_deletes_what_stays_is_told_and_does_it(sidecar_address):
+    with standing_cluster(lambda *_: (200, {})) as cluster:
+        said = await left(cluster, sidecar_address)
+        assert "note: index menu-1 and its index template" in said
+        assert "secret" not in said
+        assert cluster.writes == []
+        curl, method, verb, *addresses = shlex.split(said.splitlines()[-1])
+        assert (curl, method, verb) == ("curl", "-X", "DELETE")
+        for each in addresses:
+            await asyncio.to_thread(lambda url: urlopen(Request(url, method="DELETE")).close(), each)
+        deleted = {path for method, path, _ in cluster.writes}
+        assert deleted == {"/menu-1", "/_index_template/hybridrank-menu-1"}
+
+
+async def test_what_is_deleted_at_the_end_is_the_same(sidecar_address):
+    with standing_cluster(lambda *_: (200, {})) as cluster:
+        assert "deleted index menu-1" in await left(cluster, sidecar_address, delete_index=True)
+        assert {(method, path) for method, path, _ in cluster.writes} == {
+            ("DELETE", "/menu-1"),
+            ("DELETE", "/_index_template/hybridrank-menu-1"),
+        }

@@ -1,0 +1,67 @@
+"""The lists of a recipe whose queries are a collection's own documents, from files to files."""
+
+import json
+import random
+
+import pytest
+from rich.console import Console
+
+from hybridrank.cli.train_lists import make_lists
+from hybridrank.training.neural.errors import RecipeError
+from hybridrank.training.neural.lists import RankedList, read_lists, write_lists
+from hybridrank.training.neural.recipe import Recipe
+
+WORDS = ["tea", "milk", "water", "soup", "bread", "salt", "pan", "oven", "butter", "sugar", "flour", "lemon", "rice"]
+
+
+def recipe_of(tmp_path, **changed):
+    train = {"collection": "menu", "queries_from": "documents", "queries": 5, "retrievers": ["bm25"]}
+    return Recipe.model_validate(
+        {
+            "name": "menu",
+            "student": {"base": "encoder-minilm-l6"},
+            "train": [train],
+            "dev": [{"lists": tmp_path / "dev.jsonl"}],
+            "mining": {"documents": 4, "relevant": 1, "hardest": 2},
+            "teacher": {"weights": {"bm25": 1.0}},
+            "losses": [{"name": "kl"}],
+            **changed,
+        }
+    )
+
+
+@pytest.mark.parametrize("part", ["dev", "train"])
+async def test_lists_that_are_none_are_an_error_of_the_recipe(tmp_path, sidecar_address, part):
+    write_lists(tmp_path / "none.jsonl", [])
+    write_lists(tmp_path / "dev.jsonl", [RankedList("q", "hot tea", ("d1",), ("tea",), (1,))])
+    recipe = recipe_of(
+        tmp_path, **{"train": [{"lists": tmp_path / "dev.jsonl"}], part: [{"lists": tmp_path / "none.jsonl"}]}
+    )
+    with pytest.raises(RecipeError, match="list"):
+        await make_lists(
+            recipe, tmp_path, tmp_path, f"embedded:{tmp_path / 'engine'}", sidecar_address, Console(quiet=True)
+        )
+    assert not list(tmp_path.glob(f"{part}-*"))
+
+
+async def test_documents_are_queries_of_lists_that_the_teacher_alone_orders(tmp_path, sidecar_address):
+    menu = tmp_path / "menu"
+    menu.mkdir()
+    rng = random.Random(4)
+    texts = {f"d{number}": " ".join(rng.choices(WORDS, k=90)) for number in range(12)} | {"short": "tea and milk"}
+    lines = [json.dumps({"_id": doc_id, "title": "", "text": text}) for doc_id, text in texts.items()]
+    (menu / "corpus.jsonl").write_text("\n".join(lines))
+    write_lists(tmp_path / "dev.jsonl", [RankedList("q", "hot tea", ("d1",), (texts["d1"],), (1,))])
+    recipe = recipe_of(tmp_path)
+    out = tmp_path / "lists"
+    out.mkdir()
+    engine = f"embedded:{tmp_path / 'engine'}"
+    train, _ = await make_lists(recipe, tmp_path, out, engine, sidecar_address, Console(quiet=True))
+    lists = list(read_lists(train))
+    assert len({each.query_id for each in lists}) == len(lists) == 5
+    for each in lists:
+        assert texts[each.query_id].startswith(each.query)
+        assert each.query_id not in each.doc_ids
+        assert len(each.doc_ids) == 4
+        assert set(each.grades) == {None}
+        assert each.scores["teacher"][0] == max(each.scores["teacher"])

@@ -1,0 +1,1 @@
+"""Calibrations: fitted, measured and drawn."""

@@ -1,0 +1,48 @@
+"""How well scores rank the dev lists: by themselves, and blended half and half with the order they came in."""
+
+from collections.abc import Mapping, Sequence
+
+from hybridrank.connector.stages.blend import z_scores
+from hybridrank.evaluation.measures.standard import evaluate
+from hybridrank.training.neural.lists import RankedList
+
+__all__ = ["ALONE", "BLENDED", "GIVEN", "MEASURE", "dev_ndcg"]
+
+MEASURE = "ndcg@10"
+GIVEN, ALONE, BLENDED = "given", "alone", "blended"
+
+
+def dev_ndcg(lists: Sequence[RankedList], scores: Sequence[Sequence[float]]) -> dict[str, dict[str, float]]:
+    """nDCG@10 of each collection, and "all" of all queries: as given, by the scores alone, and blended.
+
+    Judged is within the lists: what retrieval did not find is nobody's fault here. Lists without a relevant document
+    are left out.
+    """
+    orders: dict[str, dict[str, tuple[str, ...]]] = {GIVEN: {}, ALONE: {}, BLENDED: {}}
+    qrels: dict[str, Mapping[str, int]] = {}
+    collections: dict[str, list[str]] = {}
+    for each, found in zip(lists, scores, strict=True):
+        grades = {doc_id: grade for doc_id, grade in zip(each.doc_ids, each.grades, strict=True) if grade}
+        if not grades or max(grades.values()) < 1:
+            continue
+        key = f"{each.collection} {each.query_id}"
+        qrels[key] = grades
+        collections.setdefault(each.collection, []).append(key)
+        before = each.scores.get("fused") or [-float(rank) for rank in range(len(each.doc_ids))]
+        both = [mine + theirs for mine, theirs in zip(z_scores(found), z_scores(before), strict=True)]
+        orders[GIVEN][key] = _order(each, before)
+        orders[ALONE][key] = _order(each, found)
+        orders[BLENDED][key] = _order(each, both)
+    measured: dict[str, dict[str, float]] = {}
+    for name, rankings in orders.items():
+        per_query = {key: values[MEASURE] for key, values in evaluate(qrels, rankings, (MEASURE,)).per_query.items()}
+        measured[name] = {
+            collection: sum(per_query[key] for key in keys) / len(keys)
+            for collection, keys in {**collections, "all": list(qrels)}.items()
+        }
+    return measured
+
+
+def _order(each: RankedList, scores: Sequence[float]) -> tuple[str, ...]:
+    best_first = sorted(range(len(scores)), key=lambda place: -scores[place])
+    return tuple(each.doc_ids[place] for place in best_first)

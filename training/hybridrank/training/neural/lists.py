@@ -1,0 +1,92 @@
+"""Lists to train a reranker on: a query, some documents, what people graded them and what models scored them.
+
+A file holds one JSON object a line, gzipped where its name ends in .gz. Texts are in it, so that it can be read, mended
+and given to somebody else without the collection it came from.
+"""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+from hybridrank.common.counts import counted
+from hybridrank.common.user_file import UserFile
+from hybridrank.training.neural.errors import RecipeError
+
+__all__ = ["RankedList", "read_lists", "write_lists"]
+
+
+@dataclass(frozen=True, slots=True)
+class RankedList:
+    """One query with n documents. `grades` are 0, 1, 2 … or None where nobody judged.
+
+    `scores` holds n numbers for each name: retrievers ("bm25", "knn"), models of the sidecar, "teacher".
+    `collection` says where the query came from.
+    """
+
+    query_id: str
+    query: str = field(repr=False)
+    doc_ids: tuple[str, ...]
+    texts: tuple[str, ...] = field(repr=False)
+    grades: tuple[int | None, ...]
+    scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    collection: str = ""
+
+    def __post_init__(self) -> None:
+        count = len(self.doc_ids)
+        others = {"texts": len(self.texts), "grades": len(self.grades)} | {k: len(v) for k, v in self.scores.items()}
+        for name, found in others.items():
+            if found != count:
+                raise ValueError(f"query {self.query_id}: {counted(count, 'document')}, but {name}: {found}")
+
+    def of(self, places: Sequence[int]) -> "RankedList":
+        """The documents at these places, in this order."""
+        return replace(
+            self,
+            doc_ids=tuple(self.doc_ids[place] for place in places),
+            texts=tuple(self.texts[place] for place in places),
+            grades=tuple(self.grades[place] for place in places),
+            scores={name: tuple(values[place] for place in places) for name, values in self.scores.items()},
+        )
+
+    def with_scores(self, name: str, values: Sequence[float]) -> "RankedList":
+        """With n scores more, in the place of those of that name."""
+        return replace(self, scores={**self.scores, name: tuple(values)})
+
+
+def write_lists(path: Path, lists: Iterable[RankedList]) -> int:
+    """Write a line a list and say how many they are; the file is there whole or not at all."""
+    partial = path.with_name(f"{path.name}.part")
+    with _open(partial, zipped=path.suffix == ".gz") as file:
+        count = sum(bool(file.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")) for each in lists)
+    partial.replace(path)
+    return count
+
+
+def read_lists(path: Path) -> Iterator[RankedList]:
+    """The lists of a file. Raises RecipeError naming file and line."""
+    file = UserFile(path, RecipeError)
+    for number, entry in file.objects():
+        try:
+            found = _list(entry)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RecipeError(f"{path}:{number}: not a list of documents: {error}") from error
+        yield found
+
+
+def _list(entry: Mapping[str, Any]) -> RankedList:
+    arrays = {name: tuple(entry[name]) for name in ("doc_ids", "texts", "grades")}
+    scores = {name: tuple(map(float, values)) for name, values in entry.get("scores", {}).items()}
+    return RankedList(
+        query_id=entry["query_id"],
+        query=entry["query"],
+        scores=scores,
+        collection=entry.get("collection", ""),
+        **arrays,
+    )
+
+
+def _open(path: Path, *, zipped: bool) -> TextIO:
+    return cast("TextIO", gzip.open(path, "wt", encoding="utf-8") if zipped else path.open("w", encoding="utf-8"))

@@ -1,0 +1,225 @@
+"""One YAML file says how a model is made: from which weights, on which data, with which loss, for how long."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
+
+from hybridrank.common.error_text import wrong_values
+from hybridrank.common.settings_file import read_settings
+from hybridrank.connector.request import RetrieverName
+from hybridrank.model_files.model_folder import LANGUAGE
+from hybridrank.training.neural.errors import RecipeError
+
+__all__ = [
+    "DataSource",
+    "LossTerm",
+    "Mining",
+    "Recipe",
+    "Schedule",
+    "Student",
+    "TeacherWeights",
+    "load_recipe",
+]
+
+LossName = Literal["bce", "ranknet", "lce", "lambda", "listnet", "margin-mse", "kl", "partial-ranking"]
+SOFT_LOSSES = ("kl", "margin-mse", "partial-ranking")
+ABSOLUTE_LOSSES = ("bce", "listnet")  # an unjudged document is not relevant to them, in whatever company
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSource(_Frozen):
+    """Queries of a collection in BEIR's layout with the judgments of a split, or a file of lists.
+
+    Documents are those of the collection, or, with `index`, of that index of the engine as it stands: your own.
+    `queries` is how many are drawn, by the recipe's seed; all without it. `kinds` draws by weight where queries.jsonl
+    tags each query with its kind: kinds that are not named are left out. `retrievers` in the place of mining's.
+    With `repeats` each query gives several lists, whose drawn negatives differ.
+
+    With `queries_from: documents` its own documents' beginnings, 20 to 80 words, are the queries: long ones. Nobody
+    judged those, so the teacher alone says what is better; the document itself is not in its list.
+    """
+
+    collection: str = ""
+    split: str = "train"
+    index: str = ""
+    lists: Path | None = None
+    queries: int | None = Field(None, ge=1)
+    queries_from: Literal["queries", "documents"] = "queries"
+    repeats: int = Field(1, ge=1)
+    kinds: Mapping[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    retrievers: tuple[RetrieverName, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.collection) == bool(self.lists):
+            raise ValueError("name a collection or a file of lists, one of them")
+        if self.queries_from == "documents" and (self.lists or self.kinds):
+            raise ValueError("queries_from: documents takes a collection, whose documents are of no kind")
+        return self
+
+
+class Mining(_Frozen):
+    """Which documents stand beside the relevant ones: hard negatives (Xiong et al. 2021, ANCE) of the first `depth`.
+
+    A list has `documents` in all. `relevant` of them at most are judged relevant, the `hardest` are the first that are
+    not, the others are drawn from the ranks below. A negative that the teacher puts more than `margin` above the best
+    relevant document is taken for a false one and left out (RocketQA, Qu et al. 2021); None keeps all.
+    """
+
+    retrievers: tuple[RetrieverName, ...] = ("bm25", "knn")
+    depth: int = Field(50, ge=1, le=1000)
+    documents: int = Field(8, ge=2)
+    relevant: int = Field(2, ge=1)
+    hardest: int = Field(2, ge=0)
+    margin: float | None = None
+
+    @model_validator(mode="after")
+    def _has_negatives(self) -> Self:
+        if self.relevant + self.hardest > self.documents:
+            raise ValueError(f"relevant + hardest is over documents, {self.documents}")
+        return self
+
+
+class TeacherWeights(_Frozen):
+    """Who is imitated: a weighted sum of scores, each in units of its standard deviation in the list.
+
+    Names are retrievers ("bm25", "knn") and models of the sidecar; `grade` is the judgment, from 0 to 1 in the list.
+    With `ordering`, a file of {"query_id", "doc_ids"} lines, best first: a language model's, say.
+    """
+
+    weights: Mapping[str, float] = Field(default_factory=dict)
+    ordering: Path | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names that the sidecar has to score."""
+        return tuple(name for name in self.weights if name not in ("bm25", "knn", "grade"))
+
+
+class LossTerm(_Frozen):
+    """A loss by name and its share. `temperature` softens the teacher's and the student's scores alike.
+
+    With `in_batch` the documents of a batch's other queries are negatives too, for encoders: they cost nothing there.
+    """
+
+    name: LossName
+    weight: float = Field(1.0, gt=0)
+    temperature: float = Field(1.0, gt=0)
+    in_batch: bool = False
+
+    @model_validator(mode="after")
+    def _has_targets(self) -> Self:
+        if self.in_batch and self.name in ("kl", "margin-mse"):
+            raise ValueError(f"in_batch: {self.name} wants a teacher's score of every document, and has a query's own")
+        return self
+
+    @property
+    def target(self) -> Literal["teacher", "grades"]:
+        """What it compares the student with."""
+        return "teacher" if self.name in SOFT_LOSSES else "grades"
+
+
+class Student(_Frozen):
+    """The weights to begin with: a model that ships, by name, a model folder, a transformers folder or one on the hub.
+
+    `layers` keeps these, counted from 0 (Sajjad et al. 2023); the others go one after another over the first `fade`
+    steps, or all at once. `intermediate` keeps so many neurons of each feed-forward layer, those that the loss feels
+    most, and `vocabulary` so many entries, those that the training texts use most. `max_tokens` is what the model reads
+    of a text, or of a pair, in training and when it serves. `dropout` in the place of the base's.
+    """
+
+    base: str = Field(min_length=1)
+    layers: tuple[int, ...] = ()
+    fade: int = Field(0, ge=0)
+    intermediate: int | None = Field(None, ge=8)
+    vocabulary: int | None = Field(None, ge=1000)
+    max_tokens: int = Field(160, ge=16, le=512)
+    dropout: float | None = Field(None, ge=0, lt=1)
+
+
+class Schedule(_Frozen):
+    """How long and how fast. `batch` counts lists; `threads` is PyTorch's, by default the cores there are.
+
+    `bf16` computes matrix products in 16 bits, about twice as fast on CPUs and GPUs that can. Embeddings may stay as
+    they are (`freeze_embeddings`): most of a small model's weights, of which a batch sees few.
+    """
+
+    epochs: float = Field(1.0, gt=0)
+    batch: int = Field(8, ge=1)
+    learning_rate: float = Field(5e-5, gt=0)
+    warmup: float = Field(0.1, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    save_every: int = Field(200, ge=1)
+    measure_every: int = Field(1000, ge=1)
+    bf16: bool = True
+    freeze_embeddings: bool = True
+    threads: int | None = Field(None, ge=1)
+
+
+class Recipe(_Frozen):
+    """Everything that decides what comes out; the same recipe and data give the same model, up to rounding.
+
+    `kind` "colbert" trains an encoder for late interaction, "encoder" one for vectors; the sidecar serves each as both.
+    """
+
+    name: str = Field(min_length=1)
+    kind: Literal["cross-encoder", "encoder", "colbert"] = "cross-encoder"
+    licence: str = "unknown"
+    languages: tuple[Annotated[str, Field(pattern=LANGUAGE)], ...] = ()
+    seed: int = Field(17, ge=0)
+    student: Student
+    train: tuple[DataSource, ...] = Field(min_length=1)
+    dev: tuple[DataSource, ...] = Field(min_length=1)
+    mining: Mining = Mining()
+    teacher: TeacherWeights = TeacherWeights()
+    losses: tuple[LossTerm, ...] = Field(min_length=1)
+    schedule: Schedule = Schedule()
+    aliases: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_batches(self) -> Self:
+        if self.kind == "cross-encoder" and any(term.in_batch for term in self.losses):
+            raise ValueError("losses: in_batch is for encoders; a cross-encoder would have to read every pair")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_teacher(self) -> Self:
+        soft = [term.name for term in self.losses if term.target == "teacher"]
+        if soft and not self.teacher.weights and not self.teacher.ordering:
+            raise ValueError(f"losses: {', '.join(soft)} compares with a teacher; give teacher.weights or .ordering")
+        return self
+
+    @model_validator(mode="after")
+    def _has_judgments(self) -> Self:
+        if any(source.queries_from == "documents" for source in self.dev):
+            raise ValueError("dev: queries_from: documents has no judgments to measure by")
+        if any(source.queries_from == "documents" for source in self.train):
+            if wrong := [term.name for term in self.losses if term.name in ABSOLUTE_LOSSES]:
+                raise ValueError(f"losses: {', '.join(wrong)} wants judgments; queries_from: documents has none")
+            if all(term.target == "grades" for term in self.losses):
+                raise ValueError(
+                    "losses: queries_from: documents has no judgments; add one that compares with a teacher"
+                )
+        return self
+
+    def lists_digest(self) -> str:
+        """Of what decides the lists: another digest, other lists."""
+        parts = self.model_dump(mode="json", include={"seed", "train", "dev", "mining", "teacher"})
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a YAML file. Raises RecipeError naming the file and every wrong setting."""
+    content = read_settings(path, RecipeError, extra="train")
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"{path}: {wrong_values(error.errors())}") from error

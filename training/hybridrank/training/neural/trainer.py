@@ -1,0 +1,214 @@
+"""Trains a student on lists, by transformers' Trainer: resumable, seeded, on a GPU where there is one."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers.trainer_utils import get_last_checkpoint
+
+from hybridrank.training.neural.batch import Scorer, Scores
+from hybridrank.training.neural.curves import write_curves
+from hybridrank.training.neural.dev import ALONE, BLENDED, GIVEN, dev_ndcg
+from hybridrank.training.neural.fading import Fading
+from hybridrank.training.neural.lists import RankedList
+from hybridrank.training.neural.losses import LOSSES
+from hybridrank.training.neural.pairs import Pairs
+from hybridrank.training.neural.pruning import neuron_importance, prune_neurons
+from hybridrank.training.neural.recipe import LossTerm, Recipe
+from hybridrank.training.neural.students import drop_layers
+from hybridrank.training.neural.vectors import Vectors
+
+__all__ = ["Trainer", "make_trainer", "run", "score_lists", "seconds_to_train", "steps_of"]
+
+LOG_EVERY = 10
+CHECKPOINTS = 2  # the last ones are kept
+TIMED_BATCHES = 4
+PRUNING_BATCHES = 20
+DEV_LISTS = 8  # scored at once
+
+
+class Trainer(transformers.Trainer):  # type: ignore[misc]
+    """The Trainer with losses of lists, and nDCG@10 of the dev lists as what it measures."""
+
+    def __init__(self, recipe: Recipe, dev: Sequence[RankedList], **arguments: Any) -> None:
+        super().__init__(**arguments, eval_dataset=list(dev))
+        self.recipe, self.dev = recipe, dev
+        self.remove_callback(transformers.PrinterCallback)
+
+    def compute_loss(self, model: Any, inputs: Mapping[str, Any], *_: Any, **__: Any) -> Any:
+        """The weighted sum of the recipe's losses."""
+        with self._precision():
+            scores = self.data_collator.scores(model, inputs)
+        return sum(_loss(term, scores, inputs) for term in self.recipe.losses)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """nDCG@10 on dev: the order that was given, the model's by itself, and both blended."""
+        with self._precision(), torch.inference_mode():
+            scores = score_lists(self.model, self.data_collator, self.dev)
+        measured = dev_ndcg(self.dev, scores)
+        metrics = {f"eval_{name}": measured[name]["all"] for name in (GIVEN, ALONE, BLENDED)}
+        self.log(metrics)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def loss_of(self, batch: Any) -> Any:
+        """Of one batch of the train dataloader."""
+        return self.compute_loss(self.model, self._prepare_inputs(batch))
+
+    def _precision(self) -> Any:
+        """Matrix products in bf16 where the recipe says so. The Trainer's own would leave what it measures in fp32."""
+        return torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.recipe.schedule.bf16)
+
+
+def make_trainer(
+    recipe: Recipe,
+    model: Any,
+    tokenizer: Any,
+    train: Sequence[RankedList],
+    dev: Sequence[RankedList],
+    folder: Path,
+    *,
+    max_steps: int | None = None,
+) -> Trainer:
+    """A trainer whose checkpoints, `curves.csv` and `curves.png` lie in `folder`.
+
+    Embeddings are frozen and neurons pruned as the recipe says. Raises RecipeError.
+    """
+    schedule = recipe.schedule
+    folder.mkdir(parents=True, exist_ok=True)
+    if schedule.freeze_embeddings:
+        model.base_model.embeddings.requires_grad_(requires_grad=False)
+    if schedule.threads:
+        torch.set_num_threads(schedule.threads)
+    arguments = transformers.TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        per_device_train_batch_size=schedule.batch,
+        num_train_epochs=schedule.epochs,
+        max_steps=max_steps or -1,
+        learning_rate=schedule.learning_rate,
+        warmup_steps=schedule.warmup,
+        weight_decay=schedule.weight_decay,
+        use_cpu=not torch.cuda.is_available(),
+        seed=recipe.seed,
+        save_steps=schedule.save_every,
+        save_total_limit=CHECKPOINTS,
+        eval_strategy="steps",
+        eval_steps=schedule.measure_every,
+        logging_steps=LOG_EVERY,
+        remove_unused_columns=False,
+        report_to=[],
+        disable_tqdm=True,
+        optim="adamw_torch",
+    )
+    trainer = Trainer(
+        recipe,
+        dev,
+        model=model,
+        args=arguments,
+        train_dataset=list(train),
+        data_collator=_scorer(recipe, tokenizer),
+        callbacks=[_Curves(folder)],
+    )
+    if recipe.student.intermediate:
+        losses = (partial(trainer.loss_of, batch) for batch in islice(trainer.get_train_dataloader(), PRUNING_BATCHES))
+        prune_neurons(trainer.model, neuron_importance(trainer.model, losses), recipe.student.intermediate)
+    if recipe.student.layers and recipe.student.fade:
+        trainer.add_callback(Fading(trainer.model, recipe.student.layers, recipe.student.fade))
+    return trainer
+
+
+def run(trainer: Trainer, advance: Callable[[int], None]) -> None:
+    """Train to the end, from the last checkpoint where there is one; `advance` gets the steps as they are done.
+
+    What has faded is out of the model then.
+    """
+    trainer.add_callback(_Steps(advance))
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(trainer.args.output_dir))
+    if trainer.recipe.student.fade:
+        drop_layers(trainer.model, trainer.recipe.student.layers)
+
+
+def seconds_to_train(trainer: Trainer) -> float:
+    """About how long all steps will take: a few batches of these lists are computed, forward and back, and thrown away.
+
+    Optimiser and dev measurements come on top; their share is small. Layers that fade are counted as if they stayed.
+    """
+    batches = iter(trainer.get_train_dataloader())
+    timed = []
+    trainer.model.train()
+    for _ in range(TIMED_BATCHES):
+        if (batch := next(batches, None)) is None:
+            break
+        started = time.perf_counter()
+        trainer.loss_of(batch).backward()
+        timed.append(time.perf_counter() - started)
+    trainer.model.zero_grad()
+    return steps_of(trainer) * sum(timed[1:] or timed) / max(1, len(timed[1:] or timed))
+
+
+def steps_of(trainer: Trainer) -> int:
+    """How many steps the training has, from its beginning."""
+    if trainer.args.max_steps > 0:
+        return int(trainer.args.max_steps)
+    return math.ceil(len(trainer.get_train_dataloader()) * float(trainer.args.num_train_epochs))
+
+
+def score_lists(model: Any, scorer: Scorer, lists: Sequence[RankedList]) -> list[list[float]]:
+    """The model's score of every document of every list."""
+    model.eval()
+    scores: list[list[float]] = []
+    for start in range(0, len(lists), DEV_LISTS):
+        chunk = lists[start : start + DEV_LISTS]
+        batch = _to(scorer(chunk), model.device)
+        for row, each in zip(scorer.scores(model, batch).own.tolist(), chunk, strict=True):
+            scores.append(row[: len(each.doc_ids)])
+    return scores
+
+
+def _scorer(recipe: Recipe, tokenizer: Any) -> Scorer:
+    if recipe.kind == "cross-encoder":
+        return Pairs(tokenizer, recipe.student.max_tokens)
+    return Vectors(tokenizer, recipe.student.max_tokens, recipe.kind)
+
+
+def _loss(term: LossTerm, scores: Scores, batch: Mapping[str, Any]) -> Any:
+    options = {"temperature": term.temperature} if term.name == "kl" else {}
+    if not term.in_batch:
+        return term.weight * LOSSES[term.name](scores.own, batch[term.target], batch["mask"], **options)
+    own, rows = batch[term.target], torch.arange(len(scores.own), device=scores.own.device)
+    wanted = torch.full_like(scores.whole, -1.0 if term.target == "grades" else float(own.min()) - 1)
+    wanted.view(len(rows), *own.shape)[rows, rows] = own  # the documents of other lists come last
+    return term.weight * LOSSES[term.name](scores.whole, wanted, batch["others"])
+
+
+def _to(batch: Any, device: Any) -> Any:
+    if isinstance(batch, dict):
+        return {name: _to(each, device) for name, each in batch.items()}
+    return [_to(each, device) for each in batch] if isinstance(batch, list) else batch.to(device)
+
+
+class _Steps(transformers.TrainerCallback):  # type: ignore[misc]
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self._advance, self._done = advance, 0
+
+    def on_step_end(self, _arguments: Any, state: Any, _control: Any, **_: Any) -> None:
+        self._advance(state.global_step - self._done)
+        self._done = state.global_step
+
+
+class _Curves(transformers.TrainerCallback):  # type: ignore[misc]
+    """Writes the curves whenever a checkpoint is written, and at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def on_save(self, _arguments: Any, state: Any, _control: Any, **_: Any) -> None:
+        write_curves(self._folder, state.log_history)
+
+    on_train_end = on_save

@@ -1,0 +1,89 @@
+"""Batches of encoders: queries and documents apart, compared by one vector each or by late interaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch.nn import functional
+
+from hybridrank.training.neural.batch import Scores, runs, targets
+from hybridrank.training.neural.lists import RankedList
+
+__all__ = ["SCALE", "Vectors"]
+
+SCALE = 20.0  # cosines lie in -1 to 1, too near each other for a softmax (sentence-transformers' scale)
+QUERY_TOKENS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Scores are cosines times SCALE, with in-batch negatives (Henderson et al. 2017) in `whole`.
+
+    "encoder" compares the mean of the tokens, as the sidecar's dense encoder does; "colbert" the mean over query tokens
+    of the highest cosine with any of the document's (Khattab and Zaharia 2020), as it reranks by the same encoder.
+    """
+
+    tokenizer: Any
+    max_tokens: int
+    kind: Literal["encoder", "colbert"]
+
+    def __call__(self, lists: Sequence[RankedList]) -> dict[str, Any]:
+        """A batch."""
+        batch: dict[str, Any] = targets(lists)
+        for name, texts, longest in (
+            ("queries", [each.query for each in lists], min(QUERY_TOKENS, self.max_tokens)),
+            ("documents", [text for each in lists for text in each.texts], self.max_tokens),
+        ):
+            encoded = self.tokenizer(texts, truncation=True, max_length=longest)
+            batch[name], batch[f"{name}_order"] = runs(self.tokenizer, encoded)
+        return batch
+
+    def scores(self, model: Any, batch: Mapping[str, Any]) -> Scores:
+        """Each query with its own documents, and with all of the batch."""
+        mask = batch["mask"]
+        queries, documents = (self._encode(model, batch, name) for name in ("queries", "documents"))
+        with torch.autocast(mask.device.type, enabled=False):  # in bf16 near cosines would be equal
+            found = SCALE * self._compare(*queries, *documents)
+        whole = found.new_zeros((len(mask), mask.numel()))
+        whole[:, mask.flatten()] = found
+        rows = torch.arange(len(mask), device=mask.device)
+        return Scores(whole.view(len(mask), *mask.shape)[rows, rows], whole)
+
+    def _compare(self, *rows: torch.Tensor) -> torch.Tensor:
+        """(queries, documents) of rows and which are there, of both."""
+        if self.kind == "colbert":
+            return _max_sim(*rows)
+        return _mean(*rows[:2]) @ _mean(*rows[2:]).T
+
+    def _encode(self, model: Any, batch: Mapping[str, Any], name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token rows (texts, t, d) in the texts' order, and which tokens are there (texts, t)."""
+        longest = max(run["input_ids"].shape[1] for run in batch[name])
+        rows, there = [], []
+        for run in batch[name]:
+            room = longest - run["input_ids"].shape[1]
+            rows.append(functional.pad(model(**run).last_hidden_state.float(), (0, 0, 0, room)))
+            there.append(functional.pad(run["attention_mask"], (0, room)))
+        back = batch[f"{name}_order"].argsort()
+        return torch.cat(rows)[back], torch.cat(there)[back].bool()
+
+
+def _mean(rows: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+    """(texts, d) unit vectors."""
+    return functional.normalize(rows.masked_fill(~there[:, :, None], 0).sum(1), dim=1)
+
+
+def _max_sim(queries: torch.Tensor, asked: torch.Tensor, documents: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+    """(queries, documents): the mean over query tokens of the highest cosine; special tokens take no part."""
+    asked, there = _inner(asked), _inner(there)
+    cosines = torch.einsum(
+        "qld,mtd->qmlt", functional.normalize(queries, dim=2), functional.normalize(documents, dim=2)
+    )
+    best = cosines.masked_fill(~there[None, :, None, :], -1).amax(3)
+    return (best * asked[:, None, :]).sum(2) / asked.sum(1).clamp(min=1)[:, None]
+
+
+def _inner(there: torch.Tensor) -> torch.Tensor:
+    """Without the first token and the last."""
+    places = torch.arange(there.shape[1], device=there.device)
+    return there & (places > 0) & (places < there.sum(1, keepdim=True) - 1)

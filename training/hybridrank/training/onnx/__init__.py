@@ -1,0 +1,1 @@
+"""Model folders from transformers models, and changes to ONNX graphs."""

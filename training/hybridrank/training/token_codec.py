@@ -1,0 +1,122 @@
+"""Trains a codec of token vectors: k-means for the centroids, quantiles of what is left for the buckets.
+
+And chooses which tokens it leaves out: those of most documents, which tell little about any of them.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence, Set
+
+import numpy as np
+
+from hybridrank.common.counts import counted
+from hybridrank.model_files.token_codec import ResidualCodec
+from hybridrank.sidecar.rerankers.colbert import TokenEncoder
+from hybridrank.sidecar.runtime.maxsim import FloatArray, unit_rows
+from hybridrank.sidecar.types import TextKind
+
+__all__ = ["DOCUMENTS", "default_centroids", "frequent_tokens", "sample_rows", "train_codec"]
+
+SEED = 13
+DOCUMENTS = 300  # to learn from; of abstracts some 70,000 tokens, which train within a minute
+ITERATIONS = 8
+HELD_OUT = 0.05  # of the rows: residuals of rows that the centroids were fitted to would be too small
+_BLOCK = 4096
+_TEXTS = 256  # that are tokenised at once
+
+
+def default_centroids(tokens: int, at_most: int = 1024) -> int:
+    """ColBERTv2's number, 16 times the root of how many tokens there are as a power of two, within reason for a CPU.
+
+    And no more than half of the tokens.
+
+    >>> default_centroids(100), default_centroids(1_000), default_centroids(10_000_000)
+    (50, 256, 1024)
+    """
+    return max(1, min(at_most, tokens // 2, 1 << int(math.log2(16 * math.sqrt(max(1, tokens))))))
+
+
+def frequent_tokens(encoder: TokenEncoder, texts: Sequence[str], count: int) -> tuple[frozenset[int], float]:
+    """The ids of so many tokens, those that most texts have, and their share of all token rows of the texts.
+
+    So the tokens of the lowest idf, as in Acquavia, Tonellotto & Macdonald, DocEng 2023, where the 100 most frequent
+    ones made up 45 % of MS MARCO. Of tokens that equally many texts have, those of the lower ids.
+    """
+    texts_with: Counter[int] = Counter()
+    rows: Counter[int] = Counter()
+    for start in range(0, len(texts), _TEXTS):
+        for each in encoder.tokenize_texts(texts[start : start + _TEXTS], TextKind.DOCUMENT):
+            scored = [token_id for token_id, flag in zip(each.token_ids, each.special, strict=True) if not flag]
+            texts_with.update(set(scored))
+            rows.update(scored)
+    chosen = sorted(texts_with, key=lambda token_id: (-texts_with[token_id], token_id))[:count]
+    return frozenset(chosen), sum(rows[each] for each in chosen) / max(1, rows.total())
+
+
+def sample_rows(
+    encoder: TokenEncoder,
+    texts: Sequence[str],
+    *,
+    documents: int,
+    pruned: Set[int] = frozenset(),
+    seed: int = SEED,
+) -> FloatArray:
+    """The token rows (n, dimensions) of so many of the texts, or all of them, drawn at random and one at a time.
+
+    Without those of the tokens `pruned`. Raises ValueError for none.
+    """
+    drawn = np.random.default_rng(seed).permutation(len(texts))[:documents]
+    sequences = encoder.tokenize_texts([texts[place] for place in sorted(drawn)], TextKind.DOCUMENT)
+    rows = [rows for each in sequences for rows in encoder.token_rows([each.without(pruned)])]
+    if not sum(map(len, rows)):
+        raise ValueError(f"no token to learn from in {counted(len(texts), 'document')}")
+    return np.concatenate(rows)
+
+
+def train_codec(
+    rows: FloatArray,
+    *,
+    bits: int,
+    centroids: int,
+    model_digest: str,
+    pruned: frozenset[int] = frozenset(),
+    seed: int = SEED,
+) -> ResidualCodec:
+    """Of (n, d) unit rows, a codec as ColBERTv2's (Santhanam et al., NAACL 2022); the same every time.
+
+    It leaves out the tokens `pruned`, whose rows should not be among these. Buckets hold equally many residuals of rows
+    held out; a bucket's weight is the median of those in it.
+    ValueError for fewer than two rows a centroid, or other bits than 1, 2 and 4.
+    """
+    if bits not in {1, 2, 4}:
+        raise ValueError(f"{bits} bits a dimension; there are 1, 2 and 4")
+    if len(rows) < 2 * centroids:
+        raise ValueError(
+            f"too few for {counted(centroids, 'centroid')}: {counted(len(rows), 'row')}; take more documents"
+        )
+    shuffled = rows[np.random.default_rng(seed).permutation(len(rows))]
+    held_out = max(1, int(HELD_OUT * len(rows)))
+    found = _k_means(shuffled[held_out:], shuffled[held_out : held_out + centroids])
+    left = shuffled[:held_out] - found[_nearest(shuffled[:held_out], found)]
+    buckets = 1 << bits
+    cutoffs = np.quantile(left, np.arange(1, buckets) / buckets).astype(np.float32)
+    weights = np.quantile(left, (np.arange(buckets) + 0.5) / buckets).astype(np.float32)
+    return ResidualCodec(found, cutoffs, weights, model_digest, pruned)
+
+
+def _k_means(rows: FloatArray, start: FloatArray) -> FloatArray:
+    """Lloyd's steps on the sphere, from `start`; a centroid that no row is nearest to stays where it is."""
+    centroids = start
+    for _ in range(ITERATIONS):
+        nearest = _nearest(rows, centroids)
+        order = np.argsort(nearest, kind="stable")
+        taken, starts = np.unique(nearest[order], return_index=True)
+        moved = centroids.copy()
+        moved[taken] = np.add.reduceat(rows[order], starts, axis=0)
+        centroids = unit_rows(moved)
+    return centroids
+
+
+def _nearest(rows: FloatArray, centroids: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    starts = range(0, len(rows), _BLOCK)
+    return np.concatenate([np.argmax(rows[start : start + _BLOCK] @ centroids.T, axis=1) for start in starts])
