@@ -39,7 +39,7 @@ def test_similarity_is_the_share_of_common_trigrams():
 def test_no_two_near_equal_queries_are_in_different_folds(queries, seed):
     groups = near_equal(queries)
     if len(groups) < 3:
-        with pytest.raises(ValueError, match="cannot make 3 folds"):
+        with pytest.raises(ValueError, match="3 folds need as many groups"):
             split(groups, 3, seed)
         return
     folds = split(groups, 3, seed)
