@@ -27,12 +27,13 @@ test-torch: $(VENV)/.train  ## the tests that compare with torch and transformer
 test-wheel: $(VENV)/.dev  ## the wheel with each extra in fresh environments, on every Python at hand (packages are downloaded once)
 	@$(BIN)/python -m pytest -m wheel tests/wheel
 
-check: $(VENV)/.dev  ## ruff, mypy, import-linter, hadolint, generated stubs
+check: $(VENV)/.dev  ## ruff, mypy, import-linter, hadolint, structure, generated stubs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/hadolint docker/*.Dockerfile
+	@$(BIN)/python -m tests.structure
 	@$(BIN)/python -m tests.stubs --check
 
 check-chart: $(VENV)/.dev  ## the Helm chart under helm and kubeconform, compose files by their schema (needs Go; minutes the first time)

@@ -20,7 +20,7 @@ from hybridrank.index_templates import IndexDefinition
 from hybridrank.model_files import model_folder
 from hybridrank.models import SHIPPED_MODELS
 from hybridrank.sidecar.models.loading import load
-from tests.contracts.engine import PASSAGES
+from tests.contracts.passages import PASSAGES
 from tests.evaluation.menu import write_menu
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.forests import write_forest

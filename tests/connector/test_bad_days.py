@@ -13,7 +13,7 @@ from hybridrank.connector.indexing import index_documents
 from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.types import Document
 from hybridrank.index_templates import IndexDefinition
-from tests.contracts.engine import PASSAGES
+from tests.contracts.passages import PASSAGES
 
 
 @pytest.fixture

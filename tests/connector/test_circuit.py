@@ -19,7 +19,7 @@ from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.connector.sidecar_client.breaker import FAILURES_TO_OPEN
 from tests.connector.serving import Answering, result
-from tests.contracts.engine import DEFINITION, PASSAGES
+from tests.contracts.passages import DEFINITION, PASSAGES
 
 NOBODY = "127.0.0.1:1"
 

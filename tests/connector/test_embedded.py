@@ -9,9 +9,10 @@ from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.errors import EngineError
 from hybridrank.connector.types import Document, DocumentKey
 from hybridrank.index_templates import IndexDefinition
-from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids
+from tests.contracts.engine import EngineContract
 from tests.contracts.filters import FilterContract
 from tests.contracts.index_names import IndexNameContract
+from tests.contracts.passages import DEFINITION, PASSAGES, bm25, ids
 from tests.contracts.text import LanguageContract, found
 
 

@@ -8,7 +8,7 @@ from hybridrank.connector.engines.opensearch import OpenSearchEngine
 from hybridrank.connector.errors import EngineError
 from hybridrank.connector.types import DocumentKey
 from hybridrank.ltr_features import FeatureQuery
-from tests.contracts.engine import feature_set
+from tests.contracts.passages import feature_set
 
 FEATURES = feature_set(price={"kind": "number", "field": "price"})
 TEA = DocumentKey("docs", "tea")

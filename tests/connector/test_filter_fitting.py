@@ -8,7 +8,7 @@ from hybridrank.connector import SearchRequest
 from hybridrank.connector.engines.mapping import fields
 from hybridrank.connector.engines.mapping.filter_fitting import cut_short, fitted
 from hybridrank.connector.types import Document, Not, Range, Term, Terms
-from tests.contracts.engine import bm25
+from tests.contracts.passages import bm25
 
 FOREIGN = {
     "title": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 5}}},

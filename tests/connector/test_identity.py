@@ -10,7 +10,7 @@ from hybridrank.connector.fusion import Rrf, WeightedSum
 from hybridrank.connector.stages.feature_log import FeatureLog, read_feature_log
 from hybridrank.connector.types import Bm25Query, Candidate, Document, DocumentKey
 from hybridrank.index_templates import IndexDefinition
-from tests.contracts.engine import feature_set
+from tests.contracts.passages import feature_set
 from tests.doubles import WordSidecar
 from tests.several import Alias
 

@@ -11,8 +11,8 @@ from hybridrank.connector.admin.similarity import bm25_settings
 from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
 from hybridrank.connector.engines.opensearch import OpenSearchEngine
 from tests.connector.fake_engine import ELASTIC, Reply, fake_engine
-from tests.contracts.engine import bm25
 from tests.contracts.index_names import NOT_SEARCHED
+from tests.contracts.passages import bm25
 
 CLASSES = pytest.mark.parametrize("engine_class", [OpenSearchEngine, ElasticsearchEngine])
 

@@ -17,7 +17,7 @@ from hybridrank.connector.engines.rest import fused
 from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreachable, IndexMissing
 from hybridrank.connector.types import Candidate, Retrieved
 from tests.connector.test_fusion import rankings
-from tests.contracts.engine import DEFINITION, PASSAGES, feature_set
+from tests.contracts.passages import DEFINITION, PASSAGES, feature_set
 
 DRINKS = [{"term": {"kind": "drink"}}]
 BM25 = {

@@ -7,7 +7,7 @@ from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.errors import EngineError
 from hybridrank.connector.paging import collapsed, sorted_by
 from hybridrank.connector.types import Document
-from tests.contracts.engine import DEFINITION, PASSAGES
+from tests.contracts.passages import DEFINITION, PASSAGES
 from tests.doubles import RecordingEngine
 
 

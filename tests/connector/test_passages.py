@@ -4,7 +4,7 @@ from hybridrank.connector import HybridSearch, Rescore, SearchRequest
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.passages import field_values
 from hybridrank.connector.types import Document
-from tests.contracts.engine import DEFINITION
+from tests.contracts.passages import DEFINITION
 from tests.doubles import WordSidecar
 
 

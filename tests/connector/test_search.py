@@ -14,7 +14,7 @@ from hybridrank.connector.errors import (
 )
 from hybridrank.connector.types import Bm25Query, Document, KnnQuery
 from hybridrank.index_templates import HEAVY_FIELDS, IndexDefinition
-from tests.contracts.engine import PASSAGES
+from tests.contracts.passages import PASSAGES
 from tests.doubles import WORDS, BrokenSidecar, FailingRetriever, HalfSidecar, RecordingEngine, WordSidecar
 
 

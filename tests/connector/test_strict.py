@@ -22,7 +22,7 @@ from hybridrank.connector.errors import EngineTimeout
 from hybridrank.connector.types import Degraded, Document, Term
 from hybridrank.index_templates import IndexDefinition
 from hybridrank.ltr_features import FeatureSet
-from tests.contracts.engine import PASSAGES
+from tests.contracts.passages import PASSAGES
 from tests.doubles import WORDS, BrokenSidecar, FailingRetriever, WordSidecar
 
 PRICES = FeatureSet.model_validate({"name": "prices", "features": [{"name": "p", "kind": "number", "field": "prize"}]})

@@ -4,7 +4,7 @@ import pytest
 
 from hybridrank.connector import EngineUnreachable, SearchRequest, SyncHybridSearch
 from hybridrank.connector.engines.embedded import EmbeddedEngine
-from tests.contracts.engine import DEFINITION, PASSAGES
+from tests.contracts.passages import DEFINITION, PASSAGES
 
 
 @pytest.fixture

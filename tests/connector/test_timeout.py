@@ -9,7 +9,7 @@ from hybridrank.connector import EngineTimeout, HybridSearch, Rescore, SearchReq
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.errors import SidecarTimeout
 from hybridrank.connector.search_context import Trace
-from tests.contracts.engine import DEFINITION, PASSAGES
+from tests.contracts.passages import DEFINITION, PASSAGES
 
 
 class Sidecar:

@@ -14,7 +14,7 @@ from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.connector.sidecar_client.client import SidecarClient
 from hybridrank.connector.sidecar_client.trace_context import trace_context
 from tests.connector.serving import Answering, result
-from tests.contracts.engine import DEFINITION, PASSAGES
+from tests.contracts.passages import DEFINITION, PASSAGES
 
 TRACE, SPAN = 0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331  # the example of the specification
 

@@ -2,98 +2,28 @@
 
 import math
 from dataclasses import replace
-from datetime import datetime, timezone
 
 import pytest
 
-from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError, IndexMissing
 from hybridrank.connector.total_hits import TotalHits
 from hybridrank.connector.types import (
-    Bm25Query,
-    Document,
     DocumentKey,
-    KnnQuery,
     Not,
     Range,
-    Ranking,
     Retrieved,
     Term,
     Terms,
 )
-from hybridrank.index_templates import HEAVY_FIELDS, IndexDefinition
-from hybridrank.ltr_features import CandidateFacts, FeatureQuery, FeatureSet, matrix
-
-DEFINITION = IndexDefinition(dimensions=3)
-
-
-def _passage(doc_id, title, text, vector=None, **fields) -> Document:
-    return Document(doc_id, {"title": title, "text": text, **fields}, vector)
+from hybridrank.index_templates import HEAVY_FIELDS
+from hybridrank.ltr_features import FeatureQuery
+from tests.contracts.features import FeatureContract
+from tests.contracts.passages import PASSAGES, _passage, bm25, feature_set, ids, keys, knn, values
+from tests.contracts.writing import WritingContract
 
 
-PASSAGES = [
-    _passage("tea", "Green tea", "Leaves in hot water.", (1.0, 0.0, 0.0), kind="drink", price=3, since="2024-03-01"),
-    _passage("chai", "Chai", "Tea with milk and spices.", (0.8, 0.6, 0.0), kind="drink", price=5),
-    _passage("soup", "Soup", "Vegetables in hot water.", (0.0, 1.0, 0.0), kind="food", price=7),
-    _passage("cake", "Cake", "Flour, eggs and sugar.", (0.0, 0.0, 1.0), kind="food", price=4),
-    _passage("note", "A note on tea", "No vector here.", kind="note"),
-]
-
-FIELDS = {"title": 1.0, "text": 1.0}
-
-
-def bm25(text: str, *, window: int = 10, filters=(), source_excludes=HEAVY_FIELDS) -> Bm25Query:
-    return Bm25Query(text, FIELDS, window, tuple(filters), source_excludes)
-
-
-def knn(*vector: float, window: int = 10, filters=()) -> KnnQuery:
-    return KnnQuery(vector, "vector", window, 2 * window, tuple(filters), HEAVY_FIELDS)
-
-
-def ids(ranking: Ranking) -> list[str]:
-    return [candidate.doc_id for candidate in ranking]
-
-
-def keys(index: str, *doc_ids: str) -> list[DocumentKey]:
-    return [DocumentKey(index, doc_id) for doc_id in doc_ids]
-
-
-def feature_set(**features) -> FeatureSet:
-    """Name → kind and parameters."""
-    columns = [{"name": name, **parameters} for name, parameters in features.items()]
-    return FeatureSet.model_validate({"name": "contract", "features": columns})
-
-
-async def values(engine: Engine, index: str, features: FeatureSet, query: FeatureQuery, doc_ids) -> dict[str, list]:
-    """doc_id → values, None for what is not known."""
-    answer = await engine.extract(index, features, query, keys(index, *doc_ids))
-    facts = [CandidateFacts(doc_id, {}, 1, 1.0, index=index) for doc_id in doc_ids]
-    rows = matrix(features, query, facts, answer)
-    return {
-        doc_id: [None if math.isnan(value) else value for value in row]
-        for doc_id, row in zip(doc_ids, rows, strict=True)
-    }
-
-
-class EngineContract:
-    """Each test gets `index`, freshly made and holding PASSAGES."""
-
-    @pytest.fixture
-    async def filled(self, engine: Engine, index: str):
-        assert await engine.create_index(index, DEFINITION)
-        report = await engine.index_documents(index, PASSAGES)
-        assert (report.indexed, report.rejected) == (len(PASSAGES), ())
-        assert await engine.refresh(index) == len(PASSAGES)
-        yield engine
-        await engine.delete_index(index)
-
-    async def one(self, engine: Engine, index: str, query) -> Ranking:
-        answer = (await engine.retrieve(index, {"it": query}))["it"]
-        if isinstance(answer, EngineError):
-            raise answer
-        assert isinstance(answer, Retrieved)
-        assert answer.warning == ""
-        return answer.ranking
+class EngineContract(FeatureContract, WritingContract):
+    """Searching, features and writing."""
 
     async def test_bm25_finds_words_in_every_field(self, filled, index):
         assert set(ids(await self.one(filled, index, bm25("tea")))) == {"tea", "chai", "note"}
@@ -293,201 +223,6 @@ class EngineContract:
     async def test_a_field_to_highlight_that_is_not_there_is_named(self, filled, index):
         with pytest.raises(EngineError, match="'titel'"):
             await filled.highlight(index, bm25("tea"), ("titel",), keys(index, "tea"))
-
-    async def test_bm25_features_are_the_scores_of_bm25(self, filled, index):
-        """A field alone, and two of them: the sum of both, and the better one."""
-        features = feature_set(
-            title={"kind": "bm25", "fields": ["title"]},
-            text={"kind": "bm25", "fields": ["text"]},
-            sum={"kind": "bm25", "fields": ["title", "text"]},
-            best={"kind": "bm25", "fields": ["title", "text"], "combine": "best"},
-        )
-        everyone = [each.doc_id for each in PASSAGES]
-        found = await values(filled, index, features, FeatureQuery("hot tea leaves"), everyone)
-        for name, column in (("title", 0), ("text", 1)):
-            ranking = await self.one(filled, index, replace(bm25("hot tea leaves"), fields={name: 1.0}))
-            expected = {each.doc_id: pytest.approx(each.score, rel=1e-6) for each in ranking}
-            assert {doc_id: row[column] for doc_id, row in found.items() if row[column] is not None} == expected
-        title, text, total, best = found["tea"]
-        assert (total, best) == (pytest.approx(title + text, rel=1e-6), max(title, text))
-        assert found["cake"] == [None] * 4
-
-    async def test_a_phrase_is_the_words_in_their_order(self, filled, index):
-        features = feature_set(
-            exact={"kind": "phrase", "field": "text"},
-            loose={"kind": "phrase", "field": "text", "slop": 3},
-            bm25={"kind": "bm25", "fields": ["text"]},
-        )
-        doc_ids = ["tea", "chai"]
-        found = await values(filled, index, features, FeatureQuery("hot water"), doc_ids)
-        exact, _, both_words = found["tea"]
-        assert exact == pytest.approx(both_words, rel=1e-6)  # each word stands there once
-        assert found["chai"] == [None] * 3
-        apart = (await values(filled, index, features, FeatureQuery("leaves water"), doc_ids))["tea"]
-        assert apart[0] is None
-        assert apart[1] > 0
-        turned = (await values(filled, index, features, FeatureQuery("water hot"), doc_ids))["tea"]
-        assert turned[0] is None
-        alone = (await values(filled, index, features, FeatureQuery("spices"), doc_ids))["chai"]
-        assert alone[0] == alone[2] > 0
-
-    async def test_a_stop_word_in_a_phrase_keeps_its_place(self, filled, index):
-        features = feature_set(exact={"kind": "phrase", "field": "text"})
-        found = await values(filled, index, features, FeatureQuery("leaves in hot water"), ["tea", "soup"])
-        assert found["tea"][0] > 0
-        assert found["soup"] == [None]
-
-    async def test_coverage_is_the_share_of_words_that_are_there(self, filled, index):
-        features = feature_set(
-            share={"kind": "coverage", "field": "text"}, count={"kind": "coverage", "field": "text", "count": True}
-        )
-        found = await values(filled, index, features, FeatureQuery("hot water hot milk spoon"), ["tea", "chai", "cake"])
-        assert found == {"tea": [0.5, 2.0], "chai": [0.25, 1.0], "cake": [0.0, 0.0]}
-
-    async def test_idf_is_counted_over_the_whole_index(self, filled, index):
-        """Worked example: of five texts, two hold 'water', one 'spices', none 'zeppelin'."""
-        features = feature_set(
-            total={"kind": "idf", "field": "text"},
-            rarest={"kind": "idf", "field": "text", "combine": "max"},
-            unknown={"kind": "idf", "field": "title"},
-        )
-        water, spices = (math.log(1 + (5 - n + 0.5) / (n + 0.5)) for n in (2, 1))
-        found = await values(filled, index, features, FeatureQuery("water spices zeppelin"), ["cake"])
-        assert found == {"cake": [pytest.approx(water + spices), pytest.approx(spices), 0.0]}
-
-    async def test_numbers_dates_and_lengths_are_the_documents_own(self, filled, index):
-        features = feature_set(
-            price={"kind": "number", "field": "price"},
-            age={"kind": "age", "field": "since"},
-            words={"kind": "field_length", "field": "text"},
-        )
-        query = FeatureQuery("tea", now=datetime(2024, 3, 31, tzinfo=timezone.utc))
-        found = await values(filled, index, features, query, ["tea", "chai", "note"])
-        assert found == {"tea": [3.0, 30.0, 4.0], "chai": [5.0, None, 5.0], "note": [None, None, 3.0]}
-
-    async def test_cosines_of_all_candidates_that_have_a_vector(self, filled, index):
-        """Also of one that points away, and no matter how long the query's vector is."""
-        features = feature_set(cosine={"kind": "vector_similarity", "field": "vector"})
-        query = FeatureQuery("tea", vector=(2.0, 0.0, -2.0))
-        found = await values(filled, index, features, query, [each.doc_id for each in PASSAGES])
-        half = math.sqrt(0.5)
-        expected = {"tea": half, "chai": 0.8 * half, "soup": 0.0, "cake": -half}
-        assert found == {name: [pytest.approx(cosine, abs=1e-6)] for name, cosine in expected.items()} | {
-            "note": [None]
-        }
-        assert await values(filled, index, features, FeatureQuery("tea"), ["tea"]) == {"tea": [None]}
-
-    async def test_features_are_those_of_the_candidates_in_their_order(self, filled, index):
-        """One that is not there any more has none, and a query without a word matches nothing."""
-        features = feature_set(bm25={"kind": "bm25", "fields": ["text"]}, share={"kind": "coverage", "field": "text"})
-        found = await values(filled, index, features, FeatureQuery("water"), ["gone", "soup"])
-        assert found["gone"] == [None, None]
-        assert found["soup"][1] == 1.0
-        assert await values(filled, index, features, FeatureQuery("?!"), ["soup"]) == {"soup": [None, None]}
-        assert await values(filled, index, features, FeatureQuery("water"), ["gone"]) == {"gone": [None, None]}
-
-    async def test_a_feature_that_does_not_fit_the_index_is_named(self, filled, index):
-        misspelt = feature_set(title={"kind": "bm25", "fields": ["titel"]})
-        with pytest.raises(EngineError, match=r"feature 'title'.*'titel'"):
-            await filled.extract(index, misspelt, FeatureQuery("tea"), keys(index, "tea"))
-        cosine = feature_set(cosine={"kind": "vector_similarity", "field": "vector"})
-        with pytest.raises(EngineError, match=r"feature 'cosine'.*3 dimensions"):
-            await filled.extract(index, cosine, FeatureQuery("tea", vector=(1.0, 0.0)), keys(index, "tea"))
-
-    async def test_creating_again_changes_nothing(self, filled, index):
-        assert await filled.plan_index(index, DEFINITION) == ()
-        assert await filled.create_index(index, DEFINITION) is False
-        assert await filled.refresh(index) == len(PASSAGES)
-
-    async def test_a_plan_says_what_would_be_made(self, engine, index):
-        assert await engine.plan_index(index, DEFINITION) != ()
-        assert await engine.delete_index(index) is False
-
-    async def test_a_check_creates_no_index(self, engine, index):
-        with pytest.raises(IndexMissing):
-            await engine.check_writable(index)
-        assert await engine.create_index(index, DEFINITION)
-
-    async def test_other_dimensions_are_refused(self, filled, index):
-        with pytest.raises(EngineError, match="3 dimensions in field 'vector', not 4"):
-            await filled.create_index(index, IndexDefinition(dimensions=4))
-
-    async def test_a_document_that_does_not_fit_is_named_and_the_others_are_kept(self, filled, index):
-        wrong = Document("wrong", {"title": "Too short"}, (1.0, 0.0))
-        right = Document("right", {"title": "Just right"}, (1.0, 0.0, 0.0))
-        report = await filled.index_documents(index, [wrong, right])
-        assert report.indexed == 1
-        assert [each.doc_id for each in report.rejected] == ["wrong"]
-        assert "vector" in report.rejected[0].reason
-
-    async def test_ids_that_no_engine_takes_are_named(self, filled, index):
-        ids_of_all = ["", "x" * 513, "é" * 257, "é" * 256, "right"]
-        await filled.check_writable(index)
-        report = await filled.index_documents(index, [_passage(each, "Ids", "Ids.") for each in ids_of_all])
-        assert (report.indexed, [each.doc_id for each in report.rejected]) == (2, ids_of_all[:3])
-        assert await filled.refresh(index) == len(PASSAGES) + 2
-
-    async def test_values_that_no_engine_holds_are_named_and_cost_no_search(self, filled, index):
-        wrong = {
-            "nan": Document("nan", {"title": "tea", "sizes": [{"eu": float("nan")}]}, (1.0, 0.0, 0.0)),
-            "huge": Document("huge", {"title": "tea", "views": 1 << 64}, (1.0, 0.0, 0.0)),
-            "half": Document("half", {"title": "tea \ud83d"}, (1.0, 0.0, 0.0)),
-            "key": Document("key", {"title": "tea", "\ud83d": 1}, (1.0, 0.0, 0.0)),
-            "vector": Document("vector", {"title": "tea"}, (1.0, float("nan"), 0.0)),
-            "infinite": Document("infinite", {"title": "tea"}, (1.0, 1e39, 0.0)),
-            "none": Document("none", {"title": "tea"}, (1.0, None, 0.0)),
-        }
-        report = await filled.index_documents(index, [*wrong.values(), _passage("right", "Just right", "")])
-        reasons = {each.doc_id: each.reason for each in report.rejected}
-        assert report.indexed == 1
-        assert list(reasons) == list(wrong)
-        assert reasons["nan"] == "sizes[0].eu is not a finite number"
-        assert reasons["huge"] == "views is a whole number beyond 64 bits"
-        assert reasons["half"].startswith("title has half of a surrogate pair")
-        assert all(reasons[name].startswith("vector ") for name in ("vector", "infinite", "none"))
-        assert await filled.refresh(index) == len(PASSAGES) + 1
-
-    async def test_numbers_keep_their_fractions_whichever_comes_first(self, filled, index):
-        """The first `size` is a whole number, and the first `weight` is not."""
-        first = [_passage("a", "Sizes", "", size=5, weight=2.5), _passage("b", "Sizes", "", size=5.5, weight=3)]
-        for each in first:
-            assert (await filled.index_documents(index, [each])).rejected == ()
-        await filled.refresh(index)
-
-        async def passing(*filters):
-            return ids(await self.one(filled, index, bm25("sizes", filters=filters)))
-
-        assert await passing(Term("size", 5)) == ["a"]
-        assert await passing(Range("size", gte=5.2, lt=6)) == ["b"]
-        assert await passing(Range("weight", gt=2.5)) == ["b"]
-        assert await passing(Term("weight", 2.5)) == ["a"]
-
-    async def test_writing_the_same_id_replaces_the_document(self, filled, index):
-        await filled.index_documents(index, [Document("tea", {"title": "Black coffee", "text": ""}, (1.0, 0.0, 0.0))])
-        assert await filled.refresh(index) == len(PASSAGES)
-        assert ids(await self.one(filled, index, bm25("coffee"))) == ["tea"]
-
-    async def test_stored_digests_name_what_is_there(self, filled, index):
-        await filled.index_documents(index, [Document("a", {"title": "A", "content_digest": "d1"}, (1.0, 0.0, 0.0))])
-        await filled.refresh(index)
-        assert await filled.stored_digests(index, ["a", "tea", "nowhere"]) == {"a": "d1", "tea": ""}
-        assert await filled.stored_digests(index, []) == {}
-
-    async def test_token_vectors_come_back_for_those_that_have_them_and_with_no_search(self, filled, index):
-        packed = bytes(range(256)) * 20
-        tea = replace(PASSAGES[0], token_vectors=packed)
-        assert (await filled.index_documents(index, [tea, replace(PASSAGES[1], token_vectors=b"x")])).rejected == ()
-        await filled.refresh(index)
-        asked = keys(index, "chai", "soup", "nowhere", "tea")
-        tea_key, chai_key = keys(index, "tea", "chai")
-        assert await filled.stored_token_vectors(index, asked) == {tea_key: packed, chai_key: b"x"}
-        (hit,) = await self.one(filled, index, bm25("green", source_excludes=HEAVY_FIELDS))
-        assert hit.source == dict(tea.source)
-        await filled.index_documents(index, [PASSAGES[0]])
-        await filled.refresh(index)
-        assert await filled.stored_token_vectors(index, asked) == {chai_key: b"x"}
-        with pytest.raises(IndexMissing):
-            await filled.stored_token_vectors(f"{index}-missing", keys(f"{index}-missing", "tea"))
 
     async def test_sources_are_what_was_indexed_of_those_that_are_there(self, filled, index):
         found = await filled.sources(index, keys(index, "soup", "nowhere", "tea"), (*HEAVY_FIELDS, "price"))

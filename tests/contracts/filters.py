@@ -5,7 +5,7 @@ import pytest
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError
 from hybridrank.connector.types import Document, Not, Range, Term, Terms
-from tests.contracts.engine import DEFINITION, bm25, ids, knn
+from tests.contracts.passages import DEFINITION, bm25, ids, knn
 
 LONG = "x" * 1025
 DOCUMENTS = {

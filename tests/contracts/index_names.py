@@ -6,7 +6,7 @@ import pytest
 
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError, IndexMissing
-from tests.contracts.engine import DEFINITION, PASSAGES, bm25, ids
+from tests.contracts.passages import DEFINITION, PASSAGES, bm25, ids
 
 NOT_NEW = [
     *["", ".", "..", "../x", "a/b", "a\\b", "*", "a*", "a?", 'a"', "a<b", "a>b", "<a-{now/d}>", "a|b", "a b", "a\n"],

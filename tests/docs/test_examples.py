@@ -14,7 +14,7 @@ from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.indexing import index_documents
 from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.sidecar_client.client import SidecarClient
-from tests.contracts.engine import PASSAGES
+from tests.contracts.passages import PASSAGES
 from tests.local_engines.available import server_or_skip
 
 ROOT = Path(__file__).parents[2]

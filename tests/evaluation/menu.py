@@ -6,7 +6,7 @@ from pathlib import Path
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.types import Document
 from hybridrank.index_templates import IndexDefinition
-from tests.contracts.engine import PASSAGES
+from tests.contracts.passages import PASSAGES
 from tests.doubles import WORDS, WordSidecar
 
 QUERIES = {"q1": "hot tea with milk", "q2": "vegetables in water", "q3": "flour and sugar"}

@@ -17,7 +17,7 @@ from hybridrank.evaluation.judging.judgments import (
     read_judgments,
     write_qrels,
 )
-from tests.contracts.engine import PASSAGES
+from tests.contracts.passages import PASSAGES
 from tests.evaluation.menu import QUERIES
 
 DOCUMENTS = {each.doc_id: each for each in PASSAGES}

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from hybridrank.evaluation.experiments.lucene import SYSTEMS, Pyserini, PyseriniFailed, pyserini_version
-from tests.contracts.engine import PASSAGES
+from tests.contracts.passages import PASSAGES
 from tests.evaluation.menu import QUERIES
 from tests.evaluation.pyserini_stand_in import write_stand_in
 

@@ -19,7 +19,7 @@ from hybridrank.evaluation.tuning.report import attempts_table, tuned_json, verd
 from hybridrank.evaluation.tuning.space import Space
 from hybridrank.evaluation.tuning.study import importances, open_study, tune
 from hybridrank.evaluation.tuning.tune import Attempt, Tuned, TuningError, chosen_without, measured_on
-from tests.contracts.engine import PASSAGES
+from tests.contracts.passages import PASSAGES
 from tests.doubles import BrokenSidecar, FailingRetriever, HalfSidecar, RecordingEngine, WordSidecar
 from tests.evaluation.menu import QRELS, QUERIES, menu_engine
 

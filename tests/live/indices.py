@@ -10,7 +10,7 @@ from typing import Any
 from hybridrank import index_templates
 from hybridrank.connector import Document, connect_engine
 from hybridrank.connector.engines.rest.engine import RestEngine
-from tests.contracts.engine import DEFINITION
+from tests.contracts.passages import DEFINITION
 
 QUERIES = ("green tea with milk", "hot water", "a cup of milk", "sugar and spices", "water for green tea")
 WORDS = ["tea", "green", "milk", "water", "hot", "sugar", "spices", "cup", "leaves", "cake", "flour", "eggs"]

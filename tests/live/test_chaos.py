@@ -18,7 +18,7 @@ from hybridrank.connector import HybridSearch, SearchRequest, SearchResponse, co
 from hybridrank.connector.engines.rest.engine import RestEngine
 from hybridrank.connector.types import Degraded, Document
 from hybridrank.local_engines import StartedEngine
-from tests.contracts.engine import DEFINITION
+from tests.contracts.passages import DEFINITION
 from tests.live.indices import WORDS, documents
 from tests.local_engines.available import server_or_skip
 

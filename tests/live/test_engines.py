@@ -11,9 +11,10 @@ from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.engines.opensearch import OpenSearchEngine
 from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreachable
-from tests.contracts.engine import DEFINITION, PASSAGES, EngineContract, bm25, ids, knn
+from tests.contracts.engine import EngineContract
 from tests.contracts.filters import FilterContract
 from tests.contracts.index_names import IndexNameContract
+from tests.contracts.passages import DEFINITION, PASSAGES, bm25, ids, knn
 
 
 class ServerContract(EngineContract, FilterContract, IndexNameContract):

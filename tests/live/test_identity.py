@@ -13,7 +13,7 @@ from hybridrank.evaluation.experiments.experiment import run_pipeline
 from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
 from hybridrank.index_templates import IndexDefinition
 from hybridrank.ltr_features import FeatureQuery
-from tests.contracts.engine import DEFINITION, PASSAGES, bm25, feature_set, keys
+from tests.contracts.passages import DEFINITION, PASSAGES, bm25, feature_set, keys
 from tests.doubles import WordSidecar
 
 QUERY = "hot tea with milk"

@@ -12,7 +12,7 @@ from hybridrank.connector import HybridSearch, SearchRequest, Term, connect_engi
 from hybridrank.connector.admin.aliases import plan_swap
 from hybridrank.connector.errors import EngineError, IndexMissing
 from hybridrank.connector.types import Document
-from tests.contracts.engine import DEFINITION, PASSAGES
+from tests.contracts.passages import DEFINITION, PASSAGES
 
 
 @pytest.fixture

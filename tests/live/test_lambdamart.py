@@ -10,7 +10,7 @@ from hybridrank.connector import FeatureLog, FeatureRescore, HybridSearch, Searc
 from hybridrank.connector.stages.feature_log import read_feature_log
 from hybridrank.ltr_features import FeatureSet
 from hybridrank.sidecar.models.loading import load
-from tests.contracts.engine import feature_set
+from tests.contracts.passages import feature_set
 from tests.live.indices import QUERIES, documents, index_of
 from tests.live.recording_proxy import recording_proxy
 from tests.sidecar.forests import write_forest

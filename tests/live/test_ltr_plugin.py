@@ -22,7 +22,7 @@ from hybridrank.ltr_features.sltr import feature_set_body, log_body, logged
 from hybridrank.training.ltr.dataset import RankingData
 from hybridrank.training.ltr.exports import export
 from hybridrank.training.ltr.train import TrainingOptions, train
-from tests.contracts.engine import DEFINITION, feature_set
+from tests.contracts.passages import DEFINITION, feature_set
 from tests.live.test_lambdamart import QUERIES, documents
 from tests.sidecar.forests import write_forest
 from tests.training.ltr.data import NAMES

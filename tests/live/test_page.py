@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hybridrank.connector import HybridSearch, Misconfigured, Not, Range, Rescore, SearchRequest, Term, connect_engine
-from tests.contracts.engine import PASSAGES
+from tests.contracts.passages import PASSAGES
 from tests.doubles import WordSidecar
 from tests.live.indices import index_of
 

@@ -6,7 +6,7 @@ import pytest
 
 from hybridrank import index_templates
 from hybridrank.connector import HybridSearch, QueryRescore, SearchRequest, connect_engine
-from tests.contracts.engine import DEFINITION
+from tests.contracts.passages import DEFINITION
 from tests.live.recording_proxy import recording_proxy
 from tests.live.test_lambdamart import QUERIES, documents
 

@@ -20,7 +20,8 @@ from hybridrank.connector.errors import SidecarError
 from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.connector.sidecar_client.client import SidecarClient
 from hybridrank.sidecar.app.settings import load_settings
-from hybridrank.sidecar.transport.telemetry.tracing import Tracing, tracing_to
+from hybridrank.sidecar.transport.telemetry.tracing import Tracing
+from hybridrank.sidecar.transport.telemetry.tracing_setup import tracing_to
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.otlp_receiver import EXPORT, attributes, receiving
 

@@ -23,7 +23,7 @@ from hybridrank.sidecar.transport.grpc.server import GrpcServer
 from hybridrank.sidecar.transport.http.server import HttpServer
 from hybridrank.sidecar.transport.security.keys import KeyRing
 from hybridrank.sidecar.transport.security.tls import Tls
-from hybridrank.sidecar.transport.telemetry.tracing import tracing_to
+from hybridrank.sidecar.transport.telemetry.tracing_setup import tracing_to
 
 __all__ = ["Sidecar"]
 

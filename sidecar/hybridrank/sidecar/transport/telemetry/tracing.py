@@ -22,16 +22,3 @@ class Tracing:
 
     async def close(self, within_s: float) -> None:
         """Send what waits."""
-
-
-def tracing_to(endpoint: str | None) -> Tracing:
-    """What sends spans to this endpoint, or nothing without one. ValueError where OpenTelemetry is not installed."""
-    if endpoint is None:
-        return Tracing()
-    try:
-        from hybridrank.sidecar.transport.telemetry.tracing_otel import OtelTracing
-    except ImportError as error:
-        raise ValueError(
-            f"otlp_endpoint needs OpenTelemetry, and {error.name} is missing: pip install 'hybridrank[otel]'"
-        ) from error
-    return OtelTracing(endpoint)
