@@ -18,8 +18,13 @@ demo: $(VENV)/.runtime  ## hybrid search with reranking over Python's own docume
 
 dev: $(VENV)/.dev  ## the virtual environment with everything the tests need
 
+# What measures time, or shares servers, runs alone; the rest in two processes, a file in one of them.
+ALONE := tests/connector tests/sidecar tests/live tests/local_engines
+PLAIN := -m "not torch and not chart and not wheel"
+
 test: $(VENV)/.dev  ## all tests, live engines included (torch not needed)
-	@$(BIN)/python -m pytest -m "not torch and not chart and not wheel"
+	@$(BIN)/python -m pytest $(PLAIN) -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
+	@$(BIN)/python -m pytest $(PLAIN) $(ALONE)
 
 test-torch: $(VENV)/.train  ## the tests that compare with torch and transformers
 	@$(BIN)/python -m pytest -m torch

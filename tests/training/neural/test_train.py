@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.timeout(600)]
 
 DISHES = {
     "soup": "Tomato soup with basil and bread",
@@ -75,7 +75,7 @@ def command(workplace, *arguments):
 
 
 def run(workplace, *arguments):
-    return subprocess.run(**command(workplace, *arguments), capture_output=True, timeout=280, check=False)
+    return subprocess.run(**command(workplace, *arguments), capture_output=True, timeout=580, check=False)
 
 
 def test_twenty_steps_make_a_model_folder_that_a_sidecar_serves(workplace):
