@@ -1,1 +1,1 @@
-"""Leaf used by every other package: files that users write, and values that every engine can hold."""
+"""Leaf package that every other package uses: reading users' files, and values that every engine can hold."""

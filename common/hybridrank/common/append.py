@@ -1,4 +1,4 @@
-"""Lines added to a file: all of them or none, whatever the file ends in."""
+"""Appends lines to a file: all of them or none, even if the last line of the file has no line end."""
 
 import os
 from contextlib import suppress
@@ -8,7 +8,7 @@ __all__ = ["append_lines"]
 
 
 def append_lines(file: Path, content: bytes) -> None:
-    """Write all of it, on a line of its own, or leave the file as it was and raise OSError."""
+    """Writes all of `content`, starting on a new line; on failure leaves the file unchanged and raises OSError."""
     with file.open("a+b", buffering=0) as out:
         size = os.fstat(out.fileno()).st_size
         if size and os.pread(out.fileno(), 1, size - 1) != b"\n":

@@ -1,6 +1,6 @@
-"""Cells of text files: numbers and ids, read strictly. Each raises ValueError saying what was expected.
+"""Strict parsing of text file cells: numbers and ids. Each function raises ValueError with the expected form.
 
-Python's own `int` and `float` also take `1_000`, digits of other scripts, `nan` and `1e400`.
+Python's own `int` and `float` also accept `1_000`, digits of other scripts, `nan` and `1e400`.
 """
 
 import math
@@ -15,7 +15,7 @@ _BLANKS = re.compile(r"[ \t\v\f\r]+")
 
 
 def whole_number(text: str) -> int:
-    """A whole number; spreadsheets and pandas write 2 as 2.0.
+    """Parses a whole number; accepts 2.0 because spreadsheets and pandas write 2 that way.
 
     >>> whole_number("2"), whole_number("2.0"), whole_number(" -1 ")
     (2, 2, -1)
@@ -26,7 +26,7 @@ def whole_number(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """A finite number with a decimal point, as in 0.5 or 1e-3."""
+    """Parses a finite number with a decimal point, as in 0.5 or 1e-3."""
     value = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
     if not math.isfinite(value):
         raise ValueError(f"{text[:40]!r} is not a finite number")
@@ -34,7 +34,7 @@ def number(text: str) -> float:
 
 
 def identifier(value: Any, name: str) -> str:
-    """The id of a document or query; a whole number becomes its digits. `name` is the field's.
+    """Returns a document or query id; a whole number becomes its digits. `name` is the name of the field.
 
     >>> identifier(7, "_id")
     '7'
@@ -49,5 +49,5 @@ def identifier(value: Any, name: str) -> str:
 
 
 def words(line: str) -> list[str]:
-    """The parts of a line between blanks and tabs. `str.split` would also split ids at other kinds of space."""
+    """Splits a line at spaces and tabs. `str.split` would also split ids at other kinds of whitespace."""
     return [each for each in _BLANKS.split(line) if each]

@@ -1,10 +1,10 @@
-"""Numbers of things in messages."""
+"""Counts of things in messages."""
 
 __all__ = ["counted"]
 
 
 def counted(count: int, noun: str) -> str:
-    """The number with its noun, which is given in the singular and last has its regular plural.
+    """Returns the number with its noun; `noun` is singular and its last word has a regular plural.
 
     >>> counted(1, "query"), counted(2, "query"), counted(0, "bad line"), counted(3, "key")
     ('1 query', '2 queries', '0 bad lines', '3 keys')

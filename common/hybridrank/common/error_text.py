@@ -1,4 +1,4 @@
-"""Errors of Python and of pydantic as text for people: the file or field and the reason, without codes and types."""
+"""Errors of Python and pydantic as text for people: the file or field and the reason, without codes and types."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,7 +8,7 @@ _PREFIXES = ("Value error, ", "Assertion failed, ")
 
 
 def os_problem(error: OSError) -> str:
-    """The file and the reason, where the system gives them.
+    """Returns the file and the reason, if the system gives them.
 
     >>> os_problem(FileNotFoundError(2, "No such file or directory", "ann.jsonl"))
     'ann.jsonl: No such file or directory'
@@ -20,7 +20,7 @@ def os_problem(error: OSError) -> str:
 
 
 def wrong_value(error: Mapping[str, object]) -> str:
-    """The reason of one of pydantic's `ValidationError.errors()`.
+    """Returns the reason of one entry of pydantic's `ValidationError.errors()`.
 
     >>> wrong_value({"type": "value_error", "loc": ("cuts",), "msg": "Value error, the cuts do not rise"})
     'the cuts do not rise'
@@ -30,7 +30,7 @@ def wrong_value(error: Mapping[str, object]) -> str:
 
 
 def wrong_values(errors: Iterable[Mapping[str, object]], whole: str = "the file") -> str:
-    """All of `ValidationError.errors()`, each behind its field, or behind `whole` where it is of no one field.
+    """Joins all of `ValidationError.errors()`, each after its field, or after `whole` if it has no single field.
 
     >>> wrong_values([{"loc": ("train", 0), "msg": "Field required"}, {"loc": (), "msg": "Value error, no queries"}])
     'train.0: Field required; the file: no queries'

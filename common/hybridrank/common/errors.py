@@ -1,4 +1,4 @@
-"""What is wrong with a file that a user wrote: the whole file, or one line of it."""
+"""Errors in a file that a user wrote: in the whole file, or in one line."""
 
 import logging
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ __all__ = ["BadFile", "BadLine", "log_bad_line"]
 
 
 class BadFile(ValueError):
-    """A file cannot be read; the message names the file, the line where there is one, and what to do."""
+    """The file cannot be read; the message names the file, the line if known, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +24,5 @@ class BadLine:
 
 
 def log_bad_line(line: BadLine) -> None:
-    """Log a line that is skipped, where nobody else is told."""
+    """Logs a skipped line; used when no other report is set."""
     logging.getLogger(__name__).warning("%s", line)

@@ -1,6 +1,7 @@
-"""JSON that every engine, database and wire can hold: finite numbers, whole numbers of 64 bits, and Unicode text.
+"""JSON values that every engine, database and protocol can hold: finite numbers, whole numbers of 64 bits, and Unicode
+text.
 
-Python reads and writes more than that: `NaN`, `1e400`, whole numbers of any size, and halves of surrogate pairs such
+Python also reads and writes other values: `NaN`, `1e400`, whole numbers of any size, and halves of surrogate pairs such
 as `"\\ud83d"`, which no UTF-8 text can hold. OpenSearch and Elasticsearch refuse each of them.
 """
 
@@ -13,14 +14,14 @@ from typing import Any
 __all__ = ["MAX_DEPTH", "parse", "problem", "text_problem", "with_replacements"]
 
 MAX_DEPTH = 100
-"""Levels of objects and arrays. SQLite stops at 1000, and the engines map 20 levels by default."""
+"""Maximum levels of objects and arrays. SQLite stops at 1000, and the engines map 20 levels by default."""
 
 _LEAST, _BEYOND = -(1 << 63), 1 << 64
-_MAX_DIGITS = 20  # of a whole number of 64 bits; converting more digits takes quadratic time
+_MAX_DIGITS = 20  # digits of a 64-bit whole number; converting more digits takes quadratic time
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text. Raises ValueError saying what is wrong, with the path of the field.
+    """Parses a JSON text. Raises ValueError with the reason and the path of the field.
 
     >>> parse('{"title": "Tea", "price": 3.5}')
     {'title': 'Tea', 'price': 3.5}
@@ -40,9 +41,9 @@ def parse(text: str) -> Any:
 
 
 def problem(value: object) -> str:
-    """Why not every engine can hold a value, with the path of the field; empty when it can.
+    """Returns the reason why some engine cannot hold a value, with the path of the field; empty if all can.
 
-    Types that JSON does not have are left to whoever writes them.
+    Types that JSON does not have are not checked; the code that writes them must handle them.
 
     >>> problem({"tags": ["hot", float("nan")]})
     'tags[1] is not a finite number'
@@ -52,7 +53,7 @@ def problem(value: object) -> str:
 
 
 def text_problem(text: str) -> str:
-    """Why a text cannot be written as UTF-8; empty when it can."""
+    """Returns the reason why a text cannot be written as UTF-8; empty if it can."""
     if text.isascii():
         return ""
     try:
@@ -63,7 +64,7 @@ def text_problem(text: str) -> str:
 
 
 def with_replacements(text: str) -> str:
-    """The text with U+FFFD in place of each half of a surrogate pair, for texts that cannot be refused any more.
+    """Replaces each half of a surrogate pair with U+FFFD, for texts that can no longer be refused.
 
     >>> with_replacements("tea \\ud83d")
     'tea �'
@@ -72,7 +73,7 @@ def with_replacements(text: str) -> str:
 
 
 def _problem(value: object, depth: int) -> tuple[str, str] | None:
-    """The path and the reason."""
+    """Returns the path and the reason."""
     if isinstance(value, Mapping):
         names = [f".{each}" for each in value]
         if reason := next(filter(None, map(text_problem, names)), ""):

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for code that has none."""
+"""An event loop in its own thread, for synchronous code."""
 
 import asyncio
 import os
@@ -12,16 +12,16 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Starts with the first call; again after `stop`, and in a forked child, which inherits no thread."""
+    """Starts with the first call. Starts again after `stop`, and in a forked child, which inherits no thread."""
 
     def __init__(self) -> None:
-        self._locks: dict[int, Lock] = {}  # by process: a child may inherit one that another thread held
+        self._locks: dict[int, Lock] = {}  # by process id: a forked child may inherit a lock that another thread held
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = Thread()
         self._pid = os.getpid()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Returns what `work` returns in the loop; safe from any thread but the loop's own."""
+        """Runs `work` in the loop and returns its result; safe from any thread except the loop's own."""
         with self._lock():
             if self._loop is None or self._pid != os.getpid():
                 self._loop, self._pid = asyncio.new_event_loop(), os.getpid()
@@ -31,7 +31,7 @@ class LoopThread:
         return future.result()
 
     def stop(self) -> None:
-        """End the thread and close the loop."""
+        """Ends the thread and closes the loop."""
         with self._lock():
             if self._loop is not None and self._pid == os.getpid():
                 self._loop.call_soon_threadsafe(self._loop.stop)

@@ -1,4 +1,4 @@
-"""Hosts that are this machine: traffic to them stays inside it, so no proxy sees it and no TLS has to hide it."""
+"""Hosts that are this machine: traffic to them stays on it, so it needs no proxy and no TLS."""
 
 from ipaddress import ip_address
 

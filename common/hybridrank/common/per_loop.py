@@ -1,8 +1,8 @@
-"""One resource for each event loop that asks: connections work only in the loop that opened them.
+"""One resource for each event loop, because connections work only in the loop that opened them.
 
-A program may run several loops, one after the other (`asyncio.run` twice) or side by side (threads), and a forked child
-has loops of its own. Each gets a resource when it first asks. Those of loops that have ended are closed then; those
-that a child inherited are left alone, because their sockets are shared with the parent.
+A program may run several loops, one after the other (`asyncio.run` twice) or in parallel (threads), and a forked child
+has its own loops. Each loop gets a resource on first use. Resources of ended loops are closed at that time; resources
+that a child inherited are not touched, because their sockets are shared with the parent.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 class PerLoop(Generic[T]):
-    """`open_` makes a resource in the running loop; `close` ends one, in any loop."""
+    """`open_` creates a resource in the running loop; `close` closes one, in any loop."""
 
     def __init__(self, open_: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> None:
         self._open, self._close = open_, close
         self._by_loop: dict[asyncio.AbstractEventLoop, T] = {}
         self._pid = os.getpid()
-        self._inherited: list[dict[asyncio.AbstractEventLoop, T]] = []  # kept, so that nothing finalises them here
+        self._inherited: list[dict[asyncio.AbstractEventLoop, T]] = []  # kept, so that they are never finalised
 
     async def here(self) -> T:
         """Returns the resource of the running loop."""
@@ -35,14 +35,15 @@ class PerLoop(Generic[T]):
 
     @property
     def by_loop(self) -> dict[asyncio.AbstractEventLoop, T]:
-        """Everything that this process has open."""
+        """Returns all resources that this process has open."""
         if self._pid != os.getpid():
             self._inherited.append(self._by_loop)
             self._by_loop, self._pid = {}, os.getpid()
         return self._by_loop
 
     async def close(self) -> None:
-        """Close everything; in a loop that runs in another thread, by that loop. Asking again opens anew."""
+        """Closes all resources; if a loop runs in another thread, that loop closes its own. Later use opens new ones.
+        """
         here, by_loop = asyncio.get_running_loop(), self.by_loop
         while by_loop:
             loop, resource = by_loop.popitem()

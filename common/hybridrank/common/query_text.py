@@ -1,8 +1,9 @@
-"""The beginning of a long query, as far as engines look for its words.
+"""The part of a long query that engines search for.
 
-OpenSearch takes 1024 clauses in one query (`indices.query.bool.max_clause_count`), Elasticsearch at least as many, and
-each word in each field is one. So BM25 reads the first 900 / (number of fields) words of a query on every engine; what
-is left of the 1024 is for filters. A letter of a script without spaces between words, and a symbol, count as a word.
+OpenSearch accepts 1024 clauses in one query (`indices.query.bool.max_clause_count`), Elasticsearch at least as many,
+and each word in each field is one clause. So BM25 uses the first 900 / (number of fields) words of a query on every
+engine; the rest of the 1024 clauses is for filters. A letter of a script without spaces between words counts as a word,
+and so does a symbol.
 """
 
 import re
@@ -10,12 +11,12 @@ import re
 __all__ = ["MAX_CLAUSES", "MAX_QUERY_CHARACTERS", "beginning"]
 
 MAX_CLAUSES = 900
-"""Words times fields that one query looks for."""
+"""Maximum of words times fields that one query searches for."""
 
 MAX_QUERY_CHARACTERS = 100_000
-"""Characters of a query that a search takes at all."""
+"""Maximum query length that a search accepts, in characters."""
 
-# Letters of Thai to Khmer, and of Chinese, Japanese and Korean. Engines cut longer words than 255 letters.
+# Letters of Thai to Khmer, and of Chinese, Japanese and Korean. Engines split words longer than 255 letters.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\ua000-\ua4cf\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 )
@@ -23,7 +24,7 @@ _WORD = re.compile(rf"[^\W{_UNSPACED}]{{1,255}}|[^\s\x00-\x7f]")
 
 
 def beginning(text: str, fields: int, *, clauses: int = MAX_CLAUSES) -> str:
-    """The text up to the last word that `fields` fields are searched for; the whole text where it is short enough.
+    """Returns the text up to the last word that is searched for in `fields` fields; a short text is returned whole.
 
     >>> beginning("green tea with milk", 2, clauses=4)
     'green tea'

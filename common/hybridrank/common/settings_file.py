@@ -14,9 +14,10 @@ _MAX_BYTES = 16 << 20
 
 
 def read_settings(path: Path, error: Callable[[str], Exception] = BadFile, *, extra: str = "ltr") -> Any:
-    """The content of a .json file, or of any other as YAML; None where it is empty. Raises `error`.
+    """Returns the content of a .json file, or of any other file as YAML; None if it is empty. Raises `error`.
 
-    Numbers that are not finite are refused with the path of the setting. `extra` brings the YAML reader.
+    Numbers that are not finite are refused with the path of the setting. `extra` is the extra that installs the YAML
+    reader.
     """
     text = UserFile(path, error, max_file_bytes=_MAX_BYTES).text()
     try:

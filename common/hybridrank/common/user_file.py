@@ -1,7 +1,7 @@
-"""The reader of files that users write: JSON lines, tables, lines of words, and settings.
+"""Reader of files that users write: JSON lines, tables, lines of words, and settings.
 
-It takes UTF-8 with or without a byte order mark, LF or CRLF, blank lines, and gzip. Line numbers count every line of
-the file. Everything else is refused with the name of the file and what to do; memory stays bounded whatever is in it.
+It accepts UTF-8 with or without a byte order mark, LF or CRLF, blank lines, and gzip. Line numbers count every line of
+the file. Everything else is refused with the name of the file and what to do; memory use is bounded for any content.
 """
 
 import csv
@@ -22,7 +22,7 @@ _MIB = 1 << 20
 _BLANKS = " \t\r\n\v\f"
 _UTF8_MARK = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
-_NOT_UTF8 = {  # how a file begins → what it is, and what to do
+_NOT_UTF8 = {  # first bytes of a file → its format, and what to do
     b"\xff\xfe": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8), or: iconv -f UTF-16 -t UTF-8 FILE > NEW",
     b"\xfe\xff": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8), or: iconv -f UTF-16 -t UTF-8 FILE > NEW",
     b"PK\x03\x04": "is a zip archive or a workbook; unpack it, or export the sheet as CSV UTF-8",
@@ -31,27 +31,27 @@ _NOT_UTF8 = {  # how a file begins → what it is, and what to do
 
 @dataclass(frozen=True, slots=True)
 class UserFile:
-    """A file, unzipped when its name ends in .gz or its content is gzip.
+    """A file; it is unzipped if its name ends in .gz or its content is gzip.
 
-    `report` is given each line that cannot be used, and reading goes on; without it the first such line raises. What is
-    raised, for a line or for the whole file, is `error`.
+    `report` gets each line that cannot be used, and reading continues; without `report` the first such line raises.
+    `error` is the class that is raised, both for a line and for the whole file.
     """
 
     path: Path
     error: Callable[[str], Exception] = BadFile
     report: Callable[[BadLine], None] | None = None
-    max_line_bytes: int = 64 * _MIB  # engines take no request above 100 MB by default
-    max_file_bytes: int = 64 * _MIB  # of a file that is read as a whole
+    max_line_bytes: int = 64 * _MIB  # engines accept no request above 100 MB by default
+    max_file_bytes: int = 64 * _MIB  # for a file that is read as a whole
 
     def bad(self, number: int, reason: str) -> None:
-        """Report a line that cannot be used, or raise `error`."""
+        """Reports a line that cannot be used, or raises `error`."""
         line = BadLine(self.path, number, reason)
         if self.report is None:
             raise self.error(str(line))
         self.report(line)
 
     def text(self) -> str:
-        """The whole file, its line ends as LF."""
+        """Returns the whole file, with LF line ends."""
         with self._opened() as file:
             raw = file.read(self.max_file_bytes + 1)
         if len(raw) > self.max_file_bytes:
@@ -63,12 +63,12 @@ class UserFile:
             raise self.error(f"{self.path}:{number}: {_not_utf8(raw[error.start])}") from None
 
     def lines(self) -> Iterator[tuple[int, str]]:
-        """The lines that are not blank, without their ends, numbered from 1."""
+        """Yields the lines that are not blank, without line ends, numbered from 1."""
         with self._opened() as file:
             yield from ((number, line) for number, line in self._decoded(file) if line.strip(_BLANKS))
 
     def objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The JSON objects of a file that has one a line, with values that every engine can hold."""
+        """Yields the JSON objects of a file with one object per line; every engine can hold their values."""
         for number, line in self.lines():
             try:
                 value = json_values.parse(line)
@@ -82,10 +82,10 @@ class UserFile:
                 self.bad(number, "expected a JSON object, {…}, on one line")
 
     def table(self, columns: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, dict[str, str]]]:
-        """The rows of a CSV file with a header: column → cell, without the blanks around it.
+        """Yields the rows of a CSV file with a header: column → cell, without surrounding spaces.
 
-        `columns` are those wanted, each with its other names. Cells are separated by comma, semicolon or tab, whichever
-        the header has; a quoted cell may hold line ends. The number of a row is that of its first line.
+        `columns` are the wanted columns, each with its alternative names. The separator is the comma, semicolon or tab
+        that the header uses; a quoted cell may contain line ends. The number of a row is the number of its first line.
         """
         with self._opened() as file:
             lines = self._decoded(file, ends=True)
@@ -122,7 +122,9 @@ class UserFile:
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
-        """The bytes, unzipped. Raises `error` for what is no file, no text in UTF-8, or a damaged archive."""
+        """Yields the unzipped bytes. Raises `error` for a path that is not a file, for text that is not UTF-8, or for a
+        damaged archive.
+        """
         try:
             with self.path.open("rb") as plain:
                 zipped = self.path.suffix == ".gz" or plain.peek(2)[:2] == _GZIP
@@ -145,7 +147,7 @@ class UserFile:
             raise self.error(f"{self.path}: cannot be read: {error.strerror or error}") from None
 
     def _decoded(self, file: BinaryIO, *, ends: bool = False) -> Iterator[tuple[int, str]]:
-        """Every line with its number, but those that are too long, not UTF-8 or end in CR alone, which are bad."""
+        """Yields every line with its number; reports lines that are too long, not UTF-8 or end in CR alone."""
         number = 0
         while raw := file.readline(self.max_line_bytes + 1):
             number += 1

@@ -1,1 +1,2 @@
-"""Model folders: their files, digests, codecs, calibrations and self-tests. A leaf that sidecar and training share."""
+"""Model folders: files, digests, codecs, calibrations and self-tests. A leaf package that sidecar and training share.
+"""

@@ -1,7 +1,7 @@
-"""Calibrations: what makes a raw score the chance, in [0, 1], that a passage scored so is relevant.
+"""Calibrations: turn a raw score into the probability, in [0, 1], that the passage is relevant.
 
-calibration.json in a model folder holds one for each of the model's precisions that it was fitted on, by their digests.
-The digest of the model is not changed by it: raw scores, vectors and what is stored of them stay what they are.
+calibration.json in a model folder holds one calibration for each precision of the model that it was fitted on, keyed by
+digest. It does not change the digest of the model: raw scores, vectors and stored vectors remain valid.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Fitted(BaseModel):
-    """What any calibration says of itself: `measured` is for readers, and has no part in the digest."""
+    """Fields of every calibration: `measured` is for readers only and is not part of the digest."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,7 +34,7 @@ class _Fitted(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over what decides its output."""
+        """SHA-256 over the fields that decide the output."""
         decides = self.model_dump(mode="json", exclude={"measured"})
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
@@ -42,7 +42,7 @@ class _Fitted(BaseModel):
 class Temperature(_Fitted):
     """Temperature scaling with a bias (Platt 1999; Guo et al., ICML 2017): sigmoid(slope × raw + intercept).
 
-    The slope is one over the temperature, and above 0, so that no order changes.
+    The slope is one over the temperature. It is above 0, so the order of scores does not change.
     """
 
     method: Literal["temperature"] = "temperature"
@@ -50,12 +50,12 @@ class Temperature(_Fitted):
     intercept: FiniteFloat
 
     def probabilities(self, raw: Array) -> Array:
-        """Of (n,) raw scores; never less for a higher one."""
+        """Takes (n,) raw scores; a higher raw score never gets a lower probability."""
         return sigmoid(self.slope * raw + self.intercept)
 
 
 class Isotonic(_Fitted):
-    """Isotonic regression (Zadrozny & Elkan, KDD 2002): straight lines between points that rise, level beyond them."""
+    """Isotonic regression (Zadrozny & Elkan, KDD 2002): straight lines between rising points, constant outside them."""
 
     method: Literal["isotonic"] = "isotonic"
     raw_scores: Annotated[tuple[FiniteFloat, ...], Field(min_length=1)]
@@ -70,10 +70,10 @@ class Isotonic(_Fitted):
         return self
 
     def probabilities(self, raw: Array) -> Array:
-        """Of (n,) raw scores; never less for a higher one, and often the same."""
+        """Takes (n,) raw scores; a higher raw score never gets a lower probability, and often gets the same one."""
         values = np.array(self.values)
         next_point = np.minimum(np.searchsorted(self.raw_scores, raw, side="right"), len(values) - 1)
-        # A line may end a rounding above the point that it leads to, which the next line begins at.
+        # Rounding may lift the end of a line slightly above the point where the next line begins.
         return np.asarray(np.minimum(np.interp(raw, self.raw_scores, values), values[next_point]))
 
 
@@ -84,7 +84,7 @@ _FILE: TypeAdapter[dict[str, Calibration]] = TypeAdapter(
 
 
 def read(folder: Path) -> dict[str, Calibration]:
-    """The calibrations of a model folder by the digest of the model at a precision; none where it has no file.
+    """Returns the calibrations of a model folder, keyed by the digest of each precision; empty if there is no file.
 
     Raises BadModelFolder.
     """
@@ -98,7 +98,7 @@ def read(folder: Path) -> dict[str, Calibration]:
 
 
 def write(folder: Path, calibrations: Mapping[str, Calibration]) -> None:
-    """Write calibration.json, in one step: a sidecar that watches the folder finds this file or the one before."""
+    """Writes calibration.json in one step: a sidecar that watches the folder sees either the old file or this one."""
     text = json.dumps({digest: each.model_dump(mode="json") for digest, each in calibrations.items()}, indent=1)
     beside = folder / f".{FILE}"
     beside.write_text(text + "\n", encoding="utf-8")

@@ -1,7 +1,8 @@
-"""Reads, verifies and writes the model folder of a forest: model.txt, features.json, and model.toml to describe them.
+"""Reads, verifies and writes the model folder of a forest: model.txt, features.json, and model.toml that describes
+them.
 
-model.txt is LightGBM's own file, as `Booster.save_model` writes it. features.json is the feature set whose columns the
-forest was trained on, as `FeatureSet.dump` writes it.
+model.txt is LightGBM's own file, as `Booster.save_model` writes it. features.json is the feature set that the forest
+was trained on, as `FeatureSet.dump` writes it.
 """
 
 import hashlib
@@ -23,9 +24,10 @@ MODEL, FEATURES = "model.txt", "features.json"
 
 
 class LambdaMartToml(BaseModel):
-    """What model.toml says of a forest. `version` changes with the trees or the features; `write` fills the digests in.
+    """The content of model.toml for a forest. `version` changes with the trees or the features; `write` fills in the
+    digests.
 
-    `feature_set` is the digest of the feature set, `digest` that of everything that decides a score.
+    `feature_set` is the digest of the feature set, `digest` the digest of everything that decides a score.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,7 +43,7 @@ class LambdaMartToml(BaseModel):
 
 @dataclass(frozen=True)
 class ForestFolder:
-    """A folder that was read and verified."""
+    """A model folder that was read and verified."""
 
     path: Path
     toml: LambdaMartToml
@@ -54,7 +56,7 @@ class ForestFolder:
 
     @property
     def info(self) -> ModelInfo:
-        """What callers may know."""
+        """Information about the model that callers may see."""
         toml, features = self.toml, self.feature_set
         return ModelInfo(
             name=toml.name,
@@ -69,7 +71,7 @@ class ForestFolder:
 
 
 def read(folder: Path) -> ForestFolder:
-    """Read model.toml and compare its digests with the files; BadModelFolder says what is wrong."""
+    """Reads model.toml and compares its digests with the files; raises BadModelFolder with the reason."""
     require_files(folder, (MODEL, FEATURES))
     toml = read_toml(folder, {KIND: LambdaMartToml})
     if (digest := _digest(folder)) != toml.digest:
@@ -92,7 +94,7 @@ def read(folder: Path) -> ForestFolder:
 
 
 def write(folder: Path, toml: LambdaMartToml, feature_set: FeatureSet) -> ForestFolder:
-    """Write features.json, and model.toml with the digests, beside the model.txt that is already in `folder`."""
+    """Writes features.json, and model.toml with the digests, beside the model.txt that is already in `folder`."""
     require_files(folder, (MODEL,))
     feature_set.dump(folder / FEATURES)
     complete = toml.model_copy(update={"feature_set": feature_set.digest, "digest": _digest(folder)})
@@ -101,7 +103,7 @@ def write(folder: Path, toml: LambdaMartToml, feature_set: FeatureSet) -> Forest
 
 
 def _digest(folder: Path) -> str:
-    """SHA-256 over the kind and the digests of both files."""
+    """Returns the SHA-256 over the kind and the digests of both files."""
     whole = hashlib.sha256(KIND.encode())
     for name in (MODEL, FEATURES):
         whole.update(sha256(folder / name))

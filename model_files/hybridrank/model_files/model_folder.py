@@ -1,6 +1,6 @@
-"""Reads, verifies and writes a model folder: model.onnx, tokenizer.json, and model.toml which says what they are.
+"""Reads, verifies and writes a model folder: model.onnx, tokenizer.json, and model.toml that describes them.
 
-A folder whose model.onnx is int8 may hold the same model at fp32 too, in model.fp32.onnx.
+A folder with an int8 model.onnx may also hold the same model at fp32, in model.fp32.onnx.
 """
 
 import hashlib
@@ -43,12 +43,12 @@ FP32_ONNX = "model.fp32.onnx"
 CHUNK_BYTES = 1 << 20
 Text = Annotated[str, Field(min_length=1)]
 LANGUAGE = r"^([a-z]{2,3}|\*)$"
-"""A code of ISO 639, such as "de"; "*" says that a model is multilingual."""
+"""An ISO 639 language code, such as "de"; "*" marks a multilingual model."""
 Language = Annotated[str, Field(pattern=LANGUAGE)]
 
 
 class _ModelToml(BaseModel):
-    """What model.toml says of any model. `version` changes when the weights do."""
+    """The fields of model.toml that every model has. `version` changes when the weights change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,16 +56,16 @@ class _ModelToml(BaseModel):
     version: Text
     aliases: tuple[Text, ...] = ()
     precision: Literal["fp32", "int8"]
-    max_tokens: Annotated[int, Field(ge=8)]  # special tokens included
+    max_tokens: Annotated[int, Field(ge=8)]  # including special tokens
     licence: Text
     digest: str = ""
-    fp32_digest: str = ""  # of model.fp32.onnx, in the place of model.onnx
-    languages: tuple[Language, ...] = ()  # what it was trained on; empty where nobody said
+    fp32_digest: str = ""  # digest of the model with model.fp32.onnx in place of model.onnx
+    languages: tuple[Language, ...] = ()  # training languages; empty if unknown
     reduced_range: bool = False  # int8 weights within 7 bits: sums of products saturate on no CPU
 
 
 class EncoderToml(_ModelToml):
-    """An encoder: how its token rows become a vector, and what it wants to read before each kind of text."""
+    """An encoder: how its token rows become a vector, and which prefix it expects before each kind of text."""
 
     kind: Literal["encoder"] = "encoder"
     pooling: Literal["mean", "cls"]
@@ -75,25 +75,25 @@ class EncoderToml(_ModelToml):
 
 
 class ColbertToml(_ModelToml):
-    """A ColBERT checkpoint: how it reads queries and documents, and what of a document it does not score.
+    """A ColBERT checkpoint: how it reads queries and documents, and which document tokens it does not score.
 
-    Lengths are in tokens, with special ones and the marker; `max_tokens` is that of documents.
+    Lengths are in tokens, including special tokens and the marker; `max_tokens` is the length for documents.
     """
 
     kind: Literal["colbert"] = "colbert"
     dimensions: Annotated[int, Field(ge=1)]
     query_length: Annotated[int, Field(ge=8)]
-    query_marker: str = ""  # the token that follows the first; none where empty
+    query_marker: str = ""  # the token after the first one; empty: no marker
     document_marker: str = ""
     query_prefix: str = ""
     document_prefix: str = ""
-    expansion_token: str = ""  # fills a query up to its length, and is scored; none where empty
+    expansion_token: str = ""  # pads a query to its length, and is scored; empty: no expansion
     attend_to_expansion: bool = False
-    skiplist: tuple[str, ...] = ()  # tokens of a document that are read but not scored
+    skiplist: tuple[str, ...] = ()  # document tokens that are read but not scored
 
 
 class CrossEncoderToml(_ModelToml):
-    """A cross-encoder: its head returns one unbounded logit a pair."""
+    """A cross-encoder: its head returns one unbounded logit per pair."""
 
     kind: Literal["cross-encoder"] = "cross-encoder"
     head: Literal["logit"] = "logit"
@@ -116,9 +116,9 @@ IN_DIGEST = frozenset(
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder that was read and verified, at one of the precisions that it holds; `toml` describes that one.
+    """A model folder that was read and verified, at one of its precisions; `toml` describes that precision.
 
-    `int8_digest` is that of the int8 model beside which an fp32 one lies.
+    `int8_digest` is the digest of the int8 model if this is the fp32 model beside it.
     """
 
     path: Path
@@ -128,19 +128,19 @@ class ModelFolder:
 
     @property
     def onnx(self) -> Path:
-        """The graph."""
+        """The path of the graph."""
         return self.path / self.file
 
     @property
     def fp32(self) -> "ModelFolder | None":
-        """The same model at fp32, where the folder holds it beside int8."""
+        """The same model at fp32, if the folder holds it beside int8."""
         if not self.toml.fp32_digest:
             return None
         return ModelFolder(self.path, _at_fp32(self.toml, self.toml.fp32_digest), FP32_ONNX, self.toml.digest)
 
     @property
     def info(self) -> ModelInfo:
-        """What callers may know."""
+        """Information about the model that callers may see."""
         toml = self.toml
         return ModelInfo(
             name=toml.name,
@@ -160,7 +160,7 @@ class ModelFolder:
 
 
 def read(folder: Path) -> ModelFolder:
-    """Read model.toml and compare its digest with the files; BadModelFolder says what is wrong with it."""
+    """Reads model.toml and compares its digest with the files; raises BadModelFolder with the reason."""
     require_files(folder, FILES)
     toml = read_toml(folder, TOMLS)
     _compare(folder, "model.onnx", toml, toml.digest)
@@ -174,19 +174,19 @@ def read(folder: Path) -> ModelFolder:
 
 
 def kind_of(folder: Path) -> str:
-    """What model.toml says it is, whether or not there is such a kind; BadModelFolder when it cannot be read."""
+    """Returns the kind in model.toml, whether or not such a kind exists; raises BadModelFolder if it cannot be read."""
     return str(_fields(folder).get("kind"))
 
 
 def require_files(folder: Path, names: Sequence[str]) -> None:
-    """BadModelFolder names the first that is not there."""
+    """Raises BadModelFolder with the name of the first missing file."""
     for name in names:
         if not (folder / name).is_file():
             raise BadModelFolder(folder, f"{name} is missing")
 
 
 def read_toml(folder: Path, kinds: Mapping[str, type[Toml]]) -> Toml:
-    """What model.toml says, as the class of its kind; BadModelFolder says what is wrong with it."""
+    """Reads model.toml as the class of its kind; raises BadModelFolder with the reason."""
     fields = _fields(folder)
     kind = fields.get("kind")
     if not isinstance(kind, str) or kind not in kinds:
@@ -198,8 +198,8 @@ def read_toml(folder: Path, kinds: Mapping[str, type[Toml]]) -> Toml:
 
 
 def write_toml(folder: Path, toml: BaseModel) -> None:
-    """Write model.toml."""
-    # JSON strings, numbers, booleans and arrays of strings are TOML as well.
+    """Writes model.toml."""
+    # JSON strings, numbers, booleans and arrays of strings are also valid TOML.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in toml.model_dump().items()]
     (folder / "model.toml").write_text("\n".join(sorted(lines)) + "\n", encoding="utf-8")
 
@@ -225,7 +225,7 @@ def _compare(folder: Path, file: str, toml: ModelToml, expected: str) -> None:
 
 
 def write(folder: Path, toml: ModelToml) -> ModelFolder:
-    """Write model.toml, with the digests of the files that are already in `folder`."""
+    """Writes model.toml with the digests of the files that are already in `folder`."""
     both = (folder / FP32_ONNX).is_file()
     digests = {
         "digest": digest_of(folder, toml),
@@ -237,9 +237,9 @@ def write(folder: Path, toml: ModelToml) -> ModelFolder:
 
 
 def digest_of(folder: Path, toml: ModelToml, file: str = "model.onnx") -> str:
-    """SHA-256 over the digests of a graph and tokenizer.json and over the fields that decide the output.
+    """Returns the SHA-256 over the digests of the graph and tokenizer.json and over the fields that decide the output.
 
-    So a precision has the same digest whether or not another one lies beside it.
+    So a precision has the same digest whether or not another precision is beside it.
     """
     whole = hashlib.sha256()
     for name in (file, "tokenizer.json"):
@@ -253,7 +253,7 @@ def _at_fp32(toml: ModelToml, digest: str = "") -> ModelToml:
 
 
 def sha256(path: Path) -> bytes:
-    """Of a file, read in parts."""
+    """Returns the SHA-256 of a file, which is read in parts."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):

@@ -1,4 +1,4 @@
-"""Golden pairs: what a model scored at fp32 where it was exported, to compare with what it scores here."""
+"""Golden pairs: fp32 scores from the machine that exported the model, to compare with the scores on this machine."""
 
 import json
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ __all__ = ["FILE", "GoldenPairs", "Verdict", "compare", "read", "write"]
 
 FILE = "selftest.json"
 TOP_K = 3
-# In standard deviations of the fp32 scores, a unit that any model has. The int8 models that ship deviate by up to .35
-# (logits) and .10 (cosines), and swap nothing that is further apart than .06 (docs/models.md, "Self-test").
+# In standard deviations of the fp32 scores, a unit that every model has. The shipped int8 models deviate by up to .35
+# (logits) and .10 (cosines), and swap no pair that is further apart than .06 (docs/models.md, "Self-test").
 NEAR_TIE = 0.5
 NOTICEABLE = 0.5
 LARGEST = 1.0
-USABLE_SWAPS = 0.05  # of the pairs compared
+USABLE_SWAPS = 0.05  # share of the compared pairs
 
 
 class GoldenPairs(BaseModel):
-    """A query, its passages, and their scores at fp32: relevance scores and, of an encoder, cosines too."""
+    """A query, its passages, and their fp32 scores: relevance scores and, for an encoder, also cosines."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,7 +45,9 @@ class GoldenPairs(BaseModel):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of `pairs` in the top 3 and no near ties, how many swapped; the largest deviation, in standard deviations."""
+    """Result of a comparison: compared pairs (one in the top 3, no near ties), swaps, and the largest deviation in
+    standard deviations.
+    """
 
     pairs: int
     swaps: int
@@ -53,21 +55,21 @@ class Verdict:
 
     @property
     def within(self) -> bool:
-        """It may stand for the reference: no pair swapped, and scores of about the same size."""
+        """True if it can replace the reference: no pair swapped, and scores of about the same size."""
         return not self.problem()
 
     @property
     def usable(self) -> bool:
-        """It may serve where nothing better does: few pairs swapped, as coarse quantisation does."""
+        """True if it may serve when nothing better does: few pairs swapped, as with coarse quantisation."""
         return not self.problem(self.usable_swaps)
 
     @property
     def usable_swaps(self) -> int:
-        """How many pairs may swap where nothing better serves."""
+        """The number of pairs that may swap when nothing better serves."""
         return int(USABLE_SWAPS * self.pairs)
 
     def problem(self, most_swaps: int = 0) -> str:
-        """The sentence that refuses it: for the order of its scores, then for their size; empty where both will do."""
+        """Returns the reason to refuse it: the order of its scores, then their size; empty if both are acceptable."""
         if self.swaps > most_swaps:
             return f"{self.swaps} of {self.pairs} golden pairs swapped, {most_swaps or 'none'} may ({self._size})"
         if not self.deviation <= LARGEST:
@@ -79,7 +81,7 @@ class Verdict:
 
     @property
     def remark(self) -> str:
-        """The sentence for what will do and is not the same; empty where a caller would not notice."""
+        """Returns a remark for an accepted model that differs; empty if a caller would not notice the difference."""
         if self.swaps:
             return f"{self.swaps} of {self.pairs} golden pairs swapped ({self._size})"
         if self.deviation > NOTICEABLE:
@@ -94,15 +96,15 @@ class Verdict:
         return f"scores moved by up to {self.deviation:.2f} standard deviations"
 
     def __add__(self, other: "Verdict") -> "Verdict":
-        """Both: pairs and swaps added up, the larger deviation."""
+        """Combines both: sums pairs and swaps, keeps the larger deviation."""
         return Verdict(self.pairs + other.pairs, self.swaps + other.swaps, max(self.deviation, other.deviation))
 
 
 def compare(wanted: Sequence[Sequence[float]], found: Sequence[Sequence[float]]) -> Verdict:
-    """Two tables of scores, a row a query: the reference and what was computed.
+    """Compares two tables of scores, one row per query: the reference and the computed scores.
 
-    A pair is two passages of a query, one of them in the reference's top 3, that the reference holds further apart than
-    a near tie; equal scores count as swapped. NaN anywhere in `found` is an infinite deviation.
+    A pair is two passages of a query: at least one is in the reference's top 3, and their reference scores are further
+    apart than a near tie. Equal scores count as swapped. NaN anywhere in `found` is an infinite deviation.
 
     >>> compare([[3.0, 1.0, -1.0, -3.0]], [[2.5, 1.0, -3.0, -1.0]])
     Verdict(pairs=6, swaps=1, deviation=0.894427190999916)
@@ -128,7 +130,9 @@ def _compare_row(wanted: npt.NDArray[np.float64], found: npt.NDArray[np.float64]
 
 
 def read(folder: Path) -> tuple[GoldenPairs, ...]:
-    """The golden pairs of a model folder, none where it has no selftest.json; BadModelFolder for a wrong one."""
+    """Returns the golden pairs of a model folder; empty if it has no selftest.json. Raises BadModelFolder for an
+    invalid one.
+    """
     if not (folder / FILE).is_file():
         return ()
     try:
@@ -141,7 +145,7 @@ def read(folder: Path) -> tuple[GoldenPairs, ...]:
 
 
 def write(folder: Path, golden: Sequence[GoldenPairs]) -> None:
-    """Write selftest.json, with scores of four decimals."""
+    """Writes selftest.json, with scores to four decimals."""
     rows = [each.model_dump(exclude_none=True) for each in golden]
     for row in rows:
         for name in row.keys() & {"relevance_scores", "cosines"}:

@@ -1,4 +1,4 @@
-"""Token vectors as records of bytes, one record a token: plain numbers, or residuals of centroids."""
+"""Token vectors as byte records, one record per token: plain numbers, or residuals to centroids."""
 
 import hashlib
 import zipfile
@@ -18,51 +18,51 @@ __all__ = ["CODEC", "BadTokenCodec", "Format", "PlainCodec", "ResidualCodec", "T
 Records = npt.NDArray[np.uint8]
 Format = Literal["fp32", "fp16", "int8", "residual"]
 
-CODEC = "codec.npz"  # in a model folder: the residual codec of its token vectors
+CODEC = "codec.npz"  # file in a model folder: the residual codec of its token vectors
 _PLAIN: tuple[Literal["fp32", "fp16", "int8"], ...] = ("fp32", "fp16", "int8")
 _PLAIN_TYPES: Mapping[str, np.dtype[Any]] = dict(zip(_PLAIN, map(np.dtype, ("<f4", "<f2", "i1")), strict=True))
 _BLOCK = 4096  # tokens that are compared with all centroids at once
 
 
 class BadTokenCodec(ValueError):
-    """The file is no codec, or was changed."""
+    """The file is not a codec, or was changed."""
 
 
 class TokenCodec(Protocol):
-    """Unit rows ⇄ records. `digest` tells apart what must not be compared: other weights, or other centroids."""
+    """Unit rows ⇄ records. `digest` separates records that must not be compared: other weights, or other centroids."""
 
     @property
     def format(self) -> Format:
-        """What callers ask for it by."""
+        """The name that callers use to request it."""
 
     @property
     def dimensions(self) -> int:
-        """Of a row."""
+        """Dimensions of a row."""
 
     @property
     def digest(self) -> str:
-        """64 hexadecimal digits."""
+        """Digest as 64 hexadecimal digits."""
 
     @property
     def record_bytes(self) -> int:
-        """Of a token."""
+        """Bytes per token."""
 
     @property
     def pruned(self) -> frozenset[int]:
-        """Ids of the tokens whose rows are left out of documents, before they are packed."""
+        """Ids of the tokens whose rows are removed from documents before packing."""
 
     def pack(self, rows: FloatArray) -> Records:
-        """(n, dimensions) unit rows → (n, record_bytes)."""
+        """Packs (n, dimensions) unit rows into (n, record_bytes)."""
 
     def unpack(self, records: Records) -> FloatArray:
-        """(n, record_bytes), C-contiguous → (n, dimensions) unit rows, about those that were packed."""
+        """Unpacks (n, record_bytes), C-contiguous, into (n, dimensions) unit rows, approximately the packed rows."""
 
 
 @dataclass(frozen=True)
 class PlainCodec:
-    """The numbers themselves. `digest` is that of the model that made them.
+    """The plain numbers. `digest` is the digest of the model that made them.
 
-    In int8 a row's largest number becomes 127. By how much it was scaled need not be kept: rows are of unit length.
+    In int8 the largest number of a row becomes 127. The scale need not be stored, because rows have unit length.
     """
 
     format: Literal["fp32", "fp16", "int8"]
@@ -71,34 +71,35 @@ class PlainCodec:
 
     @property
     def record_bytes(self) -> int:
-        """Of a token."""
+        """Bytes per token."""
         return self.dimensions * _PLAIN_TYPES[self.format].itemsize
 
     @property
     def pruned(self) -> frozenset[int]:
-        """None."""
+        """Empty."""
         return frozenset()
 
     def pack(self, rows: FloatArray) -> Records:
-        """As TokenCodec."""
+        """See TokenCodec."""
         if self.format == "int8":
             largest = np.abs(rows).max(axis=1, keepdims=True, initial=0)
             rows = np.rint(rows * (127 / np.where(largest > 0, largest, 1)))
         return rows.astype(_PLAIN_TYPES[self.format]).view(np.uint8).reshape(len(rows), self.record_bytes)
 
     def unpack(self, records: Records) -> FloatArray:
-        """As TokenCodec."""
+        """See TokenCodec."""
         rows = records.view(_PLAIN_TYPES[self.format]).astype(np.float32, copy=False)
         return _to_unit_length(rows) if self.format == "int8" else rows
 
 
 @dataclass(frozen=True, eq=False)
 class ResidualCodec:
-    """The nearest centroid, and in 1, 2 or 4 bits a dimension how far from it.
+    """The nearest centroid, and the residual to it in 1, 2 or 4 bits per dimension.
 
     As in ColBERTv2 (Santhanam et al., NAACL 2022). `centroids` (k, d) are unit rows, k up to 65536. A residual falls
-    into one of 2^bits buckets between `cutoffs` (2^bits - 1) and comes back as that one's of `weights` (2^bits).
-    `model_digest` is of the model whose vectors it was trained on. Documents are stored without the tokens `pruned`.
+    into one of 2^bits buckets between `cutoffs` (2^bits - 1) and is decoded as the bucket's entry in `weights`
+    (2^bits). `model_digest` is the digest of the model whose vectors it was trained on. Documents are stored without
+    the tokens in `pruned`.
     """
 
     centroids: FloatArray
@@ -116,17 +117,17 @@ class ResidualCodec:
 
     @property
     def bits(self) -> int:
-        """A dimension."""
+        """Bits per dimension."""
         return len(self.weights).bit_length() - 1
 
     @property
     def dimensions(self) -> int:
-        """Of a row."""
+        """Dimensions of a row."""
         return int(self.centroids.shape[1])
 
     @property
     def record_bytes(self) -> int:
-        """The centroid's number in two, then the buckets, the first dimension in the lowest bits."""
+        """Two bytes for the centroid's number, then the buckets, with the first dimension in the lowest bits."""
         return 2 + -(-self.dimensions * self.bits // 8)
 
     @cached_property
@@ -140,7 +141,7 @@ class ResidualCodec:
         return whole.hexdigest()
 
     def pack(self, rows: FloatArray) -> Records:
-        """As TokenCodec."""
+        """See TokenCodec."""
         records = np.empty((len(rows), self.record_bytes), dtype=np.uint8)
         for start in range(0, len(rows), _BLOCK):
             block = rows[start : start + _BLOCK]
@@ -154,14 +155,14 @@ class ResidualCodec:
         return records
 
     def unpack(self, records: Records) -> FloatArray:
-        """As TokenCodec; IndexError for a centroid that there is not."""
+        """See TokenCodec; raises IndexError for a centroid that does not exist."""
         nearest = np.ascontiguousarray(records[:, :2]).view("<u2")[:, 0]
         rows = np.take(self._bucket_weights, records[:, 2:], axis=0).reshape(len(records), -1)[:, : self.dimensions]
-        rows += np.take(self.centroids, nearest, axis=0)  # twice as fast as rows[...], which finds the same
+        rows += np.take(self.centroids, nearest, axis=0)  # twice as fast as rows[...], with the same result
         return _to_unit_length(rows)
 
     def save(self, path: Path) -> None:
-        """Write an .npz file."""
+        """Writes an .npz file."""
         with path.open("wb") as file:
             np.savez(
                 file,
@@ -175,7 +176,7 @@ class ResidualCodec:
 
     @classmethod
     def load(cls, path: Path) -> "ResidualCodec":
-        """Read what `save` wrote; BadTokenCodec, and OSError."""
+        """Reads a file written by `save`; raises BadTokenCodec or OSError."""
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 centroids, cutoffs, weights = (found[name] for name in ("centroids", "cutoffs", "weights"))
@@ -194,13 +195,13 @@ class ResidualCodec:
 
     @cached_property
     def _bucket_weights(self) -> FloatArray:
-        """(256, buckets a byte): what each byte stands for."""
+        """Returns (256, buckets per byte): the weights that each byte value encodes."""
         buckets = (np.arange(256, dtype=np.uint8)[:, np.newaxis] >> self._shifts) & (len(self.weights) - 1)
         return np.asarray(self.weights[buckets], dtype=np.float32)
 
 
 def _to_unit_length(rows: FloatArray) -> FloatArray:
-    """In place, since the rows of a whole window are unpacked at every search; zeros stay as they are."""
+    """Normalises in place, because every search unpacks the rows of a whole window; zero rows stay unchanged."""
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     lengths[lengths == 0] = 1
     rows /= lengths[:, np.newaxis]
@@ -208,7 +209,7 @@ def _to_unit_length(rows: FloatArray) -> FloatArray:
 
 
 def codecs_of(model_digest: str, dimensions: int, residual: ResidualCodec | None) -> Mapping[Format, TokenCodec]:
-    """What the vectors of a model can be stored as."""
+    """Returns the codecs that can store the vectors of a model."""
     codecs: list[TokenCodec] = [PlainCodec(each, dimensions, model_digest) for each in _PLAIN]
     if residual:
         codecs.append(residual)

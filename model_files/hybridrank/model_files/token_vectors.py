@@ -1,12 +1,12 @@
-"""One document's token vectors as bytes: a header that says how to read them, then a record for each token.
+"""Token vectors of one document as bytes: a header that describes the format, then a record for each token.
 
 2 bytes   "TV"
 1         format: 0 fp32, 1 fp16, 2 int8, 3 residual
-1         flags: 1 when the model saw only the beginning of the document
+1         flags: 1 if the model read only the beginning of the document
 2         dimensions, little-endian as all numbers
 2         tokens
-8         the first of the codec's digest
-...       the records, each as long as the codec's are
+8         the first 8 bytes of the codec's digest
+...       the records, each of the codec's record length
 """
 
 import struct
@@ -33,7 +33,7 @@ class BadTokenVectors(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TokenVectors:
-    """One document's, told apart from damaged ones and still packed. `truncated`: of the beginning only."""
+    """Token vectors of one document, checked and still packed. `truncated`: from the beginning of the document only."""
 
     codec: TokenCodec
     tokens: int
@@ -42,14 +42,14 @@ class TokenVectors:
 
 
 def write(codec: TokenCodec, rows: FloatArray, *, truncated: bool = False) -> bytes:
-    """(tokens, dimensions) unit rows as bytes; no rows are fine."""
+    """Writes (tokens, dimensions) unit rows as bytes; zero rows are allowed."""
     flags = _TRUNCATED if truncated else 0
     header = (_FORMATS.index(codec.format), flags, codec.dimensions, len(rows), _beginning(codec.digest))
     return _HEADER.pack(_MAGIC, *header) + codec.pack(rows).tobytes()
 
 
 def read(stored: bytes, codecs: Mapping[Format, TokenCodec]) -> TokenVectors:
-    """What is in the bytes, by the codec that made them; BadTokenVectors where it is not among `codecs`."""
+    """Reads the bytes with the codec that made them; raises BadTokenVectors if it is not among `codecs`."""
     if len(stored) < _HEADER.size or not stored.startswith(_MAGIC):
         raise BadTokenVectors("are not token vectors as Encode returns them")
     _, number, flags, dimensions, tokens, digest = _HEADER.unpack_from(stored)
@@ -72,9 +72,9 @@ def read(stored: bytes, codecs: Mapping[Format, TokenCodec]) -> TokenVectors:
 
 
 def unpack(documents: Sequence[TokenVectors]) -> tuple[FloatArray, npt.NDArray[np.intp]]:
-    """The rows of documents of one codec below each other, and how many are of each.
+    """Returns the stacked rows of documents of one codec, and the number of rows of each document.
 
-    BadTokenVectors for a centroid that there is not.
+    Raises BadTokenVectors for a centroid that does not exist.
     """
     codec = documents[0].codec
     records = np.frombuffer(b"".join(each.records for each in documents), dtype=np.uint8)
