@@ -1,1 +1,1 @@
-"""Puts pipelines and endpoints into a cluster, and finds the usual mistakes."""
+"""Installs pipelines and endpoints in a cluster, and finds common mistakes."""

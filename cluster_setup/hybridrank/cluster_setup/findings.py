@@ -1,4 +1,4 @@
-"""What `hybridrank doctor` finds: one line each, with what to do about it."""
+"""Findings of `hybridrank doctor`: one line each, with advice."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ __all__ = ["Finding"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `advice` says what to do when it is not ok."""
+    """Result of one check; `advice` says what to do if it is not ok."""
 
     subject: str
     state: Literal["ok", "note", "problem"]

@@ -1,4 +1,4 @@
-"""What `hybridrank setup` finds in an OpenSearch cluster, and how it carries out the steps of a plan."""
+"""Reads an OpenSearch cluster for `hybridrank setup` and carries out the steps of a plan."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ __all__ = ["Cluster", "carry_out", "read_cluster"]
 Send = Callable[[str, str, Mapping[str, Any] | None], Awaitable[Any]]
 
 _ML = "/_plugins/_ml"
-# Where things of a name are: put there, deleted there.
+# Paths of objects that are addressed by name: PUT and DELETE go there.
 _NAMED: dict[Kind, str] = {
     "record of settings": "/_component_template",
     "ingest pipeline": "/_ingest/pipeline",
@@ -32,7 +32,7 @@ _NAMED: dict[Kind, str] = {
     "search template": "/_scripts",
     "index template": "/_index_template",
 }
-# Where things of an id are, where they are made, and what the answer calls the id.
+# For objects that are addressed by id: their path, the path that creates them, and the id's name in the answer.
 _WITH_ID: dict[Kind, tuple[str, str, str]] = {
     "connector": (f"{_ML}/connectors", "_create", "connector_id"),
     "model group": (f"{_ML}/model_groups", "_register", "model_group_id"),
@@ -48,7 +48,7 @@ _MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What there is of ours, and of what we depend on."""
+    """The objects of hybridrank in the cluster, and the parts of the cluster that they depend on."""
 
     found: tuple[Found, ...]
     settings: ClusterSettings
@@ -56,7 +56,7 @@ class Cluster:
 
 
 async def read_cluster(send: Send) -> Cluster:
-    """Ask for everything; EngineError when the cluster refuses, or has no ml-commons."""
+    """Reads all of it; raises EngineError if the cluster refuses or has no ml-commons."""
     answer = await send("GET", "/_cluster/settings?flat_settings=true&include_defaults=true", None)
     settings = _settings(answer)
     template = await _named(send, _NAMED["record of settings"], RECORD)
@@ -87,7 +87,7 @@ async def read_cluster(send: Send) -> Cluster:
 
 
 async def carry_out(send: Send, steps: Iterable[Step], found: Iterable[Found], *, api_key: str) -> None:
-    """One step after the other; an EngineError names the step. Run again after one, and it goes on from there."""
+    """Carries out one step after the other; an EngineError names the step. A later run continues from there."""
     send = _patient(send)
     known = {reference(each.kind, each.name): each.id for each in found}
     known[API_KEY] = api_key or "none"
@@ -102,7 +102,7 @@ async def carry_out(send: Send, steps: Iterable[Step], found: Iterable[Found], *
 
 
 async def _carry_out(send: Send, step: Step, body: Mapping[str, Any], known: Mapping[str, str]) -> str:
-    """Returns the id, where the server gave one."""
+    """Returns the id, if the server assigned one."""
     if step.kind == "cluster setting":
         await send("PUT", "/_cluster/settings", {"persistent": {step.name: body["value"]}})
     elif step.kind == "default pipeline":
@@ -143,7 +143,7 @@ async def _search(send: Send, path: str, query: Mapping[str, Any]) -> list[Any]:
         return list((await send("POST", path, {"query": query, "size": _MOST}))["hits"]["hits"])
     except EngineError as error:
         if error.status == 404:
-            return []  # its index is made with the first connector
+            return []  # its index is created with the first connector
         if "no handler found" in str(error):
             raise EngineError(
                 "this OpenSearch lacks the ml-commons plugin: install opensearch-ml on its nodes, or use the library",
@@ -154,10 +154,10 @@ async def _search(send: Send, path: str, query: Mapping[str, Any]) -> list[Any]:
 
 
 def _patient(send: Send) -> Send:
-    """Try again while ml-commons is not there yet.
+    """Retries while ml-commons is not ready yet.
 
-    503: it makes its indices with the first connector, and reads them before they are ready. 409: it writes to a model
-    that is being deployed.
+    503: it creates its indices with the first connector, and reads them before they are ready. 409: it writes to a
+    model that is being deployed.
     """
 
     async def patient(method: str, path: str, body: Mapping[str, Any] | None) -> Any:

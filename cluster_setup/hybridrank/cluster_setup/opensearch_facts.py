@@ -1,4 +1,4 @@
-"""What an OpenSearch cluster says about its way to a sidecar: settings, nodes, models that are tried, pipelines."""
+"""Facts about the connection from an OpenSearch cluster to a sidecar: settings, nodes, model trials, pipelines."""
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -23,7 +23,7 @@ _DEFAULT = "index.search.default_pipeline"
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A remote model: its connector's `url`, and what a trial gave: `dimensions` of a vector, or the `error`."""
+    """A remote model: its connector's `url`, and the result of a trial: `dimensions` of a vector, or the `error`."""
 
     name: str
     id: str
@@ -34,11 +34,11 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a cluster says. `settings` are those in effect, `private` the hosts that are private addresses.
+    """Answers of a cluster. `settings` are the settings in effect, `private` the hosts with private addresses.
 
-    `index` is "" where none was asked for; the next two are its own. `pipelines` are search pipelines, and
-    `rerank_failures` has (failed, all) searches of each. `hybrid_queries` counts `hybrid`, `fused` and `enriched` ones,
-    where the cluster counts.
+    `index` is "" if none was requested; the next two fields belong to it. `pipelines` are search pipelines, and
+    `rerank_failures` has (failed, all) searches of each. `hybrid_queries` counts `hybrid`, `fused` and `enriched`
+    queries, if the cluster counts them.
     """
 
     settings: Mapping[str, Any]
@@ -54,7 +54,7 @@ class Facts:
 
 
 async def gather(send: Send, sidecar: str, index: str) -> Facts:
-    """Ask the cluster, and try each model whose connector leads to `sidecar`, or to any where that is ""."""
+    """Reads the cluster and tries each model whose connector points to `sidecar`, or each remote model if that is ""."""
     answer = await send("GET", "/_cluster/settings?flat_settings=true&include_defaults=true", None)
     settings = {**answer["defaults"], **answer["persistent"], **answer["transient"]}
     nodes = (await send("GET", "/_nodes?filter_path=nodes.*.roles", None))["nodes"].values()
@@ -117,7 +117,7 @@ async def _search(send: Send, path: str) -> list[Any]:
 
 
 async def _maybe(send: Send, path: str) -> Any:
-    """What a plugin may not offer, or may have turned off."""
+    """Reads a path that a plugin may not offer or may have disabled."""
     try:
         return await send("GET", path, None)
     except EngineError:
@@ -137,7 +137,7 @@ def _rerank_failures(stats: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
 
 
 def _hybrid_queries(stats: Mapping[str, Any] | None) -> dict[str, int]:
-    """Counted only where plugins.neural_search.stats_enabled is true."""
+    """Counted only if plugins.neural_search.stats_enabled is true."""
     if not stats or "all_nodes" not in stats:
         return {}
     query, search = stats["all_nodes"]["query"], stats["all_nodes"]["processors"]["search"]
@@ -153,4 +153,4 @@ def _is_private_host(host: str) -> bool:
     try:
         return is_private({str(found[4][0]).partition("%")[0] for found in socket.getaddrinfo(host, None)})
     except OSError:
-        return False  # a name of the cluster's network, that this machine does not know
+        return False  # a host name of the cluster's network that this machine cannot resolve

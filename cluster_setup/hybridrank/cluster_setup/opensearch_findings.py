@@ -1,4 +1,4 @@
-"""What is wrong between OpenSearch's own pipelines and a sidecar, judged from what the cluster says. Pure."""
+"""Diagnoses problems between OpenSearch's own pipelines and a sidecar from the answers of the cluster. Pure."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["findings"]
 ROLES = "plugins.ml_commons.task_dispatcher.eligible_node_role.remote_model"
 ONLY_ML = "plugins.ml_commons.only_run_on_ml_node"
 _AGAIN = "run `hybridrank setup opensearch` again"
-# Words of ml-commons or of the sidecar, in small letters, and what to do.
+# Phrases of ml-commons or the sidecar, in lower case, and the advice for each.
 _ADVICE = (
     (
         ("unauthenticated", "http 401"),
@@ -34,7 +34,7 @@ _UNREACHABLE = "see that the sidecar runs (GET /readyz) and that the cluster's n
 
 
 def findings(facts: Facts, sidecar: str) -> Iterator[Finding]:
-    """What is wrong, each with its fix; what works, in a line each."""
+    """Yields problems, each with its fix, and one line for each working part."""
     if TRUSTED not in facts.settings:
         lack = "this OpenSearch lacks the plugin, without which its pipelines reach no sidecar"
         yield Finding("ml-commons", "problem", lack, "install opensearch-ml on its nodes, or use the library")
@@ -93,12 +93,12 @@ def _remote(facts: Facts, remote: Remote) -> Finding:
             f"its vectors have {remote.dimensions} dimensions, field vector of {facts.index} has {facts.dimensions}",
             "index into a new name (setup --index), or set up with the encoder that made the index (--encoder)",
         )
-    # What answered is deployed, whatever ml-commons says of its state, which it tells some seconds late.
+    # A model that answered is deployed, even if ml-commons, some seconds late, reports another state.
     return Finding(subject, "ok", f"answers through {remote.url}")
 
 
 def _advice(error: str, model: str) -> str:
-    """For what ml-commons says in place of an answer."""
+    """Returns the advice for an error text of ml-commons."""
     known = (advice for words, advice in _ADVICE if any(each in error.lower() for each in words))
     return next(known, _UNREACHABLE).replace("{model}", model)
 

@@ -1,4 +1,4 @@
-"""The columns of a learning-to-rank model: named features, how an engine computes them, and the matrix they make."""
+"""Columns of a learning-to-rank model: named features, their computation by an engine, and the resulting matrix."""
 
 from hybridrank.ltr_features.extraction import clause_query, features_body, matrix
 from hybridrank.ltr_features.feature_set import BadFeatureSet, Feature, FeatureSet

@@ -1,4 +1,4 @@
-"""What a feature is: a name, a meaning, what it asks of the engine, and how its value is read from the answer."""
+"""Base class of features: a name, a meaning, the request to the engine, and the way to read the value from its answer."""
 
 import math
 import re
@@ -14,16 +14,16 @@ from hybridrank.ltr_features.values import Among, Dialect, FeatureQuery, Seen
 __all__ = ["MAX_WORDS", "MISSING", "BaseFeature", "words"]
 
 MISSING = math.nan
-"""A value that is not known. LightGBM learns which way it goes; it is not 0."""
+"""An unknown value, different from 0. LightGBM learns which branch it takes."""
 
 MAX_WORDS = 32
-"""So many different words of a query are looked at one by one; a pasted page must not become a thousand clauses."""
+"""Maximum of different query words with a clause each; a pasted page must not become a thousand clauses."""
 
 
 class BaseFeature(BaseModel):
-    """One column. `name` is what models, logs and reports call it; `description` is for people.
+    """One column. Models, logs and reports use `name`; `description` is for people.
 
-    Names hold nothing that LightGBM refuses.
+    Names contain no character that LightGBM refuses.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -33,54 +33,54 @@ class BaseFeature(BaseModel):
     transform: Transform | None = None
 
     def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any] | None:  # noqa: ARG002
-        """A query clause whose score is the value, None for none."""
+        """Returns a query clause whose score is the value; None if the feature needs no clause."""
         return None
 
     def docvalues(self) -> tuple[dict[str, str], ...]:
-        """Doc values to fetch of each candidate."""
+        """Doc values to fetch for each candidate."""
         return ()
 
     def source_fields(self) -> tuple[str, ...]:
-        """Fields of the stored document to fetch of each candidate."""
+        """Fields of the stored document to fetch for each candidate."""
         return ()
 
     def aggregations(self, query: FeatureQuery) -> Mapping[str, Any]:  # noqa: ARG002
-        """What to count over the whole index, by name."""
+        """Returns aggregations over the whole index, by name."""
         return {}
 
     @property
     def clauses_per_word(self) -> int:
-        """How many clauses each word of the query makes; 0 where their number is bounded."""
+        """Number of clauses for each word of the query; 0 if the total is bounded."""
         return 0
 
     @property
     def evidence(self) -> Direction:
-        """1 where more of the raw value can only speak for a document, -1 where against, 0 where data must tell."""
+        """1 if a higher raw value can only speak for a document, -1 if only against, 0 if only data can decide."""
         return 0
 
     @property
     def direction(self) -> Direction:
-        """What `evidence` says of the value that a model gets."""
+        """The direction of `evidence` after the transform."""
         return cast("Direction", self.evidence * (self.transform.direction if self.transform else 1))
 
     def raw(self, seen: Seen) -> float:
-        """The value before the transform; NaN when it is not known."""
+        """Returns the value before the transform; NaN if unknown."""
         raise NotImplementedError
 
     def value(self, seen: Seen) -> float:
-        """The value as a model gets it; NaN when it is not known."""
+        """Returns the value that a model gets; NaN if unknown."""
         raw = self.raw(seen)
         return raw if self.transform is None or math.isnan(raw) else self.transform.apply(raw)
 
     def score(self, seen: Seen) -> float:
-        """The score of this feature's clause for the candidate; NaN where it did not match."""
+        """Returns the score of this feature's clause for the candidate; NaN if it did not match."""
         scores = seen.hit.get("matched_queries", {})
         return float(scores[self.name]) if self.name in scores else MISSING
 
 
-@lru_cache(maxsize=256)  # every feature of every candidate asks for the words of the same query
+@lru_cache(maxsize=256)  # every feature of every candidate needs the words of the same query
 def words(text: str) -> tuple[str, ...]:
-    """The different words of a query, lower-case, in their order, at most MAX_WORDS.
+    """Returns the different words of a query, lower-case, in their order, at most MAX_WORDS.
 
     >>> words("The cat, the dog")
     ('the', 'cat', 'dog')

@@ -1,4 +1,4 @@
-"""Features of a document itself: its numbers, dates, lengths, and its vector beside the query's."""
+"""Features of the document itself: numbers, dates, lengths, and the similarity of its vector to the query's."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -18,27 +18,27 @@ _DAY_MS = 24 * 60 * 60 * 1000
 
 
 class Number(BaseFeature):
-    """A numeric field: a price, a page's authority, a click rate. Of several values, the one that `mode` makes."""
+    """A numeric field: a price, a page's authority, a click rate. `mode` reduces several values to one."""
 
     kind: Literal["number"]
     field: str
     mode: Literal["min", "max", "sum", "mean"] = "max"
 
     def docvalues(self) -> tuple[dict[str, str], ...]:
-        """The field."""
+        """The field to fetch."""
         return ({"field": self.field},)
 
     def raw(self, seen: Seen) -> float:
-        """As indexed; NaN when the document has none, and for what is no number."""
+        """Returns the indexed value; NaN if the document has none or it is not a number."""
         values = _read(seen, self.field, float)
         return float(_MODES[self.mode](values)) if values else MISSING
 
 
 class Age(BaseFeature):
-    """Days from a date field to now, negative for the future. Of several dates, the latest.
+    """Days from a date field to now, negative for the future. The latest of several dates counts.
 
     Dates in ISO 8601 are read from a `date` or a `keyword` field, milliseconds since 1970 from a number. For a `date`
-    field that is mapped with a format of its own, say `format: epoch_millis`.
+    field with its own format in the mapping, set `format: epoch_millis`.
     """
 
     kind: Literal["age"]
@@ -46,28 +46,28 @@ class Age(BaseFeature):
     format: str = ""
 
     def docvalues(self) -> tuple[dict[str, str], ...]:
-        """The field, as the index writes it or in the `format`."""
+        """The field to fetch, as the index formats it or in `format`."""
         return ({"field": self.field} | ({"format": self.format} if self.format else {}),)
 
     def raw(self, seen: Seen) -> float:
-        """In days; NaN when the document has none, and for what is no date."""
+        """Returns days; NaN if the document has none or it is not a date."""
         values = _read(seen, self.field, _epoch_millis)
         now = seen.query.now or datetime.now(timezone.utc)
         return (now.timestamp() * 1000 - max(values)) / _DAY_MS if values else MISSING
 
 
 class FieldLength(BaseFeature):
-    """How many words a text field has, counted in the stored document: no mapping is needed for it."""
+    """Number of words in a text field, counted in the stored document, so it needs no mapping."""
 
     kind: Literal["field_length"]
     field: str
 
     def source_fields(self) -> tuple[str, ...]:
-        """The field."""
+        """The field to fetch."""
         return (self.field,)
 
     def raw(self, seen: Seen) -> float:
-        """0 for an empty or absent text."""
+        """Returns the number of words; 0 for an empty or absent text."""
         if not seen.hit:
             return MISSING
         value: Any = seen.hit.get("_source", {})
@@ -78,16 +78,16 @@ class FieldLength(BaseFeature):
 
 
 class VectorSimilarity(BaseFeature):
-    """Cosine of the query's vector and a vector field, for every candidate, whichever retriever found it.
+    """Cosine of the query's vector and a vector field, for every candidate of any retriever.
 
-    NaN without a query vector, or where the document has none.
+    NaN without a query vector or without a document vector.
     """
 
     kind: Literal["vector_similarity"]
     field: str
 
     def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any] | None:
-        """The nearest among the candidates alone; the engines compute so few exactly."""
+        """Returns a kNN clause over the candidates alone; the engines compute so few exactly."""
         if query.vector is None:
             return None
         vector = list(query.vector)
@@ -98,16 +98,16 @@ class VectorSimilarity(BaseFeature):
 
     @property
     def evidence(self) -> Direction:
-        """The nearer, the better."""
+        """Always 1: higher means nearer."""
         return 1
 
     def raw(self, seen: Seen) -> float:
-        """In [-1, 1]; both engines score (1 + cosine) / 2."""
+        """Returns the cosine in [-1, 1]; both engines score (1 + cosine) / 2."""
         return 2 * self.score(seen) - 1
 
 
 def _read(seen: Seen, field: str, read: Callable[[Any], float]) -> list[float]:
-    """The doc values of a field that can be read; one odd document must not cost a search its features."""
+    """Returns the readable doc values of a field; one odd document must not cost a search its features."""
     found = []
     for value in seen.hit.get("fields", {}).get(field, ()):
         with suppress(ValueError, TypeError):
@@ -116,7 +116,7 @@ def _read(seen: Seen, field: str, read: Callable[[Any], float]) -> list[float]:
 
 
 def _epoch_millis(value: Any) -> float:
-    """Of a number, the digits of one, or a date in ISO 8601, which is in UTC unless it says otherwise."""
+    """Converts a number, a string of digits, or an ISO 8601 date, which is in UTC unless it has an offset."""
     try:
         return float(value)
     except ValueError:

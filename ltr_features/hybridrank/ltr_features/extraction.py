@@ -1,4 +1,4 @@
-"""A feature set → one search body for all candidates; the answer → a matrix. Pure."""
+"""Builds one search body for a feature set and all candidates, and reads the answer into a matrix. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,10 +14,10 @@ __all__ = ["clause_query", "features_body", "matrix"]
 
 
 def features_body(feature_set: FeatureSet, query: FeatureQuery, among: Among, *, dialect: Dialect) -> dict[str, Any]:
-    """One search that gives every feature of every candidate, without a plugin or a licence.
+    """Builds one search that returns every feature of every candidate, without a plugin or a licence.
 
-    To be sent with `include_named_queries_score=true`: each clause that matches a candidate then tells its score under
-    the feature's name. `among` matches the candidates and nothing else, so no clause scores another document.
+    Send it with `include_named_queries_score=true`: each clause that matches a candidate then returns its score under
+    the feature's name. `among` matches only the candidates, so no clause scores another document.
     """
     features = feature_set.features
     clauses = {each.name: each.clause(clause_query(feature_set, each, query), among, dialect) for each in features}
@@ -39,7 +39,7 @@ def features_body(feature_set: FeatureSet, query: FeatureQuery, among: Among, *,
 
 
 def clause_query(feature_set: FeatureSet, feature: Feature, query: FeatureQuery) -> FeatureQuery:
-    """The query as far as a feature looks for its words: one search holds the clauses of all features."""
+    """Cuts the query to the words that a feature searches for, because one search holds the clauses of all features."""
     if not feature.clauses_per_word:
         return query
     per_word = sum(each.clauses_per_word for each in feature_set.features)
@@ -51,9 +51,10 @@ def clause_query(feature_set: FeatureSet, feature: Feature, query: FeatureQuery)
 def matrix(
     feature_set: FeatureSet, query: FeatureQuery, candidates: Sequence[CandidateFacts], answer: Mapping[str, Any]
 ) -> tuple[tuple[float, ...], ...]:
-    """A row for each candidate, in their order, with a value for each feature, NaN where it is not known.
+    """Returns a row for each candidate, in their order, with a value for each feature, NaN if unknown.
 
-    `answer` is the engine's to `features_body`, or {} when there is none: what the stages before know remains.
+    `answer` is the engine's answer to `features_body`, or {} if there is none; then only values from earlier stages are
+    known.
     """
     hits = {(hit["_index"], hit["_id"]): hit for hit in answer.get("hits", {}).get("hits", ())}
     aggregations = answer.get("aggregations", {})

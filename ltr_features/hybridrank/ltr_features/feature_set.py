@@ -1,4 +1,4 @@
-"""An ordered, named, versioned list of features: the columns of a model, and what tells one list from another."""
+"""An ordered, named, versioned list of features: the columns of a model, with a digest that identifies the list."""
 
 import hashlib
 import json
@@ -58,19 +58,19 @@ class FeatureSet(BaseModel):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns' names, in order."""
+        """Names of the columns, in order."""
         return tuple(feature.name for feature in self.features)
 
     @property
     def directions(self) -> dict[str, Direction]:
-        """Feature → 1 where a score can only rise with it, -1 where only fall; those of which nothing is known lack."""
+        """Feature → 1 if a score can only rise with it, -1 if only fall; features of unknown direction are left out."""
         return {feature.name: feature.direction for feature in self.features if feature.direction}
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the order, names, kinds and parameters: a model serves only the columns it was trained on.
+        """SHA-256 over the order, names, kinds and parameters: a model accepts only the columns it was trained on.
 
-        Descriptions, and the name and version of the set, have no part in it.
+        Descriptions, and the name and version of the set, are not included.
         """
         columns = [feature.model_dump(mode="json", exclude_defaults=True) for feature in self.features]
         for column in columns:
@@ -79,7 +79,7 @@ class FeatureSet(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> "FeatureSet":
-        """Read a .json, .yaml or .yml file. Raises BadFeatureSet."""
+        """Reads a .json, .yaml or .yml file. Raises BadFeatureSet."""
         content = read_settings(path, BadFeatureSet)
         try:
             return cls.model_validate(content)
@@ -87,12 +87,12 @@ class FeatureSet(BaseModel):
             raise BadFeatureSet(f"{path}: {_problems(error, content)}") from error
 
     def dump(self, path: Path) -> None:
-        """Write a .json file that `load` reads."""
+        """Writes a .json file that `load` can read."""
         path.write_text(json.dumps(self.model_dump(mode="json", exclude_defaults=True), indent=1) + "\n")
 
 
 def _problems(error: ValidationError, content: Any) -> str:
-    """What is wrong, with the names of features in the place of their numbers."""
+    """Describes the errors, with names of features instead of their numbers."""
     found = []
     for problem in error.errors():
         place = list(problem["loc"])

@@ -1,11 +1,12 @@
-"""Bodies for clusters that have an LTR plugin (o19s' or OpenSearch's): feature set, model, rescore, log. Pure.
+"""Request bodies for clusters with an LTR plugin (o19s' or OpenSearch's): feature set, model, rescore, log. Pure.
 
-The plugin computes its features inside the cluster from query templates, so a set may hold only what a query's score
-can say: `bm25`, `phrase` and `proximity` without a transform, and `number` with none or `log1p`. A number must not be
-negative there, and of several values the plugin's is the smallest. The user's text is the parameter `keywords`.
+The plugin computes its features inside the cluster from query templates, so a set may hold only features that a query's
+score can express: `bm25`, `phrase` and `proximity` without a transform, and `number` with none or `log1p`. There, a
+number must not be negative, and the plugin takes the smallest of several values. The user's text is the parameter
+`keywords`.
 
-What does not match is 0 here, on purpose: versions of the plugins take it for 0, send it right at every split, or send
-it where the forest says. So every template matches every document, and a forest is trained with `missing_as_zero`.
+A feature that does not match is 0 here, on purpose: plugin versions treat it differently (as 0, as right at every
+split, or as the forest says). So every template matches every document, and a forest is trained with `missing_as_zero`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,11 +29,11 @@ _LOG, _NAMED = "log", "features"
 
 
 class NotInPlugin(ValueError):
-    """The feature set has features that a query's score cannot say; the message names them with their kinds."""
+    """The feature set has features that a query's score cannot express; the message names them with their kinds."""
 
 
 def feature_set_body(feature_set: FeatureSet) -> dict[str, Any]:
-    """For `PUT _ltr/_featureset/NAME`. Raises NotInPlugin."""
+    """Builds the body of `PUT _ltr/_featureset/NAME`. Raises NotInPlugin."""
     refused = [f"{each.name} ({_why_not(each)})" for each in feature_set.features if _why_not(each)]
     if refused:
         raise NotInPlugin(f"the LTR plugin cannot compute {', '.join(refused)}; leave them out of a set for it")
@@ -48,19 +49,19 @@ def feature_set_body(feature_set: FeatureSet) -> dict[str, Any]:
 
 
 def model_body(name: str, definition: str, model_type: ModelType) -> dict[str, Any]:
-    """For `POST _ltr/_featureset/NAME/_createmodel`; `definition` is the exported forest."""
+    """Builds the body of `POST _ltr/_featureset/NAME/_createmodel`; `definition` is the exported forest."""
     return {"model": {"name": name, "model": {"type": model_type, "definition": definition}}}
 
 
 def rescore(model: str, query_text: str, window_size: int) -> dict[str, Any]:
-    """The `rescore` of a search body: the first `window_size` of each shard by the model's scores alone."""
+    """Builds the `rescore` of a search body: ranks the first `window_size` of each shard by the model's scores alone."""
     sltr = {"sltr": {"model": model, "params": {KEYWORDS: query_text}}}
     weights = {"query_weight": 0.0, "rescore_query_weight": 1.0}
     return {"window_size": window_size, "query": {"rescore_query": sltr, **weights}}
 
 
 def log_body(feature_set: FeatureSet, query_text: str, among: Among) -> dict[str, Any]:
-    """A search that logs these documents' features, in `fields._ltrlog` of each hit; `logged` reads it."""
+    """Builds a search that logs the features of these documents in `fields._ltrlog` of each hit; `logged` reads it."""
     sltr = {"sltr": {"_name": _NAMED, "featureset": feature_set.name, "params": {KEYWORDS: query_text}}}
     log = {"name": _LOG, "named_query": _NAMED, "missing_as_zero": False}
     return {
@@ -75,11 +76,11 @@ def log_body(feature_set: FeatureSet, query_text: str, among: Among) -> dict[str
 def logged(
     feature_set: FeatureSet, keys: Sequence[tuple[str, str]], answer: Mapping[str, Any]
 ) -> tuple[tuple[float, ...], ...]:
-    """A row for each document (its concrete index and its id), in their order, with a value for each feature.
+    """Returns a row for each document (its concrete index and its id), in their order, with a value for each feature.
 
-    The shape is that of `matrix`. `answer` is the cluster's to `log_body`. NaN where it says nothing: for
-    a document that is gone, and for a feature that did not match in a set that others uploaded. Raises ValueError for a
-    feature that the set in the cluster lacks.
+    The shape is that of `matrix`. `answer` is the cluster's answer to `log_body`. A value is NaN if the answer has
+    none: for a document that is gone, and for a feature that did not match in a set that others uploaded. Raises
+    ValueError for a feature that is missing from the set in the cluster.
     """
     logs = {(hit["_index"], hit["_id"]): _values(hit) for hit in answer["hits"]["hits"]}
     known = next(iter(logs.values()), dict.fromkeys(feature_set.names))
@@ -89,7 +90,9 @@ def logged(
 
 
 def _values(hit: Mapping[str, Any]) -> dict[str, float]:
-    """Feature → value. A feature that did not match is listed without one; what else a plugin logs is no number."""
+    """Returns feature → value. A feature that did not match is listed without a value; other logged entries are not
+    numbers.
+    """
     (log,) = hit["fields"]["_ltrlog"]
     values = {each["name"]: each.get("value", MISSING) for each in log[_LOG]}
     return {name: float(value) for name, value in values.items() if not isinstance(value, Mapping)}
@@ -107,7 +110,7 @@ def _why_not(feature: Feature) -> str:
 
 
 def _template(feature: Feature) -> dict[str, Any]:
-    """Adds the query's score to 0, which every document has."""
+    """Adds the query's score to 0, the score of every document."""
     everything = {"match_all": {"boost": 0.0}}
     return {"bool": {"must": [everything], "should": [_query(feature)]}}
 

@@ -1,4 +1,4 @@
-"""Features that no engine is asked for: the query's own, those of the stages before, and what the caller knows."""
+"""Features that need no engine: values of the query, of earlier stages, and of the caller."""
 
 from typing import Literal
 
@@ -10,17 +10,17 @@ __all__ = ["FromRequest", "Fused", "QueryLength", "RerankScore", "Retriever"]
 
 
 class QueryLength(BaseFeature):
-    """How many different words the query has."""
+    """Number of different words in the query."""
 
     kind: Literal["query_length"]
 
     def raw(self, seen: Seen) -> float:
-        """From 0 on."""
+        """Returns 0 or more."""
         return float(len(words(seen.query.text)))
 
 
 class Retriever(BaseFeature):
-    """Rank or score that a retriever (`bm25`, `knn`) gave the candidate, or whether it is `missing` there (1 or 0)."""
+    """Rank or score that a retriever (`bm25`, `knn`) gave the candidate, or `missing`: 1 if it did not find it, else 0."""
 
     kind: Literal["retriever"]
     retriever: str
@@ -28,11 +28,11 @@ class Retriever(BaseFeature):
 
     @property
     def evidence(self) -> Direction:
-        """Scores speak for a document; a high rank, or none, against it."""
+        """Scores speak for a document; a high rank, or a missing one, speaks against it."""
         return 1 if self.value_of == "score" else -1
 
     def raw(self, seen: Seen) -> float:
-        """A rank is 1-based; NaN for rank and score where the retriever did not find the candidate."""
+        """Returns a 1-based rank or a score, NaN if the retriever did not find the candidate; or the `missing` flag."""
         found = seen.candidate.retrievers.get(self.retriever)
         if self.value_of == "missing":
             return float(found is None)
@@ -54,32 +54,32 @@ class Fused(BaseFeature):
         return 1 if self.value_of == "score" else -1
 
     def raw(self, seen: Seen) -> float:
-        """A rank is 1-based."""
+        """Returns a 1-based rank, or the score."""
         return float(seen.candidate.fused_rank) if self.value_of == "rank" else seen.candidate.fused_score
 
 
 class RerankScore(BaseFeature):
-    """The score of a reranker that ran before, by its model; NaN when it did not score the candidate."""
+    """Score of an earlier reranker, by its model; NaN if it did not score the candidate."""
 
     kind: Literal["rerank_score"]
     model: str
 
     @property
     def evidence(self) -> Direction:
-        """The higher, the better, to that model."""
+        """Always 1: the model's scores rise with relevance."""
         return 1
 
     def raw(self, seen: Seen) -> float:
-        """On that model's scale."""
+        """Returns the score on that model's scale."""
         return seen.candidate.rerank_scores.get(self.model, MISSING)
 
 
 class FromRequest(BaseFeature):
-    """What only the caller knows, under `key`: of a user, a session, a shop. NaN when a request does not say."""
+    """A value from the caller, under `key`: of a user, a session, a shop. NaN if a request does not have it."""
 
     kind: Literal["request"]
     key: str
 
     def raw(self, seen: Seen) -> float:
-        """As the caller gives it."""
+        """Returns the caller's value."""
         return float(seen.query.request.get(self.key, MISSING))

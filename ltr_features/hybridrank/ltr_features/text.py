@@ -1,4 +1,4 @@
-"""Features of query words against a document's text, computed by the engine while it answers one request."""
+"""Features that compare query words with a document's text; the engine computes them in one request."""
 
 import math
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ __all__ = ["Bm25", "Coverage", "Idf", "Phrase", "Proximity"]
 
 
 class Bm25(BaseFeature):
-    """BM25 of the query against a field, or against several: the `best` one's, or the `sum` of all.
+    """BM25 of the query against a field, or against several: the `best` score, or the `sum` of all.
 
     Robertson & Zaragoza 2009, with the k1, b and analysis of the index, over the statistics of the candidate's shard.
-    NaN where no word matched. Elasticsearch and OpenSearch 2 give k1 + 1 times what OpenSearch 3 gives.
+    NaN if no word matched. Elasticsearch and OpenSearch 2 return k1 + 1 times the value of OpenSearch 3.
     """
 
     kind: Literal["bm25"]
@@ -25,7 +25,7 @@ class Bm25(BaseFeature):
     combine: Literal["sum", "best"] = "sum"
 
     def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any]:  # noqa: ARG002
-        """A `match`, or a `multi_match`."""
+        """Returns a `match`, or a `multi_match`."""
         if len(self.fields) == 1:
             return {"match": {self.fields[0]: {"query": query.text}}}
         kind = "most_fields" if self.combine == "sum" else "best_fields"
@@ -33,45 +33,45 @@ class Bm25(BaseFeature):
 
     @property
     def clauses_per_word(self) -> int:
-        """One a field."""
+        """One per field."""
         return len(self.fields)
 
     @property
     def evidence(self) -> Direction:
-        """The higher, the more it is about the query."""
+        """Always 1: a higher score means more about the query."""
         return 1
 
     def raw(self, seen: Seen) -> float:
-        """In (0, inf)."""
+        """Returns a value in (0, inf)."""
         return self.score(seen)
 
 
 class Phrase(BaseFeature):
-    """BM25 of the query as one phrase; with `slop`, its words may be so many moves apart. NaN where it is not."""
+    """BM25 of the query as one phrase; with `slop`, its words may be that many moves apart. NaN without a match."""
 
     kind: Literal["phrase"]
     field: str
     slop: int = Field(0, ge=0, le=100)
 
     def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any]:  # noqa: ARG002
-        """A `match_phrase`."""
+        """Returns a `match_phrase`."""
         return {"match_phrase": {self.field: {"query": query.text, "slop": self.slop}}}
 
     @property
     def evidence(self) -> Direction:
-        """The higher, the more it is about the query."""
+        """Always 1: a higher score means more about the query."""
         return 1
 
     def raw(self, seen: Seen) -> float:
-        """In (0, inf)."""
+        """Returns a value in (0, inf)."""
         return self.score(seen)
 
 
 class Proximity(BaseFeature):
-    """How close together all words of the query stand, in any order, with at most `max_gaps` others among them.
+    """Closeness of all query words in the text, in any order, with at most `max_gaps` other words among them.
 
-    The score of an `intervals` query grows with the number of such places and falls with their width. NaN: no place.
-    The embedded engine has no such query and knows no value.
+    The score of an `intervals` query grows with the number of such places and falls with their width. NaN: no such
+    place. The embedded engine has no such query, so its value is always unknown.
     """
 
     kind: Literal["proximity"]
@@ -79,23 +79,23 @@ class Proximity(BaseFeature):
     max_gaps: int = Field(8, ge=0, le=1000)
 
     def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any]:  # noqa: ARG002
-        """An `intervals` query."""
+        """Returns an `intervals` query."""
         return {"intervals": {self.field: {"match": {"query": query.text, "max_gaps": self.max_gaps}}}}
 
     @property
     def evidence(self) -> Direction:
-        """The higher, the closer they stand."""
+        """Always 1: a higher score means closer together."""
         return 1
 
     def raw(self, seen: Seen) -> float:
-        """In (0, 1)."""
+        """Returns a value in (0, 1)."""
         return self.score(seen)
 
 
 class Coverage(BaseFeature):
-    """The share of the query's different words that the field holds; with `count`, how many it holds.
+    """The share of the query's different words that the field contains; with `count`, their number.
 
-    A word that the index does not keep, a stop word, counts as one that is not there. 0 when none is.
+    A word that the index does not keep, such as a stop word, counts as absent. 0 if no word is present.
     """
 
     kind: Literal["coverage"]
@@ -103,18 +103,18 @@ class Coverage(BaseFeature):
     count: bool = False
 
     def clause(self, query: FeatureQuery, among: Among, dialect: Dialect) -> dict[str, Any] | None:  # noqa: ARG002
-        """A constant for each word."""
+        """Returns a constant-score clause for each word."""
         matches = [{"match": {self.field: {"query": word}}} for word in words(query.text)]
         each = [{"constant_score": {"filter": match, "boost": 1.0}} for match in matches]
         return {"bool": {"should": each}} if each else None
 
     @property
     def evidence(self) -> Direction:
-        """The more words, the better."""
+        """Always 1: more words are better."""
         return 1
 
     def raw(self, seen: Seen) -> float:
-        """In [0, 1], or the count."""
+        """Returns a value in [0, 1], or the count."""
         asked = len(words(seen.query.text))
         if not seen.hit or not asked:
             return MISSING
@@ -123,10 +123,10 @@ class Coverage(BaseFeature):
 
 
 class Idf(BaseFeature):
-    """How rare the query's words are in a field: the sum, maximum or mean of ln(1 + (N − n + 0.5) / (n + 0.5)).
+    """Rarity of the query's words in a field: the sum, maximum or mean of ln(1 + (N − n + 0.5) / (n + 0.5)).
 
-    N documents are in the index and n hold the word (Lucene's BM25). A word that none holds, as a stop word, is left
-    out: it tells nothing of the documents. It is the same for all candidates of a query.
+    The index has N documents, and n of them contain the word (Lucene's BM25). A word that no document contains, such as
+    a stop word, is left out: it says nothing about the documents. The value is the same for all candidates of a query.
     """
 
     kind: Literal["idf"]
@@ -134,12 +134,12 @@ class Idf(BaseFeature):
     combine: Literal["sum", "max", "mean"] = "sum"
 
     def aggregations(self, query: FeatureQuery) -> Mapping[str, Any]:
-        """Counts over the whole index, whatever the candidates are."""
+        """Returns counts over the whole index, independent of the candidates."""
         counts = {str(place): {"filter": {"match": {self.field: word}}} for place, word in enumerate(words(query.text))}
         return {self.name: {"global": {}, "aggs": counts}} if counts else {}
 
     def raw(self, seen: Seen) -> float:
-        """From 0 on; 0 when no document holds a word of the query."""
+        """Returns 0 or more; 0 if no document contains a word of the query."""
         answer = seen.aggregations.get(self.name)
         if answer is None:
             return MISSING

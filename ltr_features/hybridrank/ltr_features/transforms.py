@@ -1,4 +1,4 @@
-"""What may be done to a raw value before a model sees it. Trees do not need it; linear models and people do."""
+"""Transforms of a raw value before a model sees it. Trees do not need them; linear models and people do."""
 
 import math
 from typing import Annotated, ClassVar, Literal, TypeAlias
@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 __all__ = ["Decay", "Direction", "Log1p", "Reciprocal", "Saturation", "Transform"]
 
 Direction: TypeAlias = Literal[-1, 0, 1]
-"""Whether one thing rises with another (1), falls (-1), or neither always."""
+"""1 if one value rises with another, -1 if it falls, 0 if neither holds always."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Log1p(BaseModel):
-    """sign(x) · ln(1 + |x|): for counts, prices and whatever else spans several powers of ten.
+    """sign(x) · ln(1 + |x|): for counts, prices and other values that span several powers of ten.
 
     >>> round(Log1p(function="log1p").apply(99.0), 3)
     4.605
@@ -25,14 +25,14 @@ class Log1p(BaseModel):
     function: Literal["log1p"]
 
     def apply(self, value: float) -> float:
-        """In (−inf, inf); 0 stays 0."""
+        """Returns a value in (−inf, inf); 0 stays 0."""
         return math.copysign(math.log1p(abs(value)), value)
 
 
 class Saturation(BaseModel):
-    """x / (x + pivot) for x from 0 on: half way at the pivot, never beyond 1. Below 0 it is 0.
+    """x / (x + pivot) for x ≥ 0: 0.5 at the pivot, never above 1. It is 0 for x below 0.
 
-    Robertson's curve of term frequency, and that of the engines' `rank_feature` query.
+    Robertson's term-frequency curve, also used by the engines' `rank_feature` query.
 
     >>> Saturation(function="saturation", pivot=10).apply(30.0)
     0.75
@@ -44,14 +44,14 @@ class Saturation(BaseModel):
     pivot: float = Field(gt=0)
 
     def apply(self, value: float) -> float:
-        """In [0, 1]."""
+        """Returns a value in [0, 1]."""
         if value == math.inf:
             return 1.0
         return max(0.0, value) / (max(0.0, value) + self.pivot)
 
 
 class Reciprocal(BaseModel):
-    """1 / (rank_constant + x): what reciprocal rank fusion makes of a rank.
+    """1 / (rank_constant + x): the share of a rank in reciprocal rank fusion.
 
     >>> Reciprocal(function="reciprocal").apply(1.0) == 1 / 61
     True
@@ -63,12 +63,12 @@ class Reciprocal(BaseModel):
     rank_constant: float = Field(60.0, gt=0)
 
     def apply(self, value: float) -> float:
-        """Falls with x; for x from 0 on, in (0, 1 / rank_constant]."""
+        """Falls with x; for x ≥ 0, the result is in (0, 1 / rank_constant]."""
         return 1 / (self.rank_constant + value)
 
 
 class Decay(BaseModel):
-    """1 up to `offset` away from `origin`, `decay` at `scale` beyond that, ever less further out.
+    """1 up to a distance of `offset` from `origin`, `decay` at `scale` beyond that, and lower further away.
 
     The engines' own `exp`, `gauss` and `linear` functions (Elasticsearch's page on `function_score`); for dates the
     value is the age in days.
@@ -87,7 +87,7 @@ class Decay(BaseModel):
     decay: float = Field(0.5, gt=0, lt=1)
 
     def apply(self, value: float) -> float:
-        """In [0, 1]."""
+        """Returns a value in [0, 1]."""
         distance = max(0.0, abs(value - self.origin) - self.offset) / self.scale
         if self.function == "linear":
             return max(0.0, 1 - (1 - self.decay) * distance)

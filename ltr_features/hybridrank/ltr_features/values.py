@@ -1,4 +1,4 @@
-"""The values that cross the borders of this package: what is known of a query and of a candidate."""
+"""Values that cross the borders of this package: facts about a query and about a candidate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ Dialect: TypeAlias = Literal["opensearch", "elasticsearch"]
 
 @dataclass(frozen=True, slots=True)
 class FeatureQuery:
-    """One query as features see it.
+    """One query as the features see it.
 
-    `vector` is its embedding, where it has one; `request` what only the caller knows, of a user or a session; `now` the
-    time from which ages are counted, so that a logged search can be repeated. `encoder` is what made the vector, for an
-    engine that knows what made the vectors it is compared with.
+    `vector` is its embedding, if it has one; `request` holds values that only the caller knows, of a user or a session;
+    `now` is the time from which ages are counted, so that a logged search can be repeated. `encoder` identifies the
+    model that made the vector, for an engine that knows which model made the vectors in the index.
     """
 
     text: str
@@ -28,7 +28,7 @@ class FeatureQuery:
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """The candidates, as an engine finds them: a query clause that matches these documents alone, and their number."""
+    """The candidates as an engine finds them: a query clause that matches only these documents, and their number."""
 
     clause: Mapping[str, Any]
     count: int
@@ -36,10 +36,10 @@ class Among:
 
 @dataclass(frozen=True, slots=True)
 class CandidateFacts:
-    """What the stages before made of one candidate.
+    """Results of earlier stages for one candidate.
 
-    `retrievers` holds (rank, score) by retriever, 1-based, without those that did not find it; `rerank_scores` the
-    scores of rerankers that have run, by model. `index` is the concrete index that holds the document.
+    `retrievers` maps a retriever to (rank, score), 1-based, without retrievers that did not find it; `rerank_scores`
+    maps the model of an earlier reranker to its score. `index` is the concrete index that holds the document.
     """
 
     doc_id: str
@@ -52,10 +52,10 @@ class CandidateFacts:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that a feature's value can be read from.
+    """All inputs from which a feature's value can be read.
 
-    `hit` is the engine's answer for the candidate, empty when it gave none (the document was deleted meanwhile);
-    `aggregations` is what the same answer says of the whole index.
+    `hit` is the engine's answer for the candidate, empty if it gave none (the document was deleted meanwhile);
+    `aggregations` is the part of the same answer about the whole index.
     """
 
     query: FeatureQuery
