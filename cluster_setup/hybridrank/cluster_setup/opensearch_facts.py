@@ -54,7 +54,7 @@ class Facts:
 
 
 async def gather(send: Send, sidecar: str, index: str) -> Facts:
-    """Reads the cluster and tries each model whose connector points to `sidecar`, or each remote model if that is ""."""
+    """Reads the cluster and tries each model whose connector points to `sidecar`; "" tries every remote model."""
     answer = await send("GET", "/_cluster/settings?flat_settings=true&include_defaults=true", None)
     settings = {**answer["defaults"], **answer["persistent"], **answer["transient"]}
     nodes = (await send("GET", "/_nodes?filter_path=nodes.*.roles", None))["nodes"].values()

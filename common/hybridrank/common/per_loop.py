@@ -42,7 +42,7 @@ class PerLoop(Generic[T]):
         return self._by_loop
 
     async def close(self) -> None:
-        """Closes all resources; if a loop runs in another thread, that loop closes its own. Later use opens new ones."""
+        """Closes all resources; if a loop runs in another thread, that loop closes its own. They open again on use."""
         here, by_loop = asyncio.get_running_loop(), self.by_loop
         while by_loop:
             loop, resource = by_loop.popitem()

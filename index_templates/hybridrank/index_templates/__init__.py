@@ -1,4 +1,4 @@
-"""Index templates of each engine: what a passage index needs, filled in for one index."""
+"""Index templates for each engine: everything that a passage index needs, filled in for one index."""
 
 import difflib
 import json
@@ -31,29 +31,29 @@ __all__ = [
 ]
 
 DEFAULT_BOOSTS: Mapping[str, float] = {"title": 1.0, "text": 1.0}
-"""The fields that BM25 searches and what each counts, for an index that says nothing else."""
+"""Default boosts of the fields that BM25 searches, for an index without its own."""
 
 ID_FIELD = "hybridrank_id"
-"""Holds a document's id by column; the engine's own `_id` is a part of the stored document."""
+"""Holds the document id as a column (doc values); the engine's own `_id` is in the stored document."""
 
 HEAVY_FIELDS = ("vector", "token_vectors", ID_FIELD)
-"""Fields that are stored for machines and that no search answer needs to carry."""
+"""Fields that are stored for machines; search answers do not need them."""
 
 TEMPLATE_KEYS = ("index_patterns", "priority", "version", "template")
-"""What of a template is ours; a server adds its own, such as when it was created."""
+"""The keys of a template that hybridrank writes; a server adds its own, such as the creation time."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexDefinition:
-    """What differs from one passage index to the next.
+    """Settings that differ between passage indices.
 
-    `dimensions` of a vector, which indexing takes from the encoder. `text_fields` are analysed for BM25 as `language`
-    says, every other string is kept as one keyword; `subfields` are made of each text field. `boosts`, field → factor,
-    is what a search that names no fields searches, by default each text field once. `synonyms` are rules in Solr's
-    format. What an object holds is kept as words under one field ("flat"), or each key becomes a field of its own
-    ("fields"), of which there can be 1000. `boosts` and `synonyms` that are left open stay as an index has them.
-    `vectors` is how vectors are held, `vector_fields` are more of them than `vector`, name → dimensions, and with
-    `passages` each passage of a document has one. `encoder` makes all of them, and is noted in the mapping.
+    `dimensions` is the vector length, which indexing takes from the encoder. `text_fields` are analysed for BM25 as
+    `language` says; every other string is stored as one keyword; each text field gets the `subfields`. `boosts`, field
+    → factor, are the fields of a search that names none; by default each text field with boost 1. `synonyms` are rules
+    in Solr's format. The content of an object is stored as terms under one field ("flat"), or each key becomes its own
+    field ("fields"), at most 1000. If `boosts` or `synonyms` are not given, an index keeps its own. `vectors` is the
+    storage of vectors; `vector_fields` are vector fields besides `vector`, name → dimensions; with `passages`, each
+    passage of a document has a vector. `encoder` makes all of them, and is noted in the mapping.
     """
 
     dimensions: int = 0
@@ -70,27 +70,27 @@ class IndexDefinition:
 
     @property
     def searched(self) -> Mapping[str, float]:
-        """The fields that BM25 searches unless a request names others, each with its boost."""
+        """The fields that BM25 searches if a request names none, each with its boost."""
         return dict.fromkeys(self.text_fields, 1.0) | dict(self.boosts or {})
 
     @property
     def subfield_paths(self) -> tuple[str, ...]:
-        """Each subfield of each text field, `title.exact` and so on."""
+        """Path of each subfield of each text field, such as `title.exact`."""
         return tuple(f"{field}.{each}" for field in self.text_fields for each in self.subfields)
 
     @property
     def vector_paths(self) -> tuple[str, ...]:
-        """Where the vectors are."""
+        """Paths of the vector fields."""
         return (f"{PASSAGES}.vector" if self.passages else "vector", *self.vector_fields)
 
 
 def template_name(index: str) -> str:
-    """The name of an index's own template on the server."""
+    """Returns the name of an index's own template on the server."""
     return f"hybridrank-{index}"
 
 
 def render(engine: Literal["opensearch", "elasticsearch"], index: str, definition: IndexDefinition) -> dict[str, Any]:
-    """The body of `PUT _index_template/NAME` that makes `index` what `definition` says."""
+    """Builds the body of `PUT _index_template/NAME` that makes `index` match `definition`."""
     text = files(__name__).joinpath(f"passages.{engine}.json").read_text(encoding="utf-8")
     body: dict[str, Any] = json.loads(text)
     body["index_patterns"] = [index]
@@ -120,7 +120,7 @@ def render(engine: Literal["opensearch", "elasticsearch"], index: str, definitio
 
 
 def fitting(definition: IndexDefinition, capabilities: Collection[str]) -> IndexDefinition:
-    """The definition without what an engine of these capabilities lacks: `analysis.lacks` names it."""
+    """Returns the definition without the parts that the engine does not support; `analysis.lacks` names them."""
     return replace(
         definition,
         language=definition.language if definition.language in capabilities else "standard",
@@ -129,7 +129,7 @@ def fitting(definition: IndexDefinition, capabilities: Collection[str]) -> Index
 
 
 def carried_over(definition: IndexDefinition, template: Mapping[str, Any] | None) -> IndexDefinition:
-    """The definition with the boosts and synonyms that it leaves open as the template on the server has them."""
+    """Returns the definition; boosts and synonyms that it leaves open come from the template on the server."""
     there = (template or {}).get("template", {})
     if definition.boosts is None and (boosts := noted(there.get("mappings", {})).get("boosts")):
         definition = replace(definition, boosts=boosts)
@@ -139,21 +139,23 @@ def carried_over(definition: IndexDefinition, template: Mapping[str, Any] | None
 
 
 def noted(mappings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What `render` noted in an index's mapping: `language`, `boosts` and `encoders`; empty for an index not ours."""
+    """Returns the notes of `render` in an index's mapping: `language`, `boosts` and `encoders`; empty for a foreign
+    index.
+    """
     meta = mappings.get("_meta")
     found = meta.get("hybridrank") if isinstance(meta, Mapping) else None
     return found if isinstance(found, Mapping) else {}
 
 
 def noted_encoders(mappings: Mapping[str, Any]) -> dict[str, EncoderNote]:
-    """The encoder of each field of vectors whose encoder an index's mapping notes."""
+    """Returns the noted encoder of each vector field that has a note in the index's mapping."""
     found = noted(mappings).get("encoders")
     notes = found.items() if isinstance(found, Mapping) else ()
     return {str(path): note for path, each in notes if (note := EncoderNote.from_json(each))}
 
 
 def with_notes(mappings: Mapping[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:
-    """The `_meta` of an index's mapping with further notes of ours; `encoders` of other fields stay."""
+    """Returns the `_meta` of an index's mapping with further notes of hybridrank; `encoders` of other fields stay."""
     before = noted(mappings)
     encoders = {**(before.get("encoders") or {}), **notes.get("encoders", {})}
     ours = {**before, **notes, **({"encoders": encoders} if encoders else {})}
@@ -168,7 +170,7 @@ def _notes(definition: IndexDefinition) -> dict[str, Any]:
 
 
 def changes(current: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> tuple[str, ...]:
-    """The lines of a diff from the template on the server (None: there is none) to the wanted one.
+    """Returns the diff lines from the template on the server (None: there is none) to the wanted one.
 
     Servers nest settings under `index` and turn numbers into strings, so both sides are compared as sorted
     `dotted.key = value` lines.

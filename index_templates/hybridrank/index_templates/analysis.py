@@ -1,4 +1,4 @@
-"""What becomes of text in an index, as the servers' JSON: analyzers, text fields and their subfields, synonyms."""
+"""Text analysis in an index, as the servers' JSON: analyzers, text fields and their subfields, synonyms."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
@@ -21,17 +21,17 @@ __all__ = [
 
 Json: TypeAlias = dict[str, Any]
 Subfield: TypeAlias = Literal["exact", "prefix"]
-"""`title.exact` holds the words as they stand, without stems; `title.prefix` the beginnings of each, too."""
+"""`title.exact` holds unstemmed words; `title.prefix` also holds the prefixes of each word."""
 
 PREFIX_LENGTHS = (1, 20)
-"""Letters of the beginnings that `prefix` holds, shortest and longest; a word that is longer is there whole, too."""
+"""Shortest and longest prefix, in letters, that `prefix` holds; a longer word is also indexed whole."""
 
 _WRITTEN, _SEARCHED, _BEGINNINGS = "passage", "passage_search", "passage_prefix"
 _SYNONYMS, _EDGES = "passage_synonyms", "passage_edges"
 
 
 def analysis(language: Language, subfields: Collection[Subfield]) -> Json:
-    """The `analysis` of an index's settings; empty where the server's own `standard` analyzer is all it takes."""
+    """Returns the `analysis` of an index's settings; empty if the server's own `standard` analyzer is enough."""
     found = LANGUAGES[language]
     filters, analyzers = dict(found.defined), {}
     if language != "standard":
@@ -43,7 +43,7 @@ def analysis(language: Language, subfields: Collection[Subfield]) -> Json:
 
 
 def search_analysis(language: Language, synonyms: Sequence[str]) -> Json:
-    """What has to be in the `analysis` too, for a search to know synonyms."""
+    """Returns the additional `analysis` that a search with synonyms needs."""
     found = LANGUAGES[language]
     return {
         "filter": {_SYNONYMS: _synonyms(synonyms)},
@@ -52,13 +52,13 @@ def search_analysis(language: Language, synonyms: Sequence[str]) -> Json:
 
 
 def stored_synonyms(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The rules in the settings of an index or a template, as a server tells them."""
+    """Returns the rules in the settings of an index or a template, as a server returns them."""
     filters = settings.get("index", {}).get("analysis", {}).get("filter", {})
     return tuple(filters.get(_SYNONYMS, {}).get("synonyms", ()))
 
 
 def text_field(language: Language, subfields: Collection[Subfield], *, synonyms: bool) -> Json:
-    """The mapping of a text field."""
+    """Returns the mapping of a text field."""
     inner: Json = {}
     if "exact" in subfields:
         inner["exact"] = {"type": "text", "analyzer": "standard"}
@@ -73,7 +73,7 @@ def text_field(language: Language, subfields: Collection[Subfield], *, synonyms:
 
 
 def searched_with_synonyms(properties: Mapping[str, Json]) -> dict[str, Json]:
-    """Of an index's mapping, the fields that `text_field` made, as they are when searches know synonyms."""
+    """Returns the fields of an index's mapping that `text_field` made, changed to search with synonyms."""
     return {
         name: {**each, "search_analyzer": _SEARCHED}
         for name, each in properties.items()
@@ -82,13 +82,13 @@ def searched_with_synonyms(properties: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def probes() -> dict[str, Json]:
-    """A body for `_analyze` for each thing that a server may lack, which then answers 400."""
+    """Returns a body for `_analyze` for each feature that a server may not support; it then answers 400."""
     languages = {name: trial(name, ()) for name in LANGUAGES if name != "standard"}
     return languages | {"prefix": _trial(_edges()), "synonyms": trial("standard", ["tea, chai"])}
 
 
 def trial(language: Language, synonyms: Sequence[str]) -> Json:
-    """A body for `_analyze` that does what a search would, with a rule that is no rule answered by 400."""
+    """Returns a body for `_analyze` that analyses like a search; the server answers 400 for an invalid rule."""
     found = LANGUAGES[language]
     between = [_synonyms(synonyms)] if synonyms else []
     letters, words = ([found.defined.get(each, each) for each in names] for names in (found.letters, found.words))
@@ -96,7 +96,7 @@ def trial(language: Language, synonyms: Sequence[str]) -> Json:
 
 
 def lacks(language: Language, subfields: Collection[Subfield], capabilities: Collection[str]) -> tuple[str, ...]:
-    """A sentence for each thing that was asked for and that an engine without the capability goes without."""
+    """Returns a sentence for each requested feature that the engine's capabilities do not include."""
     found = []
     if language not in ("standard", *capabilities):
         shown = language.upper() if language == "cjk" else language.title()
@@ -107,7 +107,7 @@ def lacks(language: Language, subfields: Collection[Subfield], capabilities: Col
 
 
 def synonym_rules(text: str) -> dict[int, str]:
-    """Line number, from 1 → rule, of a file as Solr has it: `a, b` or `a, b => c` a line, and comments after `#`.
+    """Returns 1-based line number → rule of a Solr file: `a, b` or `a, b => c` per line, comments after `#`.
 
     >>> synonym_rules("# drinks\\ntea, chai\\n\\n")
     {2: 'tea, chai'}

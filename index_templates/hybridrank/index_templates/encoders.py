@@ -1,7 +1,7 @@
-"""The encoder of an index's vectors, as its mapping notes it. Pure.
+"""The encoder of an index's vectors, as noted in its mapping. Pure.
 
-Two encoders of the same length make vectors that look alike and cannot be compared. So whoever writes vectors notes
-what made them, and whoever compares a query's vector with them reads the note first.
+Vectors of two encoders with the same length look alike but cannot be compared. So the code that writes vectors notes
+the encoder, and the code that compares a query's vector with them reads the note first.
 """
 
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from typing import Any
 
 __all__ = ["EncoderNote", "same_encoder"]
 
-_SHOWN = 12  # characters of a digest in a sentence
+_SHOWN = 12  # characters of a digest that a message shows
 _SETTINGS = ("pooling", "query_prefix", "document_prefix")
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderNote:
-    """An encoder: its digest says which vectors it makes, the rest is for people.
+    """An encoder: its digest identifies its vectors, the other fields are for people.
 
-    `digest` covers weights, tokenizer, pooling, prefixes and length of input. `comparable_digests` are those of the
-    same model at the other precisions of its folder: int8 vectors are fp32 vectors with a little noise.
+    `digest` covers weights, tokenizer, pooling, prefixes and length of input. `comparable_digests` are the digests of
+    the same model at the other precisions of its folder: int8 vectors are fp32 vectors with a little noise.
     """
 
     name: str
@@ -34,12 +34,12 @@ class EncoderNote:
         return f"{self.name} (digest {self.digest[:_SHOWN]})"
 
     def as_json(self) -> dict[str, Any]:
-        """The note as a mapping's `_meta` holds it."""
+        """Returns the note as the `_meta` of a mapping holds it."""
         return {**asdict(self), "comparable_digests": list(self.comparable_digests)}
 
     @classmethod
     def from_json(cls, noted: Any) -> "EncoderNote | None":
-        """The note of a `_meta`; None for what is none, since a mapping's `_meta` may hold anything."""
+        """Reads the note from a `_meta`; None if it is not a note, because a mapping's `_meta` may hold anything."""
         if not isinstance(noted, Mapping) or not isinstance(noted.get("digest"), str) or not noted["digest"]:
             return None
         texts = {each.name: str(noted.get(each.name, "")) for each in fields(cls) if each.name != "comparable_digests"}
@@ -47,7 +47,7 @@ class EncoderNote:
         return cls(**texts, comparable_digests=tuple(map(str, others)) if isinstance(others, list) else ())
 
     def differences(self, other: "EncoderNote") -> str:
-        """The settings in which two encoders of one name differ, in words; empty where the names differ."""
+        """Returns, as text, the settings that differ between two encoders of one name; empty if the names differ."""
         if self.name != other.name:
             return ""
         differing = [each for each in _SETTINGS if getattr(self, each) != getattr(other, each)]
@@ -56,7 +56,7 @@ class EncoderNote:
 
 
 def same_encoder(one: EncoderNote, other: EncoderNote) -> bool:
-    """Whether vectors of the one can be compared with vectors of the other.
+    """Returns True if vectors of one encoder can be compared with vectors of the other.
 
     >>> same_encoder(EncoderNote("e", "int8", comparable_digests=("fp32",)), EncoderNote("renamed", "fp32"))
     True

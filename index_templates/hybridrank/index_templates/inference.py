@@ -1,7 +1,7 @@
-"""What Elasticsearch's inference endpoints need to call a sidecar over HTTP.
+"""Inference endpoints with which Elasticsearch calls a sidecar over HTTP.
 
-Bodies for `PUT _inference/TASK/NAME`. `${…}` is what Elasticsearch puts in: JSON in the request, text in the headers.
-https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-inference-put-custom
+Bodies for `PUT _inference/TASK/NAME`. Elasticsearch replaces `${…}`: with JSON in the request, with text in the
+headers. https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-inference-put-custom
 """
 
 import json
@@ -20,14 +20,16 @@ _ENCODE_TIMEOUT_S = 30
 
 
 def endpoints(sidecar: HttpSidecar, version: str) -> dict[str, dict[str, Any]]:
-    """TASK/NAME → body, for a server of this version: both by the service `custom`, or the reranker by `cohere`."""
+    """Returns TASK/NAME → body for a server of this version: both by the service `custom`, or only the reranker by
+    `cohere`.
+    """
     if not has_custom(version):
         return {f"rerank/{RERANKER}": cohere_reranker(sidecar)}
     return {f"rerank/{RERANKER}": custom_reranker(sidecar), f"text_embedding/{ENCODER}": custom_encoder(sidecar)}
 
 
 def has_custom(version: str) -> bool:
-    """Whether the service `custom` is there: 8.19, and 9.1 and later.
+    """Returns True if the server has the service `custom`: 8.19, and 9.1 and later.
 
     >>> has_custom("8.19.3"), has_custom("9.0.8"), has_custom("9.1.0")
     (True, False, True)
@@ -37,14 +39,14 @@ def has_custom(version: str) -> bool:
 
 
 def custom_reranker(sidecar: HttpSidecar) -> dict[str, Any]:
-    """No top_n: every document gets a score, and Elasticsearch finds each by its `index`."""
+    """Sends no top_n: every document gets a score, and Elasticsearch maps each to its document by `index`."""
     request = {"model": sidecar.reranker, "query": "${query}", "documents": "${input}"}
     parser = {"reranked_index": "$.results[*].index", "relevance_score": "$.results[*].relevance_score"}
     return _custom(sidecar, RERANK_PATH, request, parser, sidecar.timeout_s)
 
 
 def custom_encoder(sidecar: HttpSidecar) -> dict[str, Any]:
-    """Queries are told from documents, since some encoders read them differently."""
+    """Separates queries from documents, because some encoders read them differently."""
     request = {"model": sidecar.encoder, "input": "${input}", "input_type": "${input_type}"}
     body = _custom(sidecar, EMBEDDINGS_PATH, request, {"text_embeddings": "$.data[*].embedding[*]"}, _ENCODE_TIMEOUT_S)
     body["service_settings"] |= {
@@ -55,9 +57,11 @@ def custom_encoder(sidecar: HttpSidecar) -> dict[str, Any]:
 
 
 def cohere_reranker(sidecar: HttpSidecar) -> dict[str, Any]:
-    """For servers without `custom`, 8.14 and later. Old ones take the `url` whole, new ones put a path of theirs in it.
+    """For servers without `custom`, 8.14 and later. Old versions use the whole `url`; new ones replace its path with
+    their own.
 
-    The sidecar has both, /v1/rerank and /v2/rerank. That `cohere` takes a `url` is in its code, not on its page.
+    The sidecar serves both paths, /v1/rerank and /v2/rerank. That `cohere` accepts a `url` is in Elasticsearch's code,
+    not on its documentation page.
     """
     settings = {"api_key": API_KEY, "model_id": sidecar.reranker, "url": f"{sidecar.url}{RERANK_PATH}"}
     return {"service": "cohere", "service_settings": settings}
@@ -74,19 +78,19 @@ def _custom(
             "headers": {
                 "Authorization": "Bearer ${api_key}",
                 "Content-Type": "application/json",
-                # The sidecar drops, or refuses at once, what would come too late.
+                # The sidecar drops, or refuses at once, an answer that would come too late.
                 "x-timeout-ms": str(1000 * timeout_s),
             },
             "request": _with_templates(request),
             "response": {"json_parser": parser},
         },
-        # Elasticsearch tells these again and secrets never: by the digest another key is seen to be another.
+        # Elasticsearch returns these settings but never secrets: the digest shows that a key has changed.
         "task_settings": {"parameters": {"key_digest": sidecar.key_digest or "none"}},
     }
 
 
 def _with_templates(request: dict[str, str]) -> str:
-    """JSON, but for the templates, which bring quotes of their own.
+    """Returns JSON with unquoted templates, because their values bring their own quotes.
 
     >>> _with_templates({"model": "m", "query": "${query}"})
     '{"model": "m", "query": ${query}}'

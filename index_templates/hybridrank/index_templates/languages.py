@@ -1,6 +1,6 @@
-"""The languages that an index can be made for, each as the servers' own filters.
+"""Supported languages of an index, each as filters that the servers provide.
 
-They are those of Lucene's analyzers for the language (`GermanAnalyzer` and so on), with the light stemmers that the
+They match Lucene's analyzers for the language (`GermanAnalyzer` and so on), with the light stemmers that the
 documentation of both servers recommends.
 """
 
@@ -20,10 +20,10 @@ _ITALIAN_ARTICLES = "c l all dall dell nell sull coll pell gl agl dagl degl negl
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What becomes of the words of a text, filter by filter.
+    """Token filters of a language, in order.
 
-    `letters` change how words are written, `words` drop stop words and cut endings. Between the two come synonyms,
-    where an index has them, so that their rules are read as they stand. `defined` are those that are ours by name.
+    `letters` normalise letters; `words` remove stop words and endings. Synonyms, if an index has them, run between the
+    two, so that their rules apply to unstemmed words. `defined` are filters that hybridrank defines by name.
     """
 
     code: str
@@ -54,22 +54,22 @@ LANGUAGES: Mapping[Language, Filters] = {
     "italian": _stemmed("it", "_italian_", "light_italian", passage_elision=_elision(_ITALIAN_ARTICLES)),
     "portuguese": _stemmed("pt", "_portuguese_", "light_portuguese"),
     "dutch": _stemmed("nl", "_dutch_", "dutch"),
-    # Chinese, Japanese and Korean have no spaces to cut at: every two neighbours are a word.
+    # Chinese, Japanese and Korean do not separate words by spaces: every two neighbouring characters form a term.
     "cjk": Filters("cjk", ("cjk_width", "lowercase", "cjk_bigram")),
     "standard": Filters("standard"),
 }
-"""`standard` is what every server has: words as they stand, in lower case."""
+"""`standard` is supported by every server: unstemmed words in lower case."""
 
 
 _CODES: Mapping[str, tuple[str, ...]] = {
     **{name: (filters.code,) for name, filters in LANGUAGES.items() if name != "standard"},
     "cjk": ("zh", "ja", "ko"),
 }
-"""ISO 639-1 codes of each language; `standard` is any."""
+"""ISO 639-1 codes of each language; `standard` matches any."""
 
 
 def language_named(text: str) -> Language:
-    """The language of a name, or of a code such as `de`. Raises ValueError that lists them.
+    """Returns the language for a name, or for a code such as `de`. Raises ValueError that lists the languages.
 
     >>> language_named("de")
     'german'
@@ -81,7 +81,7 @@ def language_named(text: str) -> Language:
 
 
 def language_lack(language: str, model: str, languages: Collection[str]) -> str:
-    """The sentence that says that a model was not trained on an index's language; empty where it was, or nobody knows.
+    """Returns a sentence if a model was not trained on an index's language; empty if it was, or if that is unknown.
 
     >>> language_lack("german", "encoder-minilm-l6", ["en"])
     "the index's texts are german, and encoder-minilm-l6 was trained on en alone"

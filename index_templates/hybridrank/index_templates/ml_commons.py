@@ -1,4 +1,4 @@
-"""What OpenSearch's ml-commons needs to call a sidecar over HTTP: connectors, and models that are their other end.
+"""Connectors, and models on top of them, with which OpenSearch's ml-commons calls a sidecar over HTTP.
 
 Bodies for `POST _plugins/_ml/connectors/_create` and `POST _plugins/_ml/models/_register`.
 """
@@ -23,7 +23,7 @@ __all__ = [
     "remote_model",
 ]
 
-# Connectors and the models behind them. Queries and documents have one each, for encoders that read them differently.
+# Connectors and their models. Queries and documents have separate ones, for encoders that read them differently.
 RERANKER = "hybridrank-reranker"
 DOCUMENT_ENCODER = "hybridrank-document-encoder"
 QUERY_ENCODER = "hybridrank-query-encoder"
@@ -34,10 +34,10 @@ RERANK_PATH = "/v1/rerank"
 EMBEDDINGS_PATH = "/v1/embeddings"
 
 API_KEY = "<API key>"
-"""Stands for the key in bodies, which are printed; the key itself is put in when they are sent."""
+"""Placeholder for the key in bodies, which are printed; the real key is inserted when they are sent."""
 
-# A bulk request can wait longer than a search, and be tried again; ml-commons does so only where an answer has Amazon's
-# header for throttling, as those of a sidecar have whose queue is full.
+# A bulk request can wait longer than a search, and can be retried; ml-commons retries only if the answer has Amazon's
+# throttling header, which a sidecar with a full queue sends.
 _CONNECT_TIMEOUT_S = 1
 _INGEST_TIMEOUT_S = 30
 _INGEST_RETRIES = 3
@@ -45,11 +45,11 @@ _INGEST_RETRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class HttpSidecar:
-    """The HTTP face of a sidecar, as the cluster's nodes reach it.
+    """The HTTP interface of a sidecar, as the cluster's nodes reach it.
 
-    `url` has no path; `reranker` and `encoder` are models of the sidecar; `timeout_s` is how long a search waits for
-    scores or for its query's vector, in whole seconds, which is all that ml-commons knows; `key_digest` tells one API
-    key from the next and is "" where there is none.
+    `url` has no path; `reranker` and `encoder` are models of the sidecar; `timeout_s` limits how long a search waits
+    for scores or for its query's vector, in whole seconds because ml-commons supports nothing finer; `key_digest`
+    distinguishes API keys and is "" if there is no key.
     """
 
     url: str
@@ -65,12 +65,12 @@ class HttpSidecar:
 
 
 def key_digest(api_key: str) -> str:
-    """Eight hex digits: enough to see that a key is another one, too few to find it by. "" for no key."""
+    """Returns eight hex digits: enough to notice a changed key, too few to recover it. "" for no key."""
     return blake2b(api_key.encode(), digest_size=4).hexdigest() if api_key else ""
 
 
 def connectors(sidecar: HttpSidecar) -> dict[str, dict[str, Any]]:
-    """The connectors by name."""
+    """Returns the connectors by name."""
     return {
         RERANKER: _connector(
             sidecar,
@@ -78,7 +78,7 @@ def connectors(sidecar: HttpSidecar) -> dict[str, dict[str, Any]]:
             path=RERANK_PATH,
             functions="cohere.rerank",
             model=sidecar.reranker,
-            # No top_n: every document comes back, and ml-commons puts the scores in order by `index`.
+            # No top_n: every document comes back, and ml-commons orders the scores by `index`.
             inputs='"query": "${parameters.query}", "documents": ${parameters.documents}',
             timeout_s=sidecar.timeout_s,
         ),
@@ -88,7 +88,7 @@ def connectors(sidecar: HttpSidecar) -> dict[str, dict[str, Any]]:
 
 
 def remote_model(name: str, *, connector_id: str, group_id: str) -> dict[str, Any]:
-    """A model that is a connector's other end. Without a group one would be made for it, and left behind."""
+    """Returns a model that uses a connector. Without a group, ml-commons would create one and leave it behind."""
     return {
         "name": name,
         "function_name": "remote",
@@ -128,7 +128,7 @@ def _connector(
         "description": f"hybridrank: the sidecar at {sidecar.url}, {key}",
         "version": "1",
         "protocol": "http",
-        "credential": {"key": API_KEY},  # ml-commons refuses a connector without one
+        "credential": {"key": API_KEY},  # ml-commons refuses a connector without a credential
         "parameters": {"model": model},
         "client_config": {
             "max_connection": 30,
@@ -142,7 +142,7 @@ def _connector(
                 "action_type": "PREDICT",
                 "method": "POST",
                 "url": f"{sidecar.url}{path}",
-                # The sidecar drops, or refuses at once, what would come after ml-commons has given up.
+                # The sidecar drops, or refuses at once, an answer that would come after ml-commons has given up.
                 "headers": {"Authorization": "Bearer ${credential.key}", "x-timeout-ms": str(1000 * timeout_s)},
                 "request_body": f'{{"model": "${{parameters.model}}", {inputs}}}',
                 "pre_process_function": f"connector.pre_process.{functions}",

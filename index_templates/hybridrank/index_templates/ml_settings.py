@@ -1,7 +1,7 @@
-"""The two cluster settings without which ml-commons refuses to call a sidecar, and what undoes a change of them.
+"""The two cluster settings that ml-commons requires before it calls a sidecar, and the undoing of their change.
 
-A change is recorded in the `_meta` of a component template, which holds any JSON: what was set before, what held, and
-what was put in its place.
+A change is recorded in the `_meta` of a component template, which can hold any JSON: the persistent value before, the
+effective value, and the new value.
 """
 
 import ipaddress
@@ -25,13 +25,13 @@ __all__ = [
 TRUSTED = "plugins.ml_commons.trusted_connector_endpoints_regex"
 PRIVATE_IP = "plugins.ml_commons.connector.private_ip_enabled"
 
-# What ml-commons calls private, besides loopback, link-local and any-local.
+# Addresses that ml-commons calls private, besides loopback, link-local and any-local.
 _PRIVATE = tuple(ipaddress.ip_network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
-    """Of TRUSTED (a list) and PRIVATE_IP (a boolean): what is set persistently, if it is, and what holds."""
+    """Values of TRUSTED (a list) and PRIVATE_IP (a boolean): the persistent value, if set, and the effective one."""
 
     persistent: Mapping[str, Any]
     effective: Mapping[str, Any]
@@ -39,7 +39,7 @@ class ClusterSettings:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a change found (`persistent`, None for what was not set; `effective`) and what it `set`."""
+    """Values before a change (`persistent`, None if it was not set; `effective`) and the values that it `set`."""
 
     persistent: Mapping[str, Any] = field(default_factory=dict)
     effective: Mapping[str, Any] = field(default_factory=dict)
@@ -47,20 +47,20 @@ class Record:
 
     @property
     def patterns(self) -> list[str]:
-        """The trusted patterns that are ours."""
+        """The trusted patterns that hybridrank added."""
         return [each for each in self.set.get(TRUSTED, []) if each not in self.effective.get(TRUSTED, [])]
 
     def body(self) -> dict[str, Any]:
-        """For `PUT _component_template`."""
+        """The body of `PUT _component_template`."""
         return {"template": {}, "_meta": {"hybridrank": asdict(self)}}
 
 
 def wanted_settings(
     urls: Sequence[str], pattern: str, *, private: bool, settings: ClusterSettings, record: Record
 ) -> tuple[dict[str, Any], Record]:
-    """The settings to change, so that ml-commons may call each of `urls`, and the record of the change.
+    """Returns the settings to change so that ml-commons may call each of `urls`, and the record of the change.
 
-    A pattern is added only where none that is there matches all of the URLs, and whatever else is there stays.
+    A pattern is added only if no existing one matches all of the URLs; all other values stay.
     """
     theirs = [each for each in settings.effective[TRUSTED] if each not in record.patterns]
     trusted = theirs if all(is_trusted(url, theirs) for url in urls) else [*theirs, pattern]
@@ -77,7 +77,7 @@ def wanted_settings(
 
 
 def undone(settings: ClusterSettings, record: Record) -> dict[str, Any]:
-    """The settings that undo what was recorded; None clears one. What others changed since is left as they want it."""
+    """Returns the settings that undo the recorded change; None clears one. Later changes by others are kept."""
     back: dict[str, Any] = {}
     if TRUSTED in record.set:
         theirs = [each for each in settings.effective[TRUSTED] if each not in record.patterns]
@@ -88,7 +88,7 @@ def undone(settings: ClusterSettings, record: Record) -> dict[str, Any]:
 
 
 def trusted_pattern(url: str) -> str:
-    """A pattern for every path below `url`; ml-commons asks a pattern to match the whole URL.
+    """Returns a pattern for every path below `url`; ml-commons requires a pattern to match the whole URL.
 
     >>> trusted_pattern("http://sidecar:8080")
     '^http://sidecar:8080/.*$'
@@ -97,7 +97,7 @@ def trusted_pattern(url: str) -> str:
 
 
 def is_trusted(url: str, patterns: Iterable[str]) -> bool:
-    """Whether a pattern matches the whole of `url`; one that matches a part of it does not count.
+    """Returns True if a pattern matches the whole `url`; a partial match does not count.
 
     >>> is_trusted("http://sidecar:8080/v1/rerank", ["^http://sidecar:8080"])
     False
@@ -106,7 +106,7 @@ def is_trusted(url: str, patterns: Iterable[str]) -> bool:
 
 
 def is_private(addresses: Iterable[str]) -> bool:
-    """Whether ml-commons refuses one of these IP addresses unless PRIVATE_IP is on.
+    """Returns True if ml-commons refuses one of these IP addresses unless PRIVATE_IP is on.
 
     >>> is_private(["172.16.0.9"]), is_private(["8.8.8.8"])
     (True, False)
@@ -122,4 +122,4 @@ def _matches(pattern: str, url: str) -> bool:
     try:
         return re.fullmatch(pattern, url) is not None
     except re.error:
-        return False  # Java's dialect has a few things that Python's lacks
+        return False  # Java's regex syntax has a few features that Python's does not

@@ -1,7 +1,7 @@
-"""Pipelines and the search template of OpenSearch, for applications that speak to the cluster alone.
+"""Pipelines and the search template of OpenSearch, for applications that call only the cluster.
 
-Bodies for `PUT _ingest/pipeline`, `PUT _search/pipeline` and `PUT _scripts`; `encoder` and `reranker` are ids of models
-that ml-commons gave.
+Bodies for `PUT _ingest/pipeline`, `PUT _search/pipeline` and `PUT _scripts`; `encoder` and `reranker` are model ids
+that ml-commons assigned.
 """
 
 import json
@@ -21,23 +21,23 @@ __all__ = [
 ]
 
 PASSAGE = "passage"
-"""The field that the ingest pipeline adds: the text that models read, a line for each text field.
+"""The field that the ingest pipeline adds: the text that models read, one line per text field.
 
-`text_embedding` makes a vector of one field, and `rerank` glues several without a space between them.
+`text_embedding` makes a vector of one field, and `rerank` joins several fields without a space.
 """
 
 WINDOW_FACTOR = 5
-"""Pages a reranker sees: 50 documents for a page of ten, which is also what the library rescores."""
+"""Pages that a reranker scores: 50 documents for a page of ten, the same as the library rescores."""
 
 DOCUMENTS_A_CALL = 32
-"""Documents of a bulk request whose texts go to the encoder together; the processor's own default is one at a time."""
+"""Documents of a bulk request whose texts go to the encoder together; the processor's own default is one."""
 
 RETRIEVER_K = 100
 _RANK_CONSTANT = 60
-_TIE_BREAKER = 0.2  # as the library's BM25 query
+_TIE_BREAKER = 0.2  # same as in the library's BM25 query
 _FILTER = '{{#filter}}"filter": {{#toJson}}filter{{/toJson}}, {{/filter}}'
 
-# The library's passage text: fields that are there, in order, a line each.
+# Same as the library's passage text: existing fields, in order, one line each.
 _JOIN = """
 def lines = [];
 for (field in params.fields) {
@@ -50,7 +50,9 @@ else { ctx[params.passage] = String.join(params.separator, lines); }
 
 
 def embed(encoder: str, text_fields: Sequence[str]) -> dict[str, Any]:
-    """An ingest pipeline: `passage` of the text fields, `vector` of the passage; neither where there is no text."""
+    """Builds an ingest pipeline: `passage` from the text fields, `vector` from the passage; neither if there is no
+    text.
+    """
     return {
         "description": "hybridrank: a passage of the text fields, and its vector from the sidecar",
         "processors": [
@@ -73,7 +75,7 @@ def embed(encoder: str, text_fields: Sequence[str]) -> dict[str, Any]:
 
 
 def normalization(encoder: str) -> dict[str, Any]:
-    """A search pipeline for `hybrid` queries: scores of each query scaled to [0, 1] by min and max, then their mean."""
+    """Builds a search pipeline for `hybrid` queries: min-max normalises the scores of each query and averages them."""
     return {
         "description": "hybridrank: hybrid queries, min-max scores averaged",
         "request_processors": [_enricher(encoder)],
@@ -98,18 +100,19 @@ def rrf(encoder: str) -> dict[str, Any]:
 
 
 def rerank(encoder: str, reranker: str) -> dict[str, Any]:
-    """A search pipeline for `hybrid` queries: fusion, then WINDOW_FACTOR pages reranked by a model, then the page.
+    """Builds a search pipeline for `hybrid` queries: fuses, reranks WINDOW_FACTOR pages by a model, then cuts the page.
 
-    Where the sidecar gives no scores, or the request no `ext.rerank`, the page is the head of the fused ranking.
+    If the sidecar returns no scores, or the request has no `ext.rerank`, the page is the head of the fused ranking.
     """
     stage = {"ml_opensearch": {"model_id": reranker}, "context": {"document_fields": [PASSAGE]}}
     return _second_stage(encoder, "reciprocal rank fusion, then the head reranked by the sidecar", stage)
 
 
 def by_field(encoder: str, score_field: str) -> dict[str, Any]:
-    """A search pipeline for `hybrid` queries: fusion, then WINDOW_FACTOR pages by the number in `score_field`.
+    """Builds a search pipeline for `hybrid` queries: fuses, then sorts WINDOW_FACTOR pages by the number in
+    `score_field`.
 
-    For scores that were computed elsewhere and stored. When one hit of the window lacks the number, the order of the
+    For scores that were computed elsewhere and stored. If one hit of the window has no such number, the order of the
     fusion stays.
     """
     stage = {"by_field": {"target_field": score_field}}
@@ -117,9 +120,9 @@ def by_field(encoder: str, score_field: str) -> dict[str, Any]:
 
 
 def search_template(text_fields: Sequence[str]) -> dict[str, Any]:
-    """A stored search template: `query_text`, with `size` and `filter` where given, becomes the whole body.
+    """Builds a stored search template: `query_text`, with optional `size` and `filter`, becomes the whole body.
 
-    The pipeline is named in the URL: OpenSearch does not look for it in what a template gives.
+    The URL must name the pipeline: OpenSearch ignores a pipeline in a template.
     """
     text = "{{query_text}}"
     query = {
@@ -143,7 +146,7 @@ def search_template(text_fields: Sequence[str]) -> dict[str, Any]:
         "query": query,
         "ext": {"rerank": {"query_context": {"query_text": text}}},
     }
-    # A number and an object stand in the template without quotes, which no JSON can say.
+    # A number and an object are unquoted in the template, which JSON cannot express.
     source = json.dumps(body).replace('"SIZE"', "{{size}}{{^size}}10{{/size}}")
     source = source.replace('"hybrid": {', '"hybrid": { ' + _FILTER, 1)
     return {"script": {"lang": "mustache", "source": source}}
@@ -159,7 +162,7 @@ def _second_stage(encoder: str, what: str, stage: Mapping[str, Any]) -> dict[str
 
 
 def _enricher(encoder: str) -> dict[str, Any]:
-    """So that a `neural` query need not name a model, whose id is another on every cluster."""
+    """Builds a request processor that sets the model of `neural` queries, whose id differs on every cluster."""
     return {"neural_query_enricher": {"default_model_id": encoder}}
 
 

@@ -1,4 +1,4 @@
-"""Everything that `hybridrank setup opensearch` wants to be in a cluster, part by part, each after what it needs."""
+"""All parts that `hybridrank setup opensearch` installs in a cluster, each after the parts that it needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,12 +41,12 @@ SEARCH_PIPELINES = (NORMALIZATION_PIPELINE, RRF_PIPELINE, RERANK_PIPELINE, BY_FI
 SEARCH_TEMPLATE = "hybridrank-search"
 TEMPLATE_PREFIX = "hybridrank-setup-"
 
-_PRIORITY = 501  # above the template of `hybridrank index`, so that an index may have both
+_PRIORITY = 501  # above the template of `hybridrank index`, so that an index may use both
 
 
 @dataclass(frozen=True, slots=True)
 class IndexWish:
-    """An index, yet to be created, whose documents are to be embedded as they are written, by `encoder`."""
+    """An index to be created; `encoder` embeds its documents when they are written."""
 
     name: str
     dimensions: int
@@ -56,7 +56,7 @@ class IndexWish:
 def parts(
     sidecar: HttpSidecar, *, text_fields: Sequence[str], score_field: str, index: IndexWish | None
 ) -> tuple[Part, ...]:
-    """The parts, without the cluster settings. `score_field` is what the pipeline by field ranks by."""
+    """Returns the parts, without the cluster settings. The pipeline by field sorts by `score_field`."""
     ids = {name: reference("model", name) for name in MODELS}
     encoder, group = ids[QUERY_ENCODER], reference("model group", MODEL_GROUP)
     search = {
@@ -87,9 +87,9 @@ def _template(index: IndexWish, text_fields: Sequence[str]) -> dict[str, Any]:
     body["priority"] = _PRIORITY
     settings = body["template"]["settings"]
     settings["index"] |= {
-        "analysis": settings.pop("analysis"),  # where servers tell it
+        "analysis": settings.pop("analysis"),  # at the place where servers return it
         "default_pipeline": INGEST_PIPELINE,
-        # A hybrid query that names no pipeline would come back unfused, with scores like -9.5e9. Others pass untouched.
+        # A hybrid query without a pipeline would come back unfused, with scores like -9.5e9. Others pass unchanged.
         "search": {"default_pipeline": RRF_PIPELINE},
     }
     body["template"]["mappings"]["properties"][pipelines.PASSAGE] = {"type": "text", "index": False}

@@ -1,6 +1,6 @@
-"""What `hybridrank setup` puts into a cluster, and the steps from what is there to what is wanted. Pure.
+"""The parts that `hybridrank setup` installs in a cluster, and the steps from the current to the wanted state. Pure.
 
-Ids of connectors and models are given by the server, so bodies name them by `reference` until they are known.
+The server assigns ids of connectors and models, so bodies use a `reference` until the ids are known.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ _SECRETS = ("credential", "secret_parameters", "api_key")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing that is wanted: `body` is what is sent for it."""
+    """One wanted object; `body` is its request body."""
 
     kind: Kind
     name: str
@@ -59,7 +59,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing that is there; `id` is the server's where it gives one, else the name."""
+    """One existing object; `id` is the id that the server assigned, or else the name."""
 
     kind: Kind
     name: str
@@ -69,7 +69,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change; `changes` are lines of a diff, `id` is known unless the thing is yet to be created."""
+    """One change; `changes` are lines of a diff, `id` is known unless the object is yet to be created."""
 
     action: Literal["create", "change", "remove"]
     kind: Kind
@@ -80,12 +80,12 @@ class Step:
 
 
 def reference(kind: Kind, name: str) -> str:
-    """Stands for an id in a body."""
+    """Returns a placeholder for an id in a body."""
     return f"<id of {kind} {name}>"
 
 
 def resolved(value: Any, known: Mapping[str, str]) -> Any:
-    """The same JSON with every string that is a key of `known` replaced."""
+    """Returns the same JSON with every string that is a key of `known` replaced."""
     if isinstance(value, Mapping):
         return {key: resolved(inner, known) for key, inner in value.items()}
     if isinstance(value, list):
@@ -94,10 +94,10 @@ def resolved(value: Any, known: Mapping[str, str]) -> Any:
 
 
 def plan(wanted: Sequence[Part], found: Sequence[Found]) -> tuple[Step, ...]:
-    """The steps, in an order in which each finds what it needs; none where everything is as wanted.
+    """Returns the steps in an order that respects dependencies; none if everything is already as wanted.
 
-    ml-commons changes neither a connector nor a model while the model is deployed: where one is to change, the
-    deployment is removed first and created again.
+    ml-commons changes neither a connector nor a model while the model is deployed: to change one, the plan removes the
+    deployment first and creates it again.
     """
     there = {(each.kind, each.name): each for each in reversed(found)}
     ids = {reference(each.kind, each.name): each.id for each in there.values()}
@@ -117,7 +117,7 @@ def plan(wanted: Sequence[Part], found: Sequence[Found]) -> tuple[Step, ...]:
 
 
 def plan_removal(found: Sequence[Found], settings: Mapping[str, Any]) -> tuple[Step, ...]:
-    """The steps that take everything away again, users before what they use; `settings` are those to put back."""
+    """Returns the steps that remove everything, users before what they use; `settings` are the settings to restore."""
     removals = [_removal(each) for kind in _REMOVED for each in found if each.kind == kind]
     undeployments = [_undeployment(each) for each in found if each.kind == "model"]
     back = [
@@ -127,7 +127,7 @@ def plan_removal(found: Sequence[Found], settings: Mapping[str, Any]) -> tuple[S
         for value in [settings[each.name]]
         for after in [{} if value is None else {"value": value}]
     ]
-    # The record goes last: after an interruption the settings can still be put back.
+    # The record is removed last: after an interruption the settings can still be restored.
     record = [_removal(each) for each in found if each.kind == "record of settings"]
     return (*undeployments, *removals, *back, *record)
 
@@ -141,24 +141,24 @@ def _step(part: Part, there: Found | None) -> Step | None:
 
 
 def _told(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the secrets, at whatever depth, which no server tells again."""
+    """Removes the secrets at every depth, because no server returns them."""
     told = {key: value for key, value in body.items() if key not in _SECRETS}
     return {key: _told(value) if isinstance(value, Mapping) else value for key, value in told.items()}
 
 
 def _removal(there: Found) -> Step:
-    # Of an index's settings only those go that name a pipeline of ours.
+    # Only the settings of an index that name a pipeline of hybridrank are removed.
     body = dict.fromkeys(there.body) if there.kind == "default pipeline" else {}
     return Step("remove", there.kind, there.name, body, there.id)
 
 
 def _undeployment(model: Found) -> Step:
-    """Whatever state the model is said to be in: a node may have it deployed all the same."""
+    """Undeploys in any reported state of the model: a node may still have it deployed."""
     return Step("remove", "deployment", model.name, {}, model.id)
 
 
 def _narrowed(there: Any, wanted: Any) -> Any:
-    """Of what a server says, what we have a say in: the keys that `wanted` has too, at every depth."""
+    """Keeps only the keys of the server's answer that `wanted` also has, at every depth."""
     if isinstance(there, Mapping) and isinstance(wanted, Mapping):
         return {key: _narrowed(value, wanted[key]) for key, value in there.items() if key in wanted}
     if isinstance(there, list) and isinstance(wanted, list):

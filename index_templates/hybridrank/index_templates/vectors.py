@@ -1,6 +1,6 @@
-"""How an index holds vectors: as floats, or smaller, which costs some of the ranking. Pure.
+"""Storage of vectors in an index: as floats, or smaller, which lowers ranking quality. Pure.
 
-docs/vectors.md has what each kind costs, measured.
+docs/vectors.md has the measured cost of each kind.
 """
 
 import re
@@ -21,8 +21,9 @@ __all__ = [
 
 Engine: TypeAlias = Literal["opensearch", "elasticsearch"]
 VectorKind: TypeAlias = Literal["float", "byte", "int8", "int4", "bbq", "on_disk"]
-"""`float` as they are. `byte`: rounded by us, nothing else is stored. `int8`, `int4`, `bbq` (one bit a dimension):
-rounded by the engine, which keeps the floats to compare the nearest again. `on_disk`: one bit, hardly in memory."""
+"""`float`: unchanged. `byte`: rounded by hybridrank, nothing else is stored. `int8`, `int4`, `bbq` (one bit per
+dimension): rounded by the engine, which keeps the floats to rescore the nearest. `on_disk`: one bit, with little
+memory."""
 
 VECTOR_KINDS: tuple[VectorKind, ...] = get_args(VectorKind)
 
@@ -44,11 +45,11 @@ _SINCE: Mapping[Engine, Mapping[VectorKind, tuple[int, int]]] = {
         "on_disk": (9, 2),
     },
 }
-_LEAST_FOR_BITS = 64  # dimensions: Elasticsearch refuses bits of shorter vectors
+_LEAST_FOR_BITS = 64  # dimensions: Elasticsearch refuses bits for shorter vectors
 
 
 def vector_field(engine: Engine, dimensions: int, kind: VectorKind = "float") -> dict[str, Any]:
-    """The mapping of a field of vectors that are compared by cosine."""
+    """Returns the mapping of a vector field with cosine similarity."""
     if engine == "elasticsearch":
         return {
             "type": "dense_vector",
@@ -61,9 +62,9 @@ def vector_field(engine: Engine, dimensions: int, kind: VectorKind = "float") ->
             else {"type": _ELASTICSEARCH_TYPES.get(kind, "hnsw"), **_HNSW},
         }
     field = {"type": "knn_vector", _DIMENSIONS_KEY[engine]: dimensions, "space_type": "cosinesimil"}
-    if kind == "on_disk":  # faiss, the only engine that compresses so much; it finds its own parameters
+    if kind == "on_disk":  # faiss, the only engine with so much compression; it chooses its own parameters
         return {**field, "mode": "on_disk", "compression_level": "32x"}
-    if kind == "int8":  # "on_disk" only means that the nearest are compared again: lucene's 7 bits alone lose a lot
+    if kind == "int8":  # "on_disk" only means that the nearest are rescored: lucene's 7 bits alone lose a lot
         field |= {"mode": "on_disk", "compression_level": "4x"}
     method = {"name": "hnsw", "engine": "lucene", "parameters": _HNSW}
     return {**field, **({"data_type": "byte"} if kind == "byte" else {}), "method": method}
@@ -77,10 +78,10 @@ def vector_properties(
     more: Mapping[str, int] | None = None,
     passage_text: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The fields of an index that hold vectors: `vector`, and `more` of them, name → dimensions.
+    """Returns the vector fields of an index: `vector`, and those in `more`, name → dimensions.
 
-    With `passage_text`, the mapping of a passage's text, there is a vector for each passage of a document instead of
-    one for all of it.
+    With `passage_text`, the mapping of a passage's text, each passage of a document has a vector, instead of the
+    document.
     """
     others = {name: vector_field(engine, length, kind) for name, length in (more or {}).items()}
     if passage_text is None:
@@ -90,14 +91,14 @@ def vector_properties(
 
 
 def dimensions_of(engine: Engine, properties: Mapping[str, Any]) -> int | None:
-    """The vector length of an existing index, from its mapping; None when it has no vector field."""
+    """Returns the vector length of an existing index, from its mapping; None if it has no vector field."""
     inner = properties.get(PASSAGES, {}).get("properties", {})
     dimensions: int | None = (properties.get("vector") or inner.get("vector") or {}).get(_DIMENSIONS_KEY[engine])
     return dimensions
 
 
 def held(field: Mapping[str, Any]) -> Literal["float", "byte", "rounded"]:
-    """How the field of this mapping holds its vectors; "rounded" by the engine, which has the floats too.
+    """Returns how the field of this mapping stores vectors; "rounded": by the engine, which also keeps the floats.
 
     >>> held({"type": "dense_vector", "index_options": {"type": "bbq_hnsw"}})
     'rounded'
@@ -112,7 +113,7 @@ def held(field: Mapping[str, Any]) -> Literal["float", "byte", "rounded"]:
 
 
 def lacks(engine: Engine, version: str, dimensions: int, kind: VectorKind) -> str:
-    """Why a server cannot hold vectors so, in a sentence; empty when it can.
+    """Returns a sentence on why a server cannot store this kind of vectors; empty if it can.
 
     >>> lacks("opensearch", "3.6.0", 384, "int4")
     'OpenSearch 3.6.0 has no vectors of kind int4; it has float, byte, int8, on_disk'

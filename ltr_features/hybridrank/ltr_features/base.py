@@ -1,4 +1,4 @@
-"""Base class of features: a name, a meaning, the request to the engine, and the way to read the value from its answer."""
+"""Base class of features: a name, a meaning, the request to the engine, and the reading of its answer."""
 
 import math
 import re

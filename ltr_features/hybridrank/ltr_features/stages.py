@@ -20,7 +20,7 @@ class QueryLength(BaseFeature):
 
 
 class Retriever(BaseFeature):
-    """Rank or score that a retriever (`bm25`, `knn`) gave the candidate, or `missing`: 1 if it did not find it, else 0."""
+    """Rank or score that a retriever (`bm25`, `knn`) gave the candidate, or `missing`: 1 if it gave none, else 0."""
 
     kind: Literal["retriever"]
     retriever: str

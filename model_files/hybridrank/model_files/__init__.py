@@ -1,1 +1,1 @@
-"""Model folders: files, digests, codecs, calibrations and self-tests. A leaf package that sidecar and training share."""
+"""Model folders: files, digests, codecs, calibrations and self-tests. A leaf package for sidecar and training."""
