@@ -1,4 +1,4 @@
-"""Which account the servers run as: both refuse root, so root hands them to another user."""
+"""The account that runs the servers: both refuse root, so root runs them as another user."""
 
 import os
 import pwd
@@ -16,20 +16,20 @@ ACCOUNT_SETTING = "HYBRIDRANK_ENGINE_USER"
 
 @dataclass(frozen=True)
 class Account:
-    """A user of this machine other than the one we run as."""
+    """A user of this machine other than the current one."""
 
     name: str
     uid: int
     gid: int
 
     def own(self, folder: Path) -> None:
-        """Give `folder` and what is in it to this account."""
+        """Gives `folder` and its content to this account."""
         os.chown(folder, self.uid, self.gid)
         for path in folder.rglob("*"):
             os.chown(path, self.uid, self.gid)
 
     def can_read(self, path: Path) -> bool:
-        """Whether every folder down to `path` may be entered, and `path` read, by mode bits for owner and others."""
+        """True if every folder on the path can be entered and `path` read, by mode bits for owner and others."""
         resolved = path.resolve()
         return self._may(resolved, read=True) and all(self._may(parent, read=False) for parent in resolved.parents)
 
@@ -40,7 +40,7 @@ class Account:
 
 
 def server_account(environ: Mapping[str, str] = os.environ) -> Account | None:
-    """Return the account for the servers when we are root (HYBRIDRANK_ENGINE_USER, else `nobody`), None when not."""
+    """Returns the servers' account if we are root (HYBRIDRANK_ENGINE_USER, else `nobody`), None if not."""
     if os.geteuid() != 0:
         return None
     name = environ.get(ACCOUNT_SETTING, "nobody")

@@ -1,6 +1,6 @@
 """The jars and zips a server consists of: pinned in a lock file by SHA-256, downloaded in parallel, kept in a cache.
 
-Addresses come from jgo, which knows where Maven Central is; neither the code nor the lock file holds one.
+Addresses come from jgo, which knows the address of Maven Central; neither the code nor the lock file contains one.
 """
 
 import hashlib
@@ -24,15 +24,15 @@ __all__ = ["LOCK_FILE", "Artifact", "fetch", "load_lock", "sha256_of"]
 LOCK_FILE = Path(__file__).with_name("artifacts.lock.json")
 AT_ONCE = 8  # the repository serves small files: more connections gain nothing
 ATTEMPTS = 3
-TIMEOUT_S = 30  # for one read; a connection that is silent longer is given up
+TIMEOUT_S = 30  # for one read; a connection that is silent for longer is closed
 PAUSE_S = 0.5  # doubles with each attempt
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One file of a server: `group:name:version:packaging`, where it goes in the home folder, and its fingerprint.
+    """One file of a server: `group:name:version:packaging`, its place in the home folder, and its SHA-256.
 
-    `part` says who needs it: "node" is every node, "ml-commons" a node with that plugin. `size` is in bytes.
+    `part` says which nodes need it: "node" means every node, "ml-commons" a node with that plugin. `size` is in bytes.
     """
 
     coordinates: str
@@ -43,23 +43,23 @@ class Artifact:
 
     @property
     def file_name(self) -> str:
-        """The name the repository gives it."""
+        """Name of the file in the repository."""
         _, name, version, packaging = self.coordinates.split(":")
         return f"{name}-{version}.{packaging}"
 
     def path_in(self, cache: Path) -> Path:
-        """Where the cache keeps it, apart from files of the same name in another group."""
+        """Returns its path in the cache, separate from files of the same name in another group."""
         return cache / self.coordinates.split(":")[0] / self.file_name
 
 
 def load_lock(path: Path = LOCK_FILE) -> dict[str, tuple[Artifact, ...]]:
-    """Return the artifacts of each server, in the order of the lock file."""
+    """Returns the artifacts of each server, in the order of the lock file."""
     lock = json.loads(path.read_text("utf-8"))
     return {server: tuple(Artifact(**entry) for entry in entries) for server, entries in lock.items()}
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hex digits."""
+    """Returns the SHA-256 of a file as 64 hex digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -74,9 +74,9 @@ def fetch(
     console: Console | None = None,
     remote_repos: Mapping[str, str] | None = None,
 ) -> None:
-    """Bring every artifact into `cache`, each complete and with the SHA-256 of the lock file.
+    """Downloads every artifact into `cache`, each complete and with the SHA-256 of the lock file.
 
-    What is there and right is kept, so an interrupted call continues where it stopped, and a finished one needs no
+    Valid files are kept, so an interrupted call continues where it stopped, and a call after a finished one needs no
     network. Raises DownloadFailed or ChecksumMismatch. `remote_repos` (name → address) defaults to Maven Central.
     """
     missing = [artifact for artifact in artifacts if not _is_cached(artifact, cache)]
@@ -87,7 +87,7 @@ def fetch(
         download_bar(f"downloading {counted(len(missing), 'file')}", total, console or stderr_console()) as add,
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
-        # Largest first: the one big file then does not start when all others are done.
+        # Largest first, so that the one big file does not start last.
         queue = sorted(missing, key=lambda artifact: -artifact.size)
         jobs = [pool.submit(_download, artifact, cache, add, remote_repos) for artifact in queue]
         try:
@@ -106,7 +106,7 @@ def _is_cached(artifact: Artifact, cache: Path) -> bool:
 def _download(
     artifact: Artifact, cache: Path, add: Callable[[int], None], remote_repos: Mapping[str, str] | None
 ) -> None:
-    """Download to a folder of its own beside the final place, check, then rename: no half file is ever in the cache."""
+    """Downloads to a folder beside the final place, checks, then renames: the cache never contains a partial file."""
     target = artifact.path_in(cache)
     target.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(ATTEMPTS):
@@ -135,7 +135,7 @@ def _download(
 def _resolve(
     artifact: Artifact, repo_cache: Path, add: Callable[[int], None], remote_repos: Mapping[str, str] | None
 ) -> Path:
-    from jgo.maven import MavenContext, PythonResolver  # of the engines extra; a server that is there needs none of it
+    from jgo.maven import MavenContext, PythonResolver  # from the engines extra; an installed server needs none of it
 
     @contextmanager
     def progress(_file_name: str, _size: int) -> Iterator[Callable[[int], None]]:

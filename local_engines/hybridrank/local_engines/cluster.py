@@ -1,4 +1,4 @@
-"""Start the nodes of one cluster together and wait until they have found each other."""
+"""Starts the nodes of one cluster together and waits until they have found each other."""
 
 import socket
 import subprocess
@@ -19,7 +19,7 @@ from hybridrank.local_engines.progress import stderr_console, waiting
 
 __all__ = ["Launched", "RunningNode", "free_ports", "launch", "plan"]
 
-READY_TIMEOUT_S = 180.0  # one node takes 15 s on two cores; three of them on a busy machine take their time
+READY_TIMEOUT_S = 180.0  # one node takes 15 s on two cores; three nodes on a busy machine take longer
 POLL_S = 0.2
 
 
@@ -35,7 +35,7 @@ class RunningNode:
 
 @dataclass(frozen=True)
 class _Leashed:
-    """A node's process, and what ends it when we end."""
+    """A node's process, and the leash that ends it when this program ends."""
 
     process: "subprocess.Popen[bytes]"
     leash: "subprocess.Popen[bytes]"
@@ -43,7 +43,7 @@ class _Leashed:
 
 @dataclass(frozen=True)
 class Launched:
-    """A cluster that is up: it ends with this program until it is either stopped or let go."""
+    """A running cluster: it ends with this program unless it is stopped before or let go."""
 
     installation: Installation
     plan: ClusterPlan
@@ -51,7 +51,7 @@ class Launched:
 
     @property
     def nodes(self) -> tuple[RunningNode, ...]:
-        """The nodes that run, in the order of the plan."""
+        """The running nodes, in the order of the plan."""
         running = ((node, self.leashed[node.name].process) for node in self.plan.nodes if node.name in self.leashed)
         return tuple(
             RunningNode(node.name, node.url, _identity(process, self.installation, node), node.output)
@@ -59,29 +59,29 @@ class Launched:
         )
 
     def stop_node(self, name: str) -> None:
-        """End one node, and wait for that."""
+        """Stops one node and waits for its end."""
         _end([self.leashed.pop(name)])
 
     def start_node(self, name: str, *, timeout_s: float = READY_TIMEOUT_S) -> None:
-        """Start a node again that was stopped, on its old ports and data; returns when it sees the others."""
+        """Restarts a stopped node on its old ports and data; returns when it sees the other nodes."""
         node = next(node for node in self.plan.nodes if node.name == name)
         self.leashed[name] = _spawn(self.installation, self.plan, node)
         waited_for = [(node, self.leashed[name].process)]
         _wait(self.installation, waited_for, len(self.leashed), stderr_console(), timeout_s)
 
     def stop(self) -> None:
-        """End every node, and wait for that."""
+        """Stops every node and waits for their end."""
         _end([*self.leashed.values()])
 
     def let_go(self) -> None:
-        """Let the nodes outlive this program."""
+        """Lets the nodes outlive this program."""
         for each in self.leashed.values():
             unleash(each.leash)
-            each.process.returncode = 0  # nobody here will wait for it
+            each.process.returncode = 0  # nobody here waits for it
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different ports of loopback that nobody listens on now."""
+    """Returns `count` different loopback ports on which nobody listens now."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -90,9 +90,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def plan(name: str, folder: Path, *, nodes: int, heap_mb: int, port: int | None) -> ClusterPlan:
-    """Lay out a cluster in `folder`; `port` is the HTTP port of its first node (None: any free one).
+    """Plans a cluster in `folder`; `port` is the HTTP port of its first node (None: any free one).
 
-    Raises LocalEngineError when somebody listens on `port` already.
+    Raises LocalEngineError if another program already listens on `port`.
     """
     ports = free_ports(2 * nodes)
     http, transport = ports[:nodes], ports[nodes:]
@@ -119,9 +119,9 @@ def launch(
     console: Console | None = None,
     timeout_s: float = READY_TIMEOUT_S,
 ) -> Launched:
-    """Start every node and return when each of them sees all of them.
+    """Starts every node and returns when each node sees all nodes.
 
-    Raises NodeFailed with the end of the log when one ends or `timeout_s` seconds pass; then none is left running.
+    Raises NodeFailed with the end of the log if a node ends or `timeout_s` seconds pass; then no node is left running.
     """
     launched = Launched(installation, cluster, {})
     try:
@@ -155,7 +155,7 @@ def _wait(
     console: Console,
     timeout_s: float,
 ) -> None:
-    """Until each of `started` sees `count` nodes."""
+    """Waits until each of `started` sees `count` nodes."""
     deadline = time.monotonic() + timeout_s
     waited_for = [*started]
     distribution = installation.distribution
@@ -175,7 +175,7 @@ def _wait(
 
 
 def _is_ready(node: NodePlan, process: "subprocess.Popen[bytes]", count: int) -> bool:
-    """Whether the node sees `count` nodes, and it is our process that says so: the port may have been taken."""
+    """Returns True if the node sees `count` nodes and is our process: another program may have taken the port."""
     health = nodes.ask(node.url, "/_cluster/health?local=true")
     if not health or health["number_of_nodes"] != count or health["status"] == "red":
         return False

@@ -1,4 +1,4 @@
-"""What OpenSearch and Elasticsearch have in common from the outside: a home folder, settings, a command."""
+"""The common interface of OpenSearch and Elasticsearch: a home folder, settings, a command."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of the home and the artifacts it is made of, from which the lock file is resolved.
+    """A folder of the home and its artifacts, from which the lock file is resolved.
 
-    `roots` are `group:name:version[:packaging]`. With `dependencies` their runtime dependencies follow, save those
-    whose name is in `leave_out` or that a folder in `beneath` already holds (a class found twice stops the server).
+    `roots` are `group:name:version[:packaging]`. `dependencies` adds their runtime dependencies, except those whose
+    name is in `leave_out` or that a folder in `beneath` already has (a duplicate class stops the server).
     """
 
     path: str
@@ -30,7 +30,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class NodePlan:
-    """A node before it runs: its name, its folder (config, data, logs, tmp) and its two ports on loopback."""
+    """A planned node: its name, its folder (config, data, logs, tmp) and its two ports on loopback."""
 
     name: str
     folder: Path
@@ -39,38 +39,38 @@ class NodePlan:
 
     @property
     def config(self) -> Path:
-        """Settings files, written anew at each start."""
+        """Folder of settings files, rewritten at each start."""
         return self.folder / "config"
 
     @property
     def data(self) -> Path:
-        """Indices."""
+        """Folder of the indices."""
         return self.folder / "data"
 
     @property
     def logs(self) -> Path:
-        """Log files; `output` holds what the process printed."""
+        """Folder of log files; `output` has the output of the process."""
         return self.folder / "logs"
 
     @property
     def tmp(self) -> Path:
-        """What the process takes for its temporary folder."""
+        """Temporary folder of the process."""
         return self.folder / "tmp"
 
     @property
     def output(self) -> Path:
-        """Standard output and standard error of the process."""
+        """File with standard output and standard error of the process."""
         return self.logs / "output.log"
 
     @property
     def url(self) -> str:
-        """Where the node answers HTTP."""
+        """HTTP address of the node."""
         return f"http://{LOOPBACK}:{self.http_port}"
 
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """The nodes that find each other, and the heap of each in megabytes."""
+    """The nodes of one cluster, and the heap of each in megabytes."""
 
     name: str
     nodes: tuple[NodePlan, ...]
@@ -83,7 +83,7 @@ class ClusterPlan:
 
 
 class Distribution(Protocol):
-    """A server that can be put together from artifacts; pure, so that every file and flag can be tested."""
+    """A server that can be assembled from artifacts; pure, so that every file and flag can be tested."""
 
     @property
     def name(self) -> str:
@@ -97,22 +97,22 @@ class Distribution(Protocol):
 
     @property
     def parts(self) -> frozenset[str]:
-        """Which artifacts are wanted (see Artifact.part)."""
+        """The wanted artifacts (see Artifact.part)."""
         ...
 
     @property
     def written_files(self) -> Mapping[str, str]:
-        """Files of the home that are written rather than downloaded: path → text."""
+        """Files of the home that are written instead of downloaded: path → text."""
         ...
 
     def config_files(self, cluster: ClusterPlan, node: NodePlan) -> Mapping[str, str]:
-        """Return the files of the node's config folder: name → text."""
+        """Returns the files of the node's config folder: name → text."""
         ...
 
     def command(self, jdk: Jdk, home: Path, cluster: ClusterPlan, node: NodePlan) -> list[str]:
-        """Return the command that runs the node in the foreground."""
+        """Returns the command that runs the node in the foreground."""
         ...
 
     def compile(self, jdk: Jdk, home: Path) -> None:
-        """Turn what source the home has into classes, once, when the home is put together."""
+        """Compiles the source files of the home into classes, once, when the home is assembled."""
         ...

@@ -1,6 +1,6 @@
-"""Elasticsearch 9.5.3 from its published jars: the server and its HTTP transport, nothing else is published.
+"""Elasticsearch 9.5.3 from its published jars: only the server and its HTTP transport are published.
 
-Its main class expects a launcher that is not published either, so `Launch.java` starts the node.
+Its main class expects a launcher that is not published, so `Launch.java` starts the node.
 """
 
 import subprocess
@@ -30,14 +30,14 @@ FOLDERS = (
 
 @dataclass(frozen=True)
 class Elasticsearch:
-    """Elasticsearch with the analyzers, queries and retrievers that the server itself has."""
+    """Elasticsearch with only the server's own analyzers, queries and retrievers."""
 
     name: str = "elasticsearch"
     version: str = VERSION
 
     @property
     def parts(self) -> frozenset[str]:
-        """Which artifacts are wanted."""
+        """The wanted artifacts."""
         return frozenset({"node"})
 
     @property
@@ -58,7 +58,7 @@ class Elasticsearch:
         }
 
     def config_files(self, cluster: ClusterPlan, node: NodePlan) -> Mapping[str, str]:
-        """Return elasticsearch.yml and log4j2.properties; the settings of x-pack are unknown to this server."""
+        """Returns elasticsearch.yml and log4j2.properties; this server does not know the settings of x-pack."""
         settings: dict[str, Setting] = {
             "cluster.name": cluster.name,
             "node.name": node.name,
@@ -67,7 +67,8 @@ class Elasticsearch:
             "network.host": LOOPBACK,
             "http.port": node.http_port,
             "transport.port": node.transport_port,
-            # A laptop's disk is often fuller than a server's may be; shards would silently stay unassigned.
+            # The disk of a laptop is often fuller than these thresholds allow; shards would stay unassigned without a
+            # message.
             "cluster.routing.allocation.disk.threshold_enabled": False,
         }
         if len(cluster.nodes) == 1:
@@ -78,7 +79,7 @@ class Elasticsearch:
         return {"elasticsearch.yml": as_yaml(settings), "log4j2.properties": LOGGING}
 
     def command(self, jdk: Jdk, home: Path, cluster: ClusterPlan, node: NodePlan) -> list[str]:
-        """Return the command that runs the node in the foreground."""
+        """Returns the command that runs the node in the foreground."""
         return [
             str(jdk.java),
             "-Xms256m",
@@ -99,7 +100,7 @@ class Elasticsearch:
         ]
 
     def compile(self, jdk: Jdk, home: Path) -> None:
-        """Compile the launcher for the oldest Java that may run it; compiling at each start would take a second."""
+        """Compiles the launcher for the oldest supported Java; compiling at each start would take a second."""
         launcher = home / "launcher"
         command = [str(jdk.home / "bin" / "javac"), "--release", str(OLDEST), "-cp", f"{home}/server/*"]
         command += ["-d", str(launcher), str(launcher / "Launch.java")]

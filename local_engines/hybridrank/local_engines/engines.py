@@ -1,4 +1,4 @@
-"""Start, find and stop real servers on this machine: the functions that programs and the command line call."""
+"""Starts, finds and stops real servers on this machine: the functions for programs and the command line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,12 +35,12 @@ __all__ = [
 ]
 
 ENGINES = ("opensearch", "elasticsearch")
-HEAP_MB = 768  # holds some hundred thousand passages with their vectors, and leaves a laptop room for the sidecar
+HEAP_MB = 768  # enough for some hundred thousand passages with vectors, and leaves a laptop memory for the sidecar
 
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """A cluster of this machine: `url` is its first node, `version` what its nodes run."""
+    """A cluster on this machine: `url` is its first node, `version` the version of its nodes."""
 
     name: str
     version: str
@@ -48,26 +48,26 @@ class LocalEngine:
 
     @property
     def url(self) -> str:
-        """Where the first node answers HTTP."""
+        """HTTP address of the first node."""
         return self.nodes[0].url
 
 
 @dataclass(frozen=True)
 class StartedEngine(LocalEngine):
-    """A cluster of this program's: `nodes` as they were at its start. One of them can go and come back."""
+    """A cluster that this program started: `nodes` as they were at its start. A node can be stopped and restarted."""
 
     cluster: Launched = field(repr=False)
 
     def process(self, name: str) -> ProcessId:
-        """The process of a node as it runs now."""
+        """Returns the current process of a node."""
         return next(node.process for node in self.cluster.nodes if node.name == name)
 
     def stop_node(self, name: str) -> None:
-        """End one node as its operator would (SIGTERM), and wait for that."""
+        """Stops one node as its operator would (SIGTERM), and waits for its end."""
         self.cluster.stop_node(name)
 
     def start_node(self, name: str) -> None:
-        """Start it again, on its old ports and data; returns when it sees the other nodes that run."""
+        """Restarts it on its old ports and data; returns when it sees the other running nodes."""
         self.cluster.start_node(name)
 
 
@@ -81,7 +81,7 @@ def start(
     heap_mb: int = HEAP_MB,
     console: Console | None = None,
 ) -> Iterator[StartedEngine]:
-    """Run a fresh cluster while the `with` block runs; it ends with this program, even when that is killed.
+    """Runs a new cluster during the `with` block; it ends with this program, even if the program is killed.
 
     `name` is "opensearch" or "elasticsearch", `heap_mb` the heap of each node in megabytes, `port` the HTTP port of
     the first node (a free one if None). Progress goes to `console` (standard error). Raises JdkMissing,
@@ -101,13 +101,13 @@ def start(
 
 
 def running(name: str) -> LocalEngine | None:
-    """Return the cluster that `hybridrank engine start` left running, None when there is none."""
+    """Returns the cluster that `hybridrank engine start` left running, None if there is none."""
     state = detached(name)
     return LocalEngine(name, state.version, state.nodes) if state and state.is_running else None
 
 
 def detached(name: str) -> State | None:
-    """Return what the last `start_detached` wrote down, whether or not it still runs."""
+    """Returns the state that the last `start_detached` saved, whether or not the cluster still runs."""
     return read_state(find_folders(server_account()).state, name)
 
 
@@ -120,10 +120,10 @@ def start_detached(
     heap_mb: int = HEAP_MB,
     console: Console | None = None,
 ) -> tuple[State, bool]:
-    """Start a cluster that outlives this program; return it, and whether it had to be started.
+    """Starts a cluster that outlives this program; returns it, and True if it was not already running.
 
-    Its indices are kept from one start to the next. Raises what `start` raises, and LocalEngineError when one of
-    another shape runs already.
+    Its indices are kept between starts. Raises the errors of `start`, and LocalEngineError if a cluster with other
+    options already runs.
     """
     distribution = _distribution(name, ml_commons=ml_commons)
     account = server_account()
@@ -134,7 +134,7 @@ def start_detached(
             _same_shape(state, nodes=nodes, ml_commons=ml_commons, port=port)
             return state, False
         if state:
-            stop([node.process for node in state.nodes])  # some of its nodes may be left
+            stop([node.process for node in state.nodes])  # some of its nodes may still run
         installation = _install(distribution, folders, account, console)
         data = folders.data / f"{name}-{nodes}{'-ml-commons' if ml_commons else ''}"
         cluster = plan(f"hybridrank-{name}", data, nodes=nodes, heap_mb=heap_mb, port=port)
@@ -146,7 +146,7 @@ def start_detached(
 
 
 def stop_detached(name: str) -> bool:
-    """Stop the cluster that `start_detached` started; return whether there was one. Its indices stay."""
+    """Stops the cluster that `start_detached` started; returns True if there was one. Its indices are kept."""
     folders = find_folders(server_account())
     with locked(folders.state, name):
         state = read_state(folders.state, name)

@@ -1,7 +1,7 @@
 """Every error of this package.
 
 LocalEngineError
-├── JdkMissing         no Java on this machine is new enough (.seen lists what was looked at)
+├── JdkMissing         no Java on this machine is new enough (.seen lists the places that were checked)
 ├── DownloadFailed     an artifact could not be fetched
 │   └── ChecksumMismatch
 └── NodeFailed         a node ended or did not become ready (.log_tail holds the end of its log)
@@ -13,11 +13,11 @@ __all__ = ["ChecksumMismatch", "DownloadFailed", "JdkMissing", "LocalEngineError
 
 
 class LocalEngineError(Exception):
-    """Parent of every error of this package."""
+    """Base class of every error of this package."""
 
 
 class JdkMissing(LocalEngineError):
-    """No Java on this machine is new enough; `seen` names each place and why it was passed over."""
+    """No Java on this machine is new enough; `seen` names each place and why it was rejected."""
 
     def __init__(self, message: str, *, seen: Sequence[str]) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class DownloadFailed(LocalEngineError):
 
 
 class ChecksumMismatch(DownloadFailed):
-    """A file arrived whose SHA-256 is not the one in the lock file; it was removed."""
+    """The SHA-256 of a downloaded file differs from the lock file; the file was removed."""
 
 
 class NodeFailed(LocalEngineError):

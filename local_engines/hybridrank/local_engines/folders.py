@@ -1,4 +1,4 @@
-"""Where downloads, assembled servers, their data and their state live on this machine."""
+"""Folders on this machine for downloads, assembled servers, their data and their state."""
 
 import os
 from collections.abc import Mapping
@@ -11,20 +11,20 @@ from hybridrank.local_engines.errors import LocalEngineError
 __all__ = ["Folders", "find_folders"]
 
 ENGINES_SETTING = "HYBRIDRANK_ENGINES"
-# Other users cannot enter root's home, and /tmp is emptied at boot: what another account has to read goes here.
+# Other users cannot enter root's home, and /tmp is emptied at boot; files that another account must read are here.
 SHARED_ROOT = Path("/var/tmp/hybridrank-engines")  # noqa: S108
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Two roots: `artifacts` for us alone, and `engines`, which the account of the servers can reach."""
+    """Two roots: `artifacts` for the current user alone, and `engines`, which the account of the servers can reach."""
 
     artifacts: Path
     engines: Path
 
     @property
     def homes(self) -> Path:
-        """Assembled servers, one folder for each version, shared by all nodes and never written by them."""
+        """Assembled servers, one folder per version, shared by all nodes, which never write to them."""
         return self.engines / "homes"
 
     @property
@@ -44,10 +44,10 @@ class Folders:
 
 
 def find_folders(account: Account | None, environ: Mapping[str, str] = os.environ) -> Folders:
-    """Return the folders, made if missing: under the user's cache, or under /var/tmp for what `account` must reach.
+    """Returns the folders and creates missing ones: in the user's cache, or in /var/tmp if `account` must reach them.
 
-    HYBRIDRANK_ENGINES names another place for servers and data. A folder that belongs to someone else is refused:
-    whoever owns it could swap the jars.
+    HYBRIDRANK_ENGINES names another place for servers and data. A folder of another owner is refused, because the owner
+    could replace the jars.
     """
     cache = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hybridrank"
     chosen = environ.get(ENGINES_SETTING)
@@ -67,7 +67,7 @@ def find_folders(account: Account | None, environ: Mapping[str, str] = os.enviro
 
 
 def _make_readable(folder: Path) -> None:
-    """Make a folder that everybody may enter, whatever our umask is; one that is there keeps its mode."""
+    """Creates a folder that everybody may enter, whatever our umask is; an existing one keeps its mode."""
     try:
         folder.mkdir(parents=True)
     except FileExistsError:

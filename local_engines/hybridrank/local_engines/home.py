@@ -1,4 +1,4 @@
-"""Put a server's home folder together from cached artifacts: once for each version, shared by all of its nodes."""
+"""Assembles a server's home folder from cached artifacts: once per version, shared by all of its nodes."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from hybridrank.local_engines.jdk import Jdk
 
 __all__ = ["ready_home"]
 
-# Folders that the servers would make if they were missing, which they may not.
+# Folders that the servers would create if missing, without permission to do so.
 _EXPECTED = ("bin", "config", "lib", "modules", "plugins")
 
 
@@ -29,11 +29,11 @@ def ready_home(
     artifacts: Sequence[Artifact],
     console: Console | None = None,
 ) -> Path:
-    """Return the home folder of `distribution`, downloaded and assembled if this is the first time.
+    """Returns the home folder of `distribution`; the first call downloads and assembles it.
 
-    `artifacts` are those of the lock file; what belongs to a part that is not wanted is left out. The folder's name
-    ends in a digest of everything in it, so a changed lock file or descriptor makes a new one. It is built beside its
-    place and renamed, so it is there complete or not at all.
+    `artifacts` come from the lock file; those of unwanted parts are left out. The folder's name ends in a digest of its
+    whole content, so a changed lock file or descriptor gets a new folder. It is built beside its final place and then
+    renamed, so it is never incomplete.
     """
     artifacts = [each for each in artifacts if each.part in distribution.parts]
     home = folders.homes / f"{distribution.name}-{distribution.version}-{_digest(distribution, artifacts)}"
@@ -48,7 +48,7 @@ def ready_home(
         try:
             building.rename(home)
         except OSError:
-            if not home.is_dir():  # otherwise another process was quicker, and made the same
+            if not home.is_dir():  # otherwise another process was faster and built the same folder
                 raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -81,7 +81,7 @@ def _fill(home: Path, distribution: Distribution, artifacts: Sequence[Artifact],
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
-    """Share the bytes where both folders are on one disk."""
+    """Links the file if both folders are on one disk, to share the bytes; otherwise copies it."""
     try:
         os.link(source, target)
     except OSError:
@@ -89,7 +89,7 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def _let_everyone_read(home: Path) -> None:
-    """The servers may run as another user, whatever our umask is."""
+    """Makes the home readable for all: the servers may run as another user, whatever our umask is."""
     home.chmod(0o755)
     for path in home.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)

@@ -1,4 +1,4 @@
-"""Find a Java that is new enough: both servers need 21, and the `java` on the PATH is often older than another one."""
+"""Finds a Java that is new enough: both servers need 21, and the `java` on the PATH is often older than another one."""
 
 import os
 import re
@@ -36,7 +36,7 @@ class Jdk:
 
     @property
     def java(self) -> Path:
-        """The program that runs classes."""
+        """The `java` program."""
         return self.home / "bin" / "java"
 
 
@@ -45,10 +45,10 @@ def find_jdk(
     usual_folders: Iterable[str] = USUAL_FOLDERS,
     account: Account | None = None,
 ) -> Jdk:
-    """Return the newest Java that is 21 or later and, if given, that `account` can read.
+    """Returns the newest Java that is 21 or later and that `account`, if given, can read.
 
-    Looks at JAVA_HOME, OPENSEARCH_JAVA_HOME, ES_JAVA_HOME, the PATH and the folders where packages put them.
-    Raises JdkMissing, which lists each place and what was wrong with it.
+    Checks JAVA_HOME, OPENSEARCH_JAVA_HOME, ES_JAVA_HOME, the PATH and the usual folders of packages. Raises JdkMissing,
+    which lists each place and why it was rejected.
     """
     seen: dict[Path, str] = {}
     fitting: list[Jdk] = []
@@ -92,7 +92,7 @@ def _candidates(environ: Mapping[str, str], usual_folders: Iterable[str]) -> Ite
 
 
 def _version(home: Path) -> int | None:
-    """Read the `release` file that every JDK has; ask the program where it is missing."""
+    """Reads the `release` file that every JDK has; runs `java -version` if it is missing."""
     java = home / "bin" / "java"
     if not java.is_file():
         return None
@@ -110,6 +110,6 @@ def _version(home: Path) -> int | None:
 
 
 def _feature_version(text: str) -> int | None:
-    """Return 21 for `21.0.2` or `21-ea`, and 8 for `1.8.0_402`, as versions were written up to Java 8."""
+    """Returns 21 for `21.0.2` or `21-ea`, and 8 for `1.8.0_402`, the version format up to Java 8."""
     numbers = re.match(r"(?:1\.)?(\d+)", text)
     return int(numbers[1]) if numbers else None

@@ -1,4 +1,4 @@
-"""Resolve what each server consists of and write the lock file: `python -m hybridrank.local_engines.lock`.
+"""Resolves the artifacts of each server and writes the lock file: `python -m hybridrank.local_engines.lock`.
 
 Needs the network, downloads everything (about 600 MB), and is run by hand when a version changes.
 """
@@ -22,7 +22,7 @@ SCOPES = ("compile", "runtime")
 
 
 def resolve(folders: Sequence[Folder], context: Any) -> Iterator[Artifact]:
-    """Yield the artifacts of each folder, sorted, without what the folders beneath it hold. Downloads each of them."""
+    """Yields the artifacts of each folder, sorted, without those of the folders beneath it. Downloads each of them."""
     held: dict[str, set[tuple[str, str]]] = {}
     for folder in folders:
         above = set().union(*(held.get(path, set()) for path in (*folder.beneath, folder.path)))
@@ -44,7 +44,7 @@ def _of_folder(folder: Folder, context: Any) -> Iterator[Any]:
         group, name, version, *packaging = root.split(":")
         yield context.project(group, name).at_version(version).artifact(packaging=packaging[0] if packaging else "jar")
         if folder.dependencies:
-            # One root at a time: resolved together, the versions that one root manages would change another's.
+            # One root at a time: if resolved together, versions that one root manages would change those of another.
             _, transitive = context.resolver.resolve([context.create_dependency(root)])
             for dependency in transitive:
                 if dependency.scope in SCOPES and not dependency.optional:
@@ -52,7 +52,7 @@ def _of_folder(folder: Folder, context: Any) -> Iterator[Any]:
 
 
 def main() -> None:
-    """Write the lock file."""
+    """Writes the lock file."""
     with tempfile.TemporaryDirectory() as repo_cache:
         context = MavenContext(repo_cache=Path(repo_cache), timeout=60)
         lock = {

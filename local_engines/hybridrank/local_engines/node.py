@@ -1,4 +1,4 @@
-"""Run one node: write its settings, start the process, ask whether it is ready."""
+"""Runs one node: writes its settings, starts the process, checks whether it is ready."""
 
 import http.client
 import json
@@ -21,13 +21,13 @@ __all__ = ["Installation", "ask", "failure", "prepare", "spawn"]
 TAIL_LINES = 30
 ANSWER_TIMEOUT_S = 5
 _STACK_FRAME = re.compile(r"(^|\] )\s+(at \S+\(.*\)|\.\.\. \d+ more)$")
-# Nothing the caller's Java tools were given may reach the server.
-_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "JDK_JAVA_OPTIONS")  # the last: more options for any `java`
+# Options that the caller set for its own Java tools must not reach the server.
+_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "JDK_JAVA_OPTIONS")  # the last one: more options for any `java`
 
 
 @dataclass(frozen=True)
 class Installation:
-    """A server that is ready to be started here: its files, the Java and the account it runs with (None: ours)."""
+    """A server that is ready to start: its files, its Java and its account (None: the current one)."""
 
     distribution: Distribution
     jdk: Jdk
@@ -36,7 +36,7 @@ class Installation:
 
 
 def prepare(installation: Installation, cluster: ClusterPlan, node: NodePlan) -> None:
-    """Make the node's folders and write its settings; what is in its data folder stays."""
+    """Creates the node's folders and writes its settings; its data folder keeps its content."""
     for folder in (node.folder, node.config, node.data, node.logs, node.tmp):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
@@ -48,7 +48,7 @@ def prepare(installation: Installation, cluster: ClusterPlan, node: NodePlan) ->
 
 
 def spawn(installation: Installation, cluster: ClusterPlan, node: NodePlan) -> "subprocess.Popen[bytes]":
-    """Start the process, in a session of its own, so that Ctrl-C in our terminal does not reach it before we do."""
+    """Starts the process in its own session, so that Ctrl-C in our terminal does not reach it before us."""
     account = installation.account
     environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
     identity: dict[str, Any] = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
@@ -65,11 +65,11 @@ def spawn(installation: Installation, cluster: ClusterPlan, node: NodePlan) -> "
         )
 
 
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the node is on this machine
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy: the node is on this machine
 
 
 def ask(url: str, path: str) -> Any:
-    """Return the JSON that the node answers, None when it does not answer or refuses (as it does while it starts)."""
+    """Returns the JSON answer of the node, None if it does not answer or refuses (as it does during its start)."""
     try:
         with _DIRECTLY.open(f"{url}{path}", timeout=ANSWER_TIMEOUT_S) as answer:
             return json.load(answer)
@@ -81,7 +81,7 @@ def ask(url: str, path: str) -> Any:
 
 
 def failure(installation: Installation, node: NodePlan, what: str) -> NodeFailed:
-    """Return the error that says what happened and shows the end of the node's log, without its stack frames."""
+    """Returns an error with what happened and the end of the node's log, without stack frames."""
     lines = node.output.read_text("utf-8", errors="replace").splitlines() if node.output.exists() else []
     tail = "\n".join([line for line in lines if not _STACK_FRAME.search(line)][-TAIL_LINES:])
     server = installation.distribution

@@ -1,6 +1,6 @@
-"""OpenSearch 3.6.0 from its published jars: k-NN and neural-search, and ml-commons when asked for.
+"""OpenSearch 3.6.0 from its published jars: with k-NN and neural-search, and ml-commons if requested.
 
-The jars of the modules are published, the folders around them are not: this file says what goes where.
+The jars of the modules are published, but not their folders: this file defines the layout.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ VERSION = "3.6.0"
 ML_COMMONS = "ml-commons"
 _PACKAGE = "org.opensearch"
 
-# Module folder → the artifact it is made of, its plugin class, and the module whose classes it uses.
+# Module folder → its artifact, its plugin class, and the module whose classes it uses.
 _MODULES = {
     "transport-netty4": ("transport-netty4-client", f"{_PACKAGE}.transport.Netty4ModulePlugin", ""),
     "lang-painless": ("lang-painless", f"{_PACKAGE}.painless.PainlessModulePlugin", ""),
@@ -43,16 +43,16 @@ _MODULES = {
     ),
     "transport-grpc": ("transport-grpc", f"{_PACKAGE}.transport.grpc.GrpcPlugin", ""),
 }
-# HTTP/3 is off; its jars bring native code for five platforms.
+# HTTP/3 is off; its jars contain native code for five platforms.
 _QUIC = ("netty-codec-classes-quic", "netty-codec-native-quic", "netty-codec-http3")
-# Folder under plugins/ → the zip it is unpacked from, and who needs it.
+# Folder under plugins/ → its zip, and the part that needs it.
 _PLUGINS = {
     "opensearch-job-scheduler": ("opensearch-job-scheduler", "node"),
     "opensearch-knn": ("opensearch-knn", "node"),
     "opensearch-neural-search": ("neural-search", "node"),
     "opensearch-ml": ("opensearch-ml-plugin", ML_COMMONS),
 }
-# ml-commons encrypts the credentials of its connectors with these; without them, making one ends the node.
+# ml-commons encrypts the credentials of its connectors with these; without them, creating one ends the node.
 _CRYPTOGRAPHY = (
     "org.bouncycastle:bc-fips:2.1.2",
     "org.bouncycastle:bcutil-fips:2.1.5",
@@ -64,7 +64,7 @@ FOLDERS = (
     Folder(
         "lib",
         (
-            "org.apache.logging.log4j:log4j-core:2.25.3",  # the version of the log4j-api above
+            "org.apache.logging.log4j:log4j-core:2.25.3",  # same version as the log4j-api above
             f"org.opensearch:opensearch-plugin-classloader:{VERSION}",
             "org.locationtech.jts:jts-core:1.19.0",
             "org.locationtech.spatial4j:spatial4j:0.7",
@@ -90,7 +90,7 @@ FOLDERS = (
     ),
 )
 
-# The agent lets only code with this permission open connections: without it, nodes never find each other.
+# The agent lets only code with this permission open connections; without it, nodes never find each other.
 _TRANSPORT_POLICY = 'grant {\n  permission java.net.SocketPermission "*", "accept,connect";\n};\n'
 
 
@@ -104,12 +104,12 @@ class OpenSearch:
 
     @property
     def parts(self) -> frozenset[str]:
-        """Which artifacts are wanted."""
+        """The wanted artifacts."""
         return frozenset({"node", ML_COMMONS}) if self.ml_commons else frozenset({"node"})
 
     @property
     def written_files(self) -> Mapping[str, str]:
-        """The descriptor of each module, and what the transport may do."""
+        """The descriptor of each module, and the permissions of the transport."""
         descriptors = {
             f"modules/{folder}/plugin-descriptor.properties": as_properties(
                 {
@@ -128,7 +128,7 @@ class OpenSearch:
         return descriptors | {"modules/transport-netty4/plugin-security.policy": _TRANSPORT_POLICY}
 
     def config_files(self, cluster: ClusterPlan, node: NodePlan) -> Mapping[str, str]:
-        """Return opensearch.yml and log4j2.properties, which logs to standard output."""
+        """Returns opensearch.yml and log4j2.properties, which logs to standard output."""
         settings: dict[str, Setting] = {
             "cluster.name": cluster.name,
             "node.name": node.name,
@@ -137,7 +137,8 @@ class OpenSearch:
             "network.host": LOOPBACK,
             "http.port": node.http_port,
             "transport.port": node.transport_port,
-            # A laptop's disk is often fuller than a server's may be; shards would silently stay unassigned.
+            # The disk of a laptop is often fuller than these thresholds allow; shards would stay unassigned without a
+            # message.
             "cluster.routing.allocation.disk.threshold_enabled": False,
         }
         if len(cluster.nodes) == 1:
@@ -150,7 +151,7 @@ class OpenSearch:
         return {"opensearch.yml": as_yaml(settings), "log4j2.properties": LOGGING}
 
     def command(self, jdk: Jdk, home: Path, cluster: ClusterPlan, node: NodePlan) -> list[str]:
-        """Return the command that runs the node in the foreground."""
+        """Returns the command that runs the node in the foreground."""
         (agent,) = (home / "agent").glob(f"opensearch-agent-{VERSION}.jar")
         return [
             str(jdk.java),
@@ -174,4 +175,4 @@ class OpenSearch:
         ]
 
     def compile(self, jdk: Jdk, home: Path) -> None:
-        """Do nothing: OpenSearch comes with its own main class."""
+        """Does nothing: OpenSearch has its own main class."""

@@ -1,4 +1,4 @@
-"""Processes known by their id and start time, so that a number used again by another program is never signalled."""
+"""Processes identified by id and start time, so that no signal reaches another program that reuses the id."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 
 __all__ = ["ProcessId", "is_running", "leash", "process_id", "stop", "unleash"]
 
-GRACE_S = 20.0  # a node with open shards closes them in two or three
+GRACE_S = 20.0  # a node with open shards needs two or three to close them
 POLL_S = 0.05
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STATE, _START_TIME = 0, 19  # fields 3 and 22 of /proc/PID/stat, counted after the program's name
@@ -18,14 +18,14 @@ _STATE, _START_TIME = 0, 19  # fields 3 and 22 of /proc/PID/stat, counted after 
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process: `started` is the boot it lives in and its start in clock ticks since then."""
+    """A process: `started` is the boot id and the start time in clock ticks since that boot."""
 
     pid: int
     started: str
 
 
 def process_id(pid: int) -> ProcessId | None:
-    """Return the process that has the number `pid` now, None when there is none or it has ended unreaped."""
+    """Returns the process that has the id `pid` now, None if there is none or it is a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -36,14 +36,14 @@ def process_id(pid: int) -> ProcessId | None:
 
 
 def is_running(process: ProcessId) -> bool:
-    """Whether this very process still runs."""
+    """Returns True if this exact process still runs."""
     return process_id(process.pid) == process
 
 
 def stop(processes: Sequence[ProcessId], *, grace_s: float = GRACE_S) -> tuple[ProcessId, ...]:
-    """Ask the processes to end, wait up to `grace_s` seconds for all, then kill; return those that were running.
+    """Asks the processes to end, waits up to `grace_s` seconds for all, then kills; returns those that were running.
 
-    A number that now belongs to another process is left alone.
+    An id that now belongs to another process is left alone.
     """
     stopped = tuple(process for process in processes if is_running(process))
     for signal_number, wait_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, grace_s)):
@@ -64,15 +64,15 @@ def _send(process: ProcessId, signal_number: signal.Signals) -> None:
 
 
 def leash(pid: int) -> "subprocess.Popen[bytes]":
-    """End the process `pid` when we end, however that happens, until `unleash`.
+    """Ends the process `pid` when this program ends in any way, until `unleash`.
 
-    A shell holds the other end of a pipe and reads: the read returns when our end closes, by us or by the kernel.
+    A shell reads from the other end of a pipe: the read returns when our end closes, by us or by the kernel.
     """
     command = ["/bin/sh", "-c", f"read _; kill -TERM {pid} 2>/dev/null"]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
 
 
 def unleash(leash: "subprocess.Popen[bytes]") -> None:
-    """Let the process live on without us, or be rid of a leash whose process has ended."""
+    """Lets the process live on without us, or removes the leash of an ended process."""
     leash.kill()
     leash.communicate()

@@ -1,4 +1,4 @@
-"""Show that something is happening: a live line on a terminal, a plain line every two seconds elsewhere."""
+"""Progress output: a live line on a terminal, a plain line every two seconds elsewhere."""
 
 import threading
 import time
@@ -15,13 +15,13 @@ MEGABYTE = 1_000_000
 
 
 def stderr_console() -> Console:
-    """Return the console progress goes to by default, so that standard output stays for answers."""
+    """Returns the default console for progress, standard error, because standard output is for answers."""
     return Console(stderr=True, highlight=False)
 
 
 @contextmanager
 def download_bar(title: str, total_bytes: int, console: Console) -> Iterator[Callable[[int], None]]:
-    """Show bytes out of `total_bytes`; the function it yields adds to them and may be called from any thread."""
+    """Shows bytes out of `total_bytes`; yields a function that adds to them and may be called from any thread."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=total_bytes)
@@ -39,7 +39,7 @@ def download_bar(title: str, total_bytes: int, console: Console) -> Iterator[Cal
 
 @contextmanager
 def waiting(title: str, console: Console) -> Iterator[Callable[[], None]]:
-    """Show `title` and the seconds that passed; call what it yields on every round of a poll."""
+    """Shows `title` and the elapsed seconds; call the yielded function on every round of a poll."""
     started = time.monotonic()
     with console.status(title) as status:
         lines = _Lines(console)
@@ -53,7 +53,7 @@ def waiting(title: str, console: Console) -> Iterator[Callable[[], None]]:
 
 
 class _Lines:
-    """Prints at most one line every two seconds, and none on a terminal, which has a live line instead."""
+    """Prints at most one line every two seconds, and none on a terminal, which has a live line."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

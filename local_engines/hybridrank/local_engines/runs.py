@@ -1,4 +1,4 @@
-"""Folders for clusters that end with the program that started them, cleared even after a program that was killed."""
+"""Folders for clusters that end with the program that started them, removed later if that program was killed."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ _OWNER = "owner"
 
 @contextmanager
 def run_folder(runs: Path, owner: ProcessId) -> Iterator[Path]:
-    """Give a new folder in `runs`, gone afterwards; `owner` is written into it, so that others know who has it."""
+    """Yields a new folder in `runs` and removes it afterwards; `owner` is written into it to identify its program."""
     clear_abandoned(runs)
     folder = Path(tempfile.mkdtemp(prefix=f"{owner.pid}-", dir=runs))
     try:
@@ -28,18 +28,18 @@ def run_folder(runs: Path, owner: ProcessId) -> Iterator[Path]:
 
 
 def clear_abandoned(runs: Path) -> None:
-    """Remove folders whose owner no longer runs."""
+    """Removes folders whose owner no longer runs."""
     for owner_file in runs.glob(f"*/{_OWNER}"):
         try:
             pid, started = owner_file.read_text("utf-8").split()
-        except FileNotFoundError:  # another program clears at the same time
+        except FileNotFoundError:  # another program removes them at the same time
             continue
         if not is_running(ProcessId(int(pid), started)):
             shutil.rmtree(owner_file.parent, ignore_errors=True)
 
 
 def this_process() -> ProcessId:
-    """Return the process we are."""
+    """Returns the current process."""
     identity = process_id(os.getpid())
     assert identity is not None
     return identity

@@ -1,4 +1,4 @@
-"""What runs, remembered in a file, so that another shell can ask for it and stop it."""
+"""Running clusters, recorded in files, so that another shell can find and stop them."""
 
 import fcntl
 import json
@@ -26,22 +26,22 @@ class State:
 
     @property
     def url(self) -> str:
-        """Where its first node answers HTTP."""
+        """HTTP address of its first node."""
         return self.nodes[0].url
 
     @property
     def is_running(self) -> bool:
-        """Whether every process of it still runs."""
+        """True if every process of it still runs."""
         return all(is_running(node.process) for node in self.nodes)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what the file holds, and what `--json` prints."""
+        """Returns the content of the file, and of `--json`."""
         fields: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
         return {"url": self.url} | fields
 
 
 def read_state(folder: Path, name: str) -> State | None:
-    """Return what was written for the server `name`, None when nothing was."""
+    """Returns the recorded state of the server `name`, None if there is none."""
     try:
         fields = json.loads(_file(folder, name).read_text("utf-8"))
     except FileNotFoundError:
@@ -54,7 +54,7 @@ def read_state(folder: Path, name: str) -> State | None:
 
 
 def write_state(folder: Path, state: State) -> None:
-    """Write the file anew, in one step."""
+    """Writes the file in one step."""
     target = _file(folder, state.name)
     beside = target.with_suffix(".new")
     beside.write_text(json.dumps(state.as_json(), indent=1) + "\n", "utf-8")
@@ -62,13 +62,13 @@ def write_state(folder: Path, state: State) -> None:
 
 
 def forget(folder: Path, name: str) -> None:
-    """Remove the file."""
+    """Removes the file."""
     _file(folder, name).unlink(missing_ok=True)
 
 
 @contextmanager
 def locked(folder: Path, name: str) -> Iterator[None]:
-    """Let one process at a time start or stop the server `name`; the others wait."""
+    """Lets one process at a time start or stop the server `name`; the others wait."""
     with (folder / f"{name}.lock").open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

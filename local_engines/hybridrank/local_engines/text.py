@@ -1,4 +1,4 @@
-"""The text formats the servers read: flat YAML, Java properties, and how to log to standard output."""
+"""Text formats that the servers read: flat YAML, Java properties, and a configuration that logs to standard output."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ rootLogger.appenderRef.console.ref = console
 
 
 def as_yaml(settings: Mapping[str, Setting]) -> str:
-    """Return one line a setting; JSON values are YAML values, so paths and lists need no quoting rules.
+    """Returns one line per setting; JSON values are YAML values, so paths and lists need no quoting rules.
 
     >>> print(as_yaml({"node.name": "node-1", "http.port": 9200}), end="")
     node.name: "node-1"
@@ -29,7 +29,7 @@ def as_yaml(settings: Mapping[str, Setting]) -> str:
 
 
 def as_properties(properties: Mapping[str, str]) -> str:
-    """Return `name=value` lines.
+    """Returns `name=value` lines.
 
     >>> print(as_properties({"name": "lang-painless"}), end="")
     name=lang-painless

@@ -54,7 +54,7 @@ def model_body(name: str, definition: str, model_type: ModelType) -> dict[str, A
 
 
 def rescore(model: str, query_text: str, window_size: int) -> dict[str, Any]:
-    """Builds the `rescore` of a search body: sorts the first `window_size` of each shard by the model's scores alone."""
+    """Builds the `rescore` of a search body: the model alone sorts the first `window_size` of each shard."""
     sltr = {"sltr": {"model": model, "params": {KEYWORDS: query_text}}}
     weights = {"query_weight": 0.0, "rescore_query_weight": 1.0}
     return {"window_size": window_size, "query": {"rescore_query": sltr, **weights}}

@@ -1,1 +1,1 @@
-"""Test collections, judgments and runs: read, named, checked."""
+"""Readers and checks of test collections, judgments and runs."""

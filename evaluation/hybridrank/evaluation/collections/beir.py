@@ -1,8 +1,7 @@
 """Test collections: documents, queries and judgments, and the reader of BEIR folders.
 
-A BEIR folder holds `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`, each of them gzipped or not. What is wrong
-with a line is reported with its number and the line is skipped; what is wrong with a file is a CollectionError. A field
-that is null is as one that is not there.
+A BEIR folder holds `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`, each of them gzipped or not. A bad line is
+reported with its number and skipped; a bad file raises CollectionError. A null field counts as absent.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ from hybridrank.connector.types import Document
 __all__ = ["BeirFolder", "Collection", "CollectionError", "Qrels"]
 
 Qrels: TypeAlias = Mapping[str, Mapping[str, int]]
-"""Judgments: query_id → doc_id → grade, 0 or more. A document that is not there is unjudged, not irrelevant."""
+"""Judgments: query_id → doc_id → grade, 0 or more. An absent document is unjudged, not irrelevant."""
 
 _TEXTS = ("title", "text")
 _HEADER = (
@@ -30,37 +29,37 @@ _HEADER = (
 
 
 class CollectionError(Exception):
-    """A collection cannot be read: the message names the file and what was expected there."""
+    """A collection cannot be read: the message names the file and the expected content."""
 
 
 class Collection(Protocol):
-    """Documents to search, queries, and which documents answer them."""
+    """Documents to search, queries, and their relevant documents."""
 
     @property
     def name(self) -> str:
-        """What tables and caches call it."""
+        """Name in tables and caches."""
         ...
 
     def digest(self) -> str:
-        """SHA-256 over the documents, as hexadecimal digits: another digest, another index."""
+        """SHA-256 over the documents, as hexadecimal digits: a different digest needs a different index."""
         ...
 
     def documents(self) -> Iterator[Document]:
-        """The documents, read as they are asked for, each doc_id once; their source has a title and a text."""
+        """Yields the documents lazily, each doc_id once; their source has a title and a text."""
         ...
 
     def queries(self) -> Mapping[str, str]:
-        """The query texts by query_id, in the collection's order. Raises CollectionError."""
+        """Returns the query texts by query_id, in the collection's order. Raises CollectionError."""
         ...
 
     def qrels(self, split: str) -> Qrels:
-        """The judgments of a split. Raises CollectionError, naming the splits there are."""
+        """Returns the judgments of a split. Raises CollectionError with the names of the existing splits."""
         ...
 
 
 @dataclass(frozen=True)
 class BeirFolder:
-    """A collection in a folder. `report` is told of every line that was skipped; by default it is logged."""
+    """A collection in a folder. `report` gets every skipped line; by default it is logged."""
 
     folder: Path
     report: Callable[[BadLine], None] = field(default=log_bad_line, compare=False)
@@ -71,7 +70,7 @@ class BeirFolder:
         return self.folder.resolve().name
 
     def digest(self) -> str:
-        """SHA-256 of the corpus file as it lies there."""
+        """SHA-256 of the bytes of the corpus file."""
         digest = hashlib.sha256()
         with self._find("corpus.jsonl", "the documents").open("rb") as file:
             while block := file.read(1 << 20):
@@ -79,7 +78,7 @@ class BeirFolder:
         return digest.hexdigest()
 
     def documents(self) -> Iterator[Document]:
-        """The corpus in file order; of documents with the same `_id` the first. Fields other than `_id` are kept."""
+        """Yields the corpus in file order; the first of documents with the same `_id`. Other fields are kept."""
         file = self._file("corpus.jsonl", "the documents")
         seen: dict[str, int] = {}
         for number, doc_id, entry in _identified(file):
@@ -93,7 +92,7 @@ class BeirFolder:
                 yield Document(doc_id, {**dict.fromkeys(_TEXTS, ""), **given})
 
     def queries(self) -> Mapping[str, str]:
-        """The queries in file order; of queries with the same `_id` the first."""
+        """Returns the queries in file order; the first of queries with the same `_id`."""
         file = self._file("queries.jsonl", "the queries")
         queries: dict[str, str] = {}
         for number, query_id, entry in _identified(file):
@@ -109,15 +108,15 @@ class BeirFolder:
         return queries
 
     def query_kinds(self) -> Mapping[str, str]:
-        """The `kind` of each query that has one, by query_id: how it came about."""
+        """Returns the `kind` (origin) of each query that has one, by query_id."""
         entries = _identified(self._file("queries.jsonl", "the queries"))
         return {query_id: entry["kind"] for _, query_id, entry in entries if isinstance(entry.get("kind"), str)}
 
     def qrels(self, split: str) -> Qrels:
-        """The judgments in `qrels/<split>.tsv`: query-id, corpus-id and score, with or without a header.
+        """Returns the judgments in `qrels/<split>.tsv`: query-id, corpus-id and score, with or without a header.
 
-        A grade below 0, as TREC gives to spam, is 0: judged and not relevant. Raises CollectionError where every line
-        is bad, too.
+        A grade below 0, as TREC gives to spam, becomes 0: judged and not relevant. Also raises CollectionError if every
+        line is bad.
         """
         wanted = "query-id, corpus-id and a whole number, tab-separated"
         file = self._file(f"qrels/{split}.tsv", wanted, others=self._splits())
@@ -163,7 +162,7 @@ class BeirFolder:
 
 
 def _identified(file: UserFile) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """The objects of a file with their line numbers and without their `_id`, which is given beside them."""
+    """Yields the objects of a file with line number and `_id`, which is removed from the object."""
     for number, entry in file.objects():
         try:
             own_id = identifier(entry.pop("_id", None), "_id")
@@ -174,7 +173,7 @@ def _identified(file: UserFile) -> Iterator[tuple[int, str, dict[str, Any]]]:
 
 
 def _document_problem(entry: Mapping[str, Any]) -> str:
-    """What is wrong with the fields of a document; empty when nothing is."""
+    """Returns the problem with the fields of a document; empty if there is none."""
     for name in _TEXTS:
         if not isinstance(entry.get(name), str | None):
             return f"expected a string as {name}"

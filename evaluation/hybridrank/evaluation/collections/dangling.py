@@ -1,4 +1,4 @@
-"""Judgments that no search can meet, because the collection lacks their document or their query."""
+"""Judgments that no search can satisfy, because their document or query is not in the collection."""
 
 from collections.abc import Collection
 
@@ -9,7 +9,7 @@ __all__ = ["dangling"]
 
 
 def dangling(qrels: Qrels, query_ids: Collection[str], doc_ids: Collection[str], split: str) -> tuple[str, ...]:
-    """A sentence for judged queries that are absent, and one for judgments of absent documents.
+    """Returns a sentence for judged queries that are absent, and one for judgments of absent documents.
 
     >>> dangling({"q1": {"gone": 1, "a": 0}, "q9": {"a": 1}}, {"q1"}, {"a"}, "test")[0]
     'test judges 1 query that queries.jsonl lacks (q9); it is left out'
@@ -19,7 +19,7 @@ def dangling(qrels: Qrels, query_ids: Collection[str], doc_ids: Collection[str],
         (query_id, doc_id)
         for query_id, grades in qrels.items()
         for doc_id in grades
-        if doc_id not in doc_ids and doc_id.partition("/")[2] not in doc_ids  # index/id, of several indices
+        if doc_id not in doc_ids and doc_id.partition("/")[2] not in doc_ids  # index/id, with several indices
     ]
     relevant = sum(qrels[query_id][doc_id] > 0 for query_id, doc_id in absent)
     sentences = []

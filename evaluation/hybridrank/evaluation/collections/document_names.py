@@ -1,4 +1,4 @@
-"""Names of documents in judgments and runs: the id where one index is searched, `index/id` where several are."""
+"""Names of documents in judgments and runs: the id if one index is searched, `index/id` if several are."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from hybridrank.evaluation.collections.beir import CollectionError, Qrels
 
 __all__ = ["AmbiguousId", "DocumentNames"]
 
-_NAMED = 5  # of the indices, in an error: a pattern may stand for hundreds
+_NAMED = 5  # indices named in an error: a pattern may match hundreds
 
 
 class AmbiguousId(CollectionError):
-    """A document is named by its id alone, and several indices are searched, each of which may hold that id."""
+    """A document is named by its id alone, but several indices are searched, and each may contain that id."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentNames:
-    """The names of documents of what was `searched`, which stands for the concrete `indices`.
+    """Names of the documents in `searched`, which resolves to the concrete `indices`.
 
     With one index, a name stays the same when an alias moves to another.
 
@@ -31,15 +31,15 @@ class DocumentNames:
 
     @classmethod
     async def of(cls, engine: Engine, index: str) -> "DocumentNames":
-        """The names of documents of an index, an alias, a pattern or a data stream. Raises EngineError."""
+        """Returns the document names for an index, an alias, a pattern or a data stream. Raises EngineError."""
         return cls(index, await engine.indices(index))
 
     def name(self, key: DocumentKey) -> str:
-        """The name of a document."""
+        """Returns the name of a document."""
         return key.doc_id if len(self.indices) == 1 else str(key)
 
     def key(self, name: str) -> DocumentKey:
-        """The document of that name. Raises AmbiguousId for an id without an index where several are searched."""
+        """Returns the document with that name. Raises AmbiguousId for an id alone if several indices are searched."""
         if len(self.indices) == 1:
             return DocumentKey(self.indices[0], name)
         index, _, doc_id = name.partition("/")
@@ -52,11 +52,11 @@ class DocumentNames:
         return DocumentKey(index, doc_id)
 
     def check(self, names: Iterable[str]) -> None:
-        """Raises AmbiguousId for the first name that does not say which index is meant."""
+        """Raises AmbiguousId for the first name that does not identify its index."""
         for name in names if len(self.indices) > 1 else ():
             self.key(name)
 
     def check_qrels(self, qrels: Qrels) -> None:
-        """Raises AmbiguousId for the first judgment that does not say which index is meant."""
+        """Raises AmbiguousId for the first judgment that does not identify its index."""
         for grades in qrels.values():
             self.check(grades)

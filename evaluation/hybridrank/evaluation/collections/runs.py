@@ -1,4 +1,4 @@
-"""TREC run files: one line a document, `query_id Q0 doc_id rank score tag`."""
+"""TREC run files: one line per document, `query_id Q0 doc_id rank score tag`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,14 +11,14 @@ __all__ = ["RunFileError", "read_run", "write_run"]
 
 
 class RunFileError(ValueError):
-    """A run file cannot be written or read as one: the message names the file, and the line or the id."""
+    """A run file cannot be written or read: the message names the file, and the line or the id."""
 
 
 def write_run(path: Path, rankings: Mapping[str, Sequence[str]], tag: str) -> None:
-    """Write rankings (query_id → doc_ids, best first). The folder must exist; the file is replaced as a whole.
+    """Writes rankings (query_id → doc_ids, best first). The folder must exist; the file is replaced as a whole.
 
-    The score is the number of documents from there to the end. trec_eval orders by score alone, and a pipeline's own
-    scores have ties and change their scale below the rescore window. Raises RunFileError for an id with white space.
+    The score is the number of documents from that rank to the end. trec_eval sorts by score alone, and a pipeline's own
+    scores have ties and a different scale below the rescore window. Raises RunFileError for an id with white space.
     """
     lines = []
     for query_id, doc_ids in rankings.items():
@@ -34,7 +34,7 @@ def write_run(path: Path, rankings: Mapping[str, Sequence[str]], tag: str) -> No
 
 
 def read_run(path: Path) -> dict[str, tuple[str, ...]]:
-    """Read rankings; within a query by score, equal scores in the order of the file. Raises RunFileError."""
+    """Reads rankings; each query sorted by score, equal scores in file order. Raises RunFileError."""
     scored: dict[str, dict[str, float]] = {}
     file = UserFile(path, RunFileError)
     for line_number, line in file.lines():

@@ -1,1 +1,1 @@
-"""Pipelines run over queries, and what they found."""
+"""Runs of pipelines over queries, and their results."""

@@ -1,4 +1,4 @@
-"""What a search asks for besides its index and its text, as a file that people read and change.
+"""Parameters of a search besides its index and its text, as a file that people read and change.
 
 ```yaml
 retrievers: [bm25, knn]
@@ -9,8 +9,8 @@ rescore: {model: cross-encoder, rescore_window_size: 50, weight: 0.7}
 bm25: {k1: 0.9, b: 0.4}
 ```
 
-Every key is that of `SearchRequest` and means what it means there; what is left out is the default. Only `bm25` is no
-part of a search: it is how the index is to count words, and what is left out stays as it is there.
+Every key has its meaning from `SearchRequest`; a missing key has the default. Only `bm25` is not part of a search: it
+sets the BM25 parameters of the index, and a missing one stays as it is in the index.
 """
 
 from collections.abc import Mapping
@@ -31,15 +31,15 @@ from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettin
 
 __all__ = ["Configuration", "ConfigurationError", "ConfiguredPipeline"]
 
-_OF_THE_CALLER = {"timeout_s", "allow_partial", "fields", "token_vectors"}  # of a stage: not what tuning decides
+_OF_THE_CALLER = {"timeout_s", "allow_partial", "fields", "token_vectors"}  # not chosen by tuning
 
 
 class ConfigurationError(CollectionError):
-    """A file is no configuration: the message names the file, and the key."""
+    """A file is not a configuration: the message names the file and the key."""
 
 
 class Configuration(BaseModel):
-    """What is tuned, each with the name, meaning and default that it has in `SearchRequest`, and the index's `bm25`."""
+    """The tuned parameters, each with its name, meaning and default from `SearchRequest`, and the index's `bm25`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -52,7 +52,7 @@ class Configuration(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> "Configuration":
-        """Read a .yaml, .yml or .json file. Raises ConfigurationError."""
+        """Reads a .yaml, .yml or .json file. Raises ConfigurationError."""
         content = read_settings(path, ConfigurationError, extra="eval")
         try:
             return cls.model_validate({} if content is None else content)
@@ -60,28 +60,28 @@ class Configuration(BaseModel):
             raise ConfigurationError(f"{path}: {wrong_values(error.errors())}") from error
 
     def as_json(self) -> dict[str, Any]:
-        """The content of a file."""
+        """Returns the content of a file."""
         content = self.model_dump(mode="json", exclude={"rescore": _OF_THE_CALLER})
         return {name: value for name, value in content.items() if value not in ({}, None)}
 
     def as_yaml(self) -> str:
-        """The file that `load` reads, a line a key."""
+        """Returns the text of a file for `load`, one line per key."""
         import yaml
 
         written: str = yaml.safe_dump(self.as_json(), sort_keys=False, default_flow_style=None, width=120)
         return written
 
     def request(self, index: str, query_text: str, **more: Any) -> SearchRequest:
-        """The search of a text by this configuration; `more` are further arguments of `SearchRequest`."""
+        """Returns the search for a text with this configuration; `more` are further arguments of `SearchRequest`."""
         asked = {name: getattr(self, name) for name in type(self).model_fields if name != "bm25"}
         return SearchRequest(index=index, query_text=query_text, **asked | more)
 
     def stage(self, timeout_s: float) -> Rescore | None:
-        """The rescoring stage, with what it may take."""
+        """Returns the rescoring stage with its timeout."""
         return self.rescore and self.rescore.model_copy(update={"timeout_s": timeout_s})
 
     def as_python(self) -> str:
-        """The call that makes the same request."""
+        """Returns Python code that makes the same request."""
         content = self.as_json()
         arguments = {"index": "index", "query_text": "text", "retrievers": repr(self.retrievers)}
         if self.fields:
@@ -95,18 +95,18 @@ class Configuration(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredPipeline(Pipeline):
-    """A pipeline that is what a configuration says; the budget and the size are the experiment's."""
+    """A pipeline defined by a configuration; timeout and size come from the experiment."""
 
     configuration: Configuration = field(default_factory=Configuration)
 
     @classmethod
     def of(cls, name: str, configuration: Configuration) -> "ConfiguredPipeline":
-        """By the name that tables call it."""
+        """Returns a pipeline with the name that tables show."""
         models = (configuration.rescore.model,) if configuration.rescore else ()
         return cls(name, configuration.retrievers, models, configuration)
 
     def request(self, index: str, query_text: str, settings: PipelineSettings, query_id: str = "") -> SearchRequest:  # noqa: ARG002
-        """The search of one query."""
+        """Returns the search of one query."""
         return self.configuration.request(
             index,
             query_text,

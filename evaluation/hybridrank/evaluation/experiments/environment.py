@@ -1,4 +1,4 @@
-"""What an experiment ran on: enough to say whether two results may be compared."""
+"""Environment of an experiment: enough to decide whether two results may be compared."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ __all__ = ["describe_environment"]
 
 
 def describe_environment(engine: EngineInfo | None, models: Sequence[ModelInfo]) -> dict[str, Any]:
-    """Engine, models with their digests, hardware and versions, as JSON values."""
+    """Returns engine, models with their digests, hardware and versions, as JSON values."""
     searched = engine and {"name": engine.name, "version": engine.version, "capabilities": sorted(engine.capabilities)}
     return {
         **({"engine": searched} if searched else {}),
@@ -27,14 +27,14 @@ def describe_environment(engine: EngineInfo | None, models: Sequence[ModelInfo])
 
 
 def _usable_cores() -> int:
-    """The cores this process may use, which can be fewer than the machine has."""
+    """Returns the number of cores that this process may use, which can be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _cpu_name() -> str:
-    """What Linux calls the processor; elsewhere what Python knows of it."""
+    """Returns the processor's name from Linux; elsewhere from Python."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Run a pipeline over queries: what it ranked, how long each search took, and what was left out of any answer."""
+"""Runs a pipeline over queries: rankings, the latency of each search, and the degraded answers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ WARM_UP_QUERIES = 3  # searched once more, untimed: the first calls open connect
 
 @dataclass(frozen=True, slots=True)
 class PipelineRun:
-    """Rankings (query_id → names of documents), milliseconds a query, and the degraded answers with their reasons.
+    """Rankings (query_id → names of documents), milliseconds per query, and the degraded answers with their reasons.
 
-    Rankings are best first, documents go by the names of `DocumentNames`.
-    `scored` counts, for each query, the documents of its answer that a model scored, once for each model.
+    Rankings are best first, with document names from `DocumentNames`. `scored` counts, for each query, the documents of
+    its answer that a model scored, once per model.
     """
 
     rankings: Mapping[str, tuple[str, ...]]
@@ -36,10 +36,10 @@ async def run_pipeline(
     settings: PipelineSettings,
     on_query: Callable[[], None] = lambda: None,
 ) -> PipelineRun:
-    """Search every query (query_id → text), one at a time, so that latency is that of an idle system.
+    """Searches every query (query_id → text), one at a time, so that latency is that of an idle system.
 
-    `on_query` is called after each. A degraded answer counts as it is. Raises EngineError, SearchFailed and, where the
-    settings are strict, Misconfigured.
+    `on_query` is called after each query. A degraded answer is counted unchanged. Raises EngineError, SearchFailed and,
+    if the settings are strict, Misconfigured.
     """
     names = await DocumentNames.of(search.engine, index)
     for query_id, query_text in islice(queries.items(), WARM_UP_QUERIES):

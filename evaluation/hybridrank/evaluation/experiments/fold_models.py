@@ -1,7 +1,7 @@
-"""The models of a cross-validation, so that each query is ranked by the one that was trained without it.
+"""Models of a cross-validation: each query is ranked by the model that was trained without it.
 
-A folder of model folders, as `hybridrank ltr train --fold-models` writes it, and folds.json beside them: `name`, what
-pipelines call all of them together, and `models`, each with the queries (query_id → text) that it has not seen.
+The folder contains model folders, as `hybridrank ltr train --fold-models` writes them, and folds.json: `name`, the name
+of all of them in pipelines, and `models`, each with the queries (query_id → text) that it has not seen.
 """
 
 import json
@@ -19,7 +19,7 @@ FILE = "folds.json"
 
 @dataclass(frozen=True)
 class FoldModels:
-    """`held_out`: model → query_id → text, for the queries that the model saw neither themselves nor near-equal."""
+    """`held_out`: model → query_id → text, for queries that the model saw neither in the same nor in a similar form."""
 
     folder: Path
     name: str
@@ -31,11 +31,11 @@ class FoldModels:
         return tuple(self.folder / model / "features.json" for model in self.held_out)
 
     def model_for(self, query_id: str) -> str:
-        """The model that has not seen this query. Raises KeyError."""
+        """Returns the model that has not seen this query. Raises KeyError."""
         return {each: model for model, queries in self.held_out.items() for each in queries}[query_id]
 
     def check(self, queries: Mapping[str, str]) -> None:
-        """Raises CollectionError unless each of the queries (query_id → text) was held out of one model, as it is."""
+        """Raises CollectionError unless each query (query_id → text), with the same text, was held out of one model."""
         known = {query_id: text for each in self.held_out.values() for query_id, text in each.items()}
         for query_id, text in queries.items():
             if known.get(query_id) != text:
@@ -46,13 +46,13 @@ class FoldModels:
                 )
 
     def save(self) -> None:
-        """Write folds.json; the models lie beside it."""
+        """Writes folds.json; the models are beside it."""
         content = {"name": self.name, "models": self.held_out}
         (self.folder / FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> "FoldModels":
-        """Raises CollectionError for a file that is not there, or is not one, or has a query twice."""
+        """Raises CollectionError if the file is missing or invalid, or has a query twice."""
         file = folder / FILE
         try:
             content = read_settings(file, CollectionError)

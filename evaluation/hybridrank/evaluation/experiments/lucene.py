@@ -1,7 +1,7 @@
-"""BM25 and RM3 of Lucene through Pyserini: the outside reference for what our engines find.
+"""Lucene's BM25 and RM3 through Pyserini: an independent reference for the rankings of our engines.
 
-Pyserini (Lin et al., SIGIR 2021) runs Anserini's Lucene in a Java of its own. It is run as a program, by the commands
-of its documentation, so that it may live in another environment: it wants Python 3.11, torch and a JDK 21.
+Pyserini (Lin et al., SIGIR 2021) runs Anserini's Lucene in its own Java. It runs as a program, by the commands of its
+documentation, so that it can use another environment: it needs Python 3.11, torch and a JDK 21.
 """
 
 import json
@@ -17,22 +17,22 @@ from hybridrank.evaluation.collections.runs import read_run
 __all__ = ["SYSTEMS", "Pyserini", "PyseriniFailed", "pyserini_version"]
 
 SYSTEMS: Mapping[str, tuple[str, ...]] = {
-    "Lucene BM25, k1 0.9, b 0.4": ("--bm25", "--k1", "0.9", "--b", "0.4"),  # what BEIR's regressions take
-    "Lucene BM25, k1 1.2, b 0.75": ("--bm25", "--k1", "1.2", "--b", "0.75"),  # ours
+    "Lucene BM25, k1 0.9, b 0.4": ("--bm25", "--k1", "0.9", "--b", "0.4"),  # the values of BEIR's regressions
+    "Lucene BM25, k1 1.2, b 0.75": ("--bm25", "--k1", "1.2", "--b", "0.75"),  # our values
     "Lucene BM25+RM3, k1 0.9, b 0.4": ("--bm25", "--k1", "0.9", "--b", "0.4", "--rm3"),
 }
-"""A name for each system, and the options of `pyserini.search.lucene` that make it."""
+"""Name of each system, and its options of `pyserini.search.lucene`."""
 
 DEPTH = 100
 TIMEOUT_S = 1800.0
 
 
 class PyseriniFailed(ChildProcessError):
-    """A program of Pyserini did not end well; the message has the end of what it printed."""
+    """A program of Pyserini failed; the message has the end of its output."""
 
 
 def pyserini_version(python: Path) -> str:
-    """The version of Pyserini that a Python has. Raises ImportError, with what to install, where it has none."""
+    """Returns the version of Pyserini in that Python. Raises ImportError, with what to install, if it has none."""
     code = "from importlib.metadata import version; print(version('pyserini'))"
     found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
     if found.returncode:
@@ -51,7 +51,7 @@ class Pyserini:
     java_home: Path
 
     def index(self, documents: Iterable[Document], folder: Path) -> None:
-        """Write documents, title and text as one field, into an empty folder and index them there.
+        """Writes documents, title and text as one field, into an empty folder and indexes them there.
 
         Raises PyseriniFailed.
         """
@@ -67,11 +67,11 @@ class Pyserini:
         )
 
     def search(self, folder: Path, queries: Mapping[str, str], system: str) -> dict[str, tuple[str, ...]]:
-        """The first 100 documents of each query that finds one, by one of SYSTEMS, over what `index` left in a folder.
+        """Returns the first 100 documents of each query that finds any, by one of SYSTEMS, on an index of `index`.
 
-        Raises PyseriniFailed, and RunFileError for ids with white space.
+        Raises PyseriniFailed, and RunFileError for ids with whitespace.
         """
-        topics, run = folder / "topics.json", folder / "run.trec"  # as JSON, query ids stay the strings that they are
+        topics, run = folder / "topics.json", folder / "run.trec"  # in JSON, query ids stay strings
         topics.write_text(json.dumps({query_id: {"title": text} for query_id, text in queries.items()}))
         self._run(
             "pyserini.search.lucene",
@@ -81,7 +81,7 @@ class Pyserini:
         return read_run(run)
 
     def _run(self, module: str, *arguments: str) -> None:
-        # Importing pyserini.search makes a client of OpenAI, which wants a key and then calls nobody.
+        # Importing pyserini.search creates an OpenAI client, which needs a key but makes no call.
         environment = {"OPENAI_API_KEY": "unused", **os.environ, "JAVA_HOME": str(self.java_home)}
         command = [str(self.python), "-m", module, *arguments]
         try:

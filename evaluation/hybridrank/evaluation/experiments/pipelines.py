@@ -1,4 +1,4 @@
-"""Pipelines by name: `rrf+colbert` says which retrievers run and which models of the sidecar rescore, in order."""
+"""Pipelines by name: `rrf+colbert` names the retrievers and the sidecar's models that rescore, in order."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -20,15 +20,14 @@ _RETRIEVERS: Mapping[str, tuple[RetrieverName, ...]] = {"bm25": ("bm25",), "knn"
 
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
-    """What all pipelines of an experiment share.
+    """Settings that all pipelines of an experiment share.
 
-    `size` is 100, so that R@100 means something. `timeout_s` is generous, so that an experiment measures rankings and
-    not the budget. Without `fields` those of the index are searched. `weight` and `rescore_window_size` are those of
-    `Rescore`, as is `max_chunks`; a model in `feature_sets` ranks by features over the same window, and by itself
-    (weight 1). Those in `token_vectors` score what the index stores. The name of `fold_models` stands, for each query,
-    for the one of these models that has not seen it. `fusion` is that of `HybridSearch`: who fuses.
-    `strict` is that of `SearchRequest`: what is misconfigured ends an experiment, and is not measured as if it were
-    right.
+    `size` is 100, so that R@100 is meaningful. `timeout_s` is long, so that an experiment measures rankings and not the
+    timeout. Without `fields`, the fields of the index are searched. `weight`, `rescore_window_size` and `max_chunks`
+    are those of `Rescore`; a model in `feature_sets` ranks by features over the same window, alone (weight 1). Models
+    in `token_vectors` score the vectors stored in the index. The name of `fold_models` selects, for each query, the
+    model that has not seen it. `fusion`, as in `HybridSearch`, says who fuses. `strict`, as in `SearchRequest`: a
+    misconfiguration ends an experiment, so that it is not measured as valid.
     """
 
     size: int = 100
@@ -44,12 +43,12 @@ class PipelineSettings:
     strict: bool = True
 
     def served(self, model: str) -> tuple[str, ...]:
-        """The models of the sidecar that a pipeline's model stands for."""
+        """Returns the sidecar's models that a pipeline's model uses."""
         folds = self.fold_models
         return tuple(folds.held_out) if folds and model == folds.name else (model,)
 
     def stage(self, model: str, query_id: str = "") -> Stage:
-        """The stage that rescores by that model. Raises KeyError for a query that is in no fold."""
+        """Returns the stage that rescores by that model. Raises KeyError for a query that is in no fold."""
         if self.fold_models and model == self.fold_models.name:
             model = self.fold_models.model_for(query_id)
         if model in self.feature_sets:
@@ -69,7 +68,7 @@ class PipelineSettings:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """With values that a JSON writer takes; of a feature set, its name, version and digest, of folds the models."""
+        """Returns JSON values; for a feature set its name, version and digest, for folds the models."""
         sets = {
             model: {"name": each.name, "version": each.version, "digest": each.digest}
             for model, each in self.feature_sets.items()
@@ -80,14 +79,14 @@ class PipelineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Retrievers, fused by RRF when there are two, and the models that rescore, one after the other."""
+    """Retrievers, fused by RRF if there are two, and the models that rescore, one after the other."""
 
     name: str
     retrievers: tuple[RetrieverName, ...]
     models: tuple[str, ...] = ()
 
     def request(self, index: str, query_text: str, settings: PipelineSettings, query_id: str = "") -> SearchRequest:
-        """The search of one query; its id is needed for models of folds."""
+        """Returns the search of one query; models of folds need its id."""
         stages = tuple(settings.stage(model, query_id) for model in self.models)
         return SearchRequest(
             index=index,
@@ -102,7 +101,7 @@ class Pipeline:
 
 
 def parse_pipeline(name: str) -> Pipeline:
-    """The pipeline of that name. Raises ValueError saying which names there are.
+    """Returns the pipeline with that name. Raises ValueError with the valid names.
 
     >>> parse_pipeline("rrf+lambdamart+cross-encoder")
     Pipeline(name='rrf+lambdamart+cross-encoder', retrievers=('bm25', 'knn'), models=('lambdamart', 'cross-encoder'))

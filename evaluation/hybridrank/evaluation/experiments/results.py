@@ -1,4 +1,4 @@
-"""What an experiment found, and the JSON that holds it."""
+"""Results of an experiment, and their JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,7 +22,7 @@ COMPARED_BY = STANDARD_MEASURES[0]
 class PipelineResult:
     """One row of the table. Latencies are percentiles over queries, interpolated; `versus` is None for the baseline.
 
-    `scored` is how many documents models scored, the mean over queries.
+    `scored` is the number of documents that models scored, the mean over queries.
     """
 
     evaluation: Evaluation
@@ -35,9 +35,9 @@ class PipelineResult:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentResult:
-    """Every pipeline's result, what they were compared with, and what was run (collection, engine, models, machine).
+    """Result of every pipeline, the baseline, and the environment (collection, engine, models, machine).
 
-    `overlaps` has the mean rank-biased overlap of each two pipelines' rankings.
+    `overlaps` has the mean rank-biased overlap of the rankings of each two pipelines.
     """
 
     pipelines: Mapping[str, PipelineResult]
@@ -48,20 +48,20 @@ class ExperimentResult:
 
     @property
     def compared_by(self) -> str:
-        """The measure that pipelines are tested against the baseline by: the first."""
+        """The measure of the tests against the baseline: the first one."""
         return self.measures[0]
 
     def by_query(self, pipeline: str) -> dict[str, float]:
-        """A pipeline's values (query_id → value) of the measure they are compared by."""
+        """Returns a pipeline's values (query_id → value) of the compared measure."""
         per_query = self.pipelines[pipeline].evaluation.per_query
         return {query_id: values[self.compared_by] for query_id, values in per_query.items()}
 
     def win_loss(self, pipeline: str) -> WinLoss:
-        """Which queries a pipeline does better and worse than the baseline."""
+        """Returns the queries on which a pipeline is better and worse than the baseline."""
         return win_loss(self.by_query(self.baseline), self.by_query(pipeline))
 
     def as_json(self) -> dict[str, Any]:
-        """`{"pipelines": {name: {measure: value, …}}, "baseline": name, …}`, with values a JSON writer takes."""
+        """Returns `{"pipelines": {name: {measure: value, …}}, "baseline": name, …}` as JSON values."""
         return {
             "pipelines": {name: self._pipeline(name, each) for name, each in self.pipelines.items()},
             "baseline": self.baseline,
@@ -94,9 +94,9 @@ def summarise(
     about: Mapping[str, Any] | None = None,
     measures: Sequence[str] = STANDARD_MEASURES,
 ) -> ExperimentResult:
-    """Measure every run over the judged queries that were searched, and compare each with the baseline's by the first.
+    """Measures every run over the judged, searched queries, and compares each with the baseline by the first measure.
 
-    Raises ValueError when the baseline was not run, CollectionError when no query has a relevant document.
+    Raises ValueError if the baseline was not run, CollectionError if no query has a relevant document.
     """
     if baseline not in runs:
         raise ValueError(f"the baseline {baseline!r} was not run; it is one of {', '.join(runs)}")

@@ -1,13 +1,13 @@
-"""How far judges agree beyond chance: Cohen's kappa for two, Krippendorff's alpha for any number.
+"""Agreement of judges beyond chance: Cohen's kappa for two, Krippendorff's alpha for any number.
 
-Both compare how often two grades of a document differ with how often they would if grades were dealt out at random, and
-are 1 for judges who always agree, 0 for chance, below 0 for less than that. Both are computed from counts that add up
-over documents, so queries can be drawn anew without grading anything again.
+Both compare the observed disagreement on documents with the disagreement of random grades. They are 1 for full
+agreement, 0 for chance, and below 0 for less than chance. Both are computed from counts that add up over documents, so
+queries can be resampled without counting again.
 
-- kappa (Cohen 1960) is of two judges, each with their own habits. Weighted (Cohen 1968), a difference of two grades
-  counts twice (linear) or four times (quadratic) as much as one of one.
-- alpha (Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability") is of any number of judges, who need not all
-  have judged every document. Nominal grades are the same or not; ordinal ones have an order.
+- kappa (Cohen 1960) is for two judges, each with their own distribution of grades. Weighted (Cohen 1968), a difference
+  of two grades counts twice (linear) or four times (quadratic) as much as a difference of one.
+- alpha (Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability") is for any number of judges, who need not all
+  judge every document. Nominal grades are equal or not; ordinal grades have an order.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ SEED = 20_121  # fixed, so that the same judgments always give the same interval
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A value, and the interval that holds it for 95 % of the samples of queries; NaN where it is not defined."""
+    """A value and its 95 % interval over samples of queries; NaN if not defined."""
 
     value: float
     low: float
@@ -37,7 +37,7 @@ class Agreement:
 
 
 def confusion(pairs: Iterable[tuple[int, int]], grades: Sequence[int]) -> Counts:
-    """How often the first judge gave the row's grade and the second the column's: (k, k) in the order of `grades`.
+    """Counts the first judge's grade (row) against the second judge's (column): (k, k) in the order of `grades`.
 
     >>> confusion([(0, 0), (0, 2), (2, 2)], [0, 2]).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
@@ -50,10 +50,10 @@ def confusion(pairs: Iterable[tuple[int, int]], grades: Sequence[int]) -> Counts
 
 
 def coincidences(documents: Iterable[Sequence[int]], grades: Sequence[int]) -> Counts:
-    """Krippendorff's matrix (k, k) of documents, each with the grades it got from two judges or more.
+    """Returns Krippendorff's matrix (k, k) of documents, each with the grades from two or more judges.
 
-    Every ordered pair of a document's m grades counts 1 / (m - 1), so that a document counts m. One with a single grade
-    has nothing to be compared with and counts nothing.
+    Every ordered pair of a document's m grades counts 1 / (m - 1), so a document counts m. A document with a single
+    grade counts nothing, because there is nothing to compare.
     """
     place = {grade: number for number, grade in enumerate(grades)}
     counts = np.zeros((len(grades), len(grades)))
@@ -65,7 +65,7 @@ def coincidences(documents: Iterable[Sequence[int]], grades: Sequence[int]) -> C
 
 
 def kappa(counts: Counts, weights: Weights = "none") -> float:
-    """Cohen's kappa of a confusion matrix; NaN when both judges gave one grade only, as chance agrees wholly then.
+    """Returns Cohen's kappa of a confusion matrix; NaN if both gave only one grade, as chance agreement is 1 then.
 
     >>> round(kappa(np.array([[20.0, 5.0], [10.0, 15.0]])), 3)
     0.4
@@ -77,12 +77,12 @@ def kappa(counts: Counts, weights: Weights = "none") -> float:
 
 
 def alpha(counts: Counts, level: Level = "ordinal") -> float:
-    """Krippendorff's alpha of a coincidence matrix; NaN when all grades are the same."""
+    """Returns Krippendorff's alpha of a coincidence matrix; NaN if all grades are the same."""
     given = counts.sum(axis=0)
     total = given.sum()
     if level == "nominal":
         distance = 1.0 - np.eye(len(given))
-    else:  # the grades between two, and half of those at both ends, squared
+    else:  # the squared count of grades between the two, plus half of the counts at both ends
         middles = np.cumsum(given) - given / 2
         distance = np.subtract.outer(middles, middles) ** 2
     by_chance = (np.outer(given, given) - np.diag(given)) / max(total - 1, 1)
@@ -90,9 +90,9 @@ def alpha(counts: Counts, level: Level = "ordinal") -> float:
 
 
 def estimate(by_query: Mapping[str, Counts], statistic: Callable[[Counts], float]) -> Agreement:
-    """The statistic of the counts of all queries (query_id → counts), and its 95 % bootstrap interval over queries.
+    """Applies the statistic to all queries (query_id → counts), with a 95 % bootstrap interval over queries.
 
-    Judgments of one query resemble each other, so whole queries are drawn. With fewer than two there is no interval.
+    Judgments of one query resemble each other, so whole queries are sampled. Fewer than two queries give no interval.
     """
     blocks = np.stack([by_query[query_id] for query_id in sorted(by_query)])
     value = statistic(blocks.sum(axis=0))

@@ -1,4 +1,4 @@
-"""How far judges agree, as tables and as JSON: every two of them, and all together."""
+"""Agreement of judges as tables and as JSON: for each pair, and for all together."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,9 @@ CAVEAT = (
 
 @dataclass(frozen=True, slots=True)
 class PairAgreement:
-    """Two judges on what both judged. `same` is the share with the same grade, `relevant` kappa for relevant or not."""
+    """Two judges on documents that both judged. `same` is the share of equal grades, `relevant` kappa of relevant or
+    not.
+    """
 
     first: str
     second: str
@@ -41,7 +43,7 @@ class PairAgreement:
 
 
 def pairs_agree(judged: Grades, scale: Sequence[int]) -> list[PairAgreement]:
-    """Every two judges that have documents in common."""
+    """Returns every pair of judges with documents in common."""
     found = []
     for first, second in combinations(judged, 2):
         by_query: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -74,7 +76,7 @@ def pairs_agree(judged: Grades, scale: Sequence[int]) -> list[PairAgreement]:
 
 
 def all_agree(judged: Grades, scale: Sequence[int]) -> dict[str, Agreement]:
-    """Krippendorff's alpha of all judges, by level; empty when no document has two judges."""
+    """Returns Krippendorff's alpha of all judges, by level; empty if no document has two judges."""
     by_document: dict[tuple[str, str], list[int]] = defaultdict(list)
     for grades in judged.values():
         for document, grade in grades.items():
@@ -93,7 +95,7 @@ def all_agree(judged: Grades, scale: Sequence[int]) -> dict[str, Agreement]:
 
 
 def pair_table(pairs: Sequence[PairAgreement]) -> ReportTable:
-    """One row for every two judges."""
+    """Returns one row per pair of judges."""
     headers = ("judges", "documents", "same", "kappa", "linear", "quadratic", "relevant or not")
     rows = (
         (
@@ -108,7 +110,7 @@ def pair_table(pairs: Sequence[PairAgreement]) -> ReportTable:
 
 
 def confusion_table(pair: PairAgreement, scale: Sequence[int]) -> ReportTable:
-    """How often the one gave the row's grade and the other the column's."""
+    """Returns the counts of one judge's grade (row) against the other's (column)."""
     rows = (
         (f"{pair.first}: {grade}", *(f"{count:.0f}" for count in row))
         for grade, row in zip(scale, pair.confusion, strict=True)
@@ -117,7 +119,7 @@ def confusion_table(pair: PairAgreement, scale: Sequence[int]) -> ReportTable:
 
 
 def shown(agreement: Agreement) -> str:
-    """The value with its interval, as far as there are any."""
+    """Returns the value with its interval, if defined."""
     if isnan(agreement.value):
         return "–"
     interval = "" if isnan(agreement.low) else f" [{agreement.low:.2f}, {agreement.high:.2f}]"
@@ -125,7 +127,7 @@ def shown(agreement: Agreement) -> str:
 
 
 def agreement_json(pairs: Sequence[PairAgreement], of_all: Mapping[str, Agreement], scale: Sequence[int]) -> Any:
-    """Everything, with null for what is not defined."""
+    """Returns all values as JSON, with null for undefined ones."""
     content = {
         "scale": list(scale),
         "pairs": [asdict(each) | {"confusion": each.confusion.astype(int).tolist()} for each in pairs],

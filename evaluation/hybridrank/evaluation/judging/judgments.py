@@ -1,12 +1,12 @@
-"""Judgment files: documents to judge, a line each, that people or models fill in, and what becomes of the grades.
+"""Judgment files: documents to judge, one per line, which people or models fill in; and qrels from the grades.
 
 A line is a JSON object:
 
     {"query_id": "q1", "query": "hot tea", "doc_id": "chai", "title": "Chai", "text": "Tea with milk …",
      "grade": null, "judge": "", "note": ""}
 
-Whoever judges sets `grade`, a whole number of the scale, and may add a `note`. `judge` says who it was: a person, or a
-model with the version of its prompt; left empty, it is the file's name. Only query_id, doc_id and grade are needed.
+The judge sets `grade`, a whole number of the scale, and may add a `note`. `judge` is a person, or a model with the
+version of its prompt; if empty, it is the file's name. Only query_id, doc_id and grade are needed.
 """
 
 import json
@@ -43,7 +43,7 @@ Merge: TypeAlias = Literal["majority", "mean", "lowest", "highest"]
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """What one judge said of one document, and the line it stands in."""
+    """One judge's grade for one document, and its line."""
 
     query_id: str
     doc_id: str
@@ -55,7 +55,7 @@ class Judgment:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What was read: judgments, lines without a grade, and lines that are wrong. Every line is in one of the three."""
+    """Content of the files: judgments, lines without a grade, and wrong lines. Every line is one of the three."""
 
     judgments: tuple[Judgment, ...]
     empty: tuple[BadLine, ...]
@@ -71,9 +71,9 @@ def lines_to_judge(
     characters: int,
     judge: str = "",
 ) -> Iterator[str]:
-    """A line for each pooled document (query_id → doc_ids), those of a query in an order drawn by `seed`.
+    """Yields a line for each pooled document (query_id → doc_ids), those of a query in random order by `seed`.
 
-    The order says nothing of who found a document or where. Of a text the first `characters` are shown.
+    The order does not reveal the retriever or the rank. Only the first `characters` of a text are included.
     """
     for query_id, doc_ids in pooled.items():
         shuffled = sorted(doc_ids)
@@ -94,7 +94,7 @@ def lines_to_judge(
 
 
 def parse_scale(text: str) -> Scale:
-    """The grades from the lowest to the highest. Raises ValueError.
+    """Returns the grades from the lowest to the highest. Raises ValueError.
 
     >>> list(parse_scale("0-3"))
     [0, 1, 2, 3]
@@ -111,7 +111,7 @@ def read_judgments(
     query_ids: Collection[str] | None = None,
     doc_ids: Collection[str] | None = None,
 ) -> Sheet:
-    """Read judgment files. Where ids are given, others are wrong; so is a pair that a judge judges a second time.
+    """Reads judgment files. If ids are given, other ids are wrong; so is a second judgment of a pair by a judge.
 
     Raises CollectionError for a file that cannot be read.
     """
@@ -142,10 +142,10 @@ def read_judgments(
 
 
 def merged(judgments: Iterable[Judgment], how: Merge) -> Qrels:
-    """One grade a document, whatever the order of its judges; queries and documents in alphabetical order.
+    """Merges to one grade per document, independent of judge order; queries and documents in alphabetical order.
 
-    - majority: the grade that most judges gave, of several such the lowest
-    - mean: the mean, rounded; a half goes down
+    - majority: the grade that most judges gave, the lowest of ties
+    - mean: the mean, rounded; halves down
     - lowest, highest: of all
     """
     grades: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -158,7 +158,7 @@ def merged(judgments: Iterable[Judgment], how: Merge) -> Qrels:
 
 
 def by_judge(judgments: Iterable[Judgment]) -> dict[str, dict[tuple[str, str], int]]:
-    """Judge → (query_id, doc_id) → grade, in alphabetical order of judges."""
+    """Returns judge → (query_id, doc_id) → grade, in alphabetical order of judges."""
     found: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
     for each in judgments:
         found[each.judge][each.query_id, each.doc_id] = each.grade
@@ -166,7 +166,7 @@ def by_judge(judgments: Iterable[Judgment]) -> dict[str, dict[tuple[str, str], i
 
 
 def write_qrels(path: Path, qrels: Qrels) -> None:
-    """Write a split in BEIR's layout; the file is replaced as a whole. Raises CollectionError for an id with a tab."""
+    """Writes a split in BEIR's layout; the file is replaced as a whole. Raises CollectionError for an id with a tab."""
     lines = ["query-id\tcorpus-id\tscore\n"]
     for query_id, grades in qrels.items():
         for doc_id, grade in grades.items():
@@ -190,7 +190,7 @@ def _merge(given: Sequence[int], how: Merge) -> int:
 
 
 def _entry(line: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
-    """The ids, judge and grade of a line. Raises ValueError saying what is wrong."""
+    """Returns the ids, judge and grade of a line. Raises ValueError with the reason."""
     judge, grade = line.get("judge") or "", line.get("grade")
     if not isinstance(judge, str):
         raise ValueError("expected a string as judge")

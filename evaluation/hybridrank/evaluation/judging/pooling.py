@@ -1,4 +1,4 @@
-"""Which documents to judge: the head of every ranking, in an order that does not say which pipeline found what."""
+"""Pooling of documents to judge: the head of every ranking, in an order that does not reveal the pipeline."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,7 +6,7 @@ __all__ = ["pool"]
 
 
 def pool(runs: Iterable[Mapping[str, Sequence[str]]], depth: int = 10) -> dict[str, tuple[str, ...]]:
-    """For each query the doc_ids that some run ranks among its first `depth`, in alphabetical order.
+    """Returns, per query, the doc_ids that any run ranks among its first `depth`, in alphabetical order.
 
     >>> pool([{"q": ["b", "a", "x"]}, {"q": ["c", "b"]}], depth=2)
     {'q': ('a', 'b', 'c')}

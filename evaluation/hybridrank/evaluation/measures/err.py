@@ -1,17 +1,17 @@
-"""Expected reciprocal rank: how soon somebody who reads from the top has what they wanted."""
+"""Expected reciprocal rank: how early a user who reads from the top is satisfied."""
 
 from collections.abc import Sequence
 
 __all__ = ["MAX_GRADE", "expected_reciprocal_rank"]
 
-MAX_GRADE = 4  # that of the TREC Web tracks and their gdeval.pl, whose values these are
+MAX_GRADE = 4  # as in the TREC Web tracks and their gdeval.pl, whose values these are
 
 
 def expected_reciprocal_rank(grades: Sequence[int]) -> float:
     """ERR of a ranking's grades, best rank first, in [0, 1) (Chapelle, Metzler, Zhang & Grinspan, CIKM 2009).
 
-    A document of grade g satisfies with probability (2^g - 1) / 2^4, and whoever is satisfied stops: ERR is the mean
-    of 1 / rank where they stop. ir-measures leaves it to a Perl script that takes only numbers as query ids.
+    A document of grade g satisfies the user with probability (2^g - 1) / 2^4, and a satisfied user stops: ERR is the
+    mean of 1 / rank of the stop. ir-measures calls a Perl script for it, which accepts only numbers as query ids.
     Grades below 0 count as 0. Raises ValueError for one above 4.
 
     >>> expected_reciprocal_rank([0, 4])

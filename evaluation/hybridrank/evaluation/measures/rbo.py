@@ -1,4 +1,4 @@
-"""Rank-biased overlap: how alike two rankings are, the top counting most, without any judgments."""
+"""Rank-biased overlap: top-weighted similarity of two rankings, without judgments."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -6,18 +6,18 @@ from math import fsum
 
 __all__ = ["PERSISTENCE", "mean_overlaps", "rank_biased_overlap"]
 
-PERSISTENCE = 0.9  # the first ten ranks then carry 86 % of the weight, as the paper has it
+PERSISTENCE = 0.9  # the first ten ranks then carry 86 % of the weight, as in the paper
 
 
 def rank_biased_overlap(one: Sequence[str], other: Sequence[str], p: float = PERSISTENCE) -> float:
     """RBO_ext of two rankings of distinct ids, best first, in [0, 1] (Webber, Moffat & Zobel, TOIS 2010, equation 32).
 
-    Somebody compares the rankings to depth d and goes on to d + 1 with probability `p`; the agreement at depth d is
-    the share of the first d that both have. Where the shorter one, of length s, ends, it is taken to go on agreeing as
-    it did: agreement(d) = (overlap(d) + overlap(s) (d - s) / s) / d, and below the longer one, of length l, agreement
-    stays as it is. So RBO_ext = (1 - p) Σ p^(d - 1) agreement(d) for d = 1 … l, + p^l agreement(l). A ranking that
-    the other only continues has 1. Two empty rankings have 1, an empty and another one 0. Raises ValueError unless
-    0 < p < 1.
+    A user compares the rankings to depth d and continues to d + 1 with probability `p`; the agreement at depth d is the
+    share of the first d that both have. Below the end of the shorter ranking, of length s, its agreement is
+    extrapolated: agreement(d) = (overlap(d) + overlap(s) (d - s) / s) / d, and below the longer one, of length l,
+    agreement stays constant. So RBO_ext = (1 - p) Σ p^(d - 1) agreement(d) for d = 1 … l, + p^l agreement(l). A ranking
+    and its continuation have 1. Two empty rankings have 1, an empty and a non-empty one 0. Raises ValueError unless 0 <
+    p < 1.
 
     >>> rank_biased_overlap("abc", "bac", p=0.5)  # agreement 0, 1, 1: 1/4 + 1/8 + 1/8 below
     0.5
@@ -48,9 +48,9 @@ def rank_biased_overlap(one: Sequence[str], other: Sequence[str], p: float = PER
 def mean_overlaps(
     runs: Mapping[str, Mapping[str, Sequence[str]]], query_ids: Sequence[str], p: float = PERSISTENCE
 ) -> dict[str, dict[str, float]]:
-    """For each two runs (name → query_id → doc_ids) the mean RBO over the queries, of which there is at least one.
+    """Returns the mean RBO of each two runs (name → query_id → doc_ids) over the queries, at least one.
 
-    A query that a run lacks has an empty ranking there.
+    A query that is missing from a run has an empty ranking.
 
     >>> mean_overlaps({"bm25": {"q": ["a", "b"]}, "knn": {"q": ["c"]}}, ["q"])
     {'bm25': {'bm25': 1.0, 'knn': 0.0}, 'knn': {'bm25': 0.0, 'knn': 1.0}}

@@ -1,4 +1,4 @@
-"""Whether a difference between rankings could be chance: paired tests over queries, corrected for many pipelines."""
+"""Tests of whether a difference between rankings is chance: paired over queries, corrected for many pipelines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from scipy.special import stdtr
 
 __all__ = ["Comparison", "compare", "holm", "paired_randomisation", "paired_t"]
 
-PERMUTATIONS = 10_000  # the standard error of a p of 0.05 is then 0.002
+PERMUTATIONS = 10_000  # gives a p of 0.05 a standard error of 0.002
 SEED = 20_111  # fixed, so that the same rankings always give the same p
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A pipeline against the baseline, by one measure.
+    """Comparison of a pipeline with the baseline, by one measure.
 
-    `delta` is the mean difference over queries, `p` the randomisation test's, `p_t` the paired t test's, both
+    `delta` is the mean difference over queries; `p` is from the randomisation test, `p_t` from the paired t test, both
     two-sided; `p_holm` is `p` after Holm's correction for the number of pipelines compared.
     """
 
@@ -28,7 +28,7 @@ class Comparison:
 
 
 def compare(baseline: Mapping[str, float], pipelines: Mapping[str, Mapping[str, float]]) -> Mapping[str, Comparison]:
-    """Compare each pipeline's values (query_id → value) with the baseline's over the baseline's queries."""
+    """Compares each pipeline's values (query_id → value) with the baseline's over the baseline's queries."""
     differences = {
         name: np.array([values[query_id] - baseline[query_id] for query_id in baseline])
         for name, values in pipelines.items()
@@ -42,14 +42,14 @@ def compare(baseline: Mapping[str, float], pipelines: Mapping[str, Mapping[str, 
 
 
 def paired_randomisation(differences: NDArray[np.float64]) -> float:
-    """Two-sided p of the mean of paired `differences` (n,) under random signs (Fisher's randomisation test).
+    """Returns the two-sided p of the mean of paired `differences` (n,) by Fisher's randomisation test.
 
     p = (1 + sign patterns with a mean at least as far from 0) / (1 + patterns), over 10,000 random patterns; so it is
     never 0. See Smucker, Allan & Carterette, CIKM 2007.
     """
     observed = abs(differences.sum())
     random = np.random.default_rng(SEED)
-    tolerance = 1e-12 * np.abs(differences).sum()  # equal sums in another order of addition count as equal
+    tolerance = 1e-12 * np.abs(differences).sum()  # equal sums in a different order of addition count as equal
     extreme = 0
     for _ in range(10):  # blocks keep the signs of a thousand queries within some megabytes
         signs = random.integers(0, 2, size=(PERMUTATIONS // 10, len(differences)), dtype=np.int8) * 2.0 - 1.0
@@ -58,9 +58,9 @@ def paired_randomisation(differences: NDArray[np.float64]) -> float:
 
 
 def paired_t(differences: NDArray[np.float64]) -> float:
-    """Two-sided p of Student's paired t test; 1 when all differences are 0, 0 when they are all another same value.
+    """Returns the two-sided p of Student's paired t test; 1 if all differences are 0, 0 if all equal another value.
 
-    `scipy.stats.ttest_rel` says the same, but takes seconds to import.
+    `scipy.stats.ttest_rel` returns the same, but takes seconds to import.
     """
     if len(differences) < 2 or not differences.any():
         return 1.0
@@ -71,7 +71,7 @@ def paired_t(differences: NDArray[np.float64]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Holm's step-down correction (1979): the k-th smallest of m times (m - k + 1), at most 1, never falling.
+    """Applies Holm's step-down correction (1979): the k-th smallest of m times (m - k + 1), at most 1, never falling.
 
     >>> holm([0.01, 0.04, 0.03])
     (0.03, 0.06, 0.06)

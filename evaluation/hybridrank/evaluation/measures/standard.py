@@ -1,20 +1,20 @@
-"""How good a ranking is, by ir-measures, for each query and on average.
+"""Quality of a ranking by ir-measures, for each query and on average.
 
-A measure goes by its name and the number of documents it looks at, `ndcg@10`; without a number it looks at all.
+A measure is written as its name and cutoff, `ndcg@10`; without a cutoff it uses all documents.
 
-- `ndcg`: linear gain, as trec_eval and BEIR have it: a document of grade g at rank r gives g / log2(r + 1), over
-  what the ideal order of all judged documents gives (not 2^g - 1).
-- `rr`: 1 / rank of the first relevant document, 0 when there is none. Its mean is MRR.
-- `ap`: the sum, over the ranks of relevant documents, of the precision there, over the number of relevant documents
-  there are. Its mean is MAP.
-- `p@k`: the share of the first k that is relevant; places that stay empty count as not relevant.
+- `ndcg`: linear gain, as in trec_eval and BEIR: a document of grade g at rank r gives g / log2(r + 1), divided by the
+value of the ideal order of all judged documents (not 2^g - 1).
+- `rr`: 1 / rank of the first relevant document, 0 if there is none. Its mean is MRR.
+- `ap`: the sum of the precision at each rank of a relevant document, divided by the number of all relevant documents.
+Its mean is MAP.
+- `p@k`: the share of the first k that is relevant; empty ranks count as not relevant.
 - `r@k`: the share of the relevant documents that are among the first k.
-- `judged@k`: the share of the first k documents that somebody judged, 0 when none was found; a low value warns that
-  the others are guesses, because unjudged documents count as not relevant.
+- `judged@k`: the share of the first k documents that are judged, 0 if none was found; a low value warns that the other
+measures are unreliable, because unjudged documents count as not relevant.
 - `err@k`: expected reciprocal rank, see `evaluation.err`.
 
-All are in [0, 1]. A document is relevant from grade 1 on. A query without a relevant document cannot tell rankings
-apart: it is left out of every mean, and counted. A grade below 0 counts as 0.
+All are in [0, 1]. A document is relevant from grade 1 on. A query without a relevant document cannot distinguish
+rankings: it is left out of every mean, and counted. A grade below 0 counts as 0.
 """
 
 import re
@@ -37,7 +37,7 @@ RELEVANT_GRADE = 1
 _BY_IR_MEASURES = {"ndcg": nDCG, "rr": RR, "ap": AP, "p": P, "r": R, "judged": Judged}
 _LABELS = {"ndcg": "nDCG", "rr": "MRR", "ap": "MAP", "p": "P", "r": "R", "judged": "judged", "err": "ERR"}
 _ALSO_CALLED = {"mrr": "rr", "map": "ap", "precision": "p", "recall": "r"}
-_OF_ALL = ("ndcg", "rr", "ap")  # the others need a number
+_OF_ALL = ("ndcg", "rr", "ap")  # the other measures need a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Evaluation:
 
 
 def parse_measure(name: str) -> str:
-    """The measure of that name as results have it. Raises ValueError saying which there are.
+    """Returns the measure's name as used in results. Raises ValueError with the valid names.
 
     >>> parse_measure("MRR@10"), parse_measure("map"), parse_measure("recall@50")
     ('rr@10', 'ap', 'r@50')
@@ -64,18 +64,18 @@ def parse_measure(name: str) -> str:
 
 
 def cutoff(measure: str) -> int | None:
-    """How many documents it looks at; None for all."""
+    """Returns the number of documents that a measure uses; None for all."""
     return int(measure.partition("@")[2] or 0) or None
 
 
 def label(measure: str) -> str:
-    """How tables head the mean of a measure.
+    """Returns the table heading for the mean of a measure.
 
     >>> label("ndcg@10"), label("ap"), label("judged@10")
     ('nDCG@10', 'MAP', 'judged')
     """
     if measure == "judged@10":
-        return "judged"  # beside the others, that are at ten too, it needs no number
+        return "judged"  # needs no number, because the other measures are at ten too
     kind, at, k = measure.partition("@")
     return _LABELS[kind] + at + k
 
@@ -83,10 +83,10 @@ def label(measure: str) -> str:
 def evaluate(
     qrels: Qrels, rankings: Mapping[str, Sequence[str]], measures: Sequence[str] = STANDARD_MEASURES
 ) -> Evaluation:
-    """Measure `rankings` (query_id → doc_ids, best first) against the judgments.
+    """Measures `rankings` (query_id → doc_ids, best first) against the judgments.
 
-    `measures` are names as `parse_measure` has them. A judged query without a ranking scores 0 in everything. Raises
-    CollectionError when nothing relevant was judged, or a grade is above what ERR knows.
+    `measures` are names as `parse_measure` returns them. A judged query without a ranking scores 0 in every measure.
+    Raises CollectionError if nothing relevant was judged, or a grade is above ERR's maximum.
     """
     judged = {
         query_id: {doc_id: max(0, grade) for doc_id, grade in grades.items()}
@@ -128,7 +128,7 @@ def _check_grades(judged: Qrels) -> None:
 
 
 def _scored(rankings: Mapping[str, Sequence[str]], judged: Qrels) -> dict[str, dict[str, float]]:
-    """Scores that fall with the rank, so that the order stays ours: trec_eval sorts by score, ties by doc_id."""
+    """Returns scores that fall with the rank, to keep our order: trec_eval sorts by score, ties by doc_id."""
     return {
         query_id: {doc_id: -float(rank) for rank, doc_id in enumerate(rankings[query_id], start=1)}
         for query_id in judged

@@ -1,4 +1,4 @@
-"""Query by query: which ones a pipeline does better or worse than the baseline."""
+"""Comparison per query: queries on which a pipeline is better or worse than the baseline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ __all__ = ["WinLoss", "win_loss"]
 
 @dataclass(frozen=True, slots=True)
 class WinLoss:
-    """Queries (query_id, difference) that are better or worse than with the baseline, the most first; and ties."""
+    """Queries (query_id, difference) that are better or worse than the baseline, the largest first; and ties."""
 
     wins: tuple[tuple[str, float], ...]
     losses: tuple[tuple[str, float], ...]
@@ -16,7 +16,7 @@ class WinLoss:
 
 
 def win_loss(baseline: Mapping[str, float], values: Mapping[str, float]) -> WinLoss:
-    """Compare a measure's values (query_id → value) over the baseline's queries; equal differences in their order.
+    """Compares a measure's values (query_id → value) over the baseline's queries; equal differences keep their order.
 
     >>> win_loss({"q1": 0.5, "q2": 1.0, "q3": 0.0, "q4": 0.0}, {"q1": 0.75, "q2": 0.0, "q3": 1.0, "q4": 0.0})
     WinLoss(wins=(('q3', 1.0), ('q1', 0.25)), losses=(('q2', -1.0),), ties=1)

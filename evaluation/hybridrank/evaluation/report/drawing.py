@@ -1,4 +1,4 @@
-"""What a picture of points needs: scales from values to pixels with their ticks, and room for labels."""
+"""Basics of a scatter plot: scales from values to pixels with ticks, and positions of labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 __all__ = ["Box", "Scale", "label_boxes"]
 
-FEWEST_MS = 0.01  # a logarithmic scale begins here at the lowest
+FEWEST_MS = 0.01  # lowest start of a logarithmic scale
 MOST_TICKS = 10
-CHARACTER = 7.0  # a generous width in pixels, at a height of 12
+CHARACTER = 7.0  # a generous width in pixels, at a font size of 12
 LINE = 16.0  # the height of a label
-AWAY = 6.0  # from the middle of a point to its label
+AWAY = 6.0  # from the centre of a point to its label
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From `low` … `high` to the pixels `start` … `end`, evenly or by the logarithm."""
+    """Maps `low` … `high` to the pixels `start` … `end`, linearly or logarithmically."""
 
     low: float
     high: float
@@ -27,25 +27,25 @@ class Scale:
 
     @classmethod
     def linear(cls, values: Sequence[float], start: float, end: float) -> "Scale":
-        """With a margin around values in [0, 1], within [0, 1]."""
+        """Returns a scale with a margin around values in [0, 1], within [0, 1]."""
         margin = max(0.01, 0.15 * (max(values) - min(values)))
         return cls(max(0.0, min(values) - margin), min(1.0, max(values) + margin), start, end)
 
     @classmethod
     def logarithmic(cls, values: Sequence[float], start: float, end: float) -> "Scale":
-        """From half the least to twice the greatest, so that a power of ten, or two or five times one, is between."""
+        """Returns a scale from half the least to twice the greatest; 1, 2 or 5 times a power of ten lies between."""
         least, greatest = (max(FEWEST_MS, each) for each in (min(values), max(values)))
         return cls(least / 2, greatest * 2, start, end, by_logarithm=True)
 
     def place(self, value: float) -> float:
-        """Where a value is, in pixels; one below or above is at the edge."""
+        """Returns the pixel of a value; a value outside the scale is at the edge."""
         low, at, high = self.low, min(max(value, self.low), self.high), self.high
         if self.by_logarithm:
             low, at, high = log10(low), log10(at), log10(high)
         return self.start + (self.end - self.start) * (at - low) / (high - low)
 
     def ticks(self) -> tuple[tuple[float, str], ...]:
-        """Round values within the scale, at most ten, each with how it is written."""
+        """Returns round values within the scale, at most ten, each with its label."""
         return self._logarithmic_ticks() if self.by_logarithm else self._linear_ticks()
 
     def _linear_ticks(self) -> tuple[tuple[float, str], ...]:
@@ -76,7 +76,7 @@ class Box(NamedTuple):
     bottom: float
 
     def overlap(self, other: "Box") -> float:
-        """The area that both cover."""
+        """Returns the area that both cover."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(0.0, width) * max(0.0, height)
@@ -88,11 +88,11 @@ def label_boxes(
     plot: tuple[float, float, float, float],
     lines: Sequence[Box] = (),
 ) -> list[Box]:
-    """A box within `plot` beside each point (x, y) for a label of so many characters.
+    """Returns a box within `plot` beside each point (x, y) for a label of the given number of characters.
 
-    One after the other takes the place that covers the least of points, lines and labels before it: a little above to
-    the right or left, a little below, level, in the middle above or below, and further away where all is full. No label
-    may be wider than the plot.
+    Each label in turn takes the place that covers the least of points, lines and earlier labels: slightly above to the
+    right or left, slightly below, level, centred above or below, and further away if all are full. No label may be
+    wider than the plot.
     """
     dots = [Box(x - 6, y - 6, x + 6, y + 6) for x, y in points]
     placed: list[Box] = []
@@ -116,7 +116,7 @@ def _beside(x: float, y: float, width: float) -> list[Box]:
 
 
 def _within(box: Box, plot: Box) -> Box:
-    """The box, moved into the plot."""
+    """Returns the box, moved into the plot."""
     across = max(plot.left - box.left, 0.0) + min(plot.right - box.right, 0.0)
     down = max(plot.top - box.top, 0.0) + min(plot.bottom - box.bottom, 0.0)
     return Box(box.left + across, box.top + down, box.right + across, box.bottom + down)

@@ -1,4 +1,4 @@
-"""An experiment's result as one HTML file that needs nothing else: no script, no network, light and dark."""
+"""Result of an experiment as one self-contained HTML file: no script, no network, light and dark."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ from hybridrank.evaluation.report.tables import (
 
 __all__ = ["html_report", "quality_and_latency"]
 
-SHOWN = 10  # wins and losses a pipeline
+SHOWN = 10  # wins and losses per pipeline
 
 _STYLE = """
 :root { color-scheme: light dark }
@@ -41,9 +41,9 @@ th, td { border-bottom-color: #30363d }
 
 
 def html_report(result: ExperimentResult, queries: Mapping[str, str]) -> str:
-    """The whole page: tables, picture, wins and losses with the texts of `queries` (query_id → text), what was run.
+    """Returns the whole page: tables, figure, wins and losses with query texts (query_id → text), environment.
 
-    Well-formed as XML too. Whatever came from outside is escaped.
+    It is also well-formed XML. All external text is escaped.
     """
     collection = result.about.get("collection", {}).get("name", "")
     title = counted(len(result.pipelines), "pipeline") + (f" on {collection}" if collection else "")
@@ -85,7 +85,7 @@ def html_report(result: ExperimentResult, queries: Mapping[str, str]) -> str:
 
 
 def quality_and_latency(result: ExperimentResult) -> str:
-    """The picture of every pipeline's mean, of the measure they are compared by, against its median latency."""
+    """Returns the figure of each pipeline's mean of the compared measure against its median latency."""
     points = [
         Point(name, each.ms_p50, each.evaluation.mean[result.compared_by]) for name, each in result.pipelines.items()
     ]
@@ -102,7 +102,7 @@ def _table(table: ReportTable) -> str:
 
 
 def _facts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Everything in nested JSON values, one by one, by its path; lists of plain values together."""
+    """Yields every value in nested JSON with its path; a list of plain values is one entry."""
     if isinstance(value, Mapping):
         nested = [(str(key), each) for key, each in value.items()]
     elif isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value):

@@ -1,4 +1,4 @@
-"""Text that goes into HTML and SVG."""
+"""Text for HTML and SVG."""
 
 import html
 import re
@@ -9,7 +9,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def escaped(text: str) -> str:
-    """As text or a quoted attribute of HTML and XML; characters that these cannot hold become U+FFFD.
+    """Escapes for text or a quoted attribute of HTML and XML; characters that these cannot contain become U+FFFD.
 
     >>> escaped('<b title="x">\\0')
     '&lt;b title=&quot;x&quot;&gt;\ufffd'

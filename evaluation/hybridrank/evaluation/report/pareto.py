@@ -1,4 +1,4 @@
-"""Quality against latency, drawn: one point a pipeline, and a line through those that no other beats in both."""
+"""Quality-latency plot: one point per pipeline, and a line through those that no other beats in both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from hybridrank.evaluation.report.markup import escaped
 __all__ = ["Point", "pareto_front", "pareto_svg"]
 
 WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 72, 696, 24, 364  # the edges of the plot within the picture
-LONGEST_NAME = 40  # characters; a longer one ends in …
+LEFT, RIGHT, TOP, BOTTOM = 72, 696, 24, 364  # the edges of the plot within the figure
+LONGEST_NAME = 40  # characters; a longer one is cut with …
 
 _STYLE = """
 .pareto { font: 12px system-ui, sans-serif }
@@ -34,7 +34,7 @@ _STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A pipeline: milliseconds of a search, less is better, and a measure in [0, 1], more is better."""
+    """A pipeline: latency of a search in ms, lower is better, and a measure in [0, 1], higher is better."""
 
     name: str
     ms: float
@@ -42,7 +42,7 @@ class Point:
 
 
 def pareto_front(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Those of which no other point is as fast and as good, and better in one of the two; the fastest first.
+    """Returns points that no other point equals in both values and beats in one; the fastest first.
 
     >>> [each.name for each in pareto_front([Point("a", 1, 0.3), Point("b", 9, 0.2), Point("c", 5, 0.4)])]
     ['a', 'c']
@@ -58,9 +58,9 @@ def pareto_front(points: Sequence[Point]) -> tuple[Point, ...]:
 
 
 def pareto_svg(points: Sequence[Point], measure: str, latency: str = "p50 ms") -> str:
-    """The picture as an SVG document with a title and a description, in colours that suit light and dark pages.
+    """Returns the figure as an SVG document with title and description, in colours for light and dark pages.
 
-    The axis of latency is logarithmic. Raises ValueError without points.
+    The latency axis is logarithmic. Raises ValueError without points.
     """
     if not points:
         raise ValueError("a picture needs at least one point")
@@ -94,13 +94,13 @@ def pareto_svg(points: Sequence[Point], measure: str, latency: str = "p50 ms") -
 
 
 def _steps(places: Sequence[tuple[float, float]]) -> str:
-    """The path of the best quality that a latency buys, up to the right edge."""
+    """Returns the path of the best quality at each latency, up to the right edge."""
     (x, y), *others = places
     return f"M{x:.1f} {y:.1f}" + "".join(f"H{x:.1f}V{y:.1f}" for x, y in others) + f"H{RIGHT}"
 
 
 def _step_boxes(places: Sequence[tuple[float, float]]) -> list[Box]:
-    """What that path covers: of each step the level part and the rise, two pixels thick."""
+    """Returns the area of that path: the level part and the rise of each step, two pixels thick."""
     boxes = []
     for (x, y), (next_x, next_y) in pairwise([*places, (float(RIGHT), places[-1][1])]):
         boxes += [Box(x, y - 1, next_x, y + 1), Box(next_x - 1, next_y, next_x + 1, y)]

@@ -1,4 +1,4 @@
-"""An experiment's result as tables of texts, and a table as Markdown."""
+"""Result of an experiment as tables of texts, and a table as Markdown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ __all__ = ["ReportTable", "caption", "markdown", "overlap_table", "result_table"
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """Column names and rows of texts; the first column says what a row is about, the others hold numbers."""
+    """Column names and rows of texts; the first column names the row, the others hold numbers."""
 
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
 def result_table(result: ExperimentResult) -> ReportTable:
-    """One row a pipeline: quality, latency, and the difference from the baseline with its p after Holm's correction."""
+    """Returns one row per pipeline: quality, latency, and the difference from the baseline with its p after Holm."""
     headers = (
         "pipeline",
         *map(label, result.measures),
@@ -49,7 +49,7 @@ def _versus(comparison: Comparison | None) -> tuple[str, str]:
 
 
 def caption(result: ExperimentResult) -> tuple[str, ...]:
-    """The sentences below the table: what was measured, what was left out, what was degraded."""
+    """Returns the sentences below the table: measured queries, left-out queries, degraded answers."""
     first = next(iter(result.pipelines.values()))
     left_out = len(first.evaluation.without_relevant)
     lines = [
@@ -66,7 +66,7 @@ def caption(result: ExperimentResult) -> tuple[str, ...]:
 
 
 def win_loss_caption(result: ExperimentResult, pipeline: str) -> str:
-    """On how many queries a pipeline is better and worse than the baseline."""
+    """Returns a sentence with the number of queries on which a pipeline is better and worse than the baseline."""
     found = result.win_loss(pipeline)
     return (
         f"{pipeline} against {result.baseline} by {label(result.compared_by)}:"
@@ -75,7 +75,7 @@ def win_loss_caption(result: ExperimentResult, pipeline: str) -> str:
 
 
 def win_loss_table(result: ExperimentResult, pipeline: str, queries: Mapping[str, str], shown: int = 5) -> ReportTable:
-    """The `shown` largest wins, the largest first, then as many losses, the largest last, with the queries' texts."""
+    """Returns the `shown` largest wins, the largest first, then as many losses, the largest last, with query texts."""
     before, after = result.by_query(result.baseline), result.by_query(pipeline)
     found = result.win_loss(pipeline)
     rows = (
@@ -86,7 +86,7 @@ def win_loss_table(result: ExperimentResult, pipeline: str, queries: Mapping[str
 
 
 def significance_table(result: ExperimentResult) -> ReportTable:
-    """Each pipeline but the baseline against it: difference, queries better and worse, and the p of every test."""
+    """Compares each other pipeline with the baseline: difference, queries better and worse, and the p of every test."""
     rows = []
     for name, each in result.pipelines.items():
         if each.versus:
@@ -99,7 +99,7 @@ def significance_table(result: ExperimentResult) -> ReportTable:
 
 
 def cost_table(result: ExperimentResult) -> ReportTable:
-    """Milliseconds of a search, and how many documents its models scored, on average."""
+    """Returns the milliseconds of a search and the mean number of documents that models scored."""
     rows = (
         (name, f"{each.ms_p50:.1f}", f"{each.ms_p95:.1f}", f"{each.scored:.1f}")
         for name, each in result.pipelines.items()
@@ -108,13 +108,13 @@ def cost_table(result: ExperimentResult) -> ReportTable:
 
 
 def overlap_table(result: ExperimentResult) -> ReportTable:
-    """How alike the rankings of each two pipelines are: their mean rank-biased overlap."""
+    """Returns the similarity of the rankings of each two pipelines: their mean rank-biased overlap."""
     rows = ((name, *(f"{value:.3f}" for value in others.values())) for name, others in result.overlaps.items())
     return ReportTable(("RBO", *result.overlaps), tuple(rows))
 
 
 def markdown(table: ReportTable) -> str:
-    """The table in GitHub's Markdown, numbers to the right, columns padded so that the source reads as a table too."""
+    """Returns the table in GitHub's Markdown, numbers right-aligned, columns padded for readable source."""
     cells = [[text.replace("|", r"\|") for text in row] for row in table.rows]
     widths = [max(map(len, column)) for column in zip(table.headers, *cells, strict=True)]
     rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]

@@ -1,1 +1,1 @@
-"""Experiments as files with expected scores, run again and compared."""
+"""Experiment files with expected scores, to run again and compare."""

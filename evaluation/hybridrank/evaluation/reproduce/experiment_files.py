@@ -1,16 +1,17 @@
-"""Experiments as files: what is measured on which collection, and the nDCG@10 that it gave when it was written down.
+"""Experiment files: the pipelines to measure on a collection, and the nDCG@10 that they had when it was recorded.
 
 ```yaml
-collection: scifact        # the folder's name, below that of all collections
+collection: scifact        # the folder's name, in the folder of all collections
 split: test
-training: zero-shot        # what the models saw of this collection
-queries: 300               # a sample of that many; all where it is left out
+training: zero-shot        # use of this collection in the models' training
+queries: 300               # size of the sample; if missing, all queries
 pipelines:
-  bm25: 0.6838             # nDCG@10; ~ while it was never measured
+  bm25: 0.6838             # nDCG@10; ~ if never measured
   rrf: 0.7088
 ```
 
-The file's name without its ending is the experiment's. `published` lists what others reported for the same test set.
+The file's name without its extension is the experiment's name. `published` lists results that others reported for the
+same test set.
 """
 
 import hashlib
@@ -31,17 +32,17 @@ __all__ = ["EXPERIMENTS", "Experiment", "ExperimentError", "Published", "load_ex
 
 EXPERIMENTS = Path(__file__).with_name("experiments")
 SEED = "hybridrank"
-TIMEOUT_S = 300.0  # rankings are measured, not the budget
+TIMEOUT_S = 300.0  # an experiment measures rankings, not the timeout
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ExperimentError(CollectionError):
-    """A file is no experiment, or there is none of that name: the message names the file, and the field."""
+    """A file is not an experiment, or none has that name: the message names the file, and the field."""
 
 
 class Published(BaseModel):
-    """What somebody else reported for the same queries and judgments, and where it can be read."""
+    """A result that others reported for the same queries and judgments, and its source."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,11 +53,11 @@ class Published(BaseModel):
 
 
 class Experiment(BaseModel):
-    """What to measure, and what is expected.
+    """Pipelines to measure, and their expected scores.
 
-    `pipelines` maps a pipeline's name to its expected nDCG@10; a result within `tolerance` of it is as expected. The
-    others are tested against `baseline`. `weight`, `window`, `max_chunks` and `token_vectors` mean what they mean to
-    `evaluate`.
+    `pipelines` maps a pipeline's name to its expected nDCG@10; a result within `tolerance` of it passes. The other
+    pipelines are tested against `baseline`. `weight`, `window`, `max_chunks` and `token_vectors` have their meaning
+    from `evaluate`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -95,14 +96,14 @@ class Experiment(BaseModel):
 
     @property
     def settings(self) -> PipelineSettings:
-        """What the pipelines share."""
+        """Settings that the pipelines share."""
         return PipelineSettings(
             weight=self.weight, rescore_window_size=self.window, timeout_s=TIMEOUT_S, max_chunks=self.max_chunks
         )
 
     @classmethod
     def load(cls, path: Path) -> "Experiment":
-        """Read a .yaml file. Raises ExperimentError."""
+        """Reads a .yaml file. Raises ExperimentError."""
         content = read_settings(path, ExperimentError, extra="eval")
         if not isinstance(content, dict):
             raise ExperimentError(f"{path}: expected the fields of an experiment, as `collection: scifact`")
@@ -113,7 +114,7 @@ class Experiment(BaseModel):
 
 
 def load_experiments(folder: Path = EXPERIMENTS, names: Sequence[str] = ()) -> tuple[Experiment, ...]:
-    """Those of a folder with these names, in their order; without names all, by name. Raises ExperimentError."""
+    """Returns the experiments of a folder with these names, in that order; by default all. Raises ExperimentError."""
     files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     if not files:
         raise ExperimentError(f"{folder}: there are no experiments, which are files that end in .yaml")
@@ -124,10 +125,10 @@ def load_experiments(folder: Path = EXPERIMENTS, names: Sequence[str] = ()) -> t
 
 
 def sample(queries: Mapping[str, str], qrels: Qrels, count: int | None) -> dict[str, str]:
-    """Of the queries with a relevant document `count`, or all, in the collection's order.
+    """Returns `count`, or all, of the queries with a relevant document, in the collection's order.
 
-    Which ones is decided by chance that comes out the same everywhere: those whose SHA-256 of "hybridrank:QUERY_ID" is
-    smallest. It depends on no result, and a larger sample holds a smaller one.
+    The sample is random but the same everywhere: the queries with the smallest SHA-256 of "hybridrank:QUERY_ID". It
+    depends on no result, and a larger sample includes a smaller one.
     """
     useful = [query_id for query_id in queries if max(qrels.get(query_id, {}).values(), default=0) > 0]
     drawn = set(sorted(useful, key=_lot)[:count])
@@ -135,9 +136,9 @@ def sample(queries: Mapping[str, str], qrels: Qrels, count: int | None) -> dict[
 
 
 def write_expected(path: Path, measured: Mapping[str, float]) -> None:
-    """Put nDCG@10 (pipeline → value) in the place of what a file expects; comments and all else stay as they are.
+    """Replaces the expected nDCG@10 of a file (pipeline → value); comments and everything else stay.
 
-    Raises ExperimentError where a pipeline has no line of its own.
+    Raises ExperimentError if a pipeline has no line of its own.
     """
     text = path.read_text(encoding="utf-8")
     for name, value in measured.items():

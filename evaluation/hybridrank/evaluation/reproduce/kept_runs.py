@@ -1,4 +1,4 @@
-"""Runs of experiments that are kept on disk, so that a run of all of them that was interrupted goes on."""
+"""Runs of experiments kept on disk, so that an interrupted run of all experiments can continue."""
 
 import hashlib
 import json
@@ -15,17 +15,17 @@ from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettin
 
 __all__ = ["KeptRuns", "run_key"]
 
-ENCODER = "encoder"  # the name by which searches ask for query vectors
+ENCODER = "encoder"  # the model name that searches use for query vectors
 
 
 @dataclass(frozen=True)
 class KeptRuns:
-    """A folder with one file for each experiment and pipeline: the last run that was whole, and the key of it."""
+    """A folder with one file per experiment and pipeline: the last complete run and its key."""
 
     folder: Path
 
     def load(self, experiment: str, pipeline: str, key: str) -> PipelineRun | None:
-        """The run, if the one that is kept has this key."""
+        """Returns the kept run if it has this key."""
         try:
             content = json.loads(self._file(experiment, pipeline).read_text(encoding="utf-8"))
             if content["key"] != key:
@@ -34,10 +34,10 @@ class KeptRuns:
             rankings = {query_id: tuple(doc_ids) for query_id, doc_ids in run["rankings"].items()}
             return PipelineRun(rankings, run["latencies_ms"], run["degraded"], run["scored"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None  # never written, or not by us: it can be made again
+            return None  # never written, or not by us: it can be run again
 
     def keep(self, experiment: str, pipeline: str, key: str, run: PipelineRun) -> None:
-        """Write a run in the place of the one before, unless answers were degraded: those may do better next time."""
+        """Saves a run over the previous one, unless answers were degraded: a later run may be better."""
         if run.degraded:
             return
         path = self._file(experiment, pipeline)
@@ -59,10 +59,10 @@ def run_key(
     models: Mapping[str, ModelInfo],
     engine: EngineInfo,
 ) -> str:
-    """SHA-256 over all that decides a ranking: documents, queries, settings, and the programs and models at work.
+    """Returns the SHA-256 over everything that decides a ranking: documents, queries, settings, programs and models.
 
-    `models` has every name that leads to a model. The code counts by the version of hybridrank. What a pipeline does
-    not use has no part in it: another cross-encoder leaves the run of `rrf` as it is.
+    `models` has every name of a model, including aliases. The version of hybridrank represents the code. Parts that a
+    pipeline does not use are excluded: another cross-encoder does not affect the run of `rrf`.
     """
     used: Sequence[str] = (*([ENCODER] if "knn" in pipeline.retrievers else []), *pipeline.models)
     late = settings.token_vectors if set(settings.token_vectors) & set(pipeline.models) else ()
@@ -83,5 +83,5 @@ def run_key(
 
 
 def digest_of(content: Any) -> str:
-    """SHA-256 over a value as JSON, keys sorted."""
+    """Returns the SHA-256 over a value as JSON, keys sorted."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What an experiment gave beside what was expected, and whether the models that ship reach their aim there."""
+"""Outcome of an experiment compared with the expected scores, and with the aim for the shipped models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from hybridrank.evaluation.reproduce.experiment_files import Experiment
 
 __all__ = ["Aim", "Outcome", "Verdict"]
 
-LEAST_GAIN = 0.03  # nDCG@10 of rrf+cross-encoder over rrf
-LARGEST_P = 0.05  # after Holm's correction, where there are
+LEAST_GAIN = 0.03  # nDCG@10 of rrf+cross-encoder minus that of rrf
+LARGEST_P = 0.05  # after Holm's correction, if there is one
 ENOUGH_QUERIES = 100
-LEAST_KEPT = 0.95  # nDCG@10 of rrf+nano over that of rrf+cross-encoder
+LEAST_KEPT = 0.95  # nDCG@10 of rrf+nano divided by that of rrf+cross-encoder
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A pipeline's nDCG@10 and the expected one, both to four places; None where nothing was expected yet.
+    """A pipeline's nDCG@10 and the expected one, both to four places; None if no value is expected yet.
 
     `degraded` counts answers in which a stage was left out.
     """
@@ -31,16 +31,16 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether they agree within the tolerance; what was never expected does not."""
+        """True if both agree within the tolerance; False without an expected value."""
         return self.expected is not None and abs(self.got - self.expected) <= self.tolerance + 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What the models that ship are to reach on every collection, and what they reach on one.
+    """The aim of the shipped models for every collection, and their values on one.
 
-    `gain` is the nDCG@10 of rrf+cross-encoder less that of rrf, with its `p`; `kept` the nDCG@10 of rrf+nano over that
-    of rrf+cross-encoder, None where it was not measured; `worse` the rerankers that end up below rrf.
+    `gain` is the nDCG@10 of rrf+cross-encoder minus that of rrf, with its `p`; `kept` is the nDCG@10 of rrf+nano
+    divided by that of rrf+cross-encoder, None if not measured; `worse` are the rerankers below rrf.
     """
 
     queries: int
@@ -51,7 +51,7 @@ class Aim:
 
     @property
     def missed(self) -> tuple[str, ...]:
-        """Every part of the aim that is not reached, in words; none when it is met."""
+        """Returns every missed part of the aim as text; empty if the aim is reached."""
         found = []
         if self.gain < LEAST_GAIN:
             found.append(f"gain below {LEAST_GAIN}")
@@ -68,9 +68,10 @@ class Aim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """An experiment that was run: its result, or the `problem` that kept it from running.
+    """An experiment that was run: its result, or the `problem` that prevented the run.
 
-    `lucene` has what Pyserini's rankings of the same collection measured, by their names, and `lucene_version` by what.
+    `lucene` has the measures of Pyserini's rankings of the same collection, by system, and `lucene_version` Pyserini's
+    version.
     """
 
     experiment: Experiment
@@ -81,7 +82,7 @@ class Outcome:
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """One for each pipeline; none when it did not run."""
+        """One verdict per pipeline; none if it did not run."""
         measured = self.result.pipelines if self.result else {}
         return tuple(
             Verdict(
@@ -96,17 +97,17 @@ class Outcome:
 
     @property
     def new_scores(self) -> Mapping[str, float]:
-        """What to expect from now on (pipeline → nDCG@10) where that is another value; nothing of degraded answers."""
+        """New expected scores (pipeline → nDCG@10) where the value differs; none from degraded answers."""
         return {each.pipeline: each.got for each in self.verdicts if each.got != each.expected and not each.degraded}
 
     @property
     def ok(self) -> bool:
-        """Whether it ran, and every pipeline gave what was expected."""
+        """True if it ran and every pipeline had the expected score."""
         return self.result is not None and all(each.ok for each in self.verdicts)
 
     @property
     def aim(self) -> Aim | None:
-        """None where rrf and rrf+cross-encoder were not both measured, or compared with something else."""
+        """Values for the aim; None if rrf and rrf+cross-encoder were not both measured, or the baseline is not rrf."""
         pipelines = self.result.pipelines if self.result else {}
         best = pipelines.get("rrf+cross-encoder")
         if self.experiment.baseline != "rrf" or not best or not best.versus:
@@ -126,7 +127,7 @@ class Outcome:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """With values that a JSON writer takes."""
+        """Returns JSON values."""
         return {
             "name": self.experiment.name,
             "ok": self.ok,

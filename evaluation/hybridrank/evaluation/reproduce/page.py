@@ -1,4 +1,4 @@
-"""The page of results in the docs: Markdown made of outcomes, so that no number on it is typed by hand."""
+"""The results page in the docs: Markdown generated from outcomes, so that no number on it is typed by hand."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,11 +19,11 @@ from hybridrank.evaluation.reproduce.outcomes import (
 __all__ = ["reproduced_page"]
 
 _NOTHING = "–"
-_SHOWN = ("rr@10", "r@100", "judged@10")  # beside what is compared by
+_SHOWN = ("rr@10", "r@100", "judged@10")  # besides the compared measure
 
 
 def reproduced_page(outcomes: Sequence[Outcome], command: str) -> str:
-    """The whole page: what was run, the aim, and a section for each experiment."""
+    """Returns the whole page: environment, aim, and a section for each experiment."""
     sections = [_head(outcomes, command), _aim(outcomes), *(_section(each) for each in outcomes)]
     return "\n".join("".join(f"{line}\n" for line in each) for each in sections)
 
@@ -170,7 +170,7 @@ def _lucene(outcome: Outcome, result: ExperimentResult) -> ReportTable:
 
 
 def _published(outcome: Outcome, result: ExperimentResult) -> ReportTable:
-    """All by nDCG@10, so that ours stand where they belong."""
+    """Returns all results sorted by nDCG@10, so that ours are at their place among the published ones."""
     others = [
         (each.ndcg, each.system, f"{each.ndcg:.4g}", f"[{each.source}]({each.address})")
         for each in outcome.experiment.published

@@ -1,1 +1,1 @@
-"""The search for a better configuration on dev queries."""
+"""Search for a better configuration on dev queries."""

@@ -1,7 +1,7 @@
-"""Searches that ask engine and sidecar once: what was answered before is remembered, and the rest is `HybridSearch`.
+"""A search that asks engine and sidecar only once: it caches their answers, and is otherwise `HybridSearch`.
 
-Tuning searches the same queries hundreds of times, each time fused and blended otherwise. Those searches differ in
-arithmetic alone, which takes a millisecond; retrieval and models are asked only for what no search has asked yet.
+Tuning searches the same queries hundreds of times, each time with other fusion and weights. Those searches differ only
+in arithmetic, which takes a millisecond; retrieval and models are called only for inputs that are not cached.
 """
 
 from collections import OrderedDict
@@ -29,13 +29,13 @@ __all__ = ["ChangeBm25", "RememberingEngine", "RememberingSearch", "RememberingS
 
 ChangeBm25: TypeAlias = Callable[[Bm25Settings | None], Awaitable[None]]
 
-CANDIDATES_KEPT = 3_000_000  # of rankings, about 130 bytes each; the rankings that were wanted longest ago go first
+CANDIDATES_KEPT = 3_000_000  # about 130 bytes each; least recently used rankings are dropped first
 
 
 class RememberingSearch(HybridSearch):
-    """A HybridSearch that gives the answers of any other, as long as documents and models stay as they are.
+    """A HybridSearch with the same answers as any other, if documents and models do not change.
 
-    `change_bm25` sets k1 and b of the index, None: those it had.
+    `change_bm25` sets k1 and b of the index; None restores the original ones.
     """
 
     def __init__(self, engine: Engine, sidecar: Sidecar, change_bm25: ChangeBm25 | None = None) -> None:
@@ -43,15 +43,15 @@ class RememberingSearch(HybridSearch):
         super().__init__(cast("Engine", self._memory), cast("Sidecar", RememberingSidecar(sidecar)))
 
     def count_by(self, bm25: Bm25Settings | None) -> None:
-        """How the index is to count words from the next search on."""
+        """Sets the BM25 parameters of the index from the next search on."""
         self._memory.bm25 = bm25
 
 
 class RememberingEngine:
-    """Of an engine, what a search by text needs: rankings and the documents in them.
+    """The engine methods that a search by text needs: rankings and the documents in them.
 
-    Requests may differ in text, vector, fields and window; filters and the like have to stay the same. Rankings bring
-    sources whether or not a search wants them, so that one with a reranker and one without share them.
+    Requests may differ in text, vector, fields and window; filters and other parameters must stay the same. Rankings
+    include sources whether or not a search needs them, so that searches with and without a reranker share them.
     """
 
     def __init__(self, engine: Engine, change_bm25: ChangeBm25 | None = None, *, kept: int = CANDIDATES_KEPT) -> None:
@@ -63,7 +63,7 @@ class RememberingEngine:
         self._size = 0
 
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
-        """As the engine answered, or answers now. What failed, or is not whole, is asked again the next time."""
+        """Returns the engine's cached or new answer. A failed or incomplete answer is not cached."""
         keys = {name: (index, *self._key(query)) for name, query in queries.items()}
         found: dict[str, Retrieved | EngineError] = {}
         for name, key in keys.items():
@@ -82,11 +82,11 @@ class RememberingEngine:
         return {name: found[name] for name in queries}
 
     async def indices(self, index: str) -> tuple[str, ...]:
-        """As the engine answers now."""
+        """Returns the engine's current answer."""
         return await self._engine.indices(index)
 
     async def fields_of(self, index: str) -> Fields:
-        """As the engine has them."""
+        """Returns the engine's fields."""
         return await self._engine.fields_of(index)
 
     async def sources(
@@ -95,7 +95,7 @@ class RememberingEngine:
         keys: Sequence[DocumentKey],
         source_excludes: Sequence[str],  # noqa: ARG002
     ) -> Mapping[DocumentKey, Mapping[str, Any]]:
-        """Of documents that were in some ranking, which every document of a page was."""
+        """Returns sources of documents that were in a ranking, as every document of a page was."""
         return {key: self._sources[key] for key in keys}
 
     def _key(self, query: Query) -> tuple[Hashable, ...]:
@@ -104,7 +104,7 @@ class RememberingEngine:
         return query.vector, query.field, query.rank_window_size
 
     def _keep(self, key: Hashable, answer: Retrieved) -> Retrieved:
-        """With one copy of each document, however many rankings it is in."""
+        """Keeps one copy of each document, however many rankings contain it."""
         shared = Retrieved(
             tuple(replace(each, source=self._sources.setdefault(each.key, each.source)) for each in answer.ranking)
         )
@@ -117,7 +117,7 @@ class RememberingEngine:
 
 
 class RememberingSidecar:
-    """Of a sidecar, what a search by text needs: vectors of queries and scores of passages, each computed once."""
+    """The sidecar methods that a search by text needs: query vectors and passage scores, each computed once."""
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
@@ -127,7 +127,7 @@ class RememberingSidecar:
     async def encode(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
     ) -> tuple[Encoding, ...]:
-        """As the sidecar encoded these queries, or does now."""
+        """Returns the sidecar's cached or new encodings of these queries."""
         missing = [text for text in dict.fromkeys(texts) if (model, text) not in self._encodings]
         if missing:
             encodings = await self._sidecar.encode(missing, model=model, kind=kind, timeout_s=timeout_s)
@@ -144,7 +144,7 @@ class RememberingSidecar:
         allow_partial: bool = False,
         max_chunks: int = DEFAULT_CHUNKS,
     ) -> tuple[RelevanceScore | None, ...]:
-        """As the model scored these passages, or does now; what was not scored in time is asked again the next time."""
+        """Returns the model's cached or new scores of these passages; passages not scored in time are not cached."""
         known = self._scores.setdefault((model, max_chunks, query_text), {})
         wanted = {(each.key, hash(each.text)): each for each in passages}
         missing = [key for key in wanted if key not in known]

@@ -1,4 +1,4 @@
-"""What tuning found, as tables, sentences, and the file of the configuration that won."""
+"""Results of tuning as tables, sentences, and the file of the winning configuration."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ NOTHING_FOUND = "Nothing found that is better than the defaults"
 
 
 def verdict(tuned: Tuned, measure: str) -> str:
-    """Whether something better was found on dev, and by what evidence."""
+    """Returns a sentence on whether something better was found on dev, with the evidence."""
     evidence = tuned.evidence
     found = (
         f"by {FOLDS} folds of {counted(len(tuned.default.values), 'query')}, choosing brings {evidence.delta:+.4f}"
@@ -29,7 +29,7 @@ def verdict(tuned: Tuned, measure: str) -> str:
 
 
 def attempts_table(tuned: Tuned, measure: str, shown: int = 10) -> ReportTable:
-    """The default, and below it the best that differ on dev, the best first."""
+    """Returns the default, and below it the best attempts that differ on dev, the best first."""
     distinct: dict[str, Attempt] = {}
     for each in sorted(tuned.attempts[1:], key=lambda each: (-each.mean, each.number)):
         distinct.setdefault(each.configuration.model_dump_json(), each)
@@ -47,20 +47,20 @@ def attempts_table(tuned: Tuned, measure: str, shown: int = 10) -> ReportTable:
 
 
 def importance_table(importances: Mapping[str, float]) -> ReportTable:
-    """How much each choice decided what is among the best tenth of trials."""
+    """Returns how much each choice decided which trials are in the best tenth."""
     rows = tuple((name, f"{share:.0%}") for name, share in importances.items())
     return ReportTable(("choice", "importance"), rows)
 
 
 def winner_file(tuned: Tuned, measure: str, about: str) -> str:
-    """The winner as YAML, below comments that say where it comes from."""
+    """Returns the winner as YAML, below comments on its origin."""
     dev = f"dev {label(measure)} {tuned.winner.mean:.4f}, default {tuned.default.mean:.4f}"
     lines = [about, f"{dev}, {counted(len(tuned.default.values), 'query')}", verdict(tuned, measure)]
     return "".join(f"# {line}\n" for line in lines) + tuned.winner.configuration.as_yaml()
 
 
 def tuned_json(tuned: Tuned) -> dict[str, Any]:
-    """Every attempt with its configuration and mean, and the values per query of default and winner."""
+    """Returns every attempt with its configuration and mean, and the values per query of default and winner."""
     return {
         "default": _json(tuned.default) | {"per_query": dict(tuned.default.values)},
         "best": _json(tuned.best) | {"per_query": dict(tuned.best.values)},

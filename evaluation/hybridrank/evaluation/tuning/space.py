@@ -1,6 +1,6 @@
-"""What tuning may choose: every number of a search that changes its ranking, each with its range and step.
+"""Search space of tuning: every number of a search that changes its ranking, each with its range and step.
 
-Steps are as coarse as differences can be told apart; and two searches with the same boosts share a retrieval.
+Steps are as coarse as distinguishable differences; and two searches with the same boosts share a retrieval.
 """
 
 from collections.abc import Mapping
@@ -20,18 +20,18 @@ _NONE = "none"
 
 
 class Chooser(Protocol):
-    """Of an optuna trial, what chooses."""
+    """The methods of an optuna trial that choose values."""
 
     def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None) -> float:
-        """A number from low to high, both included."""
+        """Returns a number from low to high, both included."""
         ...
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        """A whole number from low to high, both included."""
+        """Returns a whole number from low to high, both included."""
         ...
 
     def suggest_categorical(self, name: str, choices: tuple[str, ...]) -> Any:
-        """One of the choices."""
+        """Returns one of the choices."""
         ...
 
 
@@ -39,13 +39,14 @@ class Chooser(Protocol):
 class Space:
     """Configurations to choose from.
 
-    - `fields`: the boost of each but the last, 0 (leave it out) to 8 in quarters; the last counts 1, as only the ratio
-      of boosts changes an order. With fewer than two the index's own fields and boosts stay.
-    - knn_share: kNN's weight in fusion, 0 (BM25 alone) to 1 (kNN alone) by twentieths; BM25's is the rest.
+    - `fields`: the boost of each except the last, 0 (left out) to 8 in quarters; the last has boost 1, because only the
+    ratio of boosts changes an order. With fewer than two, the index's own fields and boosts stay.
+    - knn_share: kNN's weight in fusion, 0 (BM25 alone) to 1 (kNN alone) in twentieths; BM25 has the rest.
     - fusion: reciprocal ranks with a rank_constant from 1 to 200, or the weighted sum of scores.
-    - with `bm25`, for a server: k1 from 0.4 to 2 by tenths and b from 0 to 1 by twentieths.
-    - rank_window_size: 50 to 200 candidates a retriever, by 50.
-    - model: one of `models`, or none; its weight, 0.1 to 1 by twentieths; its window, 10 to `max_window`, by 10.
+    - with `bm25`, for a server: k1 from 0.4 to 2 in tenths and b from 0 to 1 in twentieths.
+    - rank_window_size: 50 to 200 candidates per retriever, in steps of 50.
+    - model: one of `models`, or none; its weight, 0.1 to 1 in twentieths; its window, 10 to `max_window`, in steps of
+    10.
       It reads each text in up to `max_chunks` windows.
     """
 
@@ -56,7 +57,7 @@ class Space:
     max_chunks: int = DEFAULT_CHUNKS
 
     def choose(self, trial: Chooser) -> Configuration:
-        """One of them. What makes no difference to the others that were chosen is not asked for."""
+        """Chooses one of them. Parameters without effect under the other choices are not asked for."""
         knn_share = round(trial.suggest_float("knn_share", 0, 1, step=0.05), 2)
         retrievers: tuple[RetrieverName, ...] = ("bm25", "knn")
         if knn_share in (0, 1):
@@ -71,7 +72,7 @@ class Space:
         )
 
     def near(self, default: Configuration) -> dict[str, Any]:
-        """The choices that come nearest to a configuration: where the search starts."""
+        """Returns the choices nearest to a configuration, as the start of the search."""
         stage = default.rescore
         share = default.retrievers.count("knn") / len(default.retrievers)
         fusion = {"rank_constant": default.fusion.rank_constant} if isinstance(default.fusion, Rrf) else {}
@@ -91,7 +92,7 @@ class Space:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """What a study is kept with: one of another space cannot go on with it."""
+        """Returns the space as stored with a study: a study of another space cannot continue with it."""
         return asdict(self)
 
     @property

@@ -1,4 +1,4 @@
-"""The search for a configuration by optuna, kept in a file where it shall go on another day."""
+"""Search for a configuration with optuna, optionally kept in a file to continue later."""
 
 import json
 import warnings
@@ -22,10 +22,10 @@ _ABOUT, _CONFIGURATION, _VALUES = "about", "configuration", "values"
 
 @contextmanager
 def open_study(file: Path | None, seed: int, about: Mapping[str, Any]) -> "Iterator[Study]":
-    """A study in memory, or in a SQLite file that is made or gone on with.
+    """Opens a study in memory, or in a SQLite file, which is created or continued.
 
-    `about` is all that values depend on: TuningError for a file that was made for something else. Proposals are the
-    same for the same seed, as long as nothing was interrupted. Raises ImportError naming the extra.
+    `about` is everything that values depend on: raises TuningError for a file with another one. Proposals are the same
+    for the same seed unless the study was interrupted. Raises ImportError with the name of the extra.
     """
     try:
         import optuna
@@ -58,9 +58,9 @@ async def tune(
     trials: int,
     on_trial: Callable[[int], None] = lambda _count: None,
 ) -> Tuned:
-    """Try configurations until the study has `trials`, those from before included, and the default besides.
+    """Tries configurations until the study has `trials`, including earlier ones, plus the default.
 
-    `on_trial` is given how many more are done. A configuration that comes again is not measured again.
+    `on_trial` gets the number of newly finished trials. A repeated configuration is not measured again.
     """
     attempts = [Attempt(0, default, await measured(default)), *_finished(study)]
     known = {each.configuration.model_dump_json(): each.values for each in attempts}
@@ -82,21 +82,21 @@ async def tune(
 
 
 def importances(study: "Study") -> dict[str, float]:
-    """How much each choice decided what is among the best tenth of trials; shares of 1, the largest first.
+    """Returns how much each choice decided which trials are in the best tenth; shares of 1, the largest first.
 
-    PED-ANOVA (Watanabe, Bansal & Hutter, IJCAI 2023). It says nothing of a study of a few trials.
+    PED-ANOVA (Watanabe, Bansal & Hutter, IJCAI 2023). It is meaningless for a study of a few trials.
     """
     import optuna
 
     if len(_finished(study)) < 2:
         return {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a choice that few trials had to make
+        warnings.simplefilter("ignore")  # for a choice that few trials had to make
         return dict(optuna.importance.get_param_importances(study))
 
 
 def _finished(study: "Study") -> list[Attempt]:
-    """What was measured; a trial that an interruption left open is not."""
+    """Returns measured trials, without those that an interruption left open."""
     finished = [each for each in study.trials if each.state.name == "COMPLETE"]
     return [
         Attempt(number, Configuration.model_validate(each.user_attrs[_CONFIGURATION]), dict(each.user_attrs[_VALUES]))

@@ -1,8 +1,8 @@
-"""Tuning: configurations tried on dev, and the best of them only where it is better than the default there.
+"""Tuning: tries configurations on dev, and takes the best only if it is better than the default there.
 
-The best of many is partly luck: the more are tried, the better the best looks on the queries it was chosen by. So the
-choice is made again without each fifth of the queries in turn, and judged on that fifth alone. Where the choices made
-so are no better than the default, by a paired test, nothing was found, and the default is kept.
+The best of many is partly luck: with more attempts, the best looks better on the queries that selected it. So the
+selection is repeated without each fifth of the queries in turn, and evaluated on that fifth alone. If these selections
+are no better than the default, by a paired test, nothing was found, and the default is kept.
 """
 
 import random
@@ -24,19 +24,19 @@ __all__ = ["FOLDS", "SIGNIFICANT", "Attempt", "Tuned", "TuningError", "Values", 
 
 FOLDS = 5
 SIGNIFICANT = 0.05
-_SEED = 4_242  # of the folds: fixed, so that the same values always lead to the same choice
+_SEED = 4_242  # seed of the folds, fixed so that the same values always lead to the same choice
 
 Values: TypeAlias = Mapping[str, float]
-"""query_id → the measure, of the queries that have a relevant document."""
+"""query_id → measure, for queries with a relevant document."""
 
 
 class TuningError(CollectionError):
-    """Tuning cannot go on, or not with this study; the message says what to change."""
+    """Tuning cannot continue, or not with this study; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A configuration that was tried and what it measured; `number` counts from 0, the default."""
+    """A tried configuration and its values; `number` counts from 0, the default."""
 
     number: int
     configuration: Configuration
@@ -44,46 +44,46 @@ class Attempt:
 
     @property
     def mean(self) -> float:
-        """Over queries."""
+        """Mean over queries."""
         return fsum(self.values.values()) / len(self.values)
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """All attempts, in the order in which they were made: the first is the default."""
+    """All attempts in order; the first is the default."""
 
     attempts: Sequence[Attempt]
 
     @property
     def default(self) -> Attempt:
-        """What everything is compared with."""
+        """The baseline of every comparison."""
         return self.attempts[0]
 
     @property
     def best(self) -> Attempt:
-        """The best on dev; of equals the first, so the default before all others."""
+        """The best on dev; the first of ties, so the default wins ties."""
         return max(self.attempts, key=lambda each: (each.mean, -each.number))
 
     @cached_property
     def evidence(self) -> Comparison:
-        """What choosing brings on queries that the choice did not see, against the default."""
+        """The effect of selection on queries that it did not see, compared with the default."""
         return compare(self.default.values, {"chosen": chosen_without(self.attempts)})["chosen"]
 
     @property
     def found(self) -> bool:
-        """Whether there is something better than the default."""
+        """True if an attempt is better than the default."""
         return self.best is not self.default and self.evidence.delta > 0 and self.evidence.p < SIGNIFICANT
 
     @property
     def winner(self) -> Attempt:
-        """The best where something was found, else the default."""
+        """The best if `found`, else the default."""
         return self.best if self.found else self.default
 
 
 def chosen_without(attempts: Sequence[Attempt], folds: int = FOLDS) -> dict[str, float]:
-    """Each query's value by the attempt that is best on the other folds' queries; of equals the first.
+    """Returns each query's value by the attempt that is best on the queries of the other folds; the first of ties.
 
-    With fewer queries than folds, a query is a fold. A single one is judged by the first attempt.
+    With fewer queries than folds, each query is a fold. A single query gets the value of the first attempt.
     """
     query_ids = sorted(attempts[0].values)
     random.Random(_SEED).shuffle(query_ids)  # noqa: S311
@@ -104,9 +104,9 @@ def measured_on(
     measure: str,
     settings: PipelineSettings,
 ) -> Callable[[Configuration], Awaitable[Values]]:
-    """What a configuration measures on these queries (query_id → text), by a search that remembers.
+    """Returns a function that measures a configuration on these queries (query_id → text), with cached answers.
 
-    Raises TuningError when an answer lacks a part: what is measured is rankings, not a busy machine.
+    Raises TuningError if an answer is incomplete, because the values must measure rankings, not a busy machine.
     """
     judged = {query_id: qrels[query_id] for query_id in queries}
     looked_at = replace(settings, size=cutoff(measure) or settings.size)

@@ -1,7 +1,7 @@
-"""The documentation of the running Python's standard library as a test collection, with questions and judgments.
+"""The documentation of the running Python's standard library as a test collection, with queries and judgments.
 
-One document per public module, class and function that has a docstring of its own. The doc_id is the public name,
-which is the same in every Python version that has it. Questions and judgments ship in this folder, in BEIR's layout.
+One document per public module, class and function that has its own docstring. The doc_id is the public name, which is
+the same in every Python version that has it. Queries and judgments ship in this folder, in BEIR's layout.
 """
 
 import hashlib
@@ -28,10 +28,10 @@ TIMEOUT_S = 120.0  # importing everything takes about one second
 
 @dataclass(frozen=True)
 class StdlibCollection:
-    """Documents of this Python; judgments of documents that it does not have are left out and counted.
+    """Documents of this Python; judgments of absent documents are left out and counted.
 
-    `skipped` says of each public module that could not be read why; `undocumented` counts the public classes,
-    functions and modules without a docstring of their own.
+    `skipped` maps each public module that could not be read to the reason; `undocumented` counts the public classes,
+    functions and modules without their own docstring.
     """
 
     entries: tuple[Document, ...]
@@ -41,12 +41,12 @@ class StdlibCollection:
 
     @property
     def name(self) -> str:
-        """The same for every Python: `digest` tells them apart."""
+        """The same name for every Python; `digest` distinguishes them."""
         return "python-stdlib"
 
     @property
     def python(self) -> str:
-        """The version of Python that was read."""
+        """Version of the Python that was read."""
         return platform.python_version()
 
     def digest(self) -> str:
@@ -57,15 +57,15 @@ class StdlibCollection:
         return digest.hexdigest()
 
     def documents(self) -> Iterator[Document]:
-        """Every document: modules first, then classes and functions by module and name."""
+        """Yields every document: modules first, then classes and functions by module and name."""
         return iter(self.entries)
 
     def queries(self) -> Mapping[str, str]:
-        """The questions that ship."""
+        """Returns the shipped queries."""
         return self.judged.queries()
 
     def qrels(self, split: str) -> Qrels:
-        """The judgments that ship, of documents that this Python has."""
+        """Returns the shipped judgments of documents that this Python has."""
         here = {each.doc_id for each in self.entries}
         return {
             query_id: {doc_id: grade for doc_id, grade in grades.items() if doc_id in here}
@@ -73,18 +73,18 @@ class StdlibCollection:
         }
 
     def dropped_judgments(self, split: str) -> int:
-        """How many judgments are of documents that this Python does not have."""
+        """Returns the number of judgments of documents that this Python does not have."""
         return sum(map(len, self.judged.qrels(split).values())) - sum(map(len, self.qrels(split).values()))
 
 
 def read_stdlib(on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> StdlibCollection:
-    """Read the standard library of the running Python in about three seconds; this process imports none of it.
+    """Reads the standard library of the running Python in about three seconds, without importing it into this process.
 
-    `on_progress` is given the files that were read and how many there are. Raises CollectionError.
+    `on_progress` gets the number of files read and their total. Raises CollectionError.
     """
     command = [sys.executable, "-I", "-S", "-W", "ignore", str(FOLDER / "extract.py")]
     with tempfile.TemporaryFile() as lines, tempfile.TemporaryDirectory() as folder:
-        # Its documents go to a file, so that it never waits for us while the source is read here.
+        # The child writes its documents to a file, so that it never waits for us while the source is read here.
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=lines, stderr=subprocess.PIPE, cwd=folder)  # noqa: S603
         try:
             importers = count_importers(Path(sysconfig.get_path("stdlib")), on_progress)

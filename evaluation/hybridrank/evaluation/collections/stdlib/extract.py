@@ -1,7 +1,8 @@
-"""Print the documentation of the running Python's standard library as JSON lines, one public name a line.
+"""Prints the documentation of the running Python's standard library as JSON lines, one public name per line.
 
-Run as a script in a process of its own (`python -I -S extract.py`), because reading docstrings means importing every
-module: what they register, print or warn about dies with the process. It needs the standard library alone.
+Runs as a script in a separate process (`python -I -S extract.py`), because reading docstrings means importing every
+module: everything that the modules register, print or warn about ends with the process. It needs only the standard
+library.
 
 Lines are `{"document": {...}}`, `{"skipped": module, "reason": ...}` and `{"undocumented": count}`.
 """
@@ -33,7 +34,7 @@ NOT_FOR_IMPORT = {
 }
 TEST_PACKAGES = {"idle_test", "test", "tests"}
 
-# Implementations without an underscore: what they define is documented under another module's name.
+# Implementations without an underscore: their names are documented under another module's name.
 IMPLEMENTATIONS = {"genericpath", "nt", "ntpath", "nturl2path", "opcode", "posix", "posixpath", "pyexpat"}
 
 PLAIN_TYPES = {bool, bytes, complex, float, int, str, type, type(None)}
@@ -42,7 +43,7 @@ WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+[0-9]*")
 
 @dataclass(frozen=True)
 class Exposure:
-    """One public name under which an object can be reached; `listed` when the module's `__all__` has it."""
+    """One public name under which an object can be reached; `listed` if the module's `__all__` has it."""
 
     module: str
     name: str
@@ -50,7 +51,7 @@ class Exposure:
 
 
 def main() -> None:
-    """Write every line to standard output; whatever an imported module prints goes nowhere."""
+    """Writes every line to standard output; output of imported modules is discarded."""
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as out:
         null = os.open(os.devnull, os.O_RDWR)
         for standard_stream in (0, 1, 2):
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def write_documents(out: TextIO) -> None:
-    """Import what is public, then write modules, classes and functions, each kind in the order of its names."""
+    """Imports all public modules, then writes modules, classes and functions, each kind sorted by name."""
     modules: dict[str, ModuleType] = {}
     for name, module, reason in import_public_modules():
         if module is None:
@@ -93,7 +94,7 @@ def _write(out: TextIO, line: dict[str, Any]) -> None:
 
 
 def import_public_modules() -> Iterator[tuple[str, ModuleType | None, str]]:
-    """Every public module by name, packages before their modules; None and the reason where there is none to read."""
+    """Yields every public module by name, packages before their modules; None and the reason if it cannot be read."""
     waiting = sorted((name for name in sys.stdlib_module_names if is_public(name)), reverse=True)
     while waiting:
         name = waiting.pop()
@@ -105,7 +106,7 @@ def import_public_modules() -> Iterator[tuple[str, ModuleType | None, str]]:
             continue
         try:
             module = importlib.import_module(name)
-        except (Exception, SystemExit) as error:  # other platforms' modules, and those built without their C library
+        except (Exception, SystemExit) as error:  # modules of other platforms, or built without their C library
             yield name, None, f"cannot be imported here: {error}"
             continue
         yield name, module, ""
@@ -117,13 +118,13 @@ def import_public_modules() -> Iterator[tuple[str, ModuleType | None, str]]:
 
 
 def is_public(module: str) -> bool:
-    """Whether people import it by this name: no part starts with an underscore, and it is no mere implementation."""
+    """True if people import it by this name: no part starts with an underscore, and it is not an implementation."""
     parts = module.split(".")
     return not any(part.startswith("_") for part in parts) and parts[0] not in IMPLEMENTATIONS
 
 
 def public_objects(modules: dict[str, ModuleType]) -> Iterator[tuple[str, str, str, Any]]:
-    """Name, kind, module and object of all that is public, an object that several modules expose only once."""
+    """Yields name, kind, module and object of every public object; one that several modules expose comes only once."""
     for name, module in modules.items():
         yield name, "module", name, module
     objects: dict[int, Any] = {}
@@ -139,10 +140,10 @@ def public_objects(modules: dict[str, ModuleType]) -> Iterator[tuple[str, str, s
 
 
 def exposed(module_name: str, module: ModuleType) -> Iterator[tuple[str, Any, bool]]:
-    """The classes and functions that the module offers, and whether `__all__` lists them.
+    """Yields the classes and functions that the module exposes, and whether `__all__` lists them.
 
-    Without `__all__`: what the module or a private one defines. With or without: what a package takes from its own
-    submodules (Python 3.11 forgot to list `asyncio.TaskGroup`), and every builtin.
+    Without `__all__`: names that the module or a private module defines. In both cases: names that a package imports
+    from its own submodules (Python 3.11 forgot to list `asyncio.TaskGroup`), and every builtin.
     """
     listed = set(getattr(module, "__all__", ()))
     for name in sorted(listed | set(vars(module))):
@@ -157,11 +158,11 @@ def exposed(module_name: str, module: ModuleType) -> Iterator[tuple[str, Any, bo
 
 
 def canonical(exposures: list[Exposure], value: Any) -> Exposure:
-    """The exposure to document the object under, the same whatever order they come in.
+    """Returns the exposure under which to document the object, independent of their order.
 
-    A builtin is known by its bare name. Otherwise the object's own name comes before an alias, a package before its
-    submodules (`json.JSONDecoder`, not `json.decoder.JSONDecoder`), a name that `__all__` lists before one that is
-    merely there, and the module that defines the object before one that passes it on.
+    A builtin uses its bare name. Otherwise the object's own name comes before an alias, a package before its submodules
+    (`json.JSONDecoder`, not `json.decoder.JSONDecoder`), a name that `__all__` lists before an unlisted one, and the
+    module that defines the object before one that re-exports it.
     """
     own_name = getattr(value, "__name__", "")
     home = getattr(value, "__module__", None)
@@ -181,7 +182,7 @@ def canonical(exposures: list[Exposure], value: Any) -> Exposure:
 
 
 def has_own_docstring(value: Any) -> bool:
-    """Whether somebody wrote a docstring for it: inherited ones and those that Python generates do not count."""
+    """Returns True if it has a handwritten docstring: inherited ones and those that Python generates do not count."""
     if isinstance(value, type):
         text = value.__doc__ if vars(value).get("__doc__") is not None else None
         return isinstance(text, str) and bool(text.strip()) and not _is_generated(value, text)
@@ -190,16 +191,16 @@ def has_own_docstring(value: Any) -> bool:
 
 
 def _is_generated(value: type, text: str) -> bool:
-    """Python 3.10 gives every enumeration the same sentence; named tuples and dataclasses get their field lists."""
+    """Detects the fixed sentence of Python 3.10 enumerations and the field lists of named tuples and dataclasses."""
     is_record = hasattr(value, "_fields") or "__dataclass_fields__" in vars(value)
     return text == "An enumeration." or (is_record and "\n" not in text and text.startswith(f"{value.__name__}("))
 
 
 def signature(value: Any) -> str:
-    """The call signature as text; empty where Python knows none.
+    """Returns the call signature as text; empty if Python knows none.
 
-    A default that is no plain value is shown as `...`: it may hold a memory address, or (`cgi.parse`) the environment
-    of this process with everything secret in it.
+    A default that is not a plain value is shown as `...`: it may contain a memory address, or (`cgi.parse`) the
+    environment of this process with its secrets.
 
     >>> signature(lambda a, b=(1, None), *, c=os.environ: 0)
     '(a, b=(1, None), *, c=...)'
@@ -227,10 +228,11 @@ def _is_plain(default: Any) -> bool:
 
 
 def search_words(qualified_name: str) -> str:
-    """The name as words that a search can match.
+    """Returns the name as words that a search can match.
 
-    Engines' standard analyzers keep `collections.OrderedDict` as one token, which nobody types. The parts are set
-    apart, and a part of several words is followed by them: who types `OrderedDict` and who types "ordered dict" match.
+    Engines' standard analyzers keep `collections.OrderedDict` as one token, which nobody types. The parts are
+    separated, and a part of several words is followed by its words, so that both `OrderedDict` and "ordered dict"
+    match.
 
     >>> search_words("collections.OrderedDict")
     'collections OrderedDict ordered dict'

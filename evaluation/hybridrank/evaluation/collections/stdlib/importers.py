@@ -1,4 +1,4 @@
-"""How many modules of the standard library import each of its modules, read from their source, not by importing."""
+"""Counts how many standard-library modules import each of its modules, from their source, without importing them."""
 
 import ast
 import os
@@ -10,14 +10,14 @@ __all__ = ["count_importers", "imported_modules", "source_files"]
 
 LEFT_OUT = {"__pycache__", "idle_test", "idlelib", "lib2to3", "site-packages", "test", "tests", "turtledemo"}
 
-# `os.path` is one of two files, by platform; whoever imports those means `os.path`.
+# `os.path` is one of two files, by platform; an import of those means `os.path`.
 STANDS_FOR = {"posixpath": "os.path", "ntpath": "os.path", "genericpath": "os.path"}
 
 
 def count_importers(
     library: Path, on_progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> dict[str, int]:
-    """For each module that is imported anywhere in `library`: by how many other modules, private ones included.
+    """Returns, for each module that is imported in `library`, the number of importing modules, including private ones.
 
     `import a.b` and `from a.b import name` count for `a.b`, `from a import b` for `a.b` where that is a module. An
     import inside a function counts. Tests and applications (idlelib …) do not count as importers.
@@ -34,7 +34,7 @@ def count_importers(
 
 
 def source_files(library: Path) -> Mapping[str, Path]:
-    """The library's modules that are written in Python, by name."""
+    """Returns the library's modules that are written in Python, by name."""
     files: dict[str, Path] = {}
     for folder, inner_folders, names in os.walk(library):
         inner_folders[:] = sorted(each for each in inner_folders if each not in LEFT_OUT and each.isidentifier())
@@ -47,7 +47,7 @@ def source_files(library: Path) -> Mapping[str, Path]:
 
 
 def imported_modules(tree: ast.Module, module: str, *, is_package: bool, known: Iterable[str]) -> set[str]:
-    """The modules that the source of `module` imports, by their full names.
+    """Returns the full names of the modules that the source of `module` imports.
 
     >>> tree = ast.parse("import json.decoder; from os import path, walk; from . import nodes")
     >>> sorted(imported_modules(tree, "ast_tools.scan", is_package=False, known={"os.path", "ast_tools.nodes"}))
@@ -71,7 +71,7 @@ def imported_modules(tree: ast.Module, module: str, *, is_package: bool, known: 
 
 
 def _imports(statements: Iterable[ast.AST]) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Every import among the statements and in the blocks inside them; expressions hold none and are not visited."""
+    """Yields every import among the statements and their nested blocks; expressions contain none and are skipped."""
     for statement in statements:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             yield statement
