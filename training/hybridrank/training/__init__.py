@@ -1,1 +1,1 @@
-"""Turns judgments and models into artifacts that the sidecar serves."""
+"""Training: turns judgments and models into artifacts that the sidecar serves."""

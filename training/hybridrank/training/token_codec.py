@@ -1,6 +1,6 @@
-"""Trains a codec of token vectors: k-means for the centroids, quantiles of what is left for the buckets.
+"""Trains a codec of token vectors: k-means for the centroids, quantiles of the residuals for the buckets.
 
-And chooses which tokens it leaves out: those of most documents, which tell little about any of them.
+It also chooses the tokens to leave out: those in most documents, which say little about any of them.
 """
 
 import math
@@ -18,17 +18,17 @@ from hybridrank.sidecar.types import TextKind
 __all__ = ["DOCUMENTS", "default_centroids", "frequent_tokens", "sample_rows", "train_codec"]
 
 SEED = 13
-DOCUMENTS = 300  # to learn from; of abstracts some 70,000 tokens, which train within a minute
+DOCUMENTS = 300  # to learn from; for abstracts some 70,000 tokens, which train within a minute
 ITERATIONS = 8
-HELD_OUT = 0.05  # of the rows: residuals of rows that the centroids were fitted to would be too small
+HELD_OUT = 0.05  # share of the rows: residuals of rows that the centroids were fitted to would be too small
 _BLOCK = 4096
 _TEXTS = 256  # that are tokenised at once
 
 
 def default_centroids(tokens: int, at_most: int = 1024) -> int:
-    """ColBERTv2's number, 16 times the root of how many tokens there are as a power of two, within reason for a CPU.
+    """Returns ColBERTv2's number, 16 times the root of the number of tokens, as a power of two, limited for a CPU.
 
-    And no more than half of the tokens.
+    It is at most half of the tokens.
 
     >>> default_centroids(100), default_centroids(1_000), default_centroids(10_000_000)
     (50, 256, 1024)
@@ -37,10 +37,10 @@ def default_centroids(tokens: int, at_most: int = 1024) -> int:
 
 
 def frequent_tokens(encoder: TokenEncoder, texts: Sequence[str], count: int) -> tuple[frozenset[int], float]:
-    """The ids of so many tokens, those that most texts have, and their share of all token rows of the texts.
+    """Returns the ids of the `count` tokens that occur in most texts, and their share of all token rows of the texts.
 
-    So the tokens of the lowest idf, as in Acquavia, Tonellotto & Macdonald, DocEng 2023, where the 100 most frequent
-    ones made up 45 % of MS MARCO. Of tokens that equally many texts have, those of the lower ids.
+    These are the tokens of the lowest idf, as in Acquavia, Tonellotto & Macdonald, DocEng 2023, where the 100 most
+    frequent ones made up 45 % of MS MARCO. Ties go to the lower ids.
     """
     texts_with: Counter[int] = Counter()
     rows: Counter[int] = Counter()
@@ -61,9 +61,9 @@ def sample_rows(
     pruned: Set[int] = frozenset(),
     seed: int = SEED,
 ) -> FloatArray:
-    """The token rows (n, dimensions) of so many of the texts, or all of them, drawn at random and one at a time.
+    """Returns the token rows (n, dimensions) of `documents` random texts, or all of them, encoded one at a time.
 
-    Without those of the tokens `pruned`. Raises ValueError for none.
+    Rows of the tokens in `pruned` are left out. Raises ValueError if no rows remain.
     """
     drawn = np.random.default_rng(seed).permutation(len(texts))[:documents]
     sequences = encoder.tokenize_texts([texts[place] for place in sorted(drawn)], TextKind.DOCUMENT)
@@ -82,11 +82,11 @@ def train_codec(
     pruned: frozenset[int] = frozenset(),
     seed: int = SEED,
 ) -> ResidualCodec:
-    """Of (n, d) unit rows, a codec as ColBERTv2's (Santhanam et al., NAACL 2022); the same every time.
+    """Trains a codec as in ColBERTv2 (Santhanam et al., NAACL 2022) on (n, d) unit rows; deterministic.
 
-    It leaves out the tokens `pruned`, whose rows should not be among these. Buckets hold equally many residuals of rows
-    held out; a bucket's weight is the median of those in it.
-    ValueError for fewer than two rows a centroid, or other bits than 1, 2 and 4.
+    It leaves out the tokens in `pruned`, whose rows should not be among these. Buckets hold equally many residuals of
+    held-out rows; a bucket's weight is their median. Raises ValueError for fewer than two rows per centroid, or for
+    other bits than 1, 2 and 4.
     """
     if bits not in {1, 2, 4}:
         raise ValueError(f"{bits} bits a dimension; there are 1, 2 and 4")
@@ -105,7 +105,7 @@ def train_codec(
 
 
 def _k_means(rows: FloatArray, start: FloatArray) -> FloatArray:
-    """Lloyd's steps on the sphere, from `start`; a centroid that no row is nearest to stays where it is."""
+    """Lloyd's steps on the sphere, from `start`; a centroid that is nearest to no row stays."""
     centroids = start
     for _ in range(ITERATIONS):
         nearest = _nearest(rows, centroids)

@@ -26,9 +26,7 @@ CAVEAT = (
 
 @dataclass(frozen=True, slots=True)
 class PairAgreement:
-    """Two judges on documents that both judged. `same` is the share of equal grades, `relevant` kappa of relevant or
-    not.
-    """
+    """Two judges on their common documents. `same` is the share of equal grades, `relevant` kappa for relevance."""
 
     first: str
     second: str

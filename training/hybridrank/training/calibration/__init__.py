@@ -1,1 +1,1 @@
-"""Calibrations: fitted, measured and drawn."""
+"""Fitting, measuring and plotting calibrations."""

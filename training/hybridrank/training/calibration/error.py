@@ -1,4 +1,4 @@
-"""How far chances are from what came true: expected calibration error, Brier score, and the bins behind them."""
+"""Calibration error: expected calibration error, Brier score, and their bins."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ BINS = 15  # as in Guo et al., ICML 2017
 
 @dataclass(frozen=True)
 class Bin:
-    """How many pairs, their mean chance, and the share of them that is relevant."""
+    """The number of pairs, their mean probability, and the share of them that is relevant."""
 
     count: int
     chance: float
@@ -24,10 +24,11 @@ class Bin:
 def bins_of(
     chances: npt.ArrayLike, relevant: npt.ArrayLike, binning: Binning = "mass", bins: int = BINS
 ) -> tuple[Bin, ...]:
-    """The bins that hold pairs, by rising chance; `chances` in [0, 1] and `relevant` are (n,).
+    """Returns the non-empty bins, by rising probability; `chances` in [0, 1] and `relevant` are (n,).
 
-    By "mass" each holds equally many pairs, or one more; of equal chances each counts as relevant as they are on
-    average, so that the order of the pairs changes nothing. By "width" each spans 1 / `bins`, its upper end included.
+    By "mass" each bin holds equally many pairs, or one more; pairs with equal probability each count with their average
+    relevance, so that the order of the pairs changes nothing. By "width" each spans 1 / `bins`, including its upper
+    end.
     """
     values, place = np.unique(np.asarray(chances, dtype=np.float64), return_inverse=True)
     counts = np.bincount(place)
@@ -45,7 +46,7 @@ def bins_of(
 def expected_calibration_error(
     chances: npt.ArrayLike, relevant: npt.ArrayLike, binning: Binning = "mass", bins: int = BINS
 ) -> float:
-    """The mean over pairs of how far their bin's chance is from its share (Naeini et al., AAAI 2015), in [0, 1].
+    """Returns the mean over pairs of |probability − share| of their bin (Naeini et al., AAAI 2015), in [0, 1].
 
     >>> expected_calibration_error([0.1, 0.1, 0.9, 0.9], [0, 0, 1, 0], bins=2)
     0.25
@@ -56,7 +57,7 @@ def expected_calibration_error(
 
 
 def brier_score(chances: npt.ArrayLike, relevant: npt.ArrayLike) -> float:
-    """The mean squared difference between chance and outcome (Brier 1950), in [0, 1].
+    """Returns the mean squared difference between probability and outcome (Brier 1950), in [0, 1].
 
     >>> brier_score([0.5, 1.0], [1, 1])
     0.125

@@ -1,7 +1,7 @@
-"""Fits what makes raw scores chances of relevance, on judged candidates: temperature scaling, or isotonic regression.
+"""Fits a calibration of raw scores on judged candidates: temperature scaling or isotonic regression.
 
-Chances are honest only for pairs that the fit has not seen, so they are measured by cross-fitting: the queries are
-dealt into folds, and each fold's pairs get the chances of a fit on the others.
+Probabilities are unbiased only for pairs that the fit has not seen, so they are measured by cross-fitting: the queries
+are split into folds, and a fit on the other folds gives the probabilities of each fold's pairs.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,27 +31,27 @@ SEED = 13
 
 
 class NotCalibratable(ValueError):
-    """The scores tell nothing of relevance, or too few were judged; the message says which."""
+    """The scores are not informative of relevance, or too few were judged; the message says which."""
 
 
 @dataclass(frozen=True)
 class JudgedScores:
-    """Of n pairs: raw scores (n,), whether each is relevant (n,), and the number of its query (n,)."""
+    """For n pairs: raw scores (n,), relevance (n,), and query numbers (n,)."""
 
     raw: Floats
     relevant: npt.NDArray[np.bool_]
     query: npt.NDArray[np.int64]
 
     def of(self, kept: npt.NDArray[np.bool_]) -> "JudgedScores":
-        """Those of the pairs that are `kept` (n,)."""
+        """Returns the pairs that are `kept` (n,)."""
         return JudgedScores(self.raw[kept], self.relevant[kept], self.query[kept])
 
 
 def fit_temperature(pairs: JudgedScores) -> Temperature:
-    """The slope and intercept of the least log loss, with targets pulled in from 0 and 1 as Platt did.
+    """Returns the slope and intercept of minimum log loss, with targets moved away from 0 and 1 as Platt did.
 
-    Those are (relevant + 1) / (relevant + 2) and 1 / (others + 2), so that scores which separate the two do not make
-    the slope infinite (Lin, Lin & Weng, Machine Learning 2007). Raises NotCalibratable.
+    The targets are (relevant + 1) / (relevant + 2) and 1 / (others + 2), so that scores which separate the two classes
+    do not make the slope infinite (Lin, Lin & Weng, Machine Learning 2007). Raises NotCalibratable.
     """
     _require_both(pairs)
     centre, spread = pairs.raw.mean(), pairs.raw.std()
@@ -74,9 +74,9 @@ def fit_temperature(pairs: JudgedScores) -> Temperature:
 
 
 def fit_isotonic(pairs: JudgedScores) -> Isotonic:
-    """The shares that never fall and are nearest to relevance in squares; pool adjacent violators.
+    """Fits the non-decreasing shares with the least squared error to relevance, by pool adjacent violators.
 
-    Equal scores have one share. Of each level stretch it keeps both ends. Raises NotCalibratable.
+    Equal scores have one share. Both ends of each constant segment are kept. Raises NotCalibratable.
     """
     _require_both(pairs)
     raw, place, counts = np.unique(pairs.raw, return_inverse=True, return_counts=True)
@@ -96,9 +96,9 @@ FITS: Mapping[Method, Callable[[JudgedScores], Calibration]] = {
 
 
 def cross_fitted(pairs: JudgedScores, method: Method, *, folds: int = FOLDS, seed: int = SEED) -> Floats:
-    """The chance (n,) of each pair, by a fit on pairs of other queries, which are dealt into `folds` or fewer.
+    """Returns the probability (n,) of each pair, by a fit on other queries, which are split into at most `folds`.
 
-    Raises NotCalibratable, also where a fit on fewer queries cannot be made.
+    Raises NotCalibratable, also if a fit on fewer queries is not possible.
     """
     queries = np.unique(pairs.query)
     if len(queries) < 2:

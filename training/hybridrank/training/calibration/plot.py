@@ -1,4 +1,4 @@
-"""The reliability diagram as SVG: how many of the pairs that were given a chance are relevant."""
+"""The reliability diagram as SVG: the share of relevant pairs against their probability."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,9 +22,9 @@ _STYLE = """
 
 
 def reliability_svg(title: str, curves: Mapping[str, Sequence[Bin]]) -> str:
-    """One line for each of up to three names, a point a bin; on the dashed diagonal chances come true.
+    """Draws one line for each of up to three names, one point per bin; the dashed diagonal is perfect calibration.
 
-    A point's area grows with how many pairs its bin holds.
+    A point's area grows with the number of pairs in its bin.
     """
     across, up = Scale(0, 1, LEFT, RIGHT), Scale(0, 1, BOTTOM, TOP)
     told = "; ".join(

@@ -1,1 +1,1 @@
-"""LambdaMART from judgments: rows of features, training, what it is held against, and what it is written as."""
+"""LambdaMART from judgments: feature rows, training, comparison with baselines, and export."""

@@ -1,7 +1,7 @@
-"""Rankers that LambdaMART is held against: a linear model, and small networks by RankNet, LambdaRank and ListNet.
+"""Baselines for LambdaMART: a linear model, and small networks by RankNet, LambdaRank and ListNet.
 
-All read the same features, standardised by the training rows; a missing value becomes the mean, and its being missing a
-feature of its own. The networks need torch (extra `train`).
+All read the same features, standardised by the training rows; a missing value becomes the mean, with an additional
+feature that marks it as missing. The networks need torch (extra `train`).
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ _SEED = 17
 
 
 def standardise(rows: Matrix) -> Callable[[Matrix], Matrix]:
-    """What turns rows (n, f) into (n, 2 f): mean 0 and deviation 1 over `rows`, missing 0; then 1 where missing."""
+    """Returns a function (n, f) → (n, 2 f): mean 0 and deviation 1 over `rows`, missing 0; then 1 if missing."""
     known = np.where(np.isfinite(rows), rows, np.nan)
     counts = np.maximum(1, np.isfinite(rows).sum(axis=0))
     mean = np.nansum(known, axis=0) / counts
@@ -38,7 +38,7 @@ def standardise(rows: Matrix) -> Callable[[Matrix], Matrix]:
 
 
 def linear(data: RankingData, folds: Folds) -> Score:  # noqa: ARG001
-    """Least squares on the grades, each query's mean taken off, with a little ridge."""
+    """Least squares on the grades minus each query's mean, with a small ridge penalty."""
     prepare = standardise(data.rows)
     inputs, grades = prepare(data.rows), data.grades.astype(np.float64)
     for _, place in data.groups():
@@ -49,7 +49,7 @@ def linear(data: RankingData, folds: Folds) -> Score:  # noqa: ARG001
 
 
 def network(loss: Callable[[Any, Any], Any]) -> Fit:
-    """One hidden layer, trained query by query with Adam, stopped when the last fold's nDCG@10 rises no more.
+    """Returns a fit of one hidden layer, trained query by query with Adam until the last fold's nDCG@10 stops rising.
 
     `loss` takes the scores and grades of one query's rows.
     """
@@ -92,12 +92,12 @@ def network(loss: Callable[[Any, Any], Any]) -> Fit:
 
 
 def ranknet_loss(scores: Any, grades: Any) -> Any:
-    """Mean of log(1 + exp(s_j − s_i)) over pairs of which i has the higher grade (Burges et al., ICML 2005)."""
+    """Mean of log(1 + exp(s_j − s_i)) over pairs in which i has the higher grade (Burges et al., ICML 2005)."""
     return _pairs(scores, grades)[0].mean()
 
 
 def lambdarank_loss(scores: Any, grades: Any) -> Any:
-    """RankNet's, each pair by how much nDCG changes when the two swap their places (Burges, Ragno & Le, NIPS 2006)."""
+    """RankNet's loss, each pair weighted by the nDCG change if the two are swapped (Burges, Ragno & Le, NIPS 2006)."""
     import torch
 
     losses, higher = _pairs(scores, grades)
@@ -120,11 +120,11 @@ BASELINES: Mapping[str, Fit] = {
     "lambdarank": network(lambdarank_loss),
     "listnet": network(listnet_loss),
 }
-"""By name; all but the linear one need torch."""
+"""Baselines by name; all except the linear one need torch."""
 
 
 def _pairs(scores: Any, grades: Any) -> tuple[Any, Any]:
-    """The logistic loss of each pair of rows with different grades, and where these pairs are, (n, n)."""
+    """Returns the logistic loss of each pair of rows with different grades, and the mask of these pairs, (n, n)."""
     import torch
 
     higher = grades[:, None] > grades

@@ -1,4 +1,4 @@
-"""Files of clicks: events of User Behavior Insights as JSON lines, and CSV tables of shown and clicked."""
+"""Click files: User Behavior Insights events as JSON lines, and CSV tables of impressions and clicks."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,11 +17,11 @@ __all__ = ["Showing", "read_ctr_table", "read_ubi", "ubi_showings"]
 Pair: TypeAlias = tuple[str, str]
 """query_id and doc_id."""
 
-_LAST_PLACE = 1_000_000  # of a list of results; a larger number is no place
+_LAST_PLACE = 1_000_000  # in a list of results; a larger number is not a rank
 
 
 def read_ctr_table(path: Path) -> list[Shown]:
-    """A CSV file with the columns query, doc_id, position, shown (or impressions) and clicked (or clicks).
+    """Reads a CSV file with the columns query, doc_id, position, shown (or impressions) and clicked (or clicks).
 
     Raises ClickError.
     """
@@ -38,7 +38,7 @@ def read_ctr_table(path: Path) -> list[Shown]:
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """One document that one search showed: the query's text, the 1-based place, and whether it was clicked."""
+    """One document shown by one search: the query's text, the 1-based rank, and whether it was clicked."""
 
     query: str
     position: int
@@ -46,26 +46,26 @@ class Showing:
 
 
 def read_ubi(path: Path, report: Callable[[BadLine], None] | None = None) -> list[Shown]:
-    """The showings of `ubi_showings`, counted by query text, document and place. Raises ClickError."""
+    """Returns the showings of `ubi_showings`, counted by query text, document and rank. Raises ClickError."""
     showings = ubi_showings(path, report).items()
     return _summed(Shown(each.query, doc_id, each.position, 1, int(each.clicked)) for (_, doc_id), each in showings)
 
 
 def ubi_showings(path: Path, report: Callable[[BadLine], None] | None = None) -> dict[Pair, Showing]:
-    """(query_id, doc_id) → what became of it, from events of User Behavior Insights as JSON lines.
+    """Returns (query_id, doc_id) → showing, from User Behavior Insights events as JSON lines.
 
-    Lines are events or hits of the index `ubi_events`. Of actions `impression` and `click` it reads `user_query`,
-    `query_id`, `event_attributes.object.object_id` and `event_attributes.position.ordinal`; others are passed over. A
-    document counts once a query_id, and a click as having been seen. A click needs no text and no place where the
-    impression of the same document has them. Ordinals may count from 1 or, in the whole file, from 0.
+    Lines are events or hits of the index `ubi_events`. For the actions `impression` and `click` it reads `user_query`,
+    `query_id`, `event_attributes.object.object_id` and `event_attributes.position.ordinal`; other actions are ignored.
+    A document counts once per query_id, and a click also counts as an impression. A click needs no text and no rank if
+    the impression of the same document has them. Ordinals may count from 1 or, in the whole file, from 0.
 
-    `report` is given each event that cannot be used, which is then skipped; without it the first raises. Raises
-    ClickError for that, and where no event of the file can be used.
+    `report` gets each event that cannot be used, which is then skipped; without `report` the first one raises
+    ClickError. Also raises ClickError if no event of the file can be used.
     """
     skipped: list[BadLine] = []
     file = UserFile(path, ClickError, skipped.append if report else None)
     found: dict[Pair, Showing] = {}
-    incomplete: dict[Pair, tuple[int, str]] = {}  # clicks without a text or a place: line number and what is missing
+    incomplete: dict[Pair, tuple[int, str]] = {}  # clicks without a text or a rank: line number and the missing field
     for line_number, pair, clicked, each in _events(file):
         if isinstance(each, Showing):
             first = found.get(pair, each)
@@ -91,7 +91,7 @@ def ubi_showings(path: Path, report: Callable[[BadLine], None] | None = None) ->
 
 
 def _events(file: UserFile) -> Iterator[tuple[int, Pair, bool, Showing | str]]:
-    """Line number, pair, whether it is a click, and the showing or what it lacks; without a pair an event is bad."""
+    """Yields line number, pair, click or not, and the showing or its missing field; an event without a pair is bad."""
     for line_number, line in file.objects():
         event = line.get("_source", line)
         try:
@@ -120,7 +120,7 @@ def _object(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _showing(event: Mapping[str, Any], details: Mapping[str, Any]) -> Showing:
-    """The query and the place. Raises ValueError for one that is missing."""
+    """Returns the query and the rank. Raises ValueError for a missing one."""
     query, ordinal = event.get("user_query"), _object(details, "position").get("ordinal")
     if not isinstance(query, str) or not query.strip():
         raise ValueError("expected a text as user_query")
@@ -143,7 +143,7 @@ def _row(row: Mapping[str, str]) -> Shown:
 
 
 def _summed(rows: Iterable[Shown]) -> list[Shown]:
-    """One row for each query, document and place that was shown at all."""
+    """Returns one row for each shown query, document and rank."""
     shown: defaultdict[tuple[str, str, int], int] = defaultdict(int)
     clicked: defaultdict[tuple[str, str, int], int] = defaultdict(int)
     for row in rows:

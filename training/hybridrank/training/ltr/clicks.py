@@ -1,14 +1,14 @@
-"""Clicks → graded judgments, by a model of what people look at before they click.
+"""Clicks → graded judgments, by a click model.
 
-Two models, both over how often a document was shown and clicked at each place for a query:
+Both models use how often a document was shown and clicked at each rank for a query:
 
-- `pbm`, the position-based model: P(click) = examination of the place × attractiveness of the document for the query
+- `pbm`, the position-based model: P(click) = examination of the rank × attractiveness of the document for the query
   (Craswell et al., WSDM 2008), both found by EM as in Chuklin, Markov & de Rijke, "Click Models for Web Search", 2015,
-  section 4.1. It needs documents that were shown at different places; else the two cannot be told apart.
-- `coec`, clicks over expected clicks: the document's clicks over what its places get on average over all queries
-  (Zhang & Jones, WWW 2007 workshop). 1 is a document as good as its places; no iterations, and tables will do.
+  section 4.1. It needs documents that were shown at different ranks; else the two factors cannot be separated.
+- `coec`, clicks over expected clicks: the document's clicks divided by the average of its ranks over all queries
+  (Zhang & Jones, WWW 2007 workshop). 1 means a document as good as its ranks; it needs no iterations, only tables.
 
-Attractiveness, or COEC, becomes a grade by fixed cuts. A pair shown less than `min_shown` times stays unjudged.
+Fixed cuts turn attractiveness, or COEC, into a grade. A pair shown less than `min_shown` times stays unjudged.
 """
 
 from bisect import bisect_right
@@ -21,16 +21,16 @@ from hybridrank.training.ltr.errors import ClickError
 __all__ = ["CUTS", "MODELS", "Shown", "coec", "examination", "grades", "pbm"]
 
 CUTS: Mapping[str, tuple[float, ...]] = {"pbm": (0.05, 0.15, 0.3), "coec": (0.5, 1.0, 2.0)}
-"""Where grades 1, 2 and 3 begin."""
+"""The lowest values of grades 1, 2 and 3."""
 
-_PRIOR_CLICKS, _PRIOR_SHOWN = 0.5, 5.0  # a document starts as one that one in ten clicks; a few clicks change little
+_PRIOR_CLICKS, _PRIOR_SHOWN = 0.5, 5.0  # prior of a document: one click in ten impressions; a few clicks change little
 _ITERATIONS = 100
-_LEAST = 1e-6  # of a probability, so that no place and no document is ruled out for good
+_LEAST = 1e-6  # of a probability, so that no rank and no document is excluded forever
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A document at a 1-based place of a query's results: how often it was shown there, and clicked."""
+    """A document at a 1-based rank of a query's results: its impressions and clicks at that rank."""
 
     query: str
     doc_id: str
@@ -40,9 +40,9 @@ class Shown:
 
 
 def pbm(table: Sequence[Shown]) -> dict[tuple[str, str], float]:
-    """(query, doc_id) → attractiveness in (0, 1): the chance of a click at the place where people look most.
+    """Returns (query, doc_id) → attractiveness in (0, 1): the click probability at the most examined rank.
 
-    Clicks tell the product of attractiveness and examination alone; so examination is 1 at that place.
+    Clicks determine only the product of attractiveness and examination; so examination is set to 1 at that rank.
     """
     attractive, examined = _fit(table)
     most = max(examined.values(), default=1.0)
@@ -50,13 +50,13 @@ def pbm(table: Sequence[Shown]) -> dict[tuple[str, str], float]:
 
 
 def examination(table: Sequence[Shown]) -> dict[int, float]:
-    """Place → how often people look there, relative to the place where they look most, by the position-based model."""
+    """Returns rank → examination relative to the most examined rank, by the position-based model."""
     found = _fit(table)[1]
     return {place: each / max(found.values()) for place, each in found.items()}
 
 
 def coec(table: Sequence[Shown]) -> dict[tuple[str, str], float]:
-    """(query, doc_id) → clicks over expected clicks, in [0, inf), with a click's worth of prior towards 1."""
+    """Returns (query, doc_id) → clicks over expected clicks, in [0, inf), with a prior of one click towards 1."""
     shown: defaultdict[int, int] = defaultdict(int)
     clicked: defaultdict[int, int] = defaultdict(int)
     for row in table:
@@ -76,7 +76,7 @@ MODELS: Mapping[str, Callable[[Sequence[Shown]], dict[tuple[str, str], float]]] 
 def grades(
     table: Sequence[Shown], model: str, *, cuts: Sequence[float] = (), min_shown: int = 10
 ) -> dict[str, dict[str, int]]:
-    """Qrels by query text: query → doc_id → how many of the rising `cuts` its value reaches. Raises ClickError."""
+    """Returns query text → doc_id → grade: the number of rising `cuts` that its value reaches. Raises ClickError."""
     if list(cuts) != sorted(set(cuts)):
         raise ClickError(f"the cuts {', '.join(map(str, cuts))} do not rise")
     shown: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -101,7 +101,7 @@ def _fit(table: Sequence[Shown]) -> tuple[dict[tuple[str, str], float], dict[int
         for row in table:
             pair, place = (row.query, row.doc_id), row.position
             a, e = attractive[pair], examined[place]
-            passed = row.shown - row.clicked  # a click was looked at and liked; the others were one of these or neither
+            passed = row.shown - row.clicked  # a click was examined and attractive; the others lacked one or both
             liked[pair] += row.clicked + passed * a * (1 - e) / (1 - a * e)
             looked[place] += row.clicked + passed * e * (1 - a) / (1 - a * e)
             shown[pair] += row.shown

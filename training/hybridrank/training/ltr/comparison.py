@@ -1,4 +1,4 @@
-"""What cross-validation found: each ranker's order of the same candidates, measured, and tested against theirs."""
+"""Results of cross-validation: each ranker's order of the same candidates, measured and tested against the baseline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["RankerComparison", "compare_rankers", "rankings", "win_loss"]
 
 @dataclass(frozen=True, slots=True)
 class RankerComparison:
-    """Measures of each ranker by name, and each but the baseline against it, by nDCG@10."""
+    """Measures of each ranker by name, and each other ranker compared with the baseline by nDCG@10."""
 
     evaluations: Mapping[str, Evaluation]
     comparisons: Mapping[str, Comparison]
@@ -26,7 +26,7 @@ class RankerComparison:
 
 
 def rankings(data: RankingData, scores: Matrix | None = None) -> dict[str, tuple[str, ...]]:
-    """query_id → doc_ids, best first, equal scores as the rows stand; without scores just as the rows stand."""
+    """Returns query_id → doc_ids, best first, ties in row order; without scores all in row order."""
     found = {}
     for query_id, place in data.groups():
         doc_ids = data.doc_ids[place]
@@ -36,9 +36,9 @@ def rankings(data: RankingData, scores: Matrix | None = None) -> dict[str, tuple
 
 
 def compare_rankers(data: RankingData, qrels: Qrels, scores: Mapping[str, Matrix], baseline: str) -> RankerComparison:
-    """Measure the rows in the order they have, which is the `baseline`, and by each ranker's scores (n,).
+    """Measures the rows in their own order, the `baseline`, and by each ranker's scores (n,).
 
-    Over all queries of `qrels`: one for which no candidate was found scores 0 with every ranker.
+    Uses all queries of `qrels`: one without candidates scores 0 with every ranker.
     """
     found = {baseline: rankings(data)} | {name: rankings(data, each) for name, each in scores.items()}
     evaluations = {name: evaluate(qrels, each) for name, each in found.items()}
@@ -48,7 +48,7 @@ def compare_rankers(data: RankingData, qrels: Qrels, scores: Mapping[str, Matrix
 
 
 def win_loss(found: RankerComparison, ranker: str) -> WinLoss:
-    """Query by query, by nDCG@10."""
+    """Compares a ranker with the baseline per query, by nDCG@10."""
     return win_loss_by_query(_values(found.evaluations[found.baseline]), _values(found.evaluations[ranker]))
 
 

@@ -1,4 +1,4 @@
-"""Cross-validation by query: every query is scored by a model that saw neither it nor one that says nearly the same."""
+"""Cross-validation by query: a model scores each query without having seen it or a near-equal one."""
 
 import re
 import unicodedata
@@ -13,19 +13,19 @@ from hybridrank.training.ltr.dataset import Matrix, RankingData
 __all__ = ["Fit", "Folds", "Score", "cross_validate", "near_equal", "similarity", "split"]
 
 Folds = Sequence[Sequence[str]]
-"""The query_ids of each."""
+"""The query_ids of each fold."""
 
 Score = Callable[[Matrix], Matrix]
 """Rows (n, f) → scores (n,)."""
 
 Fit = Callable[[RankingData, Folds], Score]
-"""Training data, and the folds that its queries are in, to stop early by → a model."""
+"""Training data and the folds of its queries (for early stopping) → a model."""
 
 NEAR = 0.35  # "battery" and "batteries" share 5 of 11 trigrams, "aa battery" and "batteries" 5 of 14
 
 
 def similarity(one: str, other: str) -> float:
-    """Jaccard: how many of their different character trigrams two texts share, in [0, 1]. Case and marks do not count.
+    """Returns the Jaccard similarity of the character trigrams of two texts, in [0, 1]. Case and marks do not count.
 
     >>> similarity("Laptop", "laptops")
     0.625
@@ -35,7 +35,7 @@ def similarity(one: str, other: str) -> float:
 
 
 def near_equal(queries: Mapping[str, str], threshold: float = NEAR) -> tuple[tuple[str, ...], ...]:
-    """Groups of query_ids: two queries as similar as `threshold` are in one, and so is what is near to either."""
+    """Groups query_ids: queries at least as similar as `threshold`, directly or through others, share a group."""
     group = {query_id: [query_id] for query_id in queries}
     trigrams = {query_id: _trigrams(text) for query_id, text in queries.items()}
     holders: defaultdict[str, list[str]] = defaultdict(list)
@@ -54,9 +54,9 @@ def near_equal(queries: Mapping[str, str], threshold: float = NEAR) -> tuple[tup
 
 
 def split(groups: Sequence[Sequence[str]], folds: int, seed: int = 17) -> tuple[tuple[str, ...], ...]:
-    """Folds of about as many queries each; no group is torn. Large groups come first, each into the smallest fold.
+    """Returns folds of about equal size without splitting groups. Large groups come first, each into the smallest fold.
 
-    Raises ValueError when there are fewer groups than folds.
+    Raises ValueError if there are fewer groups than folds.
     """
     if folds < 3:
         raise ValueError(
@@ -72,9 +72,9 @@ def split(groups: Sequence[Sequence[str]], folds: int, seed: int = 17) -> tuple[
 
 
 def cross_validate(data: RankingData, folds: Folds, fit: Fit, *, on_fold: Callable[[], None] = lambda: None) -> Matrix:
-    """(n,) scores: of each fold's rows by a model from the others.
+    """Returns (n,) scores: each fold's rows are scored by a model trained on the other folds.
 
-    `fit` gets judged rows alone; unjudged rows are scored all the same, as they would be when serving.
+    `fit` gets only judged rows; unjudged rows are also scored, as they are in serving.
     """
     scores = np.full(len(data.rows), np.nan)
     for fold in folds:

@@ -1,4 +1,4 @@
-"""Rows of features with their grades, by query: what a learning-to-rank model is trained on and measured with."""
+"""Feature rows with grades, by query: the data to train and measure a learning-to-rank model."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +13,15 @@ Matrix = npt.NDArray[np.float64]
 Grades = npt.NDArray[np.int64]
 
 UNJUDGED = -1
-"""The grade of a row that nobody judged. It is not grade 0."""
+"""The grade of an unjudged row. It is not grade 0."""
 
 
 @dataclass(frozen=True, eq=False)
 class RankingData:
-    """Groups of rows, a group a query, its rows one after the other in the order the stage before ranked them.
+    """Groups of rows, one group per query, with its rows in the order of the previous stage's ranking.
 
-    `rows` (n, f) has NaN for what is missing; `grades` (n,) are 0, 1, 2 … or UNJUDGED; `sizes` says how many rows each
-    of `query_ids` has. `positions` (n,), 0-based, is where each document was shown when the grades come from clicks.
+    `rows` (n, f) has NaN for what is missing; `grades` (n,) are 0, 1, 2 … or UNJUDGED; `sizes` is the number of rows of
+    each of `query_ids`. `positions` (n,), 0-based, is the shown rank of each document if the grades come from clicks.
     """
 
     rows: Matrix
@@ -38,24 +38,24 @@ class RankingData:
             raise ValueError(f"{count} rows, but {others} grades, rows of groups and doc_ids")
 
     def groups(self) -> Iterator[tuple[str, slice]]:
-        """Each query with the place of its rows."""
+        """Yields each query with the slice of its rows."""
         bounds = pairwise(accumulate(self.sizes, initial=0))
         yield from ((query_id, slice(*each)) for query_id, each in zip(self.query_ids, bounds, strict=True))
 
     def of(self, query_ids: Collection[str]) -> "RankingData":
-        """The groups of these queries, in the order they have here."""
+        """Returns the groups of these queries, in the order of this data."""
         return self._where(self.rows_of(query_ids))
 
     def rows_of(self, query_ids: Collection[str]) -> npt.NDArray[np.bool_]:
-        """(n,): True for the rows of these queries."""
+        """Returns (n,): True for the rows of these queries."""
         return np.repeat([each in query_ids for each in self.query_ids], self.sizes).astype(bool)
 
     def judged(self) -> "RankingData":
-        """Without unjudged rows, and without groups that have no other."""
+        """Returns the data without unjudged rows and without groups that have only those."""
         return self._where(self.grades != UNJUDGED)
 
     def with_unjudged_as(self, grade: int) -> "RankingData":
-        """Unjudged rows get this grade."""
+        """Returns the data with this grade for unjudged rows."""
         return replace(self, grades=np.where(self.grades == UNJUDGED, grade, self.grades))
 
     def _where(self, keep: npt.NDArray[np.bool_]) -> "RankingData":
@@ -72,7 +72,7 @@ class RankingData:
 
 
 def from_groups(groups: Sequence[tuple[str, Sequence[tuple[str, int, Sequence[float]]]]], features: int) -> RankingData:
-    """Groups as (query_id, rows), a row as (doc_id, grade, `features` values)."""
+    """Builds the data from groups of (query_id, rows), with a row as (doc_id, grade, `features` values)."""
     rows = [row for _, group in groups for row in group]
     return RankingData(
         np.array([values for _, _, values in rows], dtype=np.float64).reshape(len(rows), features),

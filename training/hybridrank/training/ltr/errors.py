@@ -1,18 +1,18 @@
-"""What can be wrong with what goes into training and comes out of it; each message says what to do next.
+"""Errors of training inputs and outputs; each message says what to do next.
 
 LtrError
-├── LetorError        a file is not LETOR text, or data cannot be written as such
+├── LetorError        a file is not LETOR text, or data cannot be written as LETOR
 ├── ClickError        clicks cannot be read or graded
-├── FeaturesMissing   a search went without a part that features come from
-├── TrainingError     the data or the options cannot be trained with
-└── CannotExport      a format cannot say what the forest does
+├── FeaturesMissing   a search skipped a stage that features come from
+├── TrainingError     the data or the options cannot be used for training
+└── CannotExport      a format cannot express the forest
 """
 
 __all__ = ["CannotExport", "ClickError", "FeaturesMissing", "LetorError", "LtrError", "TrainingError"]
 
 
 class LtrError(ValueError):
-    """Something is wrong with data, options or a model."""
+    """Data, options or a model are wrong."""
 
 
 class LetorError(LtrError):
@@ -32,4 +32,4 @@ class TrainingError(LtrError):
 
 
 class CannotExport(LtrError):
-    """The message says where, and how to train a forest that fits."""
+    """The message names the place, and says how to train a forest that fits."""

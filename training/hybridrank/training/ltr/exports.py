@@ -1,12 +1,11 @@
 """A forest for other servers: XGBoost's JSON, RankLib's XML, and LightGBM's own `dump_model`. Pure.
 
-| format | who reads it | what it says of a missing value |
-|---|---|---|
-| XGBoost JSON | LTR plugins, `model/xgboost+json` | its branch, in `missing`; or that of 0, where it is ignored |
-| RankLib XML | LTR plugins, `model/ranklib` | nothing: features that did not match are 0 |
-| LightGBM JSON | Vespa's `lightgbm()` | its branch, in `default_left` and `missing_type` |
+| format | read by | missing value | |---|---|---| | XGBoost JSON | LTR plugins, `model/xgboost+json` | its branch, in
+`missing`; or the branch of 0, if `missing` is ignored | | RankLib XML | LTR plugins, `model/ranklib` | not supported:
+features that did not match are 0 | | LightGBM JSON | Vespa's `lightgbm()` | its branch, in `default_left` and
+`missing_type` |
 
-The first two compare in float32. A threshold t is written as the float32 that sends every float32 value the way t does.
+The first two compare in float32. A threshold t is written as the float32 that splits all float32 values as t does.
 """
 
 import json
@@ -31,7 +30,7 @@ Node: TypeAlias = Mapping[str, Any]
 
 
 def export(booster: "Booster", to: ExportFormat) -> str:
-    """The file's text. Raises CannotExport."""
+    """Returns the file's text. Raises CannotExport."""
     dump = booster.dump_model()
     trees = [tree["tree_structure"] for tree in dump["tree_info"]]
     names = dump["feature_names"]
@@ -50,21 +49,21 @@ def export(booster: "Booster", to: ExportFormat) -> str:
 
 
 def sent_elsewhere(booster: "Booster") -> list[str]:
-    """The features, by name, that the forest sends another way when they are missing than when they are 0."""
+    """Returns the names of features that take another branch in the forest when missing than when 0."""
     dump = booster.dump_model()
     trees = (tree["tree_structure"] for tree in dump["tree_info"])
     return sorted({dump["feature_names"][feature] for tree in trees for feature in _unlike_zero(tree)})
 
 
 def goes_left_when_missing(split: Node) -> bool:
-    """Which way NaN goes. Where training saw none (`missing_type` None), LightGBM takes it for 0."""
+    """True if NaN goes left. If training saw none (`missing_type` None), LightGBM treats it as 0."""
     if split["missing_type"] == "NaN":
         return bool(split["default_left"])
     return bool(split["threshold"] >= 0)
 
 
 def float32_at_most(threshold: float) -> np.float32:
-    """The largest float32 that is not above `threshold`: the same float32 values are at most the one and the other."""
+    """Returns the largest float32 that is not above `threshold`; float32 values compare the same with both."""
     with np.errstate(over="ignore"):
         near: np.float32 = np.float32(threshold)
     below: np.float32 = np.nextafter(near, np.float32(-np.inf))
@@ -72,13 +71,13 @@ def float32_at_most(threshold: float) -> np.float32:
 
 
 class _Numbered:
-    """Numbers the nodes of one tree as it writes them: the parent first, then all on its left."""
+    """Numbers the nodes of one tree while writing: the parent first, then its left subtree."""
 
     def __init__(self) -> None:
         self._next = 0
 
     def xgboost(self, node: Node, names: Sequence[str], depth: int = 0) -> dict[str, Any]:
-        """A node of XGBoost's `dump_model(…, dump_format="json")`: yes where value < split_condition."""
+        """Returns a node of XGBoost's `dump_model(…, dump_format="json")`: yes if value < split_condition."""
         number = self._next
         self._next += 1
         if "leaf_value" in node:
@@ -98,7 +97,7 @@ class _Numbered:
 
 
 def _ranklib(trees: Sequence[Node]) -> str:
-    """RankLib's model file: left where value <= threshold, features by their number from 1 on."""
+    """Returns RankLib's model file: left if value <= threshold, features by their 1-based number."""
     ensemble = Element("ensemble")
     for number, tree in enumerate(trees, start=1):
         element = SubElement(ensemble, "tree", id=str(number), weight="1.0")
@@ -132,7 +131,7 @@ def _require_plain(node: Node, names: Sequence[str]) -> None:
 
 
 def _unlike_zero(node: Node) -> set[int]:
-    """The features that some split sends elsewhere when they are missing than when they are 0."""
+    """Returns the features that take another branch in some split when missing than when 0."""
     if "leaf_value" in node:
         return set()
     here = {node["split_feature"]} if goes_left_when_missing(node) != (node["threshold"] >= 0) else set()

@@ -1,4 +1,4 @@
-"""Judgments → rows of features, by the same search that will serve the model."""
+"""Judgments → feature rows, by the same search that will serve the model."""
 
 from collections.abc import Callable, Mapping
 
@@ -24,11 +24,11 @@ async def candidate_features(
     settings: PipelineSettings,
     on_query: Callable[[], None] = lambda: None,
 ) -> RankingData:
-    """The first `settings.size` candidates of each query (query_id → text), in the pipeline's order, with features.
+    """Returns the first `settings.size` candidates of each query (query_id → text) with features, in pipeline order.
 
-    What the pipeline does not find is not there, whatever its grade: a model is never asked about it. A candidate that
-    nobody judged has grade UNJUDGED. Raises FeaturesMissing for a degraded search, AmbiguousId for a judgment that does
-    not say which of several indices it means, EngineError and SearchFailed.
+    A document that the pipeline does not find is left out, whatever its grade, because the model never scores it. An
+    unjudged candidate has grade UNJUDGED. Raises FeaturesMissing for a degraded search, AmbiguousId for a judgment that
+    does not identify one of several indices, EngineError and SearchFailed.
     """
     stage = FeatureRescore(
         feature_set=feature_set,
@@ -42,17 +42,17 @@ async def candidate_features(
     for query_id, text in queries.items():
         request = pipeline.request(index, text, settings)
         stages = (*request.stages, stage)
-        # Not strict, since whatever is left out ends this, and then with the query's id.
+        # Not strict: a degraded search raises below, with the query's id.
         request = request.model_copy(update={"rescore": stages, "query_id": query_id, "strict": False})
         response = await search.search(request)
         if response.degraded:
             reasons = "; ".join(f"{each.stage}: {each.detail}" for each in response.degraded)
             raise FeaturesMissing(f"query {query_id!r}: {reasons}")
-        grades = {doc_id: max(0, grade) for doc_id, grade in qrels.get(query_id, {}).items()}  # -1 stands for UNJUDGED
+        grades = {doc_id: max(0, grade) for doc_id, grade in qrels.get(query_id, {}).items()}  # -1 means UNJUDGED
         rows = [
             (name, grades.get(name, UNJUDGED), [hit.features[each] for each in feature_set.names])
             for name, hit in ((names.name(hit.key), hit) for hit in response.hits)
-            if hit.features  # a cascade gives them to what its stage before has scored
+            if hit.features  # a cascade has features only for documents that the previous stage scored
         ]
         if rows:
             groups.append((query_id, rows))

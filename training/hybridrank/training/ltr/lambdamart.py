@@ -1,4 +1,4 @@
-"""The model folder that the sidecar serves: trained, cross-validated, described."""
+"""Trains, cross-validates and describes the model folder that the sidecar serves."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ __all__ = ["Trained", "export_model", "fit_lambdamart", "write_fold_models", "wr
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A forest, and how it was trained."""
+    """A forest, and its training."""
 
     choice: Choice
     booster: "Booster"
@@ -38,7 +38,7 @@ def fit_lambdamart(
     settings: Mapping[str, TrainingOptions],
     on_trained: Callable[[Trained], None] = lambda _trained: None,
 ) -> Fit:
-    """For cross-validation: the setting is chosen within the training data, too. `on_trained` gets each fold's."""
+    """Returns a fit that also chooses the setting within the training data. `on_trained` gets each fold's."""
 
     def fit(data: RankingData, folds: Folds) -> Score:
         choice = choose(data, features, settings, folds)
@@ -50,12 +50,12 @@ def fit_lambdamart(
 
 
 def export_model(folder: ForestFolder, to: ExportFormat) -> str:
-    """The model of a folder in another server's format. Raises CannotExport."""
+    """Returns the model of a folder in another server's format. Raises CannotExport."""
     return export(load_booster(folder), to)
 
 
 def load_booster(folder: ForestFolder) -> "Booster":
-    """The forest of a folder."""
+    """Returns the forest of a folder."""
     import lightgbm
 
     return lightgbm.Booster(model_file=str(folder.model))
@@ -64,7 +64,7 @@ def load_booster(folder: ForestFolder) -> "Booster":
 def write_model(
     out: Path, booster: "Booster", feature_set: FeatureSet, *, name: str, version: str, licence: str, card: str
 ) -> ForestFolder:
-    """Write model.txt, features.json, model.toml and README.md into `out`, which is made; a model there is replaced."""
+    """Writes model.txt, features.json, model.toml and README.md into `out`; creates it, or replaces its model."""
     toml = LambdaMartToml(name=name, version=version, licence=licence)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as place:
@@ -72,7 +72,7 @@ def write_model(
         booster.save_model(str(draft / MODEL))
         forest_folder.write(draft, toml, feature_set)
         (draft / "README.md").write_text(card, encoding="utf-8")
-        last = "model.toml"  # it vouches for the rest
+        last = "model.toml"  # written last, because its digests cover the other files
         for file in sorted(draft.iterdir(), key=lambda each: each.name == last):
             file.replace(out / file.name)
     return forest_folder.read(out)
@@ -89,7 +89,7 @@ def write_fold_models(
     version: str,
     licence: str,
 ) -> None:
-    """Write the forest of each fold, which has not seen the fold's queries (query_id → text), and folds.json."""
+    """Writes each fold's forest, which has not seen the fold's queries (query_id → text), and folds.json."""
     held_out = {}
     for number, (each, fold) in enumerate(zip(trained, folds, strict=True), start=1):
         model = f"{name}-fold-{number}"

@@ -1,8 +1,8 @@
-"""LETOR text, as RankLib and SVMlight have it: `4 qid:1 1:9.8 2:12.3 # doc`.
+"""LETOR text, the format of RankLib and SVMlight: `4 qid:1 1:9.8 2:12.3 # doc`.
 
 A line is a grade, a query, values by the 1-based number of their feature, and a comment that starts with the doc_id, or
-says `docid = …` as the LETOR collections of Microsoft do. A feature that is not there is missing (NaN); SVMlight's own
-reading, and LightGBM's, is 0.
+contains `docid = …` as in Microsoft's LETOR collections. An absent feature is missing (NaN); SVMlight and LightGBM read
+it as 0.
 """
 
 import gzip
@@ -22,17 +22,17 @@ __all__ = ["read_letor", "read_sizes", "write_letor"]
 
 Row = tuple[str, int, dict[int, float]]
 
-_MAX_FEATURES = 10_000  # rows are dense: a larger number in one line costs memory in all
-_MAX_ROWS = 10_000_000  # of one query
+_MAX_FEATURES = 10_000  # rows are dense: a larger number in one line costs memory in all rows
+_MAX_ROWS = 10_000_000  # per query
 _DOC_ID = re.compile(r"\s*docid\s*=\s*(\S+)", re.IGNORECASE)
 
 
 def read_letor(path: Path, *, absent: float = math.nan, sizes: Sequence[int] | None = None) -> RankingData:
-    """Read a file, unzipped when its name ends in .gz.
+    """Reads a file; unzips it if its name ends in .gz.
 
     `absent` is the value of a feature that a line does not have. `sizes` are the rows of each query in order, for files
-    without `qid` whose groups are in a file of their own (`read_sizes`); the queries are then called 1, 2, 3 ….
-    Raises LetorError, and OSError.
+    without `qid` with the groups in a separate file (`read_sizes`); the queries are then named 1, 2, 3 …. Raises
+    LetorError, and OSError.
     """
     groups: list[tuple[str, list[Row]]] = []
     seen: set[str] = set()
@@ -70,7 +70,7 @@ def read_letor(path: Path, *, absent: float = math.nan, sizes: Sequence[int] | N
 
 
 def read_sizes(path: Path) -> tuple[int, ...]:
-    """LightGBM's .query file: the number of rows of each query, a line each. Raises LetorError."""
+    """Reads LightGBM's .query file: the number of rows of each query, one per line. Raises LetorError."""
     file = UserFile(path, LetorError)
     sizes: list[int] = []
     for line_number, line in file.lines():
@@ -84,10 +84,10 @@ def read_sizes(path: Path) -> tuple[int, ...]:
 
 
 def write_letor(path: Path, data: RankingData) -> None:
-    """Write a file, zipped when its name ends in .gz; `read_letor` gives back the same values, to the last bit.
+    """Writes a file, zipped if its name ends in .gz; `read_letor` returns exactly the same values.
 
-    Raises LetorError for unjudged rows, which the format has no grade for, for values that are infinite, and for a
-    query_id with white space.
+    Raises LetorError for unjudged rows, because the format has no grade for them, for infinite values, and for a
+    query_id with whitespace.
     """
     lines = []
     for query_id, place in data.groups():
@@ -112,7 +112,7 @@ def _open(path: Path, mode: str) -> TextIO:
 
 
 def _row(fields: Sequence[str], comment: str) -> tuple[str, Row]:
-    """The query, empty when there is none, and the row. Raises ValueError saying which field is wrong."""
+    """Returns the query, empty if there is none, and the row. Raises ValueError with the wrong field."""
     try:
         grade = whole_number(fields[0])
     except ValueError:

@@ -1,7 +1,7 @@
-"""A log of live searches and what was clicked → rows with the places they were shown at.
+"""A log of live searches and their clicks → rows with the ranks at which they were shown.
 
-The rows are those that were served, to the last bit. A click is grade 1, and depends on the place as well as on the
-document: `positions` let LightGBM take out what the place alone brings.
+The rows are exactly the served ones. A click is grade 1, and depends on both the rank and the document: `positions` let
+LightGBM remove the effect of the rank.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,17 +21,17 @@ __all__ = ["live_rows"]
 def live_rows(
     records: Iterable[Mapping[str, Any]], showings: Mapping[tuple[str, str], Showing], feature_set: FeatureSet
 ) -> tuple[RankingData, dict[str, str]]:
-    """The documents that searches showed, with the queries' texts by query_id.
+    """Returns the documents that searches showed, and the queries' texts by query_id.
 
-    `records` are those of `connector.stages.feature_log.read_feature_log`; they meet the `showings` (query_id, doc_id)
-    by the query_id that a request carries. Candidates that nobody was shown, searches without a click and records of
-    other feature sets are left out. Where a search found an id in several indices, events say `index/id`.
+    `records` come from `connector.stages.feature_log.read_feature_log`; they are joined with the `showings` (query_id,
+    doc_id) by the query_id of the request. Candidates that were not shown, searches without a click and records of
+    other feature sets are left out. If a search found an id in several indices, events must use `index/id`.
 
-    Raises ClickError when nothing remains, saying why, and for an id that one search found in several indices.
+    Raises ClickError if nothing remains, with the reason, and for an id that one search found in several indices.
     """
     rows: dict[str, list[tuple[int, str, int, list[float]]]] = {}
     texts: dict[str, str] = {}
-    found_in: dict[tuple[str, str, str], str] = {}  # the index in which one search found an id
+    found_in: dict[tuple[str, str, str], str] = {}  # the index in which a search found an id
     seen = other_set = 0
     for record in records:
         seen += 1

@@ -1,4 +1,4 @@
-"""The README.md of a trained model: what it reads, what it was trained on, how good it is on unseen queries."""
+"""The README.md of a trained model: its features, training data, and quality on unseen queries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ __all__ = ["Importance", "importance", "model_card"]
 
 _EXPLAINED_ROWS = 2000  # TreeSHAP takes some hundred times as long as a score
 _SEED = 17
-_SHOWN = 5  # queries that won or lost most
+_SHOWN = 5  # queries with the largest wins or losses
 
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """A feature's share of all that splits gained, the mean of |TreeSHAP| over rows, and how often it is missing."""
+    """A feature's share of the gain of all splits, its mean |TreeSHAP| over rows, and its share of missing values."""
 
     name: str
     gain: float
@@ -32,7 +32,7 @@ class Importance:
 
 
 def importance(booster: "Booster", data: RankingData) -> tuple[Importance, ...]:
-    """Every feature, the most important by TreeSHAP (Lundberg et al. 2018) first, over a sample of `data`."""
+    """Returns every feature, the most important by TreeSHAP (Lundberg et al. 2018) first, over a sample of `data`."""
     sample = np.random.default_rng(_SEED).permutation(len(data.rows))[:_EXPLAINED_ROWS]
     gains = booster.feature_importance("gain")
     contributions = np.abs(np.asarray(booster.predict(data.rows[sample], pred_contrib=True, num_threads=1)))[
@@ -55,7 +55,7 @@ def model_card(
     measured: RankerComparison | None = None,
     ranker: str = "lambdamart",
 ) -> str:
-    """Markdown. `about` is shown as a table: data, licence, digests, options."""
+    """Returns Markdown. `about` is shown as a table: data, licence, digests, options."""
     lines = [
         f"# {name}",
         "",

@@ -1,4 +1,4 @@
-"""nDCG over rows that were scored: gain by grade, discount by place."""
+"""nDCG over scored rows: gain by grade, discount by rank."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from hybridrank.training.ltr.dataset import Grades, Matrix, RankingData
 
 __all__ = ["dcg", "exponential_gain", "linear_gain", "ndcg"]
 
-GRADES = 31  # LightGBM's own bound
+GRADES = 31  # LightGBM's own limit
 
 
 def linear_gain() -> tuple[float, ...]:
-    """The grade itself, for g from 0 on, as trec_eval, BEIR and `hybridrank.evaluation.measures.standard` have it.
+    """Returns the grade itself, for g from 0 on, as in trec_eval, BEIR and `hybridrank.evaluation.measures.standard`.
 
     >>> linear_gain()[:4]
     (0.0, 1.0, 2.0, 3.0)
@@ -21,7 +21,7 @@ def linear_gain() -> tuple[float, ...]:
 
 
 def exponential_gain() -> tuple[float, ...]:
-    """2^g − 1 for g from 0 on (Burges et al., ICML 2005), LightGBM's default.
+    """Returns 2^g − 1 for g from 0 on (Burges et al., ICML 2005), LightGBM's default.
 
     >>> exponential_gain()[:4]
     (0.0, 1.0, 3.0, 7.0)
@@ -30,7 +30,7 @@ def exponential_gain() -> tuple[float, ...]:
 
 
 def dcg(grades: Grades, k: int, label_gain: Sequence[float]) -> float:
-    """Sum over the first k of gain / log2(rank + 1), for grades in the order of the ranking.
+    """Returns the sum over the first k of gain / log2(rank + 1), for grades in the order of the ranking.
 
     >>> round(dcg(np.array([1, 0, 2]), 10, exponential_gain()), 3)
     2.5
@@ -40,10 +40,10 @@ def dcg(grades: Grades, k: int, label_gain: Sequence[float]) -> float:
 
 
 def ndcg(data: RankingData, scores: Matrix, *, k: int, label_gain: Sequence[float] | None = None) -> dict[str, float]:
-    """DCG over that of the best order of the same rows, in [0, 1], for each query that has a grade above 0.
+    """Returns DCG divided by that of the best order of the same rows, in [0, 1], for queries with a grade above 0.
 
-    `scores` (n,) order the rows, equal ones as they stand. All rows must be judged. The gain is the grade itself unless
-    `label_gain` says otherwise. LightGBM's own mean counts a query without such a grade as 1; here it is left out.
+    `scores` (n,) sort the rows; ties keep row order. All rows must be judged. The gain is the grade itself unless
+    `label_gain` is given. LightGBM's own mean counts a query without such a grade as 1; here it is left out.
     """
     gain = linear_gain() if label_gain is None else label_gain
     values = {}

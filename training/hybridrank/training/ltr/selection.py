@@ -1,8 +1,8 @@
-"""Which of several settings ranks new queries best, told by cross-validation within the training data alone.
+"""Chooses the setting that ranks new queries best, by cross-validation within the training data alone.
 
-How large trees may be depends on how many judgments there are, and nobody knows beforehand. A choice by the queries
-that a model is then measured on would flatter it; here the choice is part of the training. It needs queries, too: with
-a hundred, settings differ less than their measurements err.
+The right tree size depends on the number of judgments and is not known in advance. A choice by the queries that a model
+is then measured on would bias the measurement; here the choice is part of the training. It also needs queries: with a
+hundred, settings differ less than their measurement error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ __all__ = ["Choice", "choose"]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The setting that was taken, with its number of trees, and the mean nDCG@10 of all of them by name."""
+    """The chosen setting with its number of trees, and the mean nDCG@10 of all settings by name."""
 
     name: str
     options: TrainingOptions
@@ -30,10 +30,11 @@ class Choice:
 def choose(
     data: RankingData, features: Sequence[str], settings: Mapping[str, TrainingOptions], folds: Sequence[Sequence[str]]
 ) -> Choice:
-    """The first of the settings that is not worse than the best by more than the standard error of their difference.
+    """Returns the first setting that is not worse than the best by more than the standard error of their difference.
 
     The one standard error rule (Breiman et al. 1984), by nDCG@10 over queries, each ranked without its fold. List the
-    most restrained first: so little cannot tell two settings apart, and it errs less. Raises TrainingError.
+    most regularised setting first: such a small difference is not significant, and that setting errs less. Raises
+    TrainingError.
     """
     held = {name: hold_out(data, features, options, folds) for name, options in settings.items()}
     values = {name: ndcg(data, each.scores, k=10) for name, each in held.items()}
@@ -44,6 +45,6 @@ def choose(
 
 
 def _error(one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    """The standard error of the mean difference, query by query."""
+    """Returns the standard error of the mean difference, paired by query."""
     differences = [one[query_id] - other[query_id] for query_id in one]
     return stdev(differences) / sqrt(len(differences)) if len(differences) > 1 else 0.0

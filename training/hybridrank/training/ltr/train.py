@@ -25,26 +25,26 @@ __all__ = ["HeldOut", "TrainingOptions", "hold_out", "load_options", "train"]
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """How many trees rank new queries best, and each row's score (n,) by so many, trained without the row's fold."""
+    """The number of trees that ranks new queries best, and each row's score (n,), trained without the row's fold."""
 
     trees: int
     scores: Matrix
 
 
 class TrainingOptions(BaseModel):
-    """How to train. The defaults are for some hundred to some thousand judged queries.
+    """Training options. The defaults are for some hundred to some thousand judged queries.
 
-    Small trees and a slow rate (`num_leaves`, `learning_rate`) because judgments are few; each tree sees
-    `bagging_fraction` of the queries and `feature_fraction` of the features, and `lambda_l2` shrinks what leaves of few
-    rows say. There are `max_trees`, or, with `early_stopping`, as many as were best when so many more brought nothing;
-    a hundred queries cannot tell. `truncation_level` is how far down a ranking pairs are looked at: a little more than
-    `ndcg_at`, the nDCG that early stopping watches (LightGBM's advice). `label_gain` has the gain of every grade from 0
-    on; empty means the grade itself, as it is measured here. `known_directions` lets a score only rise, or only fall,
-    with the features of which that is known before (`FeatureSet.directions`); `monotone` says so of others, by feature:
-    1 where it may only rise, -1 where only fall, 0 where both after all. `position_bias_regularization` is for data
-    with positions. `missing_as_zero` trains on 0 in the place of NaN, for servers that know no missing value. `threads`
-    is 1: a few thousand rows are too little to share, and threads that wait for a busy core cost many times what they
-    save. `parameters` go to LightGBM by its own names and win over all others.
+    Small trees and a low rate (`num_leaves`, `learning_rate`) because judgments are few; each tree sees
+    `bagging_fraction` of the queries and `feature_fraction` of the features, and `lambda_l2` shrinks the values of
+    leaves with few rows. There are `max_trees`, or, with `early_stopping`, the best number before that many more
+    brought no gain; a hundred queries are too few for it. `truncation_level` is the lowest rank of the compared pairs:
+    a little more than `ndcg_at`, the nDCG that early stopping watches (LightGBM's advice). `label_gain` has the gain of
+    every grade from 0 on; empty means the grade itself, as it is measured here. `known_directions` lets a score only
+    rise, or only fall, with features of known direction (`FeatureSet.directions`); `monotone` sets this for other
+    features, by name: 1 if it may only rise, -1 if only fall, 0 to allow both. `position_bias_regularization` is for
+    data with positions. `missing_as_zero` trains on 0 instead of NaN, for servers without missing values. `threads` is
+    1: a few thousand rows are too few to share, and threads that wait for a busy core cost many times what they save.
+    `parameters` go to LightGBM by its own names and override all others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,7 +69,7 @@ class TrainingOptions(BaseModel):
     parameters: Mapping[str, Any] = Field(default_factory=dict)
 
     def of(self, feature_set: FeatureSet) -> "TrainingOptions":
-        """With what is known of these features in `monotone`."""
+        """Returns the options with the known directions of these features in `monotone`."""
         known = feature_set.directions if self.known_directions else {}
         return self.model_copy(update={"monotone": {**known, **self.monotone}})
 
@@ -79,7 +79,7 @@ class TrainingOptions(BaseModel):
         return self.label_gain or linear_gain()
 
     def lightgbm(self, features: Sequence[str]) -> dict[str, Any]:
-        """LightGBM's parameters. Raises TrainingError for a monotone feature that is not there."""
+        """Returns LightGBM's parameters. Raises TrainingError for an unknown monotone feature."""
         if unknown := sorted(set(self.monotone) - set(features)):
             raise TrainingError(f"monotone: the feature set has no {', '.join(unknown)}")
         monotone = {"monotone_constraints": [self.monotone.get(name, 0) for name in features]} if self.monotone else {}
@@ -100,7 +100,7 @@ class TrainingOptions(BaseModel):
             "num_threads": self.threads,
             "seed": self.seed,
             "deterministic": True,
-            "force_row_wise": True,  # else it times both and may take another one next time
+            "force_row_wise": True,  # else it times both and may choose the other one next time
             "verbosity": -1,
             **monotone,
             **bagging,
@@ -109,7 +109,7 @@ class TrainingOptions(BaseModel):
 
 
 def load_options(path: Path) -> TrainingOptions:
-    """Read a .json, .yaml or .yml file. Raises TrainingError naming the option."""
+    """Reads a .json, .yaml or .yml file. Raises TrainingError with the option's name."""
     content = read_settings(path, TrainingError)
     try:
         return TrainingOptions.model_validate(content)
@@ -120,10 +120,10 @@ def load_options(path: Path) -> TrainingOptions:
 def hold_out(
     data: RankingData, features: Sequence[str], options: TrainingOptions, folds: Sequence[Sequence[str]]
 ) -> HeldOut:
-    """Train without each fold (query_ids) in turn, all with as many trees as rank the folds best on average.
+    """Trains without each fold (query_ids) in turn, all with the number of trees that ranks the folds best on average.
 
-    All folds grow together, and stop `early_stopping` trees after their mean nDCG was highest; a few dozen queries
-    alone would stop by chance. Every row must be judged and its query in a fold. Raises TrainingError.
+    All folds grow together, and stop `early_stopping` trees after their highest mean nDCG; a few dozen queries alone
+    would stop by chance. Every row must be judged and its query in a fold. Raises TrainingError.
     """
     import lightgbm
 
@@ -153,7 +153,7 @@ def hold_out(
 
 
 def train(data: RankingData, features: Sequence[str], options: TrainingOptions, trees: int | None = None) -> "Booster":
-    """So many trees, by default `max_trees`. The same data and options give the same.
+    """Trains `trees` trees, by default `max_trees`. The same data and options give the same forest.
 
     All rows must be judged. Raises TrainingError.
     """
@@ -189,5 +189,5 @@ def _dataset(data: RankingData, features: Sequence[str], options: TrainingOption
         position=data.positions if reference is None else None,
         feature_name=list(features),
         reference=reference,
-        params=options.lightgbm(features),  # its threads and bins are the dataset's too
+        params=options.lightgbm(features),  # its threads and bins apply to the dataset too
     )

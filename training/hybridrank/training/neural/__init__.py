@@ -1,1 +1,1 @@
-"""Rerankers and encoders that are trained by gradient: from mined lists to a model folder."""
+"""Training of rerankers and encoders by gradient descent: from mined lists to a model folder."""

@@ -1,4 +1,4 @@
-"""What every kind of student makes of lists: tensors to compare with, and runs of nearly one length."""
+"""Batches of lists for every kind of student: target tensors, and model inputs of similar length."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,33 +11,34 @@ from hybridrank.training.neural.teacher import TEACHER
 
 __all__ = ["Scorer", "Scores", "runs", "targets"]
 
-TEXTS = 16  # in one run of the model: more texts are padded to a longer one
+TEXTS = 16  # in one run of the model: with more, texts are padded to a longer one
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """`own` (q, n) are of each query's documents; `whole` (q, q·n), where it was asked for, of all in the batch."""
+    """`own` (q, n) scores each query's documents; `whole` (q, q·n), if requested, all documents in the batch."""
 
     own: torch.Tensor
     whole: torch.Tensor | None = None
 
 
 class Scorer(Protocol):
-    """A kind of student: how lists become a batch, and a batch becomes scores."""
+    """A kind of student: turns lists into a batch, and a batch into scores."""
 
     def __call__(self, lists: Sequence[RankedList]) -> dict[str, Any]:
-        """A batch, with what `targets` makes of the lists."""
+        """Returns a batch, including the `targets` of the lists."""
         ...
 
     def scores(self, model: Any, batch: Mapping[str, Any]) -> Scores:
-        """With a gradient; 0 in `own` where there is no document."""
+        """Returns scores with a gradient; 0 in `own` for absent documents."""
         ...
 
 
 def targets(lists: Sequence[RankedList]) -> dict[str, torch.Tensor]:
-    """`teacher`, `grades` (-1 where nobody judged) and `mask`, each (q, n), n documents at most.
+    """Returns `teacher`, `grades` (-1 if unjudged) and `mask`, each (q, n), at most n documents.
 
-    `others` (q, q·n) is True for every document of the batch but those of other lists that are relevant to the query.
+    `others` (q, q·n) is True for every document of the batch except documents of other lists that are relevant to the
+    query.
     """
     longest = max(len(each.doc_ids) for each in lists)
     mask = torch.tensor([[place < len(each.doc_ids) for place in range(longest)] for each in lists])
@@ -59,7 +60,7 @@ def targets(lists: Sequence[RankedList]) -> dict[str, torch.Tensor]:
 
 
 def runs(tokenizer: Any, encoded: Mapping[str, Sequence[Any]]) -> tuple[list[dict[str, Any]], torch.Tensor]:
-    """The model's inputs, longest texts first, a run of TEXTS after the other; and which text stands where (texts,)."""
+    """Returns the model's inputs, longest texts first, in runs of TEXTS; and each row's text number (texts,)."""
     lengths = [len(ids) for ids in encoded["input_ids"]]
     order = sorted(range(len(lengths)), key=lambda text: -lengths[text])
     padded = [

@@ -1,4 +1,4 @@
-"""Loss and dev nDCG over the steps of a training, as a table and as a picture."""
+"""Loss and dev nDCG over the steps of a training, as a table and as a plot."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import matplotlib
 
-matplotlib.use("Agg")  # a file, no window
+matplotlib.use("Agg")  # writes a file, opens no window
 from matplotlib import pyplot
 
 from hybridrank.training.neural.dev import ALONE, BLENDED, GIVEN
@@ -18,7 +18,7 @@ COLUMNS = ("step", "loss", "learning_rate", f"eval_{GIVEN}", f"eval_{ALONE}", f"
 
 
 def write_curves(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """Write `curves.csv` and `curves.png`; `history` is the Trainer's log."""
+    """Writes `curves.csv` and `curves.png`; `history` is the Trainer's log."""
     with (folder / "curves.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, extrasaction="ignore", restval="")
         table.writeheader()

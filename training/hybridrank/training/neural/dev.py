@@ -1,4 +1,4 @@
-"""How well scores rank the dev lists: by themselves, and blended half and half with the order they came in."""
+"""Quality of scores on the dev lists: alone, and blended half and half with the original order."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,10 +13,10 @@ GIVEN, ALONE, BLENDED = "given", "alone", "blended"
 
 
 def dev_ndcg(lists: Sequence[RankedList], scores: Sequence[Sequence[float]]) -> dict[str, dict[str, float]]:
-    """nDCG@10 of each collection, and "all" of all queries: as given, by the scores alone, and blended.
+    """Returns nDCG@10 of each collection and of "all": in the given order, by the scores alone, and blended.
 
-    Judged is within the lists: what retrieval did not find is nobody's fault here. Lists without a relevant document
-    are left out.
+    Only documents in the lists count, because a reranker cannot add what retrieval did not find. Lists without a
+    relevant document are left out.
     """
     orders: dict[str, dict[str, tuple[str, ...]]] = {GIVEN: {}, ALONE: {}, BLENDED: {}}
     qrels: dict[str, Mapping[str, int]] = {}

@@ -1,7 +1,7 @@
-"""What can be wrong with a recipe, its data, or what came out of it."""
+"""Errors of recipes, their data and their results."""
 
 __all__ = ["RecipeError"]
 
 
 class RecipeError(Exception):
-    """Training cannot begin or go on; the message names the file or the setting, and what to do."""
+    """Training cannot start or continue; the message names the file or the setting, and what to do."""

@@ -1,7 +1,7 @@
-"""Takes layers out of a network while it learns: what each adds falls from all to nothing, one layer after another.
+"""Removes layers from a network during training: the contribution of one layer after another falls from 1 to 0.
 
-Dropped at once, a cross-encoder's layers leave a network that has forgotten how a passage is compared with a query,
-and learns it anew for thousands of steps. Faded out, the layers that stay take the work over as it goes.
+If a cross-encoder's layers are dropped at once, the network can no longer compare a passage with a query and needs
+thousands of steps to relearn it. If they fade out, the remaining layers take over the work gradually.
 """
 
 from collections.abc import Iterable
@@ -14,16 +14,16 @@ __all__ = ["Fading"]
 
 
 class Fading(transformers.TrainerCallback):  # type: ignore[misc]
-    """Fades out every layer that is not `kept`, over `steps` in all.
+    """Fades out every layer that is not `kept`, over `steps` steps in total.
 
-    The share of a layer depends on the step alone, so that training goes on from a checkpoint as it would have.
+    The share of a layer depends only on the step, so that training from a checkpoint continues identically.
     """
 
     def __init__(self, model: Any, kept: Iterable[int], steps: int) -> None:
-        """Put each layer that goes into one that can fade."""
+        """Wraps each layer to remove in one that can fade."""
         layers, stay = model.base_model.encoder.layer, sorted(set(kept))
         gone = [number for number in range(len(layers)) if number not in stay]
-        # The one farthest from a layer that stays goes first: it does least that a neighbour cannot do.
+        # The layer farthest from a kept one goes first: its neighbours can best replace it.
         gone.sort(key=lambda number: (-min(abs(number - other) for other in stay), number))
         for number in gone:
             layers[number] = _FadingLayer(layers[number])
@@ -31,14 +31,14 @@ class Fading(transformers.TrainerCallback):  # type: ignore[misc]
         self._steps = steps
 
     def on_step_begin(self, _arguments: Any, state: Any, _control: Any, **_: Any) -> None:
-        """Set the shares for this step."""
+        """Sets the shares for this step."""
         each = self._steps / max(1, len(self._fading))
         for place, layer in enumerate(self._fading):
             layer.share = min(1.0, max(0.0, place + 1 - state.global_step / each))
 
 
 class _FadingLayer(torch.nn.Module):  # type: ignore[misc]
-    """`share` of what the layer changes, from 1 to 0; at 0 it is not computed."""
+    """Applies `share` of the layer's change, from 1 to 0; at 0 the layer is not computed."""
 
     def __init__(self, layer: torch.nn.Module) -> None:
         super().__init__()

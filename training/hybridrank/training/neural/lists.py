@@ -1,7 +1,7 @@
-"""Lists to train a reranker on: a query, some documents, what people graded them and what models scored them.
+"""Training lists of a reranker: a query, some documents, their grades by people and their scores by models.
 
-A file holds one JSON object a line, gzipped where its name ends in .gz. Texts are in it, so that it can be read, mended
-and given to somebody else without the collection it came from.
+A file holds one JSON object per line, gzipped if its name ends in .gz. It contains the texts, so that it can be read,
+edited and shared without its collection.
 """
 
 import gzip
@@ -20,10 +20,10 @@ __all__ = ["RankedList", "read_lists", "write_lists"]
 
 @dataclass(frozen=True, slots=True)
 class RankedList:
-    """One query with n documents. `grades` are 0, 1, 2 … or None where nobody judged.
+    """One query with n documents. `grades` are 0, 1, 2 … or None if unjudged.
 
     `scores` holds n numbers for each name: retrievers ("bm25", "knn"), models of the sidecar, "teacher".
-    `collection` says where the query came from.
+    `collection` is the origin of the query.
     """
 
     query_id: str
@@ -42,7 +42,7 @@ class RankedList:
                 raise ValueError(f"query {self.query_id}: {counted(count, 'document')}, but {name}: {found}")
 
     def of(self, places: Sequence[int]) -> "RankedList":
-        """The documents at these places, in this order."""
+        """Returns the documents at these indices, in this order."""
         return replace(
             self,
             doc_ids=tuple(self.doc_ids[place] for place in places),
@@ -52,12 +52,12 @@ class RankedList:
         )
 
     def with_scores(self, name: str, values: Sequence[float]) -> "RankedList":
-        """With n scores more, in the place of those of that name."""
+        """Returns the list with n more scores, which replace those of that name."""
         return replace(self, scores={**self.scores, name: tuple(values)})
 
 
 def write_lists(path: Path, lists: Iterable[RankedList]) -> int:
-    """Write a line a list and say how many they are; the file is there whole or not at all."""
+    """Writes one line per list and returns their number; the file is written in one step."""
     partial = path.with_name(f"{path.name}.part")
     with _open(partial, zipped=path.suffix == ".gz") as file:
         count = sum(bool(file.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")) for each in lists)
@@ -66,7 +66,7 @@ def write_lists(path: Path, lists: Iterable[RankedList]) -> int:
 
 
 def read_lists(path: Path) -> Iterator[RankedList]:
-    """The lists of a file. Raises RecipeError naming file and line."""
+    """Yields the lists of a file. Raises RecipeError with file and line."""
     file = UserFile(path, RecipeError)
     for number, entry in file.objects():
         try:

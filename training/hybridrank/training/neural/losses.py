@@ -1,7 +1,7 @@
 """Ranking losses over padded lists: scores, targets and a mask, each (queries, documents) → one number.
 
-The mask is False where a list has no document. Targets are grades, -1 where nobody judged, or a teacher's scores. A
-list in which a loss has nothing to compare counts nothing.
+The mask is False where a list has no document. Targets are grades, -1 if unjudged, or a teacher's scores. A list
+without anything to compare does not count.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,25 +12,25 @@ from torch.nn import functional
 
 __all__ = ["LOSSES", "bce", "kl", "lambda_loss", "lce", "listnet", "margin_mse", "partial_ranking", "ranknet"]
 
-_NONE = -1e4  # the score of a document that is not there: nothing beside any other, and finite in 16 bits
-_MU = 10.0  # the share of NDCG-Loss2 beside LambdaRank in NDCG-Loss2++ (Wang et al. 2018, section 4.3)
+_NONE = -1e4  # the score of an absent document: negligible beside any other, and finite in 16 bits
+_MU = 10.0  # weight of NDCG-Loss2 relative to LambdaRank in NDCG-Loss2++ (Wang et al. 2018, section 4.3)
 
 
 def bce(scores: Tensor, grades: Tensor, mask: Tensor) -> Tensor:
-    """Each document for itself: relevant or not, by the logistic loss (Nogueira and Cho 2019)."""
+    """Each document alone: relevant or not, by the logistic loss (Nogueira and Cho 2019)."""
     return functional.binary_cross_entropy_with_logits(scores[mask], (grades[mask] > 0).to(scores.dtype))
 
 
 def ranknet(scores: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """Each pair of which one is better: log(1 + exp(worse - better)), the mean (Burges et al. 2005)."""
+    """Mean of log(1 + exp(worse - better)) over pairs with a better document (Burges et al. 2005)."""
     better = _better(targets, mask)
     return _mean(functional.softplus(-_differences(scores)), better)
 
 
 def lce(scores: Tensor, grades: Tensor, mask: Tensor) -> Tensor:
-    """Each relevant document against all that are not: cross entropy of its softmax (Gao et al. 2021).
+    """Each relevant document against all non-relevant ones: cross entropy of its softmax (Gao et al. 2021).
 
-    The other relevant documents of the list are not held against it.
+    The other relevant documents of the list are not negatives.
     """
     relevant = (grades > 0) & mask
     negative = torch.where(mask & ~relevant, scores, scores.new_tensor(_NONE)).logsumexp(1, keepdim=True)
@@ -46,7 +46,7 @@ def listnet(scores: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
 def kl(scores: Tensor, targets: Tensor, mask: Tensor, temperature: float = 1.0) -> Tensor:
     """KL divergence of the student's softmax from the teacher's, both at a temperature (Hinton et al. 2015).
 
-    Times the square of the temperature, so that gradients keep their size.
+    Multiplied by the square of the temperature, so that gradients keep their size.
     """
     wanted = _log_softmax(targets / temperature, mask)
     got = _log_softmax(scores / temperature, mask)
@@ -54,13 +54,13 @@ def kl(scores: Tensor, targets: Tensor, mask: Tensor, temperature: float = 1.0) 
 
 
 def margin_mse(scores: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """Every pair's margin as the teacher has it: squared error, the mean (Hofstätter et al. 2020)."""
+    """Mean squared error of every pair's margin against the teacher's margin (Hofstätter et al. 2020)."""
     both = mask[:, :, None] & mask[:, None, :] & ~torch.eye(mask.shape[1], dtype=torch.bool, device=mask.device)
     return _mean((_differences(scores) - _differences(targets)).square(), both)
 
 
 def lambda_loss(scores: Tensor, grades: Tensor, mask: Tensor) -> Tensor:
-    """RankNet's pairs, each weighted by what it does to nDCG: NDCG-Loss2++ (Wang et al. 2018), logarithms of base 2."""
+    """RankNet's pairs, each weighted by its effect on nDCG: NDCG-Loss2++ (Wang et al. 2018), logarithms of base 2."""
     order = torch.where(mask, scores, scores.new_tensor(_NONE)).argsort(1, descending=True)
     scores, grades, mask = scores.gather(1, order), grades.gather(1, order).clamp(min=0), mask.gather(1, order)
     gains = (2.0**grades - 1).masked_fill(~mask, 0)
@@ -76,9 +76,9 @@ def lambda_loss(scores: Tensor, grades: Tensor, mask: Tensor) -> Tensor:
 
 
 def partial_ranking(scores: Tensor, targets: Tensor, mask: Tensor, ranked: int = 5) -> Tensor:
-    """The teacher's first `ranked` documents in its order, each against all below it (ListMLE of the top, Xia 2009).
+    """The teacher's first `ranked` documents in order, each against all documents below it (top-k ListMLE, Xia 2009).
 
-    What the teacher puts further down is only below, in no order, and so are those that it likes least, all alike.
+    Lower documents have no order among each other, and neither have documents tied at the teacher's lowest score.
     """
     named = mask & (targets > torch.where(mask, targets, targets.max()).amin(1, keepdim=True))
     order = torch.where(mask, targets, targets.new_tensor(_NONE)).argsort(1, descending=True)
@@ -98,18 +98,18 @@ LOSSES: Mapping[str, Callable[..., Tensor]] = {
     "kl": kl,
     "partial-ranking": partial_ranking,
 }
-"""By the names that recipes use."""
+"""Losses by their names in recipes."""
 
 _LN2 = 0.6931471805599453
 
 
 def _differences(values: Tensor) -> Tensor:
-    """(queries, n, n): the value at i minus that at j."""
+    """Returns (queries, n, n): the value at i minus that at j."""
     return values[:, :, None] - values[:, None, :]
 
 
 def _better(targets: Tensor, mask: Tensor) -> Tensor:
-    """(queries, n, n): True where i is better than j, and both are there."""
+    """Returns (queries, n, n): True if i is better than j, and both exist."""
     return (_differences(targets.to(torch.float32)) > 0) & mask[:, :, None] & mask[:, None, :]
 
 
@@ -118,5 +118,5 @@ def _log_softmax(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:
-    """Over the places that count; 0 with a gradient of 0 where none does."""
+    """Mean over the places that count; 0 with a gradient of 0 if none does."""
     return values.masked_fill(~where, 0).sum() / where.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""Hard negatives from an index: a query's relevant documents beside those that retrieval confuses with them."""
+"""Hard negatives from an index: non-relevant documents that retrieval ranks near a query's relevant ones."""
 
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from hybridrank.training.neural.recipe import Mining
 
 __all__ = ["beginnings", "choose", "draw", "mine", "window"]
 
-UNREAD = ("vector", "token_vectors", "content_digest")  # of a stored document: large, and no text
+UNREAD = ("vector", "token_vectors", "content_digest")  # fields of a stored document that are large and not text
 LONG = (20, 80)  # words of a query that is the beginning of a document; half of a context of 160 tokens holds some 65
 
 
@@ -25,11 +25,11 @@ async def mine(
     mining: Mining,
     seed: int,
 ) -> AsyncIterator[RankedList]:
-    """A list a query, with the scores of the retrievers; none where the index holds no relevant document.
+    """Yields one list per query, with the scores of the retrievers; none if the index has no relevant document.
 
-    Without `qrels` nothing is judged, and a query is a document's own text, by whose id it goes: that one is left out.
-    Documents go by the names of `DocumentNames`. Raises EngineError, SearchFailed, and AmbiguousId for a judgment that
-    does not say which of several indices it means.
+    Without `qrels` nothing is judged, and a query is a document's own text with that document's id, which is left out.
+    Document names are those of `DocumentNames`. Raises EngineError, SearchFailed, and AmbiguousId for a judgment that
+    does not identify one of several indices.
     """
     names = await DocumentNames.of(search.engine, index)
     for query_id, query in queries.items():
@@ -55,9 +55,9 @@ async def window(
     retrievers: Sequence[RetrieverName],
     size: int,
 ) -> AsyncIterator[RankedList]:
-    """The first `size` documents of each query as retrieval ranks them: what a reranker is measured on.
+    """Yields the first `size` retrieved documents of each query, on which a reranker is measured.
 
-    "fused" among the scores is what the ranking is by.
+    The score "fused" defines the ranking.
     """
     names = await DocumentNames.of(search.engine, index)
     for query_id, query in queries.items():
@@ -70,7 +70,7 @@ async def window(
 
 
 def choose(ranking: Sequence[str], grades: Mapping[str, int], mining: Mining, rng: random.Random) -> tuple[str, ...]:
-    """The documents of a list, the relevant ones first: the best graded, the hardest negatives, others drawn.
+    """Chooses the documents of a list: the best graded relevant ones, the hardest negatives, then random ones.
 
     >>> choose(["a", "b", "c", "d"], {"c": 1}, Mining(documents=3, hardest=1), random.Random(1))
     ('c', 'a', 'd')
@@ -85,9 +85,9 @@ def choose(ranking: Sequence[str], grades: Mapping[str, int], mining: Mining, rn
 def draw(
     queries: Mapping[str, str], count: int | None, kinds: Mapping[str, str], weights: Mapping[str, float], seed: int
 ) -> dict[str, str]:
-    """`count` queries by the seed; with `weights`, those of each kind as often as its weight says, against the others.
+    """Draws `count` queries by the seed; with `weights`, in proportion to the weight of their kind.
 
-    `kinds` has each query's (query_id → kind). The order is the drawing's.
+    `kinds` has the kind of each query (query_id → kind). The order is random.
     """
     rng = random.Random(seed)  # noqa: S311
     chances = {query_id: weights.get(kinds.get(query_id, ""), 0.0) if weights else 1.0 for query_id in queries}
@@ -97,7 +97,7 @@ def draw(
 
 
 def beginnings(texts: Mapping[str, str], seed: int) -> dict[str, str]:
-    """The first words of each text, as many as the seed draws within LONG; a text that has fewer is left out."""
+    """Returns the first words of each text, a random number by the seed within LONG; shorter texts are left out."""
     fewest, most = LONG
     found = {}
     for text_id, text in texts.items():
@@ -126,7 +126,7 @@ def _list(
     hits: Mapping[str, Hit],
     retrievers: Sequence[RetrieverName],
 ) -> RankedList:
-    """What a retriever did not find scores as little as the last that it found."""
+    """A document that a retriever did not find gets the lowest score that the retriever gave."""
     scores: dict[str, tuple[float, ...]] = {}
     for name in retrievers:
         known = {doc_id: hit.retrievers[name].score for doc_id, hit in hits.items() if name in hit.retrievers}

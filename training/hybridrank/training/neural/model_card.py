@@ -1,4 +1,4 @@
-"""The README.md of a model that was trained here: from what, on what, with which loss, how good on dev."""
+"""The README.md of a trained model: base weights, data, loss, and quality on dev."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ __all__ = ["model_card"]
 def model_card(
     folder: ModelFolder, recipe: Recipe, train: Sequence[RankedList], measured: Measured, about: Mapping[str, Any]
 ) -> str:
-    """Markdown. `about` is shown as rows of the first table: steps, hours, the machine, the lists' digest."""
+    """Returns Markdown. `about` is shown as rows of the first table: steps, hours, the machine, the lists' digest."""
     info = folder.info
     size = folder.onnx.stat().st_size / 1e6
     rows = {

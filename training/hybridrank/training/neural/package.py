@@ -1,4 +1,4 @@
-"""Trained weights → a model folder that a sidecar serves: int8 where it ranks the dev lists as fp32 does."""
+"""Trained weights → a model folder for the sidecar: int8 if it ranks the dev lists as well as fp32."""
 
 import json
 import os
@@ -20,12 +20,12 @@ from hybridrank.training.onnx.export import ExportFailed, export_model
 
 __all__ = ["INT8_LOSS", "Measured", "package", "save_transformers"]
 
-INT8_LOSS = 0.005  # of nDCG@10 on dev, at most
+INT8_LOSS = 0.005  # in nDCG@10 on dev, at most
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """nDCG@10 on dev at each precision (how → collection → value), and why there is no int8; see `dev_ndcg`."""
+    """nDCG@10 on dev at each precision (how → collection → value), and why int8 is missing; see `dev_ndcg`."""
 
     fp32: Mapping[str, Mapping[str, float]]
     int8: Mapping[str, Mapping[str, float]] | None
@@ -33,14 +33,14 @@ class Measured:
 
     @property
     def served(self) -> Mapping[str, Mapping[str, float]]:
-        """Those of the precision that the folder is for."""
+        """The values of the precision that the folder serves."""
         return self.int8 or self.fp32
 
 
 def save_transformers(model: Any, tokenizer: Any, recipe: Recipe, folder: Path) -> Path:
-    """Write the weights as transformers reads them, an encoder's for sentence-transformers too.
+    """Writes the weights in transformers' format, for an encoder also in sentence-transformers'.
 
-    It is what an export begins with.
+    An export starts from it.
     """
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -60,16 +60,16 @@ def save_transformers(model: Any, tokenizer: Any, recipe: Recipe, folder: Path) 
 
 
 def package(source: Path, recipe: Recipe, dev: Sequence[RankedList], out: Path) -> tuple[ModelFolder, Measured]:
-    """Export `source` to `out`, at fp32 beside int8, and measure both on `dev`.
+    """Exports `source` to `out`, fp32 beside int8, and measures both on `dev`.
 
-    int8 that fails its self-test or loses more than INT8_LOSS is refused: then the folder holds fp32 alone, and
-    `refused` says why. What was in `out` is replaced at the end. Raises ExportFailed.
+    An int8 model that fails its self-test or loses more than INT8_LOSS is refused: then the folder has only fp32, and
+    `refused` has the reason. Earlier content of `out` is replaced at the end. Raises ExportFailed.
     """
     partial = out.with_name(f"{out.name}.part")
     try:
         _export(source, recipe, partial, "both")
         fp32, int8 = (_measure(partial, recipe, dev, precision) for precision in ("fp32", "int8"))
-        how = ALONE if recipe.kind == "encoder" else BLENDED  # as it is served unless somebody says otherwise
+        how = ALONE if recipe.kind == "encoder" else BLENDED  # as served by default
         loss = fp32[how]["all"] - int8[how]["all"]
         refused = f"int8 loses {loss:.4f} nDCG@10 on dev, over {INT8_LOSS}" if loss > INT8_LOSS else ""
         measured = Measured(fp32, None if refused else int8, refused)
@@ -99,7 +99,7 @@ def _export(source: Path, recipe: Recipe, folder: Path, precision: Literal["both
 
 
 def _measure(folder: Path, recipe: Recipe, dev: Sequence[RankedList], precision: Any) -> dict[str, dict[str, float]]:
-    """What was trained is measured: of an encoder its vectors, of a ColBERT its late interaction."""
+    """Measures the trained scoring: the vectors of an encoder, the late interaction of a ColBERT."""
     loaded = trial.load_model(folder, precision=precision)
     if recipe.kind == "encoder":
         assert loaded.encoder is not None
@@ -109,5 +109,5 @@ def _measure(folder: Path, recipe: Recipe, dev: Sequence[RankedList], precision:
     def scores(each: RankedList) -> list[float]:
         return [trial.relevance_scores(loaded.reranker, each.query, [text])[0] for text in each.texts]
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # a call computes on one core
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # one call uses one core
         return dev_ndcg(dev, list(pool.map(scores, dev)))

@@ -1,4 +1,4 @@
-"""A cross-encoder's batches: query and document in one text, one logit a pair (Nogueira and Cho 2019)."""
+"""Batches of a cross-encoder: query and document in one text, one logit per pair (Nogueira and Cho 2019)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ __all__ = ["Pairs"]
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Reads `max_tokens` of a pair; what is cut is the document, and the query only beyond half, as in the sidecar."""
+    """Reads `max_tokens` of a pair; cuts the document first, and the query only beyond half, as in the sidecar."""
 
     tokenizer: Any
     max_tokens: int
 
     def __call__(self, lists: Sequence[RankedList]) -> dict[str, Any]:
-        """A batch."""
+        """Returns a batch."""
         queries = [query for each in lists for query in [self._beginning(each.query)] * len(each.doc_ids)]
         texts = [text for each in lists for text in each.texts]
         encoded = self.tokenizer(queries, texts, truncation="only_second", max_length=self.max_tokens)
@@ -38,7 +38,7 @@ class Pairs:
         return query[: encoded["offset_mapping"][-1][1]] if encoded["offset_mapping"] else query
 
     def scores(self, model: Any, batch: Mapping[str, Any]) -> Scores:
-        """The model's logits."""
+        """Returns the model's logits."""
         logits = torch.cat([model(**run).logits[:, 0].float() for run in batch["pairs"]])
         mask = batch["mask"]
         places = mask.flatten().nonzero()[:, 0][batch["order"]]

@@ -1,4 +1,4 @@
-"""Keeps the neurons of a network's feed-forward layers that its loss would miss most."""
+"""Prunes feed-forward layers: keeps the neurons whose removal would raise the loss most."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,11 +11,11 @@ __all__ = ["neuron_importance", "prune_neurons"]
 
 
 def neuron_importance(model: Any, losses: Iterable[Callable[[], torch.Tensor]]) -> list[torch.Tensor]:
-    """What the loss would change without each neuron, to first order, squared and summed over batches; one row a layer.
+    """Returns the loss change without each neuron, to first order, squared and summed over batches; one row per layer.
 
-    That is activation times gradient (Molchanov et al. 2017). By the size of their weights, halving the neurons of a
-    cross-encoder of three layers took its loss from .60 to 1.43; by this, a quarter of them is left at .74.
-    `losses` are calls that compute the loss of a batch.
+    This is activation times gradient (Molchanov et al. 2017). Chosen by weight size, halving the neurons of a
+    three-layer cross-encoder raised its loss from .60 to 1.43; by this measure, keeping a quarter of them gives .74.
+    `losses` are functions that compute the loss of a batch.
     """
     neurons = [layer.intermediate for layer in model.base_model.encoder.layer]
     importance = [torch.zeros(each.dense.out_features, device=model.device) for each in neurons]
@@ -44,7 +44,7 @@ def neuron_importance(model: Any, losses: Iterable[Callable[[], torch.Tensor]]) 
 
 
 def prune_neurons(model: Any, importance: Iterable[torch.Tensor], size: int) -> None:
-    """Keep the `size` most important neurons of each layer. Raises RecipeError where there are fewer."""
+    """Keeps the `size` most important neurons of each layer. Raises RecipeError if there are fewer."""
     for layer, weight in zip(model.base_model.encoder.layer, importance, strict=True):
         into, out = layer.intermediate.dense, layer.output.dense
         if size > into.out_features:

@@ -1,4 +1,4 @@
-"""One YAML file says how a model is made: from which weights, on which data, with which loss, for how long."""
+"""Recipe of a model as one YAML file: base weights, data, loss and schedule."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ __all__ = [
 
 LossName = Literal["bce", "ranknet", "lce", "lambda", "listnet", "margin-mse", "kl", "partial-ranking"]
 SOFT_LOSSES = ("kl", "margin-mse", "partial-ranking")
-ABSOLUTE_LOSSES = ("bce", "listnet")  # an unjudged document is not relevant to them, in whatever company
+ABSOLUTE_LOSSES = ("bce", "listnet")  # these treat an unjudged document as non-relevant in every list
 
 
 class _Frozen(BaseModel):
@@ -38,13 +38,13 @@ class _Frozen(BaseModel):
 class DataSource(_Frozen):
     """Queries of a collection in BEIR's layout with the judgments of a split, or a file of lists.
 
-    Documents are those of the collection, or, with `index`, of that index of the engine as it stands: your own.
-    `queries` is how many are drawn, by the recipe's seed; all without it. `kinds` draws by weight where queries.jsonl
-    tags each query with its kind: kinds that are not named are left out. `retrievers` in the place of mining's.
-    With `repeats` each query gives several lists, whose drawn negatives differ.
+    Documents are those of the collection, or, with `index`, those of your own existing index in the engine. `queries`
+    is the number of drawn queries, by the recipe's seed; all without it. `kinds` draws by weight if queries.jsonl tags
+    each query with its kind: kinds that are not named are left out. `retrievers` replaces that of mining. With
+    `repeats` each query gives several lists with different random negatives.
 
-    With `queries_from: documents` its own documents' beginnings, 20 to 80 words, are the queries: long ones. Nobody
-    judged those, so the teacher alone says what is better; the document itself is not in its list.
+    With `queries_from: documents` the beginnings of its documents, 20 to 80 words, are the queries, as long queries.
+    They are unjudged, so only the teacher ranks the documents; the document itself is not in its list.
     """
 
     collection: str = ""
@@ -67,11 +67,11 @@ class DataSource(_Frozen):
 
 
 class Mining(_Frozen):
-    """Which documents stand beside the relevant ones: hard negatives (Xiong et al. 2021, ANCE) of the first `depth`.
+    """Choice of documents beside the relevant ones: hard negatives (Xiong et al. 2021, ANCE) of the first `depth`.
 
-    A list has `documents` in all. `relevant` of them at most are judged relevant, the `hardest` are the first that are
-    not, the others are drawn from the ranks below. A negative that the teacher puts more than `margin` above the best
-    relevant document is taken for a false one and left out (RocketQA, Qu et al. 2021); None keeps all.
+    A list has `documents` in total. At most `relevant` of them are judged relevant, the `hardest` are the first that
+    are not, the others are drawn from lower ranks. A negative that the teacher scores more than `margin` above the best
+    relevant document counts as false and is left out (RocketQA, Qu et al. 2021); None keeps all.
     """
 
     retrievers: tuple[RetrieverName, ...] = ("bm25", "knn")
@@ -89,10 +89,10 @@ class Mining(_Frozen):
 
 
 class TeacherWeights(_Frozen):
-    """Who is imitated: a weighted sum of scores, each in units of its standard deviation in the list.
+    """The teacher: a weighted sum of scores, each in units of its standard deviation in the list.
 
     Names are retrievers ("bm25", "knn") and models of the sidecar; `grade` is the judgment, from 0 to 1 in the list.
-    With `ordering`, a file of {"query_id", "doc_ids"} lines, best first: a language model's, say.
+    Or `ordering`, a file of {"query_id", "doc_ids"} lines, best first, for example from a language model.
     """
 
     weights: Mapping[str, float] = Field(default_factory=dict)
@@ -100,14 +100,15 @@ class TeacherWeights(_Frozen):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The names that the sidecar has to score."""
+        """The models that the sidecar must run."""
         return tuple(name for name in self.weights if name not in ("bm25", "knn", "grade"))
 
 
 class LossTerm(_Frozen):
-    """A loss by name and its share. `temperature` softens the teacher's and the student's scores alike.
+    """A loss by name and its weight. `temperature` softens both the teacher's and the student's scores.
 
-    With `in_batch` the documents of a batch's other queries are negatives too, for encoders: they cost nothing there.
+    With `in_batch` the documents of the batch's other queries are also negatives, for encoders, where they cost
+    nothing.
     """
 
     name: LossName
@@ -123,17 +124,18 @@ class LossTerm(_Frozen):
 
     @property
     def target(self) -> Literal["teacher", "grades"]:
-        """What it compares the student with."""
+        """The scores with which the loss compares the student."""
         return "teacher" if self.name in SOFT_LOSSES else "grades"
 
 
 class Student(_Frozen):
-    """The weights to begin with: a model that ships, by name, a model folder, a transformers folder or one on the hub.
+    """The initial weights: a shipped model by name, a model folder, a transformers folder or one on the hub.
 
-    `layers` keeps these, counted from 0 (Sajjad et al. 2023); the others go one after another over the first `fade`
-    steps, or all at once. `intermediate` keeps so many neurons of each feed-forward layer, those that the loss feels
-    most, and `vocabulary` so many entries, those that the training texts use most. `max_tokens` is what the model reads
-    of a text, or of a pair, in training and when it serves. `dropout` in the place of the base's.
+    `layers` are the layers to keep, counted from 0 (Sajjad et al. 2023); the others are removed one after another over
+    the first `fade` steps, or all at once. `intermediate` is the number of neurons to keep in each feed-forward layer,
+    those with most effect on the loss, and `vocabulary` the number of entries, those most frequent in the training
+    texts. `max_tokens` limits the input, a text or a pair, in training and serving. `dropout` replaces that of the
+    base.
     """
 
     base: str = Field(min_length=1)
@@ -146,10 +148,11 @@ class Student(_Frozen):
 
 
 class Schedule(_Frozen):
-    """How long and how fast. `batch` counts lists; `threads` is PyTorch's, by default the cores there are.
+    """Training schedule. `batch` counts lists; `threads` is PyTorch's, by default the number of cores.
 
-    `bf16` computes matrix products in 16 bits, about twice as fast on CPUs and GPUs that can. Embeddings may stay as
-    they are (`freeze_embeddings`): most of a small model's weights, of which a batch sees few.
+    `bf16` computes matrix products in 16 bits, about twice as fast on CPUs and GPUs that support it.
+    `freeze_embeddings` leaves embeddings unchanged: they are most of a small model's weights, and a batch uses few of
+    them.
     """
 
     epochs: float = Field(1.0, gt=0)
@@ -165,7 +168,7 @@ class Schedule(_Frozen):
 
 
 class Recipe(_Frozen):
-    """Everything that decides what comes out; the same recipe and data give the same model, up to rounding.
+    """Everything that decides the trained model; the same recipe and data give the same model, up to rounding.
 
     `kind` "colbert" trains an encoder for late interaction, "encoder" one for vectors; the sidecar serves each as both.
     """
@@ -211,13 +214,13 @@ class Recipe(_Frozen):
         return self
 
     def lists_digest(self) -> str:
-        """Of what decides the lists: another digest, other lists."""
+        """SHA-256 over the settings that decide the lists."""
         parts = self.model_dump(mode="json", include={"seed", "train", "dev", "mining", "teacher"})
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read a YAML file. Raises RecipeError naming the file and every wrong setting."""
+    """Reads a YAML file. Raises RecipeError with the file and every wrong setting."""
     content = read_settings(path, RecipeError, extra="train")
     try:
         return Recipe.model_validate(content)

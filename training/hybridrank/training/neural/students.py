@@ -1,4 +1,4 @@
-"""The network that is trained: the weights it begins with, and how it is made smaller before."""
+"""The network to train: its initial weights, and its reduction before training."""
 
 import json
 from collections import Counter
@@ -19,13 +19,13 @@ __all__ = ["drop_layers", "open_student", "trim_vocabulary"]
 
 
 def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any]:
-    """A network of transformers, and its tokenizer.
+    """Returns a transformers network and its tokenizer.
 
-    A cross-encoder has one logit; where the base has no head for it, one is drawn by the recipe's seed. `texts` decide
-    which entries of the vocabulary stay. Layers that fade are still there. Raises RecipeError.
+    A cross-encoder has one logit; if the base has no head for it, the recipe's seed initialises one. `texts` decide
+    which entries of the vocabulary are kept. Layers that will fade are still present. Raises RecipeError.
     """
     student = recipe.student
-    transformers.logging.set_verbosity_error()  # it says at length that the head is new
+    transformers.logging.set_verbosity_error()  # it warns at length that the head is new
     transformers.logging.disable_progress_bar()
     transformers.set_seed(recipe.seed)
     with TemporaryDirectory() as temporary:
@@ -49,7 +49,7 @@ def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any]:
 
 
 def drop_layers(model: Any, kept: Iterable[int]) -> None:
-    """Keep these layers, counted from 0, in this order (Sajjad et al. 2023). Raises RecipeError for one that is not."""
+    """Keeps these layers, counted from 0, in this order (Sajjad et al. 2023). Raises RecipeError for a missing one."""
     encoder = model.base_model.encoder
     wanted = list(kept)
     if not all(0 <= number < len(encoder.layer) for number in wanted):
@@ -59,10 +59,10 @@ def drop_layers(model: Any, kept: Iterable[int]) -> None:
 
 
 def trim_vocabulary(model: Any, tokenizer: Any, texts: Iterable[str], size: int) -> Any:
-    """Keep `size` entries: the special ones, all of one character, and those that the texts use most.
+    """Keeps `size` entries: the special ones, all of one character, and those most frequent in the texts.
 
-    A word whose entry is gone is read in smaller pieces. Returns the new tokenizer. Raises RecipeError for one that is
-    not WordPiece.
+    A word whose entry is removed is split into smaller pieces. Returns the new tokenizer. Raises RecipeError for a
+    tokenizer that is not WordPiece.
     """
     content = json.loads(tokenizer.backend_tokenizer.to_str())
     if content["model"]["type"] != "WordPiece":
@@ -98,7 +98,7 @@ def trim_vocabulary(model: Any, tokenizer: Any, texts: Iterable[str], size: int)
 
 
 def _transformers_folder(base: str, temporary: Path) -> str:
-    """The base as transformers reads it: a model folder of the sidecar is written at fp32 first."""
+    """Returns the base as a transformers folder: a model folder of the sidecar is first written at fp32."""
     found = next((each for each in (Path(base), SHIPPED_MODELS / base) if (each / "model.toml").exists()), None)
     if found is None:
         return base

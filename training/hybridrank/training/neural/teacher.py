@@ -1,4 +1,4 @@
-"""What a student is to imitate: an ensemble's score of every document of a list, or somebody's order of them."""
+"""The teacher of a student: an ensemble's score of every document of a list, or an ordering of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +17,10 @@ TEACHER = "teacher"
 
 
 def taught(each: RankedList, weights: TeacherWeights, ordering: Mapping[str, tuple[str, ...]]) -> RankedList:
-    """The list with the teacher's scores: the weighted sum of z-scores, or, in an ordering, the place from the end.
+    """Adds the teacher's scores to the list: the weighted sum of z-scores, or the rank from the end of an ordering.
 
-    A score that is the same for all documents says nothing and counts 0. Documents that an ordering leaves out come
-    below those it names. Raises RecipeError for a name that the list has no scores of.
+    A score that is the same for all documents counts 0. Documents that are missing from an ordering come below the
+    others. Raises RecipeError for a name without scores in the list.
     """
     if weights.ordering:
         best_first = ordering.get(each.query_id, ())
@@ -33,15 +33,15 @@ def taught(each: RankedList, weights: TeacherWeights, ordering: Mapping[str, tup
             total += weight * grades / max(1.0, grades.max())
         elif name in each.scores:
             total += weight * _z(np.array(each.scores[name]))
-        elif name not in ("bm25", "knn"):  # a retriever that was not asked for this list's collection
+        elif name not in ("bm25", "knn"):  # a retriever that was not used for this list's collection
             raise RecipeError(f"teacher.weights: the list of query {each.query_id} has no scores of {name!r}")
     return each.with_scores(TEACHER, total.tolist())
 
 
 def without_false_negatives(each: RankedList, margin: float | None, documents: int) -> RankedList:
-    """Without those that are not judged relevant and score more than `margin` above the best that is.
+    """Removes documents that are not judged relevant and score more than `margin` above the best relevant one.
 
-    Compared are the teacher's scores. At most `documents` remain, the first.
+    The scores are the teacher's. Only the first `documents` are kept.
     """
     scores = each.scores[TEACHER]
     relevant = [score for score, grade in zip(scores, each.grades, strict=True) if grade]
@@ -51,7 +51,7 @@ def without_false_negatives(each: RankedList, margin: float | None, documents: i
 
 
 def read_ordering(path: Path | None) -> dict[str, tuple[str, ...]]:
-    """query_id → doc_ids, best first. Raises RecipeError naming file and line."""
+    """Returns query_id → doc_ids, best first. Raises RecipeError with file and line."""
     if path is None:
         return {}
     found: dict[str, tuple[str, ...]] = {}

@@ -1,4 +1,4 @@
-"""Trains a student on lists, by transformers' Trainer: resumable, seeded, on a GPU where there is one."""
+"""Trains a student on lists with transformers' Trainer: resumable, seeded, on a GPU if available."""
 
 import math
 import time
@@ -27,14 +27,14 @@ from hybridrank.training.neural.vectors import Vectors
 __all__ = ["Trainer", "make_trainer", "run", "score_lists", "seconds_to_train", "steps_of"]
 
 LOG_EVERY = 10
-CHECKPOINTS = 2  # the last ones are kept
+CHECKPOINTS = 2  # only the last ones are kept
 TIMED_BATCHES = 4
 PRUNING_BATCHES = 20
 DEV_LISTS = 8  # scored at once
 
 
 class Trainer(transformers.Trainer):  # type: ignore[misc]
-    """The Trainer with losses of lists, and nDCG@10 of the dev lists as what it measures."""
+    """The Trainer with list losses, evaluated by nDCG@10 of the dev lists."""
 
     def __init__(self, recipe: Recipe, dev: Sequence[RankedList], **arguments: Any) -> None:
         super().__init__(**arguments, eval_dataset=list(dev))
@@ -42,13 +42,13 @@ class Trainer(transformers.Trainer):  # type: ignore[misc]
         self.remove_callback(transformers.PrinterCallback)
 
     def compute_loss(self, model: Any, inputs: Mapping[str, Any], *_: Any, **__: Any) -> Any:
-        """The weighted sum of the recipe's losses."""
+        """Returns the weighted sum of the recipe's losses."""
         with self._precision():
             scores = self.data_collator.scores(model, inputs)
         return sum(_loss(term, scores, inputs) for term in self.recipe.losses)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """nDCG@10 on dev: the order that was given, the model's by itself, and both blended."""
+        """Returns nDCG@10 on dev: of the given order, of the model alone, and of both blended."""
         with self._precision(), torch.inference_mode():
             scores = score_lists(self.model, self.data_collator, self.dev)
         measured = dev_ndcg(self.dev, scores)
@@ -58,11 +58,11 @@ class Trainer(transformers.Trainer):  # type: ignore[misc]
         return metrics
 
     def loss_of(self, batch: Any) -> Any:
-        """Of one batch of the train dataloader."""
+        """Returns the loss of one batch of the train dataloader."""
         return self.compute_loss(self.model, self._prepare_inputs(batch))
 
     def _precision(self) -> Any:
-        """Matrix products in bf16 where the recipe says so. The Trainer's own would leave what it measures in fp32."""
+        """Uses bf16 for matrix products if the recipe says so. The Trainer's own setting would evaluate in fp32."""
         return torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.recipe.schedule.bf16)
 
 
@@ -76,7 +76,7 @@ def make_trainer(
     *,
     max_steps: int | None = None,
 ) -> Trainer:
-    """A trainer whose checkpoints, `curves.csv` and `curves.png` lie in `folder`.
+    """Returns a trainer that writes checkpoints, `curves.csv` and `curves.png` to `folder`.
 
     Embeddings are frozen and neurons pruned as the recipe says. Raises RecipeError.
     """
@@ -124,9 +124,9 @@ def make_trainer(
 
 
 def run(trainer: Trainer, advance: Callable[[int], None]) -> None:
-    """Train to the end, from the last checkpoint where there is one; `advance` gets the steps as they are done.
+    """Trains to the end, from the last checkpoint if there is one; `advance` gets the number of finished steps.
 
-    What has faded is out of the model then.
+    Faded layers are then removed from the model.
     """
     trainer.add_callback(_Steps(advance))
     trainer.train(resume_from_checkpoint=get_last_checkpoint(trainer.args.output_dir))
@@ -135,9 +135,9 @@ def run(trainer: Trainer, advance: Callable[[int], None]) -> None:
 
 
 def seconds_to_train(trainer: Trainer) -> float:
-    """About how long all steps will take: a few batches of these lists are computed, forward and back, and thrown away.
+    """Estimates the duration of all steps: runs a few batches of these lists forward and backward and discards them.
 
-    Optimiser and dev measurements come on top; their share is small. Layers that fade are counted as if they stayed.
+    It leaves out the optimiser and dev evaluations; their share is small. Fading layers count as if they stayed.
     """
     batches = iter(trainer.get_train_dataloader())
     timed = []
@@ -153,14 +153,14 @@ def seconds_to_train(trainer: Trainer) -> float:
 
 
 def steps_of(trainer: Trainer) -> int:
-    """How many steps the training has, from its beginning."""
+    """Returns the total number of steps of the training."""
     if trainer.args.max_steps > 0:
         return int(trainer.args.max_steps)
     return math.ceil(len(trainer.get_train_dataloader()) * float(trainer.args.num_train_epochs))
 
 
 def score_lists(model: Any, scorer: Scorer, lists: Sequence[RankedList]) -> list[list[float]]:
-    """The model's score of every document of every list."""
+    """Returns the model's score of every document of every list."""
     model.eval()
     scores: list[list[float]] = []
     for start in range(0, len(lists), DEV_LISTS):
@@ -203,7 +203,7 @@ class _Steps(transformers.TrainerCallback):  # type: ignore[misc]
 
 
 class _Curves(transformers.TrainerCallback):  # type: ignore[misc]
-    """Writes the curves whenever a checkpoint is written, and at the end."""
+    """Writes the curves with each checkpoint, and at the end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

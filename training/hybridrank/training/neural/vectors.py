@@ -1,4 +1,4 @@
-"""Batches of encoders: queries and documents apart, compared by one vector each or by late interaction."""
+"""Batches of encoders: queries and documents separately, compared by one vector each or by late interaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from hybridrank.training.neural.lists import RankedList
 
 __all__ = ["SCALE", "Vectors"]
 
-SCALE = 20.0  # cosines lie in -1 to 1, too near each other for a softmax (sentence-transformers' scale)
+SCALE = 20.0  # cosines lie in -1 to 1, too close together for a softmax (sentence-transformers' scale)
 QUERY_TOKENS = 64
 
 
@@ -29,7 +29,7 @@ class Vectors:
     kind: Literal["encoder", "colbert"]
 
     def __call__(self, lists: Sequence[RankedList]) -> dict[str, Any]:
-        """A batch."""
+        """Returns a batch."""
         batch: dict[str, Any] = targets(lists)
         for name, texts, longest in (
             ("queries", [each.query for each in lists], min(QUERY_TOKENS, self.max_tokens)),
@@ -40,10 +40,10 @@ class Vectors:
         return batch
 
     def scores(self, model: Any, batch: Mapping[str, Any]) -> Scores:
-        """Each query with its own documents, and with all of the batch."""
+        """Scores each query with its own documents, and with all documents of the batch."""
         mask = batch["mask"]
         queries, documents = (self._encode(model, batch, name) for name in ("queries", "documents"))
-        with torch.autocast(mask.device.type, enabled=False):  # in bf16 near cosines would be equal
+        with torch.autocast(mask.device.type, enabled=False):  # in bf16 close cosines would become equal
             found = SCALE * self._compare(*queries, *documents)
         whole = found.new_zeros((len(mask), mask.numel()))
         whole[:, mask.flatten()] = found
@@ -51,13 +51,13 @@ class Vectors:
         return Scores(whole.view(len(mask), *mask.shape)[rows, rows], whole)
 
     def _compare(self, *rows: torch.Tensor) -> torch.Tensor:
-        """(queries, documents) of rows and which are there, of both."""
+        """Returns (queries, documents) scores from rows and their masks, of both."""
         if self.kind == "colbert":
             return _max_sim(*rows)
         return _mean(*rows[:2]) @ _mean(*rows[2:]).T
 
     def _encode(self, model: Any, batch: Mapping[str, Any], name: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token rows (texts, t, d) in the texts' order, and which tokens are there (texts, t)."""
+        """Returns token rows (texts, t, d) in the order of the texts, and their mask (texts, t)."""
         longest = max(run["input_ids"].shape[1] for run in batch[name])
         rows, there = [], []
         for run in batch[name]:
@@ -69,12 +69,12 @@ class Vectors:
 
 
 def _mean(rows: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-    """(texts, d) unit vectors."""
+    """Returns (texts, d) unit vectors."""
     return functional.normalize(rows.masked_fill(~there[:, :, None], 0).sum(1), dim=1)
 
 
 def _max_sim(queries: torch.Tensor, asked: torch.Tensor, documents: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-    """(queries, documents): the mean over query tokens of the highest cosine; special tokens take no part."""
+    """Returns (queries, documents): the mean over query tokens of the highest cosine, without special tokens."""
     asked, there = _inner(asked), _inner(there)
     cosines = torch.einsum(
         "qld,mtd->qmlt", functional.normalize(queries, dim=2), functional.normalize(documents, dim=2)
@@ -84,6 +84,6 @@ def _max_sim(queries: torch.Tensor, asked: torch.Tensor, documents: torch.Tensor
 
 
 def _inner(there: torch.Tensor) -> torch.Tensor:
-    """Without the first token and the last."""
+    """Returns the mask without the first and the last token."""
     places = torch.arange(there.shape[1], device=there.device)
     return there & (places > 0) & (places < there.sum(1, keepdim=True) - 1)

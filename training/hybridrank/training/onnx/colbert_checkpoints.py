@@ -1,6 +1,6 @@
-"""Reads ColBERT checkpoints as colbert-ai and PyLate save them: their configuration, and their projection for torch.
+"""Reads ColBERT checkpoints of colbert-ai and PyLate: their configuration, and their projection for torch.
 
-What they leave out is what those libraries take for it, not a guess: colbert-ai 0.2 and PyLate 1.6.
+Missing values have those libraries' defaults: colbert-ai 0.2 and PyLate 1.6.
 """
 
 import string
@@ -19,7 +19,7 @@ ACTIVATIONS = ("Identity", "ReLU", "GELU", "SiLU", "Tanh", "Sigmoid")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`fields` of model.toml, and what makes token vectors of the encoder's last hidden states."""
+    """`fields` of model.toml, and the projection from the encoder's last hidden states to token vectors."""
 
     fields: dict[str, Any]
     projection: torch.nn.Module
@@ -33,14 +33,14 @@ class TokenVectors(torch.nn.Module):  # type: ignore[misc]
         self.encoder, self.projection = encoder, projection
 
     def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any = None) -> dict[str, Any]:
-        """Under the name of the graph's output."""
+        """Returns the vectors under the name of the graph's output."""
         segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **segments).last_hidden_state
         return {"token_vectors": self.projection(hidden)}
 
 
 class _Dense(torch.nn.Module):  # type: ignore[misc]
-    """PyLate's Dense: activation(W x + b), plus x or a projection of it where the layer is residual."""
+    """PyLate's Dense: activation(W x + b), plus x or a projection of it if the layer is residual."""
 
     def __init__(self, config: dict[str, Any], weights: dict[str, Any], where: str) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class _Dense(torch.nn.Module):  # type: ignore[misc]
 
 
 def read(source: str, config: Any, tokenizer: Any) -> Checkpoint | None:
-    """What the source says of itself, None where it is no ColBERT checkpoint; ExportFailed where we cannot serve it."""
+    """Reads the source's configuration; None if it is not a ColBERT checkpoint; raises ExportFailed if unsupported."""
     metadata = saved_json(source, "artifact.metadata")
     if metadata or "HF_ColBERT" in (config.architectures or ()):
         return _colbert_ai(source, metadata.get("config", metadata), tokenizer)
@@ -140,6 +140,6 @@ def _token(source: str, tokenizer: Any, token: str) -> str:
 
 
 def _known(tokenizer: Any, words: Iterable[str]) -> tuple[str, ...]:
-    """The words that are tokens; the others would all be [UNK], and with it every unknown word would be skipped."""
+    """Returns the words that are tokens; others would be [UNK], and every unknown word would be skipped with it."""
     vocabulary = tokenizer.get_vocab()
     return tuple(dict.fromkeys(word for word in words if word in vocabulary and word != tokenizer.unk_token))

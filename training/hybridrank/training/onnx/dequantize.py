@@ -3,10 +3,10 @@
     python -m hybridrank.training.onnx.dequantize models/hybridrank/models/cross-encoder-minilm-l6 OUT
     hybridrank model export OUT --out OUT-onnx
 
-An encoder's is one of sentence-transformers too, which pools and cuts as the sidecar does. Other libraries can then run
-the very weights that are served. They are the weights as int8 rounded them, a whole number times the scale of its
-column, in fp32 arithmetic; what rounding lost does not come back. Reads BERT as ONNX Runtime fuses and quantises it
-(QAttention, MatMulInteger, QEmbedLayerNormalization).
+An encoder's folder is also one for sentence-transformers, which pools and cuts as the sidecar does. Other libraries can
+then run exactly the served weights. They are the weights as rounded to int8, a whole number times the scale of its
+column, in fp32 arithmetic; the rounding loss remains. Reads BERT as fused and quantised by ONNX Runtime (QAttention,
+MatMulInteger, QEmbedLayerNormalization).
 """
 
 import argparse
@@ -35,20 +35,20 @@ Array = npt.NDArray[np.float32]
 NORMS = (
     "LayerNormalization",
     "SkipLayerNormalization",
-)  # `split_norms` makes the first of the second
+)  # `split_norms` replaces the second by the first
 KEY = "attention.self.key.weight"
-MODEL = "m."  # what the graph's names put before those of transformers
+MODEL = "m."  # prefix of the graph's names before those of transformers
 SPECIAL_TOKENS = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
 
 
 class NotDequantizable(Exception):
-    """The model is not an int8 BERT as ONNX Runtime quantises one."""
+    """The model is not an int8 BERT as quantised by ONNX Runtime."""
 
 
 def dequantize(source: Path, out: Path) -> None:
-    """Write the model folder `source` to the folder `out`: config.json, model.safetensors and the tokenizer's files.
+    """Writes the model folder `source` to the folder `out`: config.json, model.safetensors and the tokenizer's files.
 
-    Raises NotDequantizable, or BadModelFolder where the source cannot be read.
+    Raises NotDequantizable, or BadModelFolder if the source cannot be read.
     """
     toml = model_folder.read(source).toml
     if not isinstance(toml, CrossEncoderToml | EncoderToml) or toml.precision != "int8":
@@ -72,9 +72,9 @@ def dequantize(source: Path, out: Path) -> None:
 
 
 def _weights(graph: Any, body: str) -> Iterator[tuple[str, Array]]:
-    """Every weight by its name in transformers, where those of the encoder begin with `body`.
+    """Yields every weight by its name in transformers, where names of the encoder begin with `body`.
 
-    Linear layers are (out, in), the transpose of what the graph holds.
+    Linear layers are (out, in), the transpose of the graph's.
     """
     arrays = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     for stored, array in arrays.items():
@@ -103,20 +103,20 @@ def _weights(graph: Any, body: str) -> Iterator[tuple[str, Array]]:
 
 
 def _linear_name(stored: str, output: str) -> str:
-    """Some weights have lost their names, but `/m/bert/encoder/layer.0/output/dense/MatMul…` comes out of each."""
+    """Uses the output's name (`/m/bert/encoder/layer.0/output/dense/MatMul…`) if the weight has lost its own."""
     if stored.startswith(MODEL):
         return stored.removeprefix(MODEL)
     return output.removeprefix("/m/").rpartition("/")[0].replace("/", ".") + ".weight"
 
 
 def _dequantized(arrays: dict[str, npt.NDArray[Any]], name: str) -> Array:
-    """(weight - zero point) × scale, both of them one number or one for each column."""
+    """Returns (weight - zero point) × scale; both are one number or one per column."""
     whole = arrays[f"{name}_quantized"].astype(np.int32) - arrays[f"{name}_zero_point"].astype(np.int32)
     return np.asarray(whole * arrays[f"{name}_scale"], dtype=np.float32)
 
 
 def _config(graph: Any, weights: dict[str, Array]) -> Any:
-    """From the shapes of the encoder's weights and the attributes of the nodes."""
+    """Derives the config from the shapes of the encoder's weights and the attributes of the nodes."""
     attention = next(node for node in graph.node if node.op_type == "QAttention")
     norm = next(node for node in graph.node if node.op_type in NORMS)
     words = weights["embeddings.word_embeddings.weight"]
@@ -138,7 +138,7 @@ def _attribute(node: Any, name: str) -> Any:
 
 
 def _write_tokenizer(source: Path, out: Path, max_tokens: int) -> None:
-    """tokenizer.json as it is, and beside it what transformers asks for."""
+    """Writes tokenizer.json unchanged, and the files that transformers needs beside it."""
     text = (source / "tokenizer.json").read_text(encoding="utf-8")
     (out / "tokenizer.json").write_text(text, encoding="utf-8")
     tokenizer = json.loads(text)
@@ -151,7 +151,7 @@ def _write_tokenizer(source: Path, out: Path, max_tokens: int) -> None:
 
 
 def write_sentence_transformers(out: Path, toml: EncoderToml) -> None:
-    """Write beside the weights in `out` how sentence-transformers pools them, and how much it reads."""
+    """Writes, beside the weights in `out`, the pooling and maximum length for sentence-transformers."""
     modules = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
     described = [
         {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{kind}"}

@@ -34,7 +34,7 @@ try:
     from hybridrank.training.onnx.fusion import export_fused
     from hybridrank.training.onnx.source_files import ExportFailed, saved_json
 
-    importlib.import_module("onnxscript")  # torch's exporter does
+    importlib.import_module("onnxscript")  # torch's exporter imports it
 except ImportError as error:
     raise ImportError(f"exporting a model needs {error.name}: pip install 'hybridrank[train]'") from error
 
@@ -61,14 +61,14 @@ def export_model(
     max_tokens: int | None = None,
     languages: Sequence[str] = (),
 ) -> ModelFolder:
-    """Export a folder or hub name to the folder `out`, which must not hold a model yet.
+    """Exports a folder or hub name to the folder `out`, which must not contain a model yet.
 
-    A sequence classifier with one label becomes a cross-encoder, what colbert-ai or PyLate saved a ColBERT reranker,
-    anything else an encoder whose pooling, prefixes and length come from the sentence-transformers files beside it
-    (mean pooling where there are none). `max_tokens` is for models that read longer texts than their files say, as many
-    tokens as they have positions. `languages` are those that it was trained on, such as "en"; "*" is many. No code
-    from the source is run. int8 has to pass the self-test that is written with it: the order of the golden pairs, then
-    the size of their scores. Raises ExportFailed.
+    A sequence classifier with one label becomes a cross-encoder, a checkpoint of colbert-ai or PyLate a ColBERT
+    reranker, anything else an encoder whose pooling, prefixes and length come from the sentence-transformers files
+    beside it (mean pooling without them). `max_tokens` is for models that can read longer texts than their files say,
+    up to the number of their positions. `languages` are the training languages, such as "en"; "*" means many. No code
+    from the source is run. An int8 model must pass the self-test that is written with it: the order of the golden
+    pairs, then the size of their scores. Raises ExportFailed.
     """
     if (out / "model.toml").exists():
         raise ExportFailed(f"{out} holds a model already; name another folder or remove it")
@@ -131,7 +131,7 @@ def export_model(
 
 
 def _tried_int8(folder: Path, toml: Toml, golden: Sequence[GoldenPairs]) -> Toml:
-    """At int8, if it ranks the golden pairs as fp32 does; a warning tells of scores that moved."""
+    """Quantises to int8 if that ranks the golden pairs as fp32 does; warns about scores that moved."""
     toml = _quantize(folder, toml)
     verdict = trial.score_golden_pairs(trial.build(Placed(model_folder.write(folder, toml), "cpu")), golden)
     if problem := verdict.problem():
@@ -142,7 +142,7 @@ def _tried_int8(folder: Path, toml: Toml, golden: Sequence[GoldenPairs]) -> Toml
 
 
 def _write_fp32(folder: Path, toml: Toml, model: Any, config: Any, names: list[str], output: str) -> None:
-    """Write model.onnx, fused where that computes what the original does."""
+    """Writes model.onnx, fused if the fused graph computes the same as the original."""
     path = folder / "model.onnx"
     if (
         export_fused(model, config, names, output, path)
@@ -155,11 +155,11 @@ def _write_fp32(folder: Path, toml: Toml, model: Any, config: Any, names: list[s
 
 
 def _export_graph(model: Any, names: list[str], output: str, path: Path) -> None:
-    # A tensor of its own for each input: the exporter takes one that is passed twice for one input.
+    # A separate tensor for each input: the exporter treats one that is passed twice as one input.
     examples = {name: torch.ones((2, 8), dtype=torch.long) for name in names}
     free = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens")}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
+        warnings.simplefilter("ignore")  # the exporter warns about its own deprecations
         torch.onnx.export(
             model,
             (),
@@ -174,16 +174,16 @@ def _export_graph(model: Any, names: list[str], output: str, path: Path) -> None
             verbose=False,
         )
     graph = onnx.load(str(path))
-    del graph.graph.output[1:]  # a pooled vector that nobody asked for
+    del graph.graph.output[1:]  # an unneeded pooled vector
     for node in graph.graph.node:
         del node.metadata_props[:]  # stack traces with the paths of this machine
     onnx.save(graph, str(path))
 
 
 def _quantize(folder: Path, toml: Toml) -> Toml:
-    """Put int8 in the place of model.onnx and keep that as model.fp32.onnx.
+    """Replaces model.onnx by int8 and keeps the original as model.fp32.onnx.
 
-    Signed weights, a scale a column, and of their eight bits only seven: then no CPU's sums saturate.
+    Weights are signed, with one scale per column and only seven of their eight bits: then sums saturate on no CPU.
     """
     (folder / "model.onnx").rename(folder / FP32_ONNX)
     logging.disable(logging.WARNING)  # it asks for a preprocessing that changes nothing here
@@ -196,7 +196,7 @@ def _quantize(folder: Path, toml: Toml) -> Toml:
             weight_type=QuantType.QInt8,
             per_channel=True,
             reduce_range=True,
-            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},  # behind fused operators it finds out no type
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},  # it cannot infer types behind fused operators
         )
     finally:
         logging.disable(logging.NOTSET)
@@ -204,7 +204,7 @@ def _quantize(folder: Path, toml: Toml) -> Toml:
 
 
 def _difference(folder: Path, toml: Toml, model: Any, names: list[str], output: str) -> float:
-    """The largest between the graph and the original on the same batches, of other shapes than it was traced with."""
+    """Returns the largest difference between the graph and the original, on batches of other shapes than in tracing."""
     tokenizer = TextTokenizer(folder / "tokenizer.json", toml.max_tokens)
     session = OnnxSession(folder / "model.onnx", output, tokenizer.padding_id)
     differences = []
@@ -217,11 +217,11 @@ def _difference(folder: Path, toml: Toml, model: Any, names: list[str], output: 
         real = np.arange(wanted.shape[1]) < np.array([[len(sequence)] for sequence in sequences])
         keep = np.ones(wanted.shape, dtype=bool) if output == "logits" else real
         differences.append(float(np.abs(wanted - found)[keep].max()))
-    return float(np.max(differences))  # NaN where one is
+    return float(np.max(differences))  # NaN if one is NaN
 
 
 def _max_tokens(source: str, config: Any, tokenizer: Any, asked: int | None = None) -> int:
-    """What was asked for, else the shortest of what the tokenizer, the positions and sentence-transformers allow."""
+    """Returns `asked`, else the smallest limit of the tokenizer, the positions and sentence-transformers."""
     positions = _positions(config)
     if asked is not None:
         if not 8 <= asked <= (positions or asked):
@@ -232,9 +232,9 @@ def _max_tokens(source: str, config: Any, tokenizer: Any, asked: int | None = No
 
 
 def _positions(config: Any) -> int | None:
-    """How many tokens the model can tell apart by their places, None where that is not bounded."""
+    """Returns the number of token positions that the model distinguishes, None if not bounded."""
     positions: int | None = getattr(config, "max_position_embeddings", None)
-    if positions and "roberta" in config.model_type:  # its positions start behind the padding id
+    if positions and "roberta" in config.model_type:  # its positions start after the padding id
         positions -= config.pad_token_id + 1
     return positions
 

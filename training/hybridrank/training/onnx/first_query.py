@@ -1,8 +1,8 @@
-"""Lets only a text's first token attend where nobody looks at what the others do, in an ONNX file.
+"""Limits attention to a text's first token, if the results of the others are not used, in an ONNX file.
 
-With one query q there is no need of a key for every token: the score of token x, q·(K x), is (Kᵀ q)·x; and the sum of
-values, Σ a (V x), is V Σ a x. What is left of the layer's keys and values is two products a head with the tokens as
-they came. The bias of the keys adds the same to every token's score, which a softmax does not see.
+With one query q, a key for every token is not needed: the score of token x, q·(K x), is (Kᵀ q)·x; and the sum of
+values, Σ a (V x), is V Σ a x. The layer's keys and values are then only two products per head with the input tokens.
+The bias of the keys adds the same to every token's score, which the softmax cancels.
 """
 
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ except ImportError as error:
 
 __all__ = ["first_query_only"]
 
-FAR = -10000.0  # what a masked token's score is lowered by, as transformers does
+FAR = -10000.0  # subtracted from a masked token's score, as in transformers
 PARTS = ("query", "key", "value")
 CONSTANT = "first_query."
 
 
 def first_query_only(graph: Any) -> int:
-    """Rewrite each fused Attention of an ONNX GraphProto of which a Gather takes the first token, in place.
+    """Rewrites, in place, each fused Attention of an ONNX GraphProto from which a Gather takes the first token.
 
-    Returns how many. Their weights are not quantised later: they are so few products that it would not pay.
+    Returns their number. Their weights are not quantised later: with so few products it would not pay.
     """
     initializers = {each.name: each for each in graph.initializer}
     masks = {node.output[1]: node.input[7] for node in graph.node if node.op_type == "EmbedLayerNormalization"}
@@ -53,7 +53,7 @@ def first_query_only(graph: Any) -> int:
 
 
 def _parameters(prefix: str, weight: Any, bias: Any, heads: int) -> Iterator[Any]:
-    """Weights by their names in transformers, (out, in) as there; shapes and constants beside them."""
+    """Yields weights by their names in transformers, (out, in) as there, with shapes and constants."""
     width = len(weight)
     columns, biases = np.split(weight, 3, axis=1), np.split(bias, 3)
     for part, matrix, vector in zip(PARTS, columns, biases, strict=True):

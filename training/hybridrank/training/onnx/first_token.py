@@ -1,8 +1,8 @@
-"""Computes for a text's first token alone what nothing but that token's result needs, in an ONNX file.
+"""Computes the part behind the last attention only for a text's first token, in an ONNX file.
 
-A cross-encoder reads its score off the first token behind the last layer. Attention mixes tokens; everything behind the
-last one works on each by itself, so two thirds of the last layer are computed for tokens that nobody looks at. The
-scores stay what they are.
+A cross-encoder reads its score from the first token after the last layer. Attention mixes tokens; everything after the
+last attention works on each token separately, so two thirds of the last layer are computed for unused tokens. The
+scores do not change.
 """
 
 from collections import defaultdict
@@ -20,13 +20,13 @@ __all__ = ["first_token_only"]
 FIRST = "first_token"
 EACH_TOKEN = frozenset(
     {"Add", "BiasGelu", "FastGelu", "Gelu", "LayerNormalization", "MatMul", "SkipLayerNormalization"}
-)  # operators that treat every token of (texts, tokens, width) by itself
+)  # operators that process every token of (texts, tokens, width) separately
 
 
 def first_token_only(graph: Any) -> int:
-    """Rewrite an ONNX GraphProto in place; returns how many operators see one token from now on.
+    """Rewrites an ONNX GraphProto in place; returns the number of operators that now process one token.
 
-    0 where no operator takes the first token of what another computes.
+    0 if no operator takes the first token of another's output.
     """
     constants = _constants(graph)
     users: Mapping[str, list[int]] = defaultdict(list)
@@ -62,7 +62,7 @@ def first_token_only(graph: Any) -> int:
 
 
 def _constants(graph: Any) -> dict[str, Any]:
-    """Name → TensorProto."""
+    """Returns name → TensorProto."""
     values = {each.name: each for each in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant":
@@ -79,5 +79,5 @@ def _takes_first(node: Any, constants: Mapping[str, Any]) -> bool:
 
 
 def _each_token(node: Any, constants: Mapping[str, Any]) -> bool:
-    """A product of two activations mixes tokens; one with weights does not."""
+    """True if tokens stay separate: a product of two activations mixes tokens; a product with weights does not."""
     return node.op_type in EACH_TOKEN and (node.op_type != "MatMul" or node.input[1] in constants)

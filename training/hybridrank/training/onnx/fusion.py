@@ -1,7 +1,7 @@
 """Writes a BERT as ONNX in which attention, embeddings and GELU are one operator of ONNX Runtime each.
 
-What they are fused from takes 4 to 7 % more time (docs/models.md). Fused first, then quantised: int8 has an attention
-of its own, into which what was quantised before cannot be fused.
+Unfused, they take 4 to 7 % more time (docs/models.md). Fuse first, then quantise: int8 has its own attention operator,
+into which already quantised operators cannot be fused.
 """
 
 import logging
@@ -26,7 +26,7 @@ OPSET = 17  # the last that the optimiser was written for
 
 
 class _Traced(torch.nn.Module):  # type: ignore[misc]
-    """A model that takes its inputs by position. In the graph, what it holds has names that begin with `m`."""
+    """A model that takes its inputs by position. In the graph, names of its parts begin with `m`."""
 
     def __init__(self, model: torch.nn.Module, names: list[str], output: str) -> None:
         super().__init__()
@@ -37,16 +37,16 @@ class _Traced(torch.nn.Module):  # type: ignore[misc]
 
 
 def export_fused(model: torch.nn.Module, config: Any, names: list[str], output: str, path: Path) -> bool:
-    """Write `model`, whose inputs are `names`, with the one output `output`; False where it cannot be fused.
+    """Writes `model`, with the inputs `names` and the single output `output`; returns False if it cannot be fused.
 
-    `config` is that of its transformers model, whose eager attention it has to use. The attention of every layer must
-    have been fused; then it keeps to padding on the right, which is how the sidecar pads. Whether the file computes
-    what the model does is for the caller to find out.
+    `config` belongs to its transformers model, which must use eager attention. The attention of every layer must be
+    fused; then it supports padding on the right, as the sidecar pads. The caller must check that the file computes the
+    same as the model.
     """
     if config.model_type not in FAMILIES:
         return False
     _trace(_Traced(model, names, output).eval(), names, output, path)
-    logging.disable(logging.WARNING)  # it tells of each fusion
+    logging.disable(logging.WARNING)  # it logs each fusion
     try:
         fused = optimizer.optimize_model(str(path), "bert", config.num_attention_heads, config.hidden_size, opt_level=0)
         if len(fused.get_nodes_by_op_type("Attention")) != config.num_hidden_layers:
@@ -61,15 +61,15 @@ def export_fused(model: torch.nn.Module, config: Any, names: list[str], output: 
 
 
 def _trace(model: torch.nn.Module, names: list[str], output: str, path: Path) -> None:
-    """As torch's older exporter does: in what the newer one writes, ONNX Runtime 1.31 finds no attention to fuse."""
+    """Traces with torch's older exporter: in the newer one's output, ONNX Runtime 1.31 finds no attention to fuse."""
     examples = {name: torch.ones((2, 8), dtype=torch.long) for name in names}
     if "token_type_ids" in examples:
-        examples["token_type_ids"].zero_()  # some models have one segment only
+        examples["token_type_ids"].zero_()  # some models have only one segment
     examples["attention_mask"][1, 5:] = 0
     free = {0: "batch", 1: "tokens"}
     free_output = {0: "batch"} if output == "logits" else free
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its deprecation, and of shapes that it takes for constants
+        warnings.simplefilter("ignore")  # about its deprecation, and about shapes that it treats as constants
         torch.onnx.export(
             model,
             tuple(examples.values()),

@@ -1,9 +1,9 @@
-"""Writes selftest.json: golden pairs with the scores of a model at fp32, for the sidecar to try the model with.
+"""Writes selftest.json: golden pairs with fp32 scores of a model, with which the sidecar tests the model.
 
    python -m hybridrank.training.onnx.golden_pairs FP32_MODEL_FOLDER OUT
 
-Eight queries, each with passages from a good answer down to another subject. Some say nearly the same, so that near
-ties are among the pairs too.
+Eight queries, each with passages from a good answer to an unrelated subject. Some passages are nearly the same, so that
+the pairs include near ties.
 """
 
 import argparse
@@ -114,7 +114,7 @@ GOLDEN_PAIRS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def reference(model: LoadedModel) -> tuple[GoldenPairs, ...]:
-    """The golden pairs with what `model`, which should be fp32, makes of them."""
+    """Returns the golden pairs with the scores of `model`, which should be fp32."""
     return tuple(
         GoldenPairs(
             query=query,
@@ -127,7 +127,7 @@ def reference(model: LoadedModel) -> tuple[GoldenPairs, ...]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Score the pairs with one model folder, write selftest.json to another."""
+    """Scores the pairs with one model folder and writes selftest.json to another."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="a model folder of the sidecar that holds fp32")
     parser.add_argument("out", type=Path, help="the folder to write selftest.json to")

@@ -1,4 +1,4 @@
-"""Files beside a transformers model, in a folder or on the hub; only data is read, nothing is run."""
+"""Files beside a transformers model, in a folder or on the hub; only data is read, no code is run."""
 
 import json
 from pathlib import Path
@@ -13,17 +13,17 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 class ExportFailed(Exception):
-    """The model cannot be exported, or its export computes something else."""
+    """The model cannot be exported, or its export computes different results."""
 
 
 def saved_json(source: str, name: str) -> Any:
-    """A JSON file of a folder or a hub repository; an empty dict where there is none."""
+    """Returns a JSON file of a folder or a hub repository; an empty dict if there is none."""
     path = cached_file(source, name, _raise_exceptions_for_missing_entries=False)
     return json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
 
 
 def saved_weights(source: str, folder: str = "") -> dict[str, Any]:
-    """The tensors, by name, that lie in `folder` of the source; ExportFailed where there are none."""
+    """Returns the tensors, by name, in `folder` of the source; raises ExportFailed if there are none."""
     for name in WEIGHTS:
         if path := cached_file(source, folder + name, _raise_exceptions_for_missing_entries=False):
             return dict(load_state_dict(path))

@@ -1,9 +1,9 @@
-"""Takes additions out of the layer norms that ONNX Runtime's optimiser fused them into, in an ONNX file.
+"""Separates additions from the layer norms into which ONNX Runtime's optimiser fused them, in an ONNX file.
 
     python -m hybridrank.training.onnx.split_norms model.onnx
 
-Its SkipLayerNormalization takes longer on a CPU than two additions and a LayerNormalization: the int8 models that ship
-are 1.2 times as fast without (docs/models.md). The sidecar keeps ONNX Runtime from fusing them again.
+Its SkipLayerNormalization takes longer on a CPU than two additions and a LayerNormalization: the shipped int8 models
+are 1.2 times as fast without it (docs/models.md). The sidecar keeps ONNX Runtime from fusing them again.
 """
 
 import argparse
@@ -20,7 +20,7 @@ __all__ = ["split_norms"]
 
 
 def split_norms(graph: Any) -> int:
-    """Rewrite an ONNX GraphProto in place; returns by how many nodes it grew."""
+    """Rewrites an ONNX GraphProto in place; returns the number of added nodes."""
     nodes = list(graph.node)
     del graph.node[:]
     for node in nodes:
@@ -29,7 +29,7 @@ def split_norms(graph: Any) -> int:
 
 
 def _apart(node: Any) -> list[Any]:
-    """LayerNormalization(input + bias + skip), whose terms are added in that order."""
+    """Returns LayerNormalization(input + bias + skip), with the terms added in that order."""
     values, skip, scale, shift, *bias = node.input
     (output,) = node.output
     epsilon = next(each.f for each in node.attribute if each.name == "epsilon")
