@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from hybridrank.cli.app import app, load
 from hybridrank.cli.json_file import JsonFileOption
-from tests.hybridrank.test_commands import ALL
+from tests.cli.test_commands import ALL
 
 
 def options(path):

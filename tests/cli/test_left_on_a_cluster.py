@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 from rich.console import Console
 
 from hybridrank.cli.experiments import open_bench
-from tests.hybridrank.standing_cluster import standing_cluster
+from tests.cli.standing_cluster import standing_cluster
 
 
 async def left(cluster, sidecar_address, **options):
