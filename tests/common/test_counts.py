@@ -25,7 +25,7 @@ def test_a_count_has_its_noun_in_the_right_number(count, noun, said):
     assert counted(count, noun) == said
 
 
-@pytest.mark.parametrize("folder", ["common", "connector", "evaluation", "hybridrank", "local_engines", "training"])
+@pytest.mark.parametrize("folder", ["cli", "common", "connector", "evaluation", "local_engines", "training"])
 def test_messages_count_with_counted(folder):
     texts = {path: path.read_text() for path in (ROOT / folder).rglob("*.py")}
     assert texts
