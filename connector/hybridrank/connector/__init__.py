@@ -1,4 +1,4 @@
-"""The library an application imports: BM25 and kNN in one round trip, fused, rescored by the sidecar.
+"""The library that an application imports: BM25 and kNN in one round trip, fused, and rescored by the sidecar.
 
 >>> SearchRequest(index="docs", query_text="parse a date").rank_window_size
 100

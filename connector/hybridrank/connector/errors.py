@@ -1,4 +1,4 @@
-"""Every error the connector raises.
+"""Every error that the connector raises.
 
 ConnectorError
 ├── BadAddress         not the address of an engine or a sidecar; a ValueError too
@@ -15,16 +15,17 @@ ConnectorError
     ├── SidecarTimeout
     ├── SidecarOverloaded
     ├── SidecarFailed  an error inside the sidecar
-    ├── SidecarRefused the API key is not one of the sidecar's
+    ├── SidecarRefused the sidecar does not accept the API key
     ├── ModelMissing   no loaded model has that name; the message lists those loaded
     ├── InvalidRequest the sidecar cannot serve the request as it is
-    │   └── UnreadableText  nor this query or passage; others it can
-    ├── NotASidecar    what listens there does not know the call
-    ├── CircuitOpen    not even tried, after repeated failures
-    └── BadScores      missing, unknown or NaN scores; no usable vector of a query
+    │   └── UnreadableText  the model cannot read this query or passage; others work
+    ├── NotASidecar    the server at that address does not know the call
+    ├── CircuitOpen    not tried, after repeated failures
+    └── BadScores      missing, unknown or NaN scores; no usable query vector
 
-A search raises only EngineError, SearchFailed and Misconfigured: whatever else the sidecar does, the caller gets a
-ranking. `faults.py` tells configuration faults, which a strict search raises as Misconfigured, from operational ones.
+A search raises only EngineError, SearchFailed and Misconfigured: for any other sidecar failure, the caller gets a
+ranking. `faults.py` separates configuration faults, which a strict search raises as Misconfigured, from operational
+ones.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,7 +59,7 @@ __all__ = [
 
 
 def _told(faults: Iterable[tuple[str, str]]) -> str:
-    """Each fault once, behind all the parts of the search that met it.
+    """Lists each fault once, after all parts of the search that met it.
 
     >>> _told([("bm25", "no field"), ("knn", "no field"), ("rescore", "no model")])
     'bm25, knn: no field; rescore: no model'
@@ -70,19 +71,19 @@ def _told(faults: Iterable[tuple[str, str]]) -> str:
 
 
 class ConnectorError(Exception):
-    """Parent of every error of this package."""
+    """Base class of every error of this package."""
 
 
 class BadAddress(ConnectorError, ValueError):
-    """The address is of no form we know."""
+    """The address has no known form."""
 
 
 class BadAccess(ConnectorError, ValueError):
-    """The certificates cannot be used, or the API key would travel where others can read it."""
+    """The certificates cannot be used, or the API key would be sent where others can read it."""
 
 
 class EngineError(ConnectorError):
-    """The engine refused a request; `reason` is its own word, `status` its HTTP status (0 when there is none)."""
+    """The engine refused a request; `reason` is its own word, `status` its HTTP status (0 if there is none)."""
 
     def __init__(self, message: str, *, status: int = 0, reason: str = "engine_error") -> None:
         super().__init__(message)
@@ -111,7 +112,7 @@ class SearchFailed(ConnectorError):
 
 
 class Misconfigured(ConnectorError):
-    """A strict search met faults that every search of its kind meets; `faults` holds them."""
+    """A strict search met faults that every such search meets; `faults` lists them."""
 
     def __init__(self, faults: Sequence[Degraded]) -> None:
         super().__init__(_told((each.stage, each.detail) for each in faults))
@@ -119,48 +120,48 @@ class Misconfigured(ConnectorError):
 
 
 class SidecarMissing(Misconfigured, ValueError):
-    """The request needs a sidecar, and HybridSearch was made without one."""
+    """The request needs a sidecar, and HybridSearch was created without one."""
 
     def __init__(self, stage: str, detail: str) -> None:
         super().__init__([Degraded(stage, "sidecar_missing", detail, configuration=True)])
 
 
 class SidecarError(ConnectorError):
-    """The sidecar gave no usable answer; `reason` is the word that `SearchResponse.degraded` repeats."""
+    """The sidecar gave no usable answer; `SearchResponse.degraded` repeats `reason`."""
 
     reason = "sidecar_error"
 
 
 class SidecarUnreachable(SidecarError):
-    """Nothing listens there, or the connection broke in the middle of a call."""
+    """Nothing listens there, or the connection broke during a call."""
 
     reason = "unreachable"
 
 
 class SidecarTimeout(SidecarError):
-    """The budget of the stage was spent."""
+    """The timeout of the stage passed."""
 
     reason = "timeout"
 
 
 class SidecarOverloaded(SidecarError):
-    """The sidecar's queue is full; it refuses at once rather than letting work pile up."""
+    """The sidecar's queue is full; it refuses at once instead of queuing more work."""
 
     reason = "overloaded"
 
 
 class SidecarFailed(SidecarError):
-    """An error inside the sidecar, which its log tells; another sidecar may answer."""
+    """An error inside the sidecar; its log has the details. Another sidecar may answer."""
 
 
 class SidecarRefused(SidecarError):
-    """The sidecar wants an API key, or another one."""
+    """The sidecar requires an API key, or another one."""
 
     reason = "refused"
 
 
 class ModelMissing(SidecarError):
-    """The sidecar has no model of that name; the message lists those that are loaded."""
+    """The sidecar has no model of that name; the message lists the loaded ones."""
 
     reason = "model_missing"
 
@@ -172,7 +173,7 @@ class InvalidRequest(SidecarError):
 
 
 class UnreadableText(InvalidRequest):
-    """The model can read nothing of this query or passage; of others it can."""
+    """The model cannot read this query or passage; others work."""
 
     reason = "unreadable"
 
@@ -184,12 +185,12 @@ class NotASidecar(SidecarError):
 
 
 class CircuitOpen(SidecarError):
-    """After repeated failures the stage was skipped at once, without waiting for another."""
+    """After repeated failures the stage was skipped at once, without another wait."""
 
     reason = "circuit_open"
 
 
 class BadScores(SidecarError):
-    """The reply lacked a candidate, named an unknown one, or held a score that is not a finite number."""
+    """The reply had a missing or unknown candidate, or a score that is not a finite number."""
 
     reason = "bad_scores"

@@ -1,4 +1,4 @@
-"""The last step of a search: from the final ranking to the page that is shown. Pure."""
+"""Last step of a search: from the final ranking to the returned page. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ Direction: TypeAlias = Literal["asc", "desc"]
 
 
 def collapsed(hits: Sequence[Hit], field: str | None, kind: Kind = "other") -> tuple[Hit, ...]:
-    """The best hit of each value of the field, as its kind holds it, ranked anew; one without stands for itself."""
+    """Keeps the best hit of each value, compared by kind, and ranks again; hits without a value stay."""
     if field is None:
         return tuple(hits)
     seen: set[str] = set()
@@ -34,11 +34,11 @@ def collapsed(hits: Sequence[Hit], field: str | None, kind: Kind = "other") -> t
 def sorted_by(
     hits: Sequence[Hit], order: Mapping[str, Direction], kinds: Mapping[str, Kind] | None = None
 ) -> tuple[Hit, ...]:
-    """The hits by the values of these fields, the first first, ranked anew; as they stood where values are equal.
+    """Sorts the hits by the values of these fields, the first field first, and ranks again; ties keep their order.
 
-    `kinds` tell how fields hold values: "5" is a number in a field of numbers, and 5 a word among keywords. Of several
-    values the smallest counts, descending the largest, as in the engines. Numbers are below words, and a hit without a
-    value comes last either way.
+    `kinds` are the kinds of the fields: "5" is a number in a numeric field, and 5 a term in a keyword field. The
+    smallest of several values counts, in descending order the largest, as in the engines. Numbers come before words,
+    and a hit without a value comes last in both orders.
     """
     found = list(hits)
     for field, direction in reversed([*order.items()]):
@@ -53,7 +53,7 @@ def sorted_by(
 def arranged(
     hits: Sequence[Hit], collapse: str | None, order: Mapping[str, Direction], fields: Fields
 ) -> tuple[Hit, ...]:
-    """The hits collapsed, then sorted; a subfield (`title.keyword`) is read from the field that documents hold."""
+    """Returns the hits collapsed, then sorted; a subfield (`title.keyword`) is read from its stored parent field."""
     paths = {fields.made_of.get(name, name): direction for name, direction in order.items()}
     kinds = {
         fields.made_of.get(name, name): _kind(fields, name) for name in [*order, *([collapse] if collapse else [])]
@@ -63,7 +63,7 @@ def arranged(
 
 
 def without_values(index: str, fields: Fields, hits: Sequence[Hit], names: Sequence[str]) -> list[tuple[str, str]]:
-    """Reason and sentence for each field in which no hit at all has a value: a wrong name, or nothing but gaps."""
+    """Returns reason and sentence for each field without a value in any hit: a wrong name, or only gaps."""
     faults = []
     for name in names:
         if any(field_values(hit.source, fields.made_of.get(name, name)) for hit in hits):
@@ -76,7 +76,7 @@ def without_values(index: str, fields: Fields, hits: Sequence[Hit], names: Seque
 
 
 def dressed(hits: Sequence[Hit], parts: Mapping[str, Mapping[DocumentKey, Any]]) -> tuple[Hit, ...]:
-    """The hits with their "source" and "highlight" by key; what a part does not know of a hit stays as it is."""
+    """Returns the hits with their "source" and "highlight" by key; hits without an entry in a part do not change."""
     sources, fragments = parts.get("source", {}), parts.get("highlight", {})
     return tuple(
         replace(
@@ -89,7 +89,7 @@ def dressed(hits: Sequence[Hit], parts: Mapping[str, Mapping[DocumentKey, Any]])
 
 
 def _values(source: Mapping[str, Any], field: str, kind: Kind) -> list[tuple[bool, Any]]:
-    """The values of a field that have an order, each with whether it is a word."""
+    """Returns the values of a field that have an order, each with a flag for words."""
     return [
         (isinstance(value, str), value)
         for value in _held(field_values(source, field), kind)
@@ -98,13 +98,13 @@ def _values(source: Mapping[str, Any], field: str, kind: Kind) -> list[tuple[boo
 
 
 def _kind(fields: Fields, name: str) -> Kind:
-    """How a field holds values; "other", as they are, where several indices differ."""
+    """Returns the kind of a field; "other", unchanged, if several indices differ."""
     kinds = {type_.kind for type_ in fields.filtered.get(name, ())}
     return kinds.pop() if len(kinds) == 1 else "other"
 
 
 def _held(values: Sequence[Any], kind: Kind) -> list[Any]:
-    """The values as a field of this kind holds them."""
+    """Returns the values as a field of this kind holds them."""
     if kind in ("whole", "number"):
         return [number for value in values if (number := as_number(value)) is not None]
     return [as_word(value) if kind == "keyword" and isinstance(value, (int, float)) else value for value in values]

@@ -1,4 +1,4 @@
-"""What is read of a stored document: values of fields, and the text for models, the same for vectors and reranking."""
+"""Reads a stored document: values of fields, and the model text, the same for vectors and reranking."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ DEFAULT_FIELDS = tuple(DEFAULT_BOOSTS)
 
 
 def passage_text(source: Mapping[str, Any], fields: Sequence[str] = DEFAULT_FIELDS) -> str:
-    """The values of `fields`, in order, a line each; a field that the document lacks is left out.
+    """Joins the values of `fields`, in order, one line each; a missing field is left out.
 
     >>> passage_text({"title": "Tea", "text": "Leaves in hot water."})
     'Tea\\nLeaves in hot water.'
@@ -23,9 +23,9 @@ def passage_text(source: Mapping[str, Any], fields: Sequence[str] = DEFAULT_FIEL
 
 
 def field_values(source: Any, field: str) -> list[Any]:
-    """The values of a field, none where there is none; `a.b` is field b of the object, or of each of the list, in a.
+    """Returns the values of a field, if any; `a.b` is field b of the object, or of each object of the list, in a.
 
-    As engines do, a name with a point is read as a path, and lists in lists as one list.
+    As in engines, a name with a dot is a path, and nested lists are one list.
 
     >>> field_values({"a": [{"b": [1, [2]]}, {"b": None}], "a.b": 3}, "a.b")
     [1, 2, 3]

@@ -1,4 +1,4 @@
-"""SearchRequest: everything a caller can ask of one search, validated before anything is sent."""
+"""SearchRequest: all parameters of one search, validated before anything is sent."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
@@ -21,13 +21,13 @@ __all__ = ["FeatureRescore", "QueryRescore", "Rescore", "RetrieverName", "Search
 RetrieverName: TypeAlias = Literal["bm25", "knn"]
 
 DEFAULT_TOTAL_HITS = 10_000
-"""Matches counted by default, as by the servers, which from there on skip what cannot reach the window."""
+"""Matches counted by default, as on the servers, which then skip documents that cannot reach the window."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class _Sendable(BaseModel):
-    """A model whose texts and numbers can be sent to engine and sidecar, whatever field they are in."""
+    """A model whose texts and numbers can be sent to engine and sidecar, in any field."""
 
     @field_validator("*", mode="after")
     @classmethod
@@ -38,22 +38,23 @@ class _Sendable(BaseModel):
 
 
 class Rescore(_Sendable):
-    """A stage that reads: the head of the ranking, scored by a reranker of the sidecar.
+    """Text stage: a reranker of the sidecar scores the head of the ranking.
 
     `weight` blends: the final score is weight · z(rerank) + (1 − weight) · z(score before) over the window, so 1 is the
-    rerank score alone. One half lets neither overrule the other (docs/results.md). `timeout_s` is what the stage
-    may cost on top of retrieval; when it is spent, the candidates scored by then come first and the others below them
-    in fused order, or, without `allow_partial`, all are returned in fused order. `degraded` says so.
+    rerank score alone. One half gives both equal influence (docs/results.md). `timeout_s` is the additional time of the
+    stage after retrieval; when it has passed, the candidates scored so far come first and the others below them in
+    fused order, or, without `allow_partial`, all are returned in fused order. `degraded` reports it.
 
-    `fields` are what it reads of a document, in order: by default those that the request searches, else those that the
-    index was made with.
+    `fields` are the fields of a document that it reads, in order: by default the searched fields of the request, else
+    those that the index was created with.
 
-    A text longer than the model reads is read in up to `max_chunks` windows, the best of which counts: the first of
-    every candidate, then from what is left of `timeout_s` second ones, and so on. 1 reads the beginning alone.
-    `hit.scored_chunks` says how many were read.
+    A text longer than the model's input is read in up to `max_chunks` windows, and the best one counts: first one
+    window of every candidate, then second ones in the remaining `timeout_s`, and so on. 1 reads only the beginning.
+    `hit.scored_chunks` is the number of windows read.
 
-    With `token_vectors` a model of late interaction scores what `hybridrank index --token-vectors` stored: one more
-    request to the engine, for the window alone, and only the query is encoded. Where that cannot be, texts are scored.
+    With `token_vectors` a late-interaction model scores the vectors that `hybridrank index --token-vectors` stored:
+    this needs one more request to the engine, for the window alone, and only the query is encoded. If that is not
+    possible, texts are scored.
     """
 
     model_config = _FROZEN
@@ -69,14 +70,14 @@ class Rescore(_Sendable):
 
 
 class FeatureRescore(_Sendable):
-    """A stage that counts: the head of the ranking, scored by a lambdamart model of the sidecar from features.
+    """Feature stage: a lambdamart model of the sidecar scores the head of the ranking from features.
 
-    The engine computes the features of all candidates in one request; `timeout_s` is for that and the scoring together.
-    `feature_set` is the one that the model was trained on: the sidecar refuses another. The window should be the one of
-    the training, too. `request` holds what only the caller knows, for features of kind `request`. `with_features` puts
-    the values on the hits.
+    The engine computes the features of all candidates in one request; `timeout_s` covers that and the scoring together.
+    `feature_set` is the one that the model was trained on: the sidecar refuses another. The window should also be that
+    of the training. `request` has values that only the caller knows, for features of kind `request`. `with_features`
+    adds the values to the hits.
 
-    Without a `model` the stage computes features and changes no order: for logging what a model will be trained on.
+    Without a `model` the stage computes features and keeps the order: for logging the training data of a model.
     """
 
     model_config = _FROZEN
@@ -91,12 +92,12 @@ class FeatureRescore(_Sendable):
 
 
 class QueryRescore(BaseModel):
-    """A stage that asks the engine: the head of the ranking, scored by one more query of the text. No sidecar needed.
+    """Engine stage: one more query of the text scores the head of the ranking. No sidecar needed.
 
     `by` is a feature that is a query: the text as a `phrase`, its words near each other (`proximity`), or `bm25` of
-    other fields. What does not match scores 0. It is one request, for the window alone, on any licence; so a query that
-    would be too dear for the whole index is asked about few documents. `hit.rerank_scores` has it by the feature's
-    name.
+    other fields. A document without a match scores 0. It is one request, for the window alone, on any licence; so a
+    query that would be too expensive for the whole index runs on few documents. `hit.rerank_scores` has it by the
+    feature's name.
     """
 
     model_config = _FROZEN
@@ -108,7 +109,7 @@ class QueryRescore(BaseModel):
 
     @property
     def model(self) -> str:
-        """What the scores are called by."""
+        """The name of the scores."""
         return self.by.name
 
 
@@ -118,27 +119,27 @@ Stage: TypeAlias = Rescore | FeatureRescore | QueryRescore
 class SearchRequest(_Sendable):
     """One search.
 
-    `index` may be an alias. `fields` are searched by BM25, name → boost; with none, those of the index. `filters` must
-    all hold, for every retriever. `rank_window_size` is how many candidates each retriever gives to fusion: by default
-    max(100, from + size), so that a page never asks for more than was ranked. `rescore` is one stage or a cascade of
-    them, each over the head that the one before left. `encode_timeout_s` bounds the query's encoding; without a vector
-    the search is lexical only. `timeout_s` bounds the whole search: each stage gets its own timeout or what is left,
-    when that is less, and what it leaves no time for is in `degraded`. `query_id` is what a feature log calls the
-    query.
+    `index` may be an alias. `fields` are searched by BM25, name → boost; without them, those of the index. `filters`
+    must all hold, for every retriever. `rank_window_size` is the number of candidates that each retriever gives to
+    fusion: by default max(100, from + size), so that a page never needs more than was ranked. `rescore` is one stage or
+    a cascade, each over the head that the previous one left. `encode_timeout_s` limits the query's encoding; without a
+    vector the search is lexical only. `timeout_s` limits the whole search: each stage gets its own timeout or the
+    remaining time, if that is less, and parts without time left are in `degraded`. `query_id` is the query's id in a
+    feature log.
 
     With `strict`, faults that every such search meets (a misspelt field, a model that is not loaded, a vector of
-    another length) raise Misconfigured; without it, as with faults that pass, the part is left out.
+    another length) raise Misconfigured; without it, and for temporary faults, the part is left out.
 
-    `aggregations` go to the engine as they are and count all that BM25 matches and the filters let pass, not the window
-    alone. `highlight` names fields of which each hit of the page gets fragments around the query's words. With
+    `aggregations` are sent to the engine unchanged and count all documents that BM25 matches and the filters pass, not
+    only the window. `highlight` names fields; each hit of the page gets their fragments around the query's words. With
     `collapse`, the name of a field, only the best hit of each of its values is kept. `sort`, name → "asc" or "desc",
-    puts the ranking that there is, the window and not the index, in the order of these fields. `profile` has the engine
-    say where the time of each retriever goes, which costs it time. `track_total_hits` is up to how many matches BM25
-    counts for `total`: True counts all of them, however many, and False none.
+    sorts the existing ranking, the window and not the index, by these fields. `profile` makes the engine report the
+    time of each retriever, which costs time. `track_total_hits` is the maximum of matches that BM25 counts for `total`:
+    True counts all, and False none.
 
-    `vector_field` is the one that kNN compares; the default also stands for the passages of an index that has them.
-    Where the engine rounds vectors, `oversample` times as many as are wanted are compared again as they were; without
-    it, as the engine does by default.
+    `vector_field` is the field that kNN compares; the default also covers the passages of an index that has them. If
+    the engine rounds vectors, `oversample` times as many as wanted are rescored with full-precision vectors; without
+    it, the engine's default applies.
     """
 
     model_config = _FROZEN | ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
@@ -177,13 +178,13 @@ class SearchRequest(_Sendable):
 
     @property
     def reads_sources(self) -> bool:
-        """Whether the documents of the whole ranking are read, or most of them shown."""
+        """True if the documents of the whole ranking are read, or most of them returned."""
         shows_most = 2 * self.size > self.rank_window_size * len(self.retrievers)
         return shows_most or bool(self.rescore or self.collapse or self.sort)
 
     @property
     def needs_vector(self) -> bool:
-        """Whether a retriever or a feature compares vectors."""
+        """True if a retriever or a feature compares vectors."""
         sets = [stage.feature_set for stage in self.stages if isinstance(stage, FeatureRescore)]
         return "knn" in self.retrievers or any(
             feature.kind == "vector_similarity" for each in sets for feature in each.features
@@ -220,7 +221,7 @@ class SearchRequest(_Sendable):
 
 
 def _plain(value: Any) -> Any:
-    """Filters as the objects of their fields."""
+    """Returns filters as dicts of their fields."""
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

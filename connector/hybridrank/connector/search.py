@@ -1,4 +1,4 @@
-"""HybridSearch: the whole path of a request. Encode, retrieve, fuse, rescore, page."""
+"""HybridSearch: the whole path of a request: encode, retrieve, fuse, rescore, page."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -17,16 +17,16 @@ from hybridrank.connector.types import DocumentKey, Encoding, Hit, SearchRespons
 
 __all__ = ["HybridSearch"]
 
-_ENCODE_SHARE = 0.5  # of the search's time: no answer is possible without the engine, so the vector leaves it half
+_ENCODE_SHARE = 0.5  # of the search's time: no answer is possible without the engine, so encoding leaves it half
 
 
 class HybridSearch:
     """Hybrid retrieval with fusion and reranking. One object serves any number of concurrent searches.
 
-    A part that fails or overruns its budget is left out and named in `SearchResponse.degraded`; only an engine that
-    gives no ranking at all is an error. Without a sidecar, requests bring their own vector and rescore nothing.
-    With `fusion` "native" the engine fuses the retrievers itself, where it can do that as the request says; hits then
-    lack what each retriever said. `feature_log` is given what every FeatureRescore computes.
+    A part that fails or exceeds its timeout is left out and named in `SearchResponse.degraded`; only an engine without
+    any ranking is an error. Without a sidecar, requests must have their own vector and cannot rescore by a model. With
+    `fusion` "native" the engine fuses the retrievers itself, if it can do so as requested; hits then have no scores of
+    single retrievers. `feature_log` gets the values of every FeatureRescore.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class HybridSearch:
         self.feature_log = feature_log
 
     async def search(self, request: SearchRequest) -> SearchResponse:
-        """One page of the final ranking.
+        """Returns one page of the final ranking.
 
-        Raises EngineError, SearchFailed when every retriever failed, and Misconfigured for what a strict request
-        cannot have, or where a sidecar is needed and there is none.
+        Raises EngineError, SearchFailed if every retriever failed, and Misconfigured for a fault in a strict request,
+        or if a sidecar is needed and there is none.
         """
         trace = Trace(request.timeout_s, request.strict)
         encoding = await self._encode(request, trace)
@@ -81,7 +81,7 @@ class HybridSearch:
         return arranged(ranking, request.collapse, request.sort, fields)
 
     async def _shown(self, request: SearchRequest, page: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
-        """The page with what is asked for it alone: its sources, where nothing has read them yet, and highlights."""
+        """Fetches sources, unless already read, and highlights for this page only."""
         keys = [hit.key for hit in page]
         asked: dict[str, Awaitable[Mapping[DocumentKey, Any]]] = {}
         if page and not request.reads_sources:
@@ -97,7 +97,7 @@ class HybridSearch:
         return dressed(page, found)
 
     async def _encode(self, request: SearchRequest, trace: Trace) -> Encoding | None:
-        """The query's vector and the model that made it, as its reply says; nobody knows what made a caller's own."""
+        """Returns the query's vector and its model, from the reply; the model of a caller's own vector is unknown."""
         if request.query_vector is not None:
             return Encoding(request.query_vector)
         if not request.needs_vector:

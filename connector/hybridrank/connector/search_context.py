@@ -1,4 +1,4 @@
-"""The running notes of one search: when each stage ended, what was left out, and how much time is left."""
+"""Running record of one search: timings of stages, degraded parts, and the remaining time."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Trace:
-    """`timeout_s` is what the whole search may take from here on; None sets no limit. `strict` as in the request."""
+    """`timeout_s` limits the whole search from now on; None: no limit. `strict` is that of the request."""
 
     timeout_s: float | None = None
     strict: bool = False
@@ -28,29 +28,29 @@ class Trace:
     total: TotalHits | None = None
 
     def tick(self) -> None:
-        """Marks the end of a stage. Raises Misconfigured for configuration faults, where the search is strict."""
+        """Marks the end of a stage. Raises Misconfigured for configuration faults if the search is strict."""
         self.clock.append(perf_counter())
         faults = [each for each in self.degraded if each.configuration]
         if self.strict and faults:
             raise Misconfigured(faults)
 
     def lacks(self, stage: str, error: SidecarError | EngineError, *, reason: str = "", instead: str = "") -> None:
-        """Records that the stage was left out because of `error`: what was done `instead`, under a `reason` of its own.
+        """Records that the stage was left out because of `error`, with the replacement `instead` and an own `reason`.
 
-        The error alone decides whether it is a configuration fault.
+        Only the error decides whether it is a configuration fault.
         """
         configuration = is_configuration(error.reason, error.status if isinstance(error, EngineError) else 0)
         detail = f"{instead}: {error}" if instead else str(error)
         self.degraded.append(Degraded(stage, reason or error.reason, detail, configuration))
 
     def record(self, stage: str, reason: str, detail: str) -> None:
-        """Records what the answer lacks without an error having been raised; `reason` is a word of `faults.py`."""
+        """Records a missing part of the answer without an error; `reason` is a word of `faults.py`."""
         self.degraded.append(Degraded(stage, reason, detail, is_configuration(reason)))
 
     def budget_s(self, stage_timeout_s: float, *, share: float = 1.0) -> float:
-        """What a stage may take: its own timeout, or `share` of what the search has left when that is less.
+        """Returns the time limit of a stage: its own timeout, or `share` of the remaining search time if that is less.
 
-        Raises SidecarTimeout when nothing is left.
+        Raises SidecarTimeout if no time is left.
         """
         left_s = self._left_s()
         if left_s is None:
@@ -60,7 +60,7 @@ class Trace:
         return min(stage_timeout_s, share * left_s)
 
     async def bound(self, answer: Awaitable[T]) -> T:
-        """The engine's answer, cancelled when the search's time is spent. Raises EngineTimeout."""
+        """Returns the engine's answer; cancels it when the search's time is over. Raises EngineTimeout."""
         try:
             return await asyncio.wait_for(answer, self._left_s())
         except asyncio.TimeoutError as error:
@@ -68,7 +68,7 @@ class Trace:
             raise EngineTimeout(message, reason="timeout") from error
 
     async def part(self, stage: str, answer: Awaitable[T]) -> T | None:
-        """As `bound`; None when it fails, for the rest of the answer goes without."""
+        """Same as `bound`; returns None on failure, because the rest of the answer does not need it."""
         try:
             return await self.bound(answer)
         except EngineError as error:
@@ -76,7 +76,7 @@ class Trace:
             return None
 
     def timings(self) -> Timings:
-        """Of the four stages, once all have ended."""
+        """Returns the timings of the four stages, after all have ended."""
         encode, retrieve, rescore, page = (1000 * (b - a) for a, b in zip(self.clock, self.clock[1:], strict=False))
         return Timings(encode, retrieve, rescore, page, total_ms=1000 * (self.clock[-1] - self.clock[0]))
 

@@ -1,4 +1,4 @@
-"""A thin synchronous face: the asynchronous code on an event loop in a thread of its own."""
+"""Thin synchronous interface: runs the asynchronous code on an event loop in its own thread."""
 
 from types import TracebackType
 
@@ -20,9 +20,9 @@ __all__ = ["SyncHybridSearch"]
 class SyncHybridSearch:
     """`HybridSearch` for code without an event loop; safe to share between threads, and to use in a forked child.
 
-    `engine` is an address, as `connect_engine` takes it, or an engine; `sidecar` an address or a SidecarClient, where
-    TLS or a key is needed; `fusion` and `feature_log` as for HybridSearch. Use it in a `with` block, or call `close`,
-    which closes the engine and the client too.
+    `engine` is an address, as for `connect_engine`, or an engine; `sidecar` is an address, or a SidecarClient if TLS or
+    a key is needed; `fusion` and `feature_log` as for HybridSearch. Use it in a `with` block, or call `close`, which
+    also closes the engine and the client.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class SyncHybridSearch:
         self.close()
 
     def search(self, request: SearchRequest) -> SearchResponse:
-        """As `HybridSearch.search`."""
+        """Same as `HybridSearch.search`."""
         return self._thread.run(self._search.search(request))
 
     def close(self) -> None:
-        """Close the connections and end the thread; a later search opens others."""
+        """Closes the connections and ends the thread; a later search opens new ones."""
         self._thread.run(self._search.engine.close())
         if self._sidecar is not None:
             self._thread.run(self._sidecar.close())

@@ -1,4 +1,4 @@
-"""The number of documents that a search matches. Pure."""
+"""Number of documents that a search matches. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class TotalHits:
 
 
 def total_hits(response: Mapping[str, Any], *, whole: bool = True) -> TotalHits | None:
-    """The count of one response of an engine; None where it counted nothing.
+    """Returns the count of one response of an engine; None if it did not count.
 
-    A response that lacks shards, and so is not `whole`, is a lower bound.
+    A response with missing shards, which is not `whole`, gives a lower bound.
 
     >>> total_hits({"hits": {"total": {"value": 12, "relation": "eq"}, "hits": []}})
     TotalHits(value=12, relation='eq')

@@ -1,4 +1,4 @@
-"""The values that cross the borders of the connector: frozen, compared by value."""
+"""Values that cross the borders of the connector: frozen, compared by value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,19 +37,19 @@ __all__ = [
 ]
 
 DEFAULT_CHUNKS = 4
-"""Windows in which a reranker reads a text that is longer than it reads at once; the sidecar's own default."""
+"""Windows in which a reranker reads a text longer than its input; the sidecar's own default."""
 MAX_CHUNKS = 100
 Vector: TypeAlias = tuple[float, ...]
 TokenFormat: TypeAlias = Literal["fp32", "fp16", "int8", "residual"]
-"""How token vectors are packed; docs/token-vectors.md says what each costs."""
+"""Format of packed token vectors; docs/token-vectors.md has the cost of each."""
 Scalar: TypeAlias = str | int | float | bool
 MAX_TERMS = 65_536
-"""Values of one Terms: what OpenSearch and Elasticsearch take (index.max_terms_count)."""
+"""Maximum values of one Terms: the limit of OpenSearch and Elasticsearch (index.max_terms_count)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """The field holds this value, or has it among several."""
+    """The field has this value, or has it among several."""
 
     field: str
     value: Scalar
@@ -61,7 +61,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The field holds one of these values."""
+    """The field has one of these values."""
 
     field: str
     values: tuple[Scalar, ...]
@@ -79,7 +79,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The field lies between the bounds that are given: gte and lte include the bound, gt and lt do not."""
+    """The field is between the given bounds: gte and lte include the bound, gt and lt do not."""
 
     field: str
     gte: float | str | None = None
@@ -110,11 +110,11 @@ class Not:
 
 
 Filter: TypeAlias = Term | Terms | Range | Not
-"""A small vocabulary that every engine carries out exactly, for BM25 and kNN alike."""
+"""A small set of filters that every engine applies exactly, for both BM25 and kNN."""
 
 
 class DocumentKey(NamedTuple):
-    """The name of a document: its concrete index and its id, which may repeat in another index. Sorts in that order."""
+    """Name of a document: its concrete index and its id, which another index may also contain. Sorts in that order."""
 
     index: str  # type: ignore[assignment]  # in place of tuple.index, which nobody asks of a key
     doc_id: str
@@ -129,7 +129,7 @@ def _check_field(each: object, field: object) -> None:
 
 
 def _check_scalar(each: object, field: str, value: object, hint: str) -> None:
-    """Raises ValueError for what no engine can compare; a request refuses NaN and half surrogate pairs itself."""
+    """Raises ValueError for values that no engine can compare; a request refuses NaN and half surrogate pairs."""
     if not isinstance(value, (str, int, float)):
         name = f"{type(each).__name__} of field {field!r}"
         raise ValueError(f"{name} takes a string, a number or a boolean, not {_kind(value)}; {hint}")
@@ -141,7 +141,7 @@ def _kind(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """The passage of a long document that matched best: its place among them, counted from 0, and its text."""
+    """The best matching passage of a long document: its 0-based position among the passages, and its text."""
 
     place: int
     text: str = field(repr=False)
@@ -149,10 +149,10 @@ class FoundPassage:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A document kept for the next stage. `rank` is 1-based; `source` holds the fields it was indexed with.
+    """A document kept for the next stage. `rank` is 1-based; `source` has its indexed fields.
 
-    `passage` is the best of the document's passages, where the index has them. `index` is the concrete index that holds
-    the document, also where an alias or a pattern was searched.
+    `passage` is the best of the document's passages, if the index has them. `index` is the concrete index of the
+    document, also if an alias or a pattern was searched.
     """
 
     doc_id: str
@@ -164,20 +164,20 @@ class Candidate:
 
     @property
     def key(self) -> DocumentKey:
-        """Names the document among those of all indices."""
+        """Key of the document among those of all indices."""
         return DocumentKey(self.index, self.doc_id)
 
 
 Ranking: TypeAlias = tuple[Candidate, ...]
-"""Candidates of one query in order: ranks 1, 2, 3 …, scores never rising, each document (index and id) once."""
+"""Candidates of one query in order: ranks 1, 2, 3 …, non-increasing scores, each document (index and id) once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """One retriever's ranking; `warning` says what it lacks (a failed shard, say) and is empty when it is whole.
+    """One retriever's ranking; `warning` names missing parts (such as a failed shard) and is empty if it is complete.
 
-    `aggregations` are the engine's answer to those of the query, `profile` is where its time went, in its own words,
-    `total` the number of documents that match, where the query asks for it.
+    `aggregations` are the engine's answer to those of the query, `profile` is its own time profile, `total` is the
+    number of matching documents, if the query requests it.
     """
 
     ranking: Ranking
@@ -189,14 +189,13 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True)
 class Bm25Query:
-    """The BM25 retriever's query: `text` against `fields` (name → boost), `rank_window_size` candidates wanted.
+    """Query of the BM25 retriever: `text` against `fields` (name → boost), for `rank_window_size` candidates.
 
-    Without `fields` those that the index was made with, boosts and all.
+    Without `fields`, it uses the fields and boosts of the index.
 
-    `source_excludes` names the heavy fields that a hit need not carry. `aggregations`, in the engine's own words, count
-    over all that match. `passages` is the nested field whose best passage each hit brings along. Without `with_sources`
-    the ranking is one of ids and scores alone. `track_total_hits` is up to how many matches are counted; True counts
-    all of them.
+    `source_excludes` names large fields that hits leave out. `aggregations`, in the engine's syntax, count over all
+    matches. `passages` is the nested field whose best passage each hit includes. Without `with_sources` the ranking has
+    only ids and scores. `track_total_hits` is the maximum of counted matches; True counts all of them.
     """
 
     text: str
@@ -213,12 +212,12 @@ class Bm25Query:
 
 @dataclass(frozen=True, slots=True)
 class KnnQuery:
-    """The kNN retriever's query: the nearest `rank_window_size` documents to `vector` by cosine.
+    """Query of the kNN retriever: the nearest `rank_window_size` documents to `vector` by cosine.
 
-    `num_candidates` bounds what an approximate index looks at on each shard; an exact engine has no use for it.
-    Where the index rounds vectors, `oversample` times as many are compared again as they were. `path` is the nested
-    field that `field` lies in; a document is then as near as the nearest of its passages. `encoder` is what made the
-    vector, None where the caller brought it: an engine compares it with what made the index's vectors.
+    `num_candidates` limits the candidates of an approximate index on each shard; an exact engine ignores it. If the
+    index rounds vectors, `oversample` times as many are rescored with full-precision vectors. `path` is the nested
+    field that contains `field`; the nearest passage of a document then counts. `encoder` made the vector, None for a
+    caller's own: an engine compares it with the encoder of the index's vectors.
     """
 
     vector: Vector
@@ -239,9 +238,9 @@ Query: TypeAlias = Bm25Query | KnnQuery
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What an engine indexes: its id, its fields, its vector and its packed token vectors when it has them.
+    """A document to index: its id, its fields, and, if it has them, its vector and its packed token vectors.
 
-    `passages` are the texts and vectors of its parts; `vectors` those of further fields, by name.
+    `passages` are the texts and vectors of its parts; `vectors` are the vectors of further fields, by name.
     """
 
     doc_id: str
@@ -254,10 +253,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """One text as a unit vector; `truncated` when the model saw only its beginning.
+    """One text as a unit vector; `truncated` if the model read only its beginning.
 
-    With `token_vectors`, packed to be stored, `vector` is empty where the model makes none for a whole text. `encoder`
-    is the model that answered, None where nobody knows: a caller's own vector.
+    With `token_vectors`, packed for storage, `vector` is empty if the model makes none for a whole text. `encoder` is
+    the model that answered, None if unknown: a caller's own vector.
     """
 
     vector: Vector = field(repr=False)
@@ -268,11 +267,11 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class RelevanceScore:
-    """What a reranker says of one candidate: higher is better, comparable within one query and one model.
+    """A reranker's score of one candidate: higher is better, comparable within one query and one model.
 
-    `truncated` says that it did not see all of the text, `scored_chunks` in how many windows it read it (0: it reads no
-    text), `best_chunk` which of several (0-based) scored best. `contributions`, where they were asked for, are what
-    each feature added to the score, and last what every row has.
+    `truncated` is True if it did not read the whole text, `scored_chunks` is the number of windows it read (0: it reads
+    no text), `best_chunk` the 0-based number of the best one of several. `contributions`, if requested, are the
+    contribution of each feature to the score; the last entry is the bias.
     """
 
     score: float
@@ -284,7 +283,7 @@ class RelevanceScore:
 
 @dataclass(frozen=True, slots=True)
 class RetrieverScore:
-    """Where one retriever put a document, and the raw score it gave."""
+    """Rank of a document in one retriever, and its raw score."""
 
     rank: int
     score: float
@@ -292,20 +291,20 @@ class RetrieverScore:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One document of the answer with what every stage said of it.
+    """One document of the answer with the scores of every stage.
 
-    `score` is that of the last stage that scored it: blended, or fused where none did; hits that different stages
-    scored last have theirs on different scales. `final_score` is on one scale and never rises down the relevance
-    ranking: `score` where the last stage saw the hit, and below that as far beneath the lowest such score as the
-    stages before put the hit beneath the best that the last stage did not see. `retrievers` lacks a retriever
-    that did not find the document, and is empty where the engine fused, which does not tell. `rerank_scores` has what
-    each model said, by its name, and `rerank_score` the last of them: None outside every window, and inside where time
-    ran out. `truncated` says that a reranker did not see all of the text, `scored_chunks` in how many windows the last
-    one read it, and `best_chunk` which of several (0-based) scored best. On request `features` is filled, NaN for what
-    is not known, and `highlights`: fragments by field, as HTML with `<em>` around what matched. `passage` is the best
-    passage of a long document, of the retriever that ranks the document best. `index` is the concrete index that
-    holds the document: with `doc_id` it names the document where an alias, a pattern or a data stream stands for
-    several indices.
+    `score` is that of the last stage that scored it: blended, or fused if no stage did; hits with different last stages
+    have scores on different scales. `final_score` is on one scale and never rises down the relevance ranking: it is
+    `score` if the last stage scored the hit. Below these hits, it keeps the earlier stages' distance to the best hit
+    that the last stage did not score, counted down from the lowest `score` of the last stage. `retrievers` leaves out a
+    retriever that did not find the document, and is empty if the engine fused, because it does not report them.
+    `rerank_scores` has the score of each model, by name, and `rerank_score` the last of them: None outside every
+    window, and inside if time ran out. `truncated` is True if a reranker did not read the whole text, `scored_chunks`
+    is the number of windows that the last one read, and `best_chunk` the 0-based number of the best one of several.
+    `features`, on request, has NaN for unknown values, and `highlights`, on request, has fragments by field, as HTML
+    with `<em>` around matches. `passage` is the best passage of a long document, from the retriever that ranks the
+    document best. `index` is the concrete index of the document: with `doc_id` it identifies the document if an alias,
+    a pattern or a data stream resolves to several indices.
     """
 
     doc_id: str
@@ -328,16 +327,17 @@ class Hit:
 
     @property
     def key(self) -> DocumentKey:
-        """Names the document among those of all indices."""
+        """Key of the document among those of all indices."""
         return DocumentKey(self.index, self.doc_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Degraded:
-    """A part of the answer that was skipped: which stage, a word for why, and the sentence behind it.
+    """A skipped part of the answer: the stage, a reason word, and a sentence with details.
 
-    `configuration` tells a fault that every such search meets until somebody changes something (a misspelt field) from
-    an operational one, which passes or comes with the data (a timeout). `faults.py` decides it.
+    `configuration` is True for a fault that every such search meets until somebody changes something (a misspelt
+    field), and False for an operational one, which is temporary or specific to the data (a timeout). `faults.py`
+    decides it.
     """
 
     stage: (
@@ -350,9 +350,9 @@ class Degraded:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Wall-clock milliseconds of each stage as this process saw them; 0 for a stage that did not run.
+    """Wall-clock milliseconds of each stage in this process; 0 for a stage that did not run.
 
-    `rescore_ms` is that of all rescoring together, `page_ms` that of the page's sources and highlights.
+    `rescore_ms` is the time of all rescoring together, `page_ms` that of the page's sources and highlights.
     """
 
     encode_ms: float = 0.0
@@ -366,10 +366,10 @@ class Timings:
 class SearchResponse:
     """One page of the ranking.
 
-    `total_candidates` counts the fused ranking that pages are cut from; a page past its end is empty.
-    `degraded` is empty when every stage that was asked for ran. `aggregations` are the engine's own answer, `profile`
-    its own profiles by retriever. `total` counts the documents that BM25 matches and the filters let pass; None where
-    they were not counted: without BM25, after fusion in the engine, or with `track_total_hits=False`.
+    `total_candidates` is the length of the fused ranking from which pages are cut; a page past its end is empty.
+    `degraded` is empty if every requested stage ran. `aggregations` are the engine's own answer, `profile` its own
+    profiles by retriever. `total` counts the documents that BM25 matches and the filters pass; None if they were not
+    counted: without BM25, after fusion in the engine, or with `track_total_hits=False`.
     """
 
     hits: tuple[Hit, ...]
@@ -383,7 +383,7 @@ class SearchResponse:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """Which engine answers: "opensearch", "elasticsearch" or "embedded", its version, and what it can do."""
+    """Identity of the engine: "opensearch", "elasticsearch" or "embedded", its version, and its capabilities."""
 
     name: str
     version: str

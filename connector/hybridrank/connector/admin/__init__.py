@@ -1,1 +1,1 @@
-"""Changes to indices that are searched already: aliases, BM25 parameters, synonyms."""
+"""Changes to indices in use: aliases, BM25 parameters, synonyms."""

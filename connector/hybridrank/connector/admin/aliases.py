@@ -1,7 +1,7 @@
-"""An alias moved from one index to another in one step, so that searches through it never find nothing.
+"""Moves an alias from one index to another in one step, so that searches through it always see a complete index.
 
-Reindexing without a pause: fill a new index beside the one that is searched, look at it, then move the alias. What is
-looked at, and what would be done, is a `Swap`; `swap` does it. Policies of the index's life (ILM, ISM) are left alone.
+Reindexing without a pause: fill a new index beside the one in use, check it, then move the alias. A `Swap` has the
+results of the check and the planned changes; `swap` carries them out. Lifecycle policies (ILM, ISM) are not changed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ from hybridrank.index_templates.encoders import same_encoder
 __all__ = ["LEAST_SHARE", "Swap", "plan_swap", "swap"]
 
 LEAST_SHARE = 0.9
-"""Of the documents behind the alias, the new index must hold this share: less looks like an indexing that broke off."""
+"""Minimum share of the alias's documents in the new index: fewer look like an interrupted indexing run."""
 
-_TOP = 10  # hits of a trial query that are compared: a page
+_TOP = 10  # hits of a trial query that are compared: one page
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """What moving `alias` to `index` means. `refusals` say why it should not be done; `notes` what will be different.
+    """Plan to move `alias` to `index`. `refusals` are reasons against it; `notes` are the differences.
 
-    `before` are the indices behind the alias now, none where it is new. `replaces` tells that the alias's name is still
-    that of an index, which must be deleted to free it. `shared` is what part of the first ten hits of the trial
-    queries is the same, None without any.
+    `before` are the current indices of the alias, none if it is new. `replaces` is True if the alias's name is still
+    the name of an index, which must be deleted to free it. `shared` is the common share of the first ten hits of the
+    trial queries, None without trial queries.
     """
 
     alias: str
@@ -56,10 +56,10 @@ async def plan_swap(
     queries: Sequence[str] = (),
     delete_old: bool = False,
 ) -> Swap:
-    """Look at both sides; changes nothing but that `index` is refreshed, so that all its documents count.
+    """Checks both sides; changes nothing except that it refreshes `index`, so that all its documents count.
 
-    A trial query that finds something through the alias must find something in `index`.
-    Raises EngineError, IndexMissing where there is no `index`.
+    A trial query with hits through the alias must have hits in `index`. Raises EngineError, IndexMissing if there is no
+    `index`.
     """
     found = await engine.described(index, "_mapping")
     if list(found) != [index]:
@@ -97,7 +97,7 @@ async def plan_swap(
 
 
 async def swap(engine: RestEngine, plan: Swap) -> None:
-    """Move the alias in one request; where it was moved meanwhile by somebody else, nothing is done.
+    """Moves the alias in one request; does nothing if somebody else has moved it since the plan.
 
     Raises EngineError.
     """
@@ -108,7 +108,7 @@ async def swap(engine: RestEngine, plan: Swap) -> None:
 def _actions(
     alias: str, index: str, before: Sequence[str], settings: Mapping[str, Any], *, replaces: bool
 ) -> list[dict[str, Any]]:
-    """Off the old indices, which must still have it, and onto the new one, with the filter and routing that it had."""
+    """Builds the actions: off the old indices, which must still have the alias; onto the new one, with its options."""
     if tuple(before) == (index,):
         return []
     leave: list[dict[str, Any]] = (
@@ -131,7 +131,7 @@ def _too_few(index: str, documents: int, before: int, least_share: float) -> lis
 
 
 def _differences(current: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Fields that searches know and the new index lacks, and vectors of another length or another encoder."""
+    """Describes known fields that the new index does not have, and vectors with another length or encoder."""
     with reading("_mapping"):
         before, after = fields.read(current), fields.read(new)
     lost = sorted(set(before.types) - set(after.types))
@@ -146,7 +146,7 @@ def _differences(current: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
 
 
 def _other_encoders(before: Fields, after: Fields) -> list[str]:
-    """A sentence for each field whose vectors are another encoder's in the new index, or of which it says nothing."""
+    """Returns a sentence for each field whose vectors have another encoder, or none noted, in the new index."""
     found = []
     for path, old in sorted({path: note for notes in before.encoders.values() for path, note in notes.items()}.items()):
         new = next((notes[path] for notes in after.encoders.values() if path in notes), old)
@@ -168,7 +168,7 @@ async def _mapping(engine: RestEngine, name: str) -> Mapping[str, Any]:
 
 
 async def _alias(engine: RestEngine, alias: str) -> dict[str, Any]:
-    """Filter, routing and the like of the alias, which must be the same for all its indices."""
+    """Returns the alias's filter, routing and other options, which must be the same for all its indices."""
     try:
         found = await engine.request("GET", url_path("_alias", alias))
     except EngineError as error:
@@ -179,7 +179,7 @@ async def _alias(engine: RestEngine, alias: str) -> dict[str, Any]:
         settings = [dict(each["aliases"][alias]) for each in found.values()]
         first = settings[0]
     for each in settings:
-        each.pop("is_write_index", None)  # only a choice among several, and there will be one
+        each.pop("is_write_index", None)  # only selects among several indices; now there will be one
     if any(each != first for each in settings):
         raise EngineError(
             f"alias {alias!r} has another filter or routing on each of {', '.join(sorted(found))}; move it by hand",
@@ -189,7 +189,7 @@ async def _alias(engine: RestEngine, alias: str) -> dict[str, Any]:
 
 
 async def _count(engine: RestEngine, name: str, settings: Mapping[str, Any]) -> int:
-    """Documents that the alias would show, all of them when it has no filter; raises when a shard cannot be asked."""
+    """Counts the documents visible through the alias, all if it has no filter; raises if a shard does not answer."""
     await engine.request("POST", index_path(name, "_refresh"))
     answer = await engine.request(
         "POST", index_path(name, "_count"), {"query": settings.get("filter", {"match_all": {}})}
@@ -204,7 +204,7 @@ async def _count(engine: RestEngine, name: str, settings: Mapping[str, Any]) -> 
 async def _trial(
     engine: RestEngine, alias: str, index: str, queries: Sequence[str]
 ) -> tuple[float | None, tuple[str, ...]]:
-    """How alike the first hits of the words in any field are, and which queries find nothing in the new index only."""
+    """Returns the overlap of first hits of the words in any field, and queries without hits only in the new index."""
     if not queries:
         return None, ()
     shares, misses = [], []

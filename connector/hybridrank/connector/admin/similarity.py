@@ -1,7 +1,7 @@
-"""BM25's k1 and b in an index that is searched already: settings that a server changes while the index is closed.
+"""BM25's k1 and b in an index in use: settings that a server changes while the index is closed.
 
-Nothing is written anew, since Lucene stores lengths and frequencies and computes BM25 when it searches. The index
-template stays as it is: an index that is made again has the template's k1 and b.
+No document is rewritten, because Lucene stores lengths and frequencies and computes BM25 at search time. The index
+template does not change: a recreated index has the template's k1 and b.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ __all__ = ["Bm25Settings", "bm25_settings", "change_bm25_settings"]
 
 
 class Bm25Settings(BaseModel):
-    """How soon more of a word stops counting (k1; 0: at once), and how much a long field is held against it (b).
+    """Term-frequency saturation (k1; 0: immediate) and field-length normalisation (b).
 
     The defaults are Lucene's.
     """
@@ -28,17 +28,17 @@ class Bm25Settings(BaseModel):
 
 
 async def bm25_settings(engine: RestEngine, index: str) -> dict[str, Bm25Settings]:
-    """Those of each index that `index`, which may be an alias, stands for. Raises EngineError, IndexMissing."""
+    """Returns the settings of each index of `index`, possibly an alias. Raises EngineError, IndexMissing."""
     found = await engine.described(index, "_settings")
     with reading(f"index {index!r}: _settings"):
         return {name: _read(each["settings"]["index"].get("similarity", {})) for name, each in found.items()}
 
 
 async def change_bm25_settings(engine: RestEngine, index: str, wanted: Bm25Settings) -> tuple[str, ...]:
-    """Have searches of `index` count so, and return the names of the indices.
+    """Sets BM25's parameters for searches of `index`, and returns the names of the indices.
 
-    Each is closed and opened again, unless it counts so already; a search that comes in between fails. Raises
-    EngineError; the index is open then too.
+    Each index is closed and reopened, unless it already has these settings; a search during that time fails. Raises
+    EngineError; the index is then open, too.
     """
     found = await bm25_settings(engine, index)
     for name, current in found.items():

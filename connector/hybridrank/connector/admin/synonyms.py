@@ -1,4 +1,4 @@
-"""Synonyms of an index that is searched already: tried first, then put into its settings while it is closed."""
+"""Synonyms of an index in use: checked first, then written to its settings while it is closed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,9 +14,9 @@ __all__ = ["check_synonyms", "replace_synonyms"]
 
 
 async def check_synonyms(engine: RestEngine, index: str, rules: Mapping[int, str]) -> dict[str, Any]:
-    """The indices that `index` stands for, as the server tells them, when it takes the rules (line number → rule).
+    """Returns the server's description of the indices of `index` if it accepts the rules (line number → rule).
 
-    Raises EngineError naming the first line that the server refuses, IndexMissing where there is no such index.
+    Raises EngineError with the first line that the server refuses, IndexMissing if there is no such index.
     """
     found = await engine.described(index)
     if "synonyms" not in (await engine.info()).capabilities:
@@ -35,11 +35,11 @@ async def check_synonyms(engine: RestEngine, index: str, rules: Mapping[int, str
 
 
 async def replace_synonyms(engine: RestEngine, index: str, rules: Mapping[int, str]) -> tuple[str, ...]:
-    """Have searches of `index`, which may be an alias, know these synonyms and no others.
+    """Replaces the synonyms for searches of `index`, which may be an alias.
 
-    Nothing is written anew. Each index is closed and opened again, and a search that comes in between fails. The index
-    template of `hybridrank index` gets the rules too. Returns the names of the indices. Raises EngineError; the index
-    is then as it was.
+    No document is rewritten. Each index is closed and reopened, and a search during that time fails. The index template
+    of `hybridrank index` also gets the rules. Returns the names of the indices. Raises EngineError; the index is then
+    unchanged.
     """
     found = await check_synonyms(engine, index, rules)
     for name, concrete in found.items():
@@ -61,7 +61,7 @@ async def replace_synonyms(engine: RestEngine, index: str, rules: Mapping[int, s
 
 
 async def _note(engine: RestEngine, name: str, analysis: Mapping[str, Any], searched: Mapping[str, Any]) -> None:
-    """Write the rules into the index's template, so that an index made again has them."""
+    """Writes the rules into the index's template, so that a recreated index has them."""
     template = await engine.template(name)
     if template is None:
         return
@@ -84,7 +84,7 @@ async def _takes(engine: RestEngine, language: Language, rules: Sequence[str]) -
 
 
 def _language(concrete: Mapping[str, Any]) -> Language:
-    """What the index was made for; an index of an earlier release does not say, and is English if it has stems."""
+    """Returns the language of the index; an index of an earlier release has no note and is English if it has stems."""
     analyzers = concrete["settings"]["index"].get("analysis", {}).get("analyzer", {})
     language: Language = noted(concrete["mappings"]).get(
         "language", "english" if "passage" in analyzers else "standard"

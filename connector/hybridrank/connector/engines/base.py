@@ -1,4 +1,4 @@
-"""What an engine is: two protocols, one for searching and one for what indexing needs."""
+"""The protocols of an engine: one for searching and one for indexing."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -29,12 +29,13 @@ __all__ = [
 
 _FLOAT32_MAX = 3.4028234663852886e38
 MAX_ID_BYTES = 512
-"""Bytes of an id in UTF-8: the limit of OpenSearch and Elasticsearch, so that an index can move between engines."""
+"""Maximum bytes of an id in UTF-8: the limit of both servers, so that an index can move between engines.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedDocument:
-    """A document the engine did not take, and its reason."""
+    """A document that the engine refused, with the reason."""
 
     doc_id: str
     reason: str
@@ -42,14 +43,14 @@ class RejectedDocument:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What became of a batch of documents."""
+    """Result of writing a batch of documents."""
 
     indexed: int
     rejected: tuple[RejectedDocument, ...] = ()
 
 
 def id_problem(doc_id: str) -> str:
-    """The sentence that says why no engine takes this id; empty when all do.
+    """Returns a sentence on why no engine accepts this id; empty if all do.
 
     >>> id_problem("é" * 257)
     'the id has 514 bytes in UTF-8, and engines take 512'
@@ -64,7 +65,7 @@ def id_problem(doc_id: str) -> str:
 
 
 def document_problem(document: Document) -> str:
-    """The sentence that says why no engine takes this document, naming the field or vector; empty when all do."""
+    """Returns a sentence on why no engine accepts this document, with the field or vector; empty if all do."""
     problem = id_problem(document.doc_id) or json_values.problem(document.source) or _vector_problem(document)
     if problem:
         return problem
@@ -78,7 +79,7 @@ def document_problem(document: Document) -> str:
 def fitting(
     documents: Sequence[Document], own_problem: Callable[[Document], str] = lambda _document: ""
 ) -> tuple[list[Document], list[RejectedDocument]]:
-    """The documents that engines take, and the others with the reason; an engine may have a check of its own."""
+    """Returns the documents that engines accept, and the others with the reason; an engine may add its own check."""
     problems = [document_problem(each) or own_problem(each) for each in documents]
     pairs = list(zip(documents, problems, strict=True))
     rejected = [RejectedDocument(each.doc_id, problem) for each, problem in pairs if problem]
@@ -86,13 +87,13 @@ def fitting(
 
 
 def _vector_problem(document: Document) -> str:
-    """Which vector holds a number that is missing, not finite or too large for 32 bits; empty when none does."""
+    """Names the vector with a number that is missing, not finite or too large for 32 bits; empty if there is none."""
     vectors: dict[str, Vector] = {} if document.vector is None else {"vector": document.vector}
     vectors |= document.vectors
     vectors |= {f"passages[{place}].vector": vector for place, (_, vector) in enumerate(document.passages)}
     for name, vector in vectors.items():
         try:
-            fits = all(-_FLOAT32_MAX <= each <= _FLOAT32_MAX for each in vector)  # no comparison holds for NaN
+            fits = all(-_FLOAT32_MAX <= each <= _FLOAT32_MAX for each in vector)  # comparisons with NaN are False
         except TypeError:
             fits = False
         if not fits:
@@ -102,7 +103,7 @@ def _vector_problem(document: Document) -> str:
 
 
 def as_json(value: Any) -> str:
-    """JSON as servers take it. Raises ValueError for what has no such form: NaN, half a surrogate pair, an object."""
+    """Writes JSON for a server. Raises ValueError for NaN, half a surrogate pair, or an object without a JSON form."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
     text.encode()  # raises UnicodeEncodeError, which is a ValueError
     return text
@@ -124,43 +125,42 @@ class Engine(Protocol):
     """A search engine: OpenSearch, Elasticsearch, or the embedded one. `tests/contracts/engine.py` defines it."""
 
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
-        """One ranking a query, in one round trip; a query that failed gets its error in place of a ranking.
+        """Returns one ranking per query, in one round trip; a failed query gets its error instead of a ranking.
 
-        Rankings hold at most `rank_window_size` candidates over all shards, equal scores in the order of index and
-        doc_id, each with the concrete index that holds it. Which of several equal scores make it into a full window is
-        the engine's choice.
-        Raises EngineError when the engine as a whole did not answer.
+        Rankings have at most `rank_window_size` candidates over all shards, ties in the order of index and doc_id, each
+        with its concrete index. The engine chooses which of several tied documents are in a full window. Raises
+        EngineError if the engine as a whole did not answer.
         """
         ...
 
     async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:
-        """One ranking of all queries, fused by the engine itself in one search; its scores are fused scores.
+        """Returns one ranking of all queries, fused by the engine itself in one search; its scores are fused scores.
 
-        It holds at most `rank_window_size` candidates. Raises EngineError, with reason "not_native" where the engine
-        has no such fusion or not the same as `fusion`.
+        It has at most `rank_window_size` candidates. Raises EngineError, with reason "not_native" if the engine has no
+        such fusion or computes it differently from `fusion`.
         """
         ...
 
     async def sources(
         self, index: str, keys: Sequence[DocumentKey], source_excludes: Sequence[str]
     ) -> Mapping[DocumentKey, Mapping[str, Any]]:
-        """The stored fields of those of the documents that are there. Raises EngineError.
+        """Returns the stored fields of the existing documents. Raises EngineError.
 
-        Here and below, `index` is what was searched (an alias, perhaps) and a key has the concrete index.
+        Here and below, `index` is the searched name (possibly an alias) and a key has the concrete index.
         """
         ...
 
     async def fields_of(self, index: str) -> Fields:
-        """As `fields`, as they were read last: for a search, which must not ask for them each time.
+        """Returns the cached result of `fields`: a search must not request it each time.
 
-        Raises EngineError, IndexMissing where there is none.
+        Raises EngineError, IndexMissing if there is no such index.
         """
         ...
 
     async def highlight(
         self, index: str, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
     ) -> Mapping[DocumentKey, Mapping[str, tuple[str, ...]]]:
-        """Fragments of the named fields by document and field: HTML, with `<em>` around the words of `query`.
+        """Returns fragments of the named fields by document and field: HTML, with `<em>` around the words of `query`.
 
         Raises EngineError.
         """
@@ -169,80 +169,80 @@ class Engine(Protocol):
     async def extract(
         self, index: str, feature_set: FeatureSet, query: FeatureQuery, keys: Sequence[DocumentKey]
     ) -> Mapping[str, Any]:
-        """What `hybridrank.ltr_features.matrix` reads the features of these documents from, in one round trip.
+        """Returns the answer from which `hybridrank.ltr_features.matrix` reads the features, in one round trip.
 
-        Raises EngineError, also for a field that the index lacks and when a shard failed: what is not known for such a
-        reason must not look as if the documents had no value.
+        Raises EngineError, also for a field that is not in the index and if a shard failed: such values must not look
+        as if the documents had none.
         """
         ...
 
     async def indices(self, index: str) -> tuple[str, ...]:
-        """The concrete indices that a name, an alias, a pattern or a data stream stands for, in alphabetical order.
+        """Returns the concrete indices of a name, an alias, a pattern or a data stream, in alphabetical order.
 
         Raises IndexMissing.
         """
         ...
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
-        """What `create_index` would change, as the lines of a diff; empty when nothing. Raises what it would raise."""
+        """Returns the changes of `create_index` as diff lines; empty if there are none. Raises the same errors."""
         ...
 
     async def create_index(self, index: str, definition: IndexDefinition) -> bool:
-        """Create the index unless it is there (then False).
+        """Creates the index; returns False if it already exists.
 
-        Raises EngineError when its vectors have another length or are another encoder's.
+        Raises EngineError if its vectors have another length or another encoder.
         """
         ...
 
     async def check_writable(self, index: str) -> None:
-        """Writes and creates nothing.
+        """Checks that the index accepts documents; writes and creates nothing.
 
-        Raises EngineError with reason "not_writable" where the index would take no document, and IndexMissing.
+        Raises EngineError with reason "not_writable" if it accepts none, and IndexMissing.
         """
         ...
 
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
-        """Write documents, replacing those with the same id; visible to searches after `refresh`.
+        """Writes documents, replacing those with the same id; searches see them after `refresh`.
 
-        A document that the index does not take is rejected by name, and the others are written. Raises EngineError
-        where the index takes none.
+        A document that the index refuses is rejected by name, and the others are written. Raises EngineError if the
+        index accepts none.
         """
         ...
 
     async def fields(self, index: str) -> Fields:
-        """The fields of the index, and what it notes of them: which encoder made its vectors, say.
+        """Returns the fields of the index, and its notes on them, such as the encoder of its vectors.
 
-        Raises EngineError, IndexMissing for an index that is not there.
+        Raises EngineError, IndexMissing if there is no such index.
         """
         ...
 
     async def note_encoder(self, index: str, paths: Sequence[str], encoder: EncoderNote) -> None:
-        """Note in the index which encoder made the vectors of these fields. Raises EngineError."""
+        """Notes in the index which encoder made the vectors of these fields. Raises EngineError."""
         ...
 
     async def stored_digests(self, index: str, doc_ids: Sequence[str]) -> Mapping[str, str]:
-        """The `content_digest` of those of the documents that are stored, by doc_id."""
+        """Returns the `content_digest` of the stored documents, by doc_id."""
         ...
 
     async def stored_token_vectors(self, index: str, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, bytes]:
-        """The packed token vectors of those of the documents that have them, in one round trip.
+        """Returns the packed token vectors of the documents that have them, in one round trip.
 
-        Raises EngineError, also when a shard failed.
+        Raises EngineError, also if a shard failed.
         """
         ...
 
     async def refresh(self, index: str) -> int:
-        """Make everything written so far searchable; returns how many documents the index holds."""
+        """Makes everything written so far searchable; returns the number of documents in the index."""
         ...
 
     async def delete_index(self, index: str) -> bool:
-        """Delete the index; False when there is none."""
+        """Deletes the index; returns False if there is none."""
         ...
 
     async def info(self) -> EngineInfo:
-        """Which engine this is. Raises EngineUnreachable naming the host and the cause."""
+        """Identifies the engine. Raises EngineUnreachable with the host and the cause."""
         ...
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Closes the connections."""
         ...

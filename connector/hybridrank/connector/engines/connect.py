@@ -1,4 +1,4 @@
-"""An engine by its address, whichever it is."""
+"""Connects to an engine by its address, whatever its kind."""
 
 from importlib import import_module
 from typing import Any
@@ -24,12 +24,12 @@ async def connect_engine(
     verify_certs: bool = True,
     timeout_s: float = 10.0,
 ) -> Engine:
-    """The engine at `embedded:PATH`, `http(s)://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…][/PATH]`, or a Cloud id.
+    """Returns the engine at `embedded:PATH`, `http(s)://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…][/PATH]` or Cloud id.
 
-    Several hosts are nodes of one cluster: each takes the place of one that does not answer. A port that is left out is
-    80 or 443, as in any URL. User and password are percent-decoded; `api_key` is Elasticsearch's, encoded or `id:key`.
-    Raises EngineUnreachable naming the host and the cause, BadAddress for an address of another form, and ImportError
-    with the install command when the engine's client is not installed.
+    Several hosts are nodes of one cluster: each replaces one that does not answer. A missing port is 80 or 443, as in
+    any URL. User and password are percent-decoded; `api_key` is Elasticsearch's, encoded or `id:key`. Raises
+    EngineUnreachable with the host and the cause, BadAddress for an address of another form, and ImportError with the
+    install command if the engine's client is not installed.
     """
     if address.startswith("embedded:"):
         folder = address.removeprefix("embedded:")
@@ -37,7 +37,7 @@ async def connect_engine(
             raise BadAddress("engine address 'embedded:' names no folder; write embedded:PATH")
         embedded: Engine = _engine_class("embedded")(folder)
         return embedded
-    parse_address(address)  # before anything that an extra brings
+    parse_address(address)  # checked before any import that needs an extra
     try:
         from hybridrank.connector.engines.rest.http import Access
         from hybridrank.connector.engines.rest.probe import ask

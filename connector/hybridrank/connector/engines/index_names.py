@@ -1,4 +1,4 @@
-"""Names of indices: which ones OpenSearch and Elasticsearch accept, to search and to create. Pure.
+"""Names of indices that OpenSearch and Elasticsearch accept for searching and creating. Pure.
 
 Every engine follows the same rules, so that an index can move between engines. Servers check names too, but a name is
 part of the path of a request: `a/../_cluster` must not reach them.
@@ -12,7 +12,7 @@ from hybridrank.connector.errors import EngineError
 __all__ = ["check_name", "check_new_name", "expression_problem", "new_name_problem"]
 
 MAX_NAME_BYTES = 255
-"""Bytes of a name in UTF-8: the limit of both servers and of file systems."""
+"""Maximum bytes of a name in UTF-8: the limit of both servers and of file systems."""
 
 _REFUSED = re.compile(r"[\\/*?\"<>|,#:\s\x00-\x1f\x7f]")
 _REFUSED_IN_EXPRESSIONS = re.compile(r"[\\/?\"<>|#\s\x00-\x1f\x7f]")
@@ -20,9 +20,9 @@ _DATE_MATH = re.compile(r"-?([^<]+:)?<([^<>/?\"#\s\x00-\x1f\x7f]|/[yMwdhHms](?=[
 
 
 def expression_problem(expression: str) -> str:
-    """Why no server can resolve this to indices; empty when one can.
+    """Returns the reason why no server can resolve this to indices; empty if one can.
 
-    An expression is a name, an alias or a pattern, or several with commas between them; each may be of a remote cluster
+    An expression is a name, an alias or a pattern, or several separated by commas; each may be in a remote cluster
     (`europe:logs-*`), an exclusion (`-logs-old`) or date math (`<logs-{now/d}>`).
 
     >>> expression_problem("shop,europe:logs-*,-logs-old,<logs-{now/d}>")
@@ -48,7 +48,7 @@ def _part_problem(part: str) -> str:
 
 
 def new_name_problem(name: str, *, lowercase: bool = True) -> str:
-    """Why no server creates an index of this name; empty when one does. Without `lowercase`, why no alias has it.
+    """Returns the reason why no index can have this name; empty if one can. Without `lowercase`, the same for an alias.
 
     >>> new_name_problem("Shop")
     "'Shop' has uppercase letters, and names of indices are lowercase"
@@ -70,12 +70,12 @@ def new_name_problem(name: str, *, lowercase: bool = True) -> str:
 
 
 def check_name(name: str) -> None:
-    """Raises EngineError for what is neither the name of an index nor an alias: one cannot write to a pattern."""
+    """Raises EngineError for anything except the name of an index or an alias: a pattern is not writable."""
     _refuse(new_name_problem(name, lowercase=False))
 
 
 def check_new_name(name: str) -> None:
-    """Raises EngineError for a name that no index can be created with."""
+    """Raises EngineError for a name with which no index can be created."""
     _refuse(new_name_problem(name))
 
 

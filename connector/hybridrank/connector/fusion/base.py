@@ -1,4 +1,4 @@
-"""What fusion works on and gives: rankings in, one ranking out, each document with its share of the evidence."""
+"""Input and output of fusion: rankings in, one ranking out, each document with its evidence from the retrievers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ __all__ = ["Fused", "FusionMethod", "merge"]
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """A document of the fused ranking: its rank and score there, and what each retriever that found it said."""
+    """A document of the fused ranking: its rank and score, and the candidate of each retriever that found it."""
 
     candidate: Candidate
     retrievers: Mapping[str, RetrieverScore]
 
 
 class FusionMethod(Protocol):
-    """A way to turn rankings into one."""
+    """A method to fuse rankings into one."""
 
     def fuse(self, rankings: Mapping[str, Ranking]) -> tuple[Fused, ...]:
-        """Every document of the rankings, best first. The order of `rankings` does not matter."""
+        """Returns every document of the rankings, best first. The order of `rankings` does not matter."""
         ...
 
 
 def merge(rankings: Mapping[str, Ranking], shares: Mapping[str, Sequence[float]]) -> tuple[Fused, ...]:
-    """Add up each document's shares (by retriever, one for each candidate of its ranking) and rank by the sum.
+    """Adds each document's shares (by retriever, one for each candidate of its ranking) and ranks by the sum.
 
-    Sums use fsum, so the order of the retrievers cannot change a bit of them. Ties: best retriever rank, then index,
+    Sums use fsum, so the order of the retrievers does not change them. Ties: best retriever rank, then index,
     then doc_id, so the answer is the same on every shard count and page size.
     """
-    # Plain tuples and lists, rather than DocumentKeys and generators: this runs for every document of every search.
+    # Plain tuples and lists instead of DocumentKeys and generators: this runs for every document of every search.
     found: dict[tuple[str, str], tuple[dict[str, Candidate], list[float]]] = {}
     for retriever, ranking in rankings.items():
         for candidate, share in zip(ranking, shares[retriever], strict=True):
@@ -58,6 +58,6 @@ def _fused(index: str, doc_id: str, rank: int, score: float, said: Mapping[str, 
 
 
 def _passage(said: Mapping[str, Candidate]) -> FoundPassage | None:
-    """That of the retriever that ranks the document best, of those that found one."""
+    """Returns the passage from the retriever that ranks the document best, among those that found one."""
     found = [(each.rank, name, each.passage) for name, each in said.items() if each.passage]
     return min(found)[2] if found else None

@@ -14,8 +14,8 @@ __all__ = ["Rrf"]
 class Rrf(BaseModel):
     """The sum over retrievers of weight / (rank_constant + rank); a retriever without the document adds nothing.
 
-    Cormack, Clarke & Büttcher, SIGIR 2009, whose constant is 60. A retriever that `weights` does not name weighs 1;
-    weights are ≥ 0 and need not sum to anything. Raw scores are not looked at, so retrievers need not be comparable.
+    Cormack, Clarke & Büttcher, SIGIR 2009, whose constant is 60. A retriever without an entry in `weights` has weight
+    1; weights are ≥ 0 and may have any sum. Raw scores are not used, so retrievers need not be comparable.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -25,7 +25,7 @@ class Rrf(BaseModel):
     weights: Mapping[str, Annotated[float, Field(ge=0)]] = {}
 
     def fuse(self, rankings: Mapping[str, Ranking]) -> tuple[Fused, ...]:
-        """Fuse by rank alone."""
+        """Fuses by rank alone."""
         shares = {
             retriever: [self.weights.get(retriever, 1.0) / (self.rank_constant + each.rank) for each in ranking]
             for retriever, ranking in rankings.items()

@@ -15,7 +15,7 @@ class WeightedSum(BaseModel):
     """The sum over retrievers of weight · min_max(score); a retriever without the document adds nothing.
 
     Scores are scaled to [0, 1] inside each ranking (Bruch, Gai & Ingber, TOIS 2023, call it convex combination). A
-    retriever that `weights` does not name weighs 1.
+    retriever without an entry in `weights` has weight 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -24,7 +24,7 @@ class WeightedSum(BaseModel):
     weights: Mapping[str, Annotated[float, Field(ge=0)]] = {}
 
     def fuse(self, rankings: Mapping[str, Ranking]) -> tuple[Fused, ...]:
-        """Fuse by normalised score."""
+        """Fuses by normalised score."""
         shares = {
             retriever: [self.weights.get(retriever, 1.0) * share for share in min_max(ranking)]
             for retriever, ranking in rankings.items()
@@ -33,9 +33,9 @@ class WeightedSum(BaseModel):
 
 
 def min_max(ranking: Ranking) -> list[float]:
-    """(score − lowest) / (highest − lowest) of each candidate, in order; all 1 when every score is the same.
+    """Returns (score − lowest) / (highest − lowest) of each candidate, in order; all 1 if every score is the same.
 
-    Negative scores are as good as any: the bounds come from the scores themselves, not from 0.
+    Negative scores work too: the bounds come from the scores themselves, not from 0.
     """
     if not ranking:
         return []

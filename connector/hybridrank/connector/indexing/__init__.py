@@ -1,4 +1,4 @@
-"""Documents into an index: encoded, each text once, written in batches that can be resumed."""
+"""Indexing of documents: encodes each text once and writes in batches that can be resumed."""
 
 from hybridrank.connector.indexing.documents import IndexingReport, find_encoder, index_documents
 

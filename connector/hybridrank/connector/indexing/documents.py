@@ -1,4 +1,4 @@
-"""Documents into an index: encoded through the sidecar, each text once, and written in batches that can be resumed."""
+"""Indexing of documents: encodes each text once through the sidecar and writes in batches that can be resumed."""
 
 import asyncio
 import hashlib
@@ -22,31 +22,31 @@ from hybridrank.index_templates.encoders import same_encoder
 
 __all__ = ["IndexingReport", "find_encoder", "index_documents"]
 
-_BATCH_SIZE = 64  # documents a request: about a second of encoding on two cores, so progress stays visible
-_TEXTS_A_CALL = 256  # passages of long documents are many; a call's size and time stay bounded
+_BATCH_SIZE = 64  # documents per request: about a second of encoding on two cores, so that progress is visible
+_TEXTS_A_CALL = 256  # long documents have many passages; this bounds a call's size and time
 _ENCODE_TIMEOUT_S = 300.0
 
 
 class EncoderWithModels(Encoder, Protocol):
-    """An encoder of texts and of their tokens that can say which models it has."""
+    """An encoder of texts and of their tokens that can list its models."""
 
     async def encode_tokens(
         self, texts: Sequence[str], *, model: str, token_vectors: TokenFormat, timeout_s: float
     ) -> tuple[Encoding, ...]:
-        """The token vectors of each document, in order, packed to be stored; of an encoder, with its unit vector.
+        """Returns the packed token vectors of each document, in order; from an encoder, with its unit vector.
 
         Raises SidecarError.
         """
         ...
 
     async def models(self) -> tuple[ModelInfo, ...]:
-        """What is loaded."""
+        """Returns the loaded models."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class IndexingReport:
-    """What became of the documents. `unchanged` were there already; `duplicates` are ids that came a second time."""
+    """Result of an indexing run. `unchanged` documents existed already; `duplicates` are repeated ids."""
 
     indexed: int = 0
     unchanged: int = 0
@@ -68,7 +68,7 @@ class IndexingReport:
 
 @dataclass(frozen=True, slots=True)
 class _Tokens:
-    """Which model's token vectors are stored, as what, and the digest of that model or of its codec."""
+    """The model whose token vectors are stored, their format, and the digest of that model or of its codec."""
 
     model: ModelInfo
     format: TokenFormat
@@ -93,7 +93,7 @@ class _Tokens:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Which vectors a document gets, of which texts: its own or its passages', its tokens', and further ones."""
+    """The vectors of a document and their texts: its own or its passages', its tokens', and further fields'."""
 
     info: ModelInfo
     tokens: _Tokens | None
@@ -102,14 +102,14 @@ class _Plan:
 
     @property
     def made_by(self) -> str:
-        """What a digest covers besides the document: whatever changes its vectors."""
+        """The part of a digest besides the document: everything that changes its vectors."""
         packed = [self.tokens.format, self.tokens.digest] if self.tokens else []
         cut = [f"passages {self.passages.words}/{self.passages.overlap}"] if self.passages else []
         more = [f"{name}={','.join(fields)}" for name, fields in sorted(self.vector_fields.items())]
         return " ".join([self.info.digest, *packed, *cut, *more])
 
     def definition(self, wanted: IndexDefinition) -> IndexDefinition:
-        """The index that holds them."""
+        """Returns the definition of the index that holds them."""
         length = self.info.dimensions
         more = dict.fromkeys(self.vector_fields, length)
         return replace(
@@ -121,15 +121,15 @@ class _Plan:
         )
 
     def cut(self, source: Mapping[str, Any]) -> tuple[str, ...]:
-        """The passages of a document, none where it is not cut."""
+        """Returns the passages of a document, none if it is not split."""
         return split(source, self.passages) if self.passages else ()
 
     def more(self, source: Mapping[str, Any]) -> dict[str, str]:
-        """The text of each further vector."""
+        """Returns the text of each further vector field."""
         return {name: passage_text(source, fields) for name, fields in self.vector_fields.items()}
 
     def texts(self, source: Mapping[str, Any]) -> tuple[str, ...]:
-        """All texts that are encoded."""
+        """Returns all texts to encode."""
         own = self.cut(source) if self.passages else (passage_text(source),)
         return (*own, *self.more(source).values())
 
@@ -150,17 +150,16 @@ async def index_documents(
     on_progress: Callable[[int], None] = lambda _count: None,
     on_batch: Callable[[IndexingReport], None] = lambda _report: None,
 ) -> IndexingReport:
-    """Create the index if need be, then encode and write every document that is new or has changed.
+    """Creates the index if needed, then encodes and writes every new or changed document.
 
-    The index is made as `definition` says, for vectors of the encoder's length.
-    A document's `content_digest` covers its fields and the model's digest, so a run that was interrupted goes on where
-    it stopped, and a new model encodes everything anew. `on_progress` is given the size of each batch that is done,
-    `on_batch` the report so far.
-    With `token_vectors` every document gets those of `colbert` too, packed so, for Rescore(token_vectors=True).
-    With `passages` long documents are cut so, and each passage gets a vector in place of the document. `vector_fields`
-    are further ones, each of the text of the fields that it names: {"title_vector": ["title"]}.
-    The index notes the encoder; one that notes another encoder is refused before anything is written.
-    Raises EngineError and SidecarError; what was written before stays.
+    The index follows `definition`, with the vector length of the encoder. A document's `content_digest` covers its
+    fields and the model's digest, so an interrupted run continues where it stopped, and a new model encodes everything
+    again. `on_progress` gets the size of each finished batch, `on_batch` the report so far. With `token_vectors` every
+    document also gets those of `colbert`, in that format, for Rescore(token_vectors=True). With `passages` long
+    documents are split in that way, and each passage gets a vector instead of the document. `vector_fields` are further
+    vectors, each from the text of the named fields: {"title_vector": ["title"]}. The index notes the encoder; an index
+    with another encoder is refused before anything is written. Raises EngineError and SidecarError; documents written
+    before that stay.
     """
     if passages and token_vectors:
         raise ValueError("token vectors are stored for whole documents; leave them out, or the passages")
@@ -185,7 +184,7 @@ async def index_documents(
 
 
 async def _note_encoder(engine: Engine, index: str, definition: IndexDefinition, *, whole: bool) -> None:
-    """In an index of before such notes: where `whole`, every document there is of this run, so all vectors are ours."""
+    """For an index without notes: if `whole`, every existing document is from this run, so all vectors are ours."""
     fields = await engine.fields(index)
     paths = [path for path in definition.vector_paths if lacking_note(fields, path)]
     if paths and whole and definition.encoder:
@@ -237,7 +236,7 @@ async def _index_batch(
 async def _vectors(
     encoder: Encoder, info: ModelInfo, texts: Sequence[str], cache: VectorCache, ready: Mapping[str, Encoding]
 ) -> tuple[Mapping[str, Vector], int]:
-    """Text → vector for all texts, out of the cache, `ready` or encoded; and how many the cache did not know."""
+    """Returns text → vector for all texts, from the cache, from `ready` or encoded; and the number of cache misses."""
     known = await asyncio.to_thread(cache.get, info.digest, texts)
     missing = [text for text in dict.fromkeys(texts) if text not in known]
     if not missing:
@@ -256,7 +255,7 @@ async def _vectors(
 
 
 def _digest_of(encoding: Encoding, info: ModelInfo) -> str:
-    """Of the model that answered, one of several sidecars perhaps. Raises SidecarError for another than `info`."""
+    """Returns the digest of the model that answered, on any sidecar. Raises SidecarError if it is not `info`."""
     answered = encoding.encoder or info.encoder
     if not same_encoder(answered, info.encoder):
         raise SidecarError(
@@ -267,7 +266,7 @@ def _digest_of(encoding: Encoding, info: ModelInfo) -> str:
 
 
 def find_encoder(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:
-    """The encoder that answers to this name. Raises SidecarError, which lists the models that are loaded."""
+    """Returns the encoder with this name. Raises SidecarError, which lists the loaded models."""
     found = _named(models, wanted)
     if found and found.dimensions:
         return found
@@ -286,7 +285,7 @@ def _content_digest(source: Mapping[str, Any], model_digest: str) -> str:
 
 
 def _first_of_each(batch: Sequence[Document], seen: set[str]) -> tuple[list[Document], tuple[str, ...]]:
-    """The documents whose id comes for the first time, and the ids that came again. Adds to `seen`."""
+    """Returns the documents with a new id, and the repeated ids. Adds to `seen`."""
     fresh: list[Document] = []
     duplicates: list[str] = []
     for each in batch:

@@ -1,4 +1,4 @@
-"""Long documents cut into passages, each of which a model reads whole. Pure."""
+"""Splits long documents into passages, each short enough for a model. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,10 @@ __all__ = ["Split", "split"]
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """How long documents are cut: so many `words` a passage, of which `overlap` are the end of the one before.
+    """Splitting of long documents: `words` per passage, of which `overlap` repeat the end of the previous one.
 
-    180 words of English are some 240 tokens, which encoders of 256 read whole with a title; the overlap keeps a
-    sentence that is cut whole in one of the two.
+    180 words of English are some 240 tokens, which encoders of 256 read whole with a title; with the overlap, a
+    sentence at a border is complete in one of the two.
     """
 
     words: int = 180
@@ -27,7 +27,7 @@ class Split:
 
 
 def split(source: Mapping[str, Any], how: Split, fields: Sequence[str] = DEFAULT_FIELDS) -> tuple[str, ...]:
-    """The passages of the last of `fields`, each below what the other fields say; none of a document without words.
+    """Returns the passages of the last of `fields`, each after the other fields; none for a document without words.
 
     >>> split({"title": "Tea", "text": "Leaves in hot water."}, Split(words=3, overlap=1))
     ('Tea\\nLeaves in hot', 'Tea\\nhot water.')

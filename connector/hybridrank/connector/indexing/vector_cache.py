@@ -1,4 +1,4 @@
-"""Vectors that were computed once, kept in a file by model digest and text."""
+"""Cache of computed vectors in a file, by model digest and text."""
 
 import hashlib
 import logging
@@ -22,9 +22,9 @@ _TROUBLE = (sqlite3.Error, OSError)
 class VectorCache:
     """A SQLite file of float32 vectors; several processes may share it. 1,000 vectors of 384 take 1.6 MB.
 
-    It never stands in the way. When the disk is full nothing more is kept; when the file cannot be read nothing is
-    known. A warning says so once, and whoever asks computes the vectors. Each has a checksum, since SQLite reads what
-    is missing of a file's last page as zeros.
+    It never fails a run. If the disk is full it stores nothing more; if the file cannot be read it finds nothing. It
+    warns once, and the caller computes the vectors. Each vector has a checksum, because SQLite reads the missing part
+    of a file's last page as zeros.
     """
 
     def __init__(self, file: Path) -> None:
@@ -39,7 +39,7 @@ class VectorCache:
             self._do_without(error)
 
     def get(self, model_digest: str, texts: Sequence[str]) -> dict[str, Vector]:
-        """The vectors that are known, by text."""
+        """Returns the cached vectors, by text."""
         if not self._readable:
             return {}
         statement = "SELECT vector FROM vectors WHERE key = ?"
@@ -53,7 +53,7 @@ class VectorCache:
             return {}
 
     def put(self, model_digest: str, vectors: Mapping[str, Vector]) -> None:
-        """Remember vectors, by text: all of them, or where there is no room none."""
+        """Stores vectors, by text: all of them, or none if there is no space."""
         if not self._writable:
             return
         rows: Iterable[tuple[bytes, bytes]] = (
@@ -80,13 +80,13 @@ def _key(model_digest: str, text: str) -> bytes:
 
 
 def _pack(key: bytes, vector: Vector) -> bytes:
-    """The numbers, and the CRC-32 of key and numbers."""
+    """Returns the numbers, and the CRC-32 of key and numbers."""
     numbers = array("f", vector).tobytes()
     return numbers + crc32(key + numbers).to_bytes(4, "little")
 
 
 def _unpack(key: bytes, row: tuple[bytes] | None) -> Vector | None:
-    """None where there is no row, or not the one that was written."""
+    """Returns None if there is no row, or not the written one."""
     if row is None:
         return None
     numbers, checksum = row[0][:-4], row[0][-4:]

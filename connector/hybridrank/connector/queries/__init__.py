@@ -1,1 +1,1 @@
-"""What a search asks of the engine, as query bodies."""
+"""Query bodies of a search."""

@@ -1,4 +1,4 @@
-"""Which fields aggregations count: engines answer a misspelt one with empty buckets and no word of why. Pure."""
+"""Fields of aggregations, to check them: engines return empty buckets and no error for a misspelt one. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ _QUERIES = ("filter", "filters", "adjacency_matrix", "script", "meta", "params",
 
 
 def aggregated_fields(aggregations: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The fields of all aggregations, those inside others too, each once, in order.
+    """Returns the fields of all aggregations, including nested ones, each once, in order.
 
     >>> aggregated_fields({"kinds": {"terms": {"field": "kind"}, "aggs": {"dearest": {"max": {"field": "price"}}}}})
     ['kind', 'price']

@@ -1,4 +1,4 @@
-"""The query that matches given documents and no other."""
+"""Query that matches only the given documents."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,9 @@ __all__ = ["among", "body"]
 
 
 def among(keys: Sequence[DocumentKey]) -> dict[str, Any]:
-    """A clause for use as a filter. By index as well as by id, since `ids` alone matches in every index of an alias.
+    """Returns a filter clause by index and id, because `ids` alone matches in every index of an alias.
 
-    Unlike `_mget` it finds documents through an alias of several indices, and those written with a `_routing`.
+    Unlike `_mget` it finds documents through an alias of several indices, and documents with a `_routing`.
     """
     by_index: dict[str, list[str]] = {}
     for index, doc_id in keys:
@@ -26,5 +26,5 @@ def among(keys: Sequence[DocumentKey]) -> dict[str, Any]:
 
 
 def body(keys: Sequence[DocumentKey], **more: Any) -> dict[str, Any]:
-    """A search for these documents alone."""
+    """Returns a search for these documents alone."""
     return {"query": among(keys), "size": len(keys), "track_total_hits": False, **more}

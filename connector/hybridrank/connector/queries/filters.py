@@ -9,12 +9,12 @@ __all__ = ["bounds", "clause", "clauses"]
 
 
 def clauses(filters: Sequence[Filter]) -> list[dict[str, Any]]:
-    """The filters as query clauses; all must hold."""
+    """Returns the filters as query clauses; all must hold."""
     return [clause(each) for each in filters]
 
 
 def clause(each: Filter) -> dict[str, Any]:
-    """One filter as a query clause.
+    """Returns one filter as a query clause.
 
     >>> clause(Not(Range("depth", gte=2)))
     {'bool': {'must_not': [{'range': {'depth': {'gte': 2}}}]}}
@@ -31,7 +31,7 @@ def clause(each: Filter) -> dict[str, Any]:
 
 
 def bounds(each: Range) -> dict[str, Any]:
-    """The bounds that are given, by name.
+    """Returns the given bounds, by name.
 
     >>> bounds(Range("depth", gte=2))
     {'gte': 2}

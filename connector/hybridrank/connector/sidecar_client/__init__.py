@@ -1,1 +1,1 @@
-"""The sidecar as the connector sees it: vectors and relevance scores, each within a time budget."""
+"""Client of the sidecar: vectors and relevance scores, each within a timeout."""

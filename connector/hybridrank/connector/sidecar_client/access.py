@@ -1,4 +1,4 @@
-"""TLS, a certificate of our own, and an API key: what a sidecar may ask of those who call it."""
+"""TLS, a client certificate, and an API key, which a sidecar may require from its callers."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ __all__ = ["Access"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """As the arguments of SidecarClient; `tls` is implied by any of the files."""
+    """Same as the arguments of SidecarClient; any of the files implies `tls`."""
 
     tls: bool = False
     ca_certs: str | Path | None = None
@@ -25,11 +25,11 @@ class Access:
 
     @property
     def encrypted(self) -> bool:
-        """Whether the connections are TLS."""
+        """True if the connections use TLS."""
         return self.tls or self.ca_certs is not None or self.client_cert is not None
 
     def check(self, targets: tuple[str, ...]) -> None:
-        """Raises BadAccess for files that do not fit, and for a key that would travel where others can read it."""
+        """Raises BadAccess for files that do not fit, and for a key that would be sent where others can read it."""
         if (self.client_cert is None) != (self.client_key is None):
             raise BadAccess("client_cert and client_key belong together; give both or neither")
         if self.api_key is None:
@@ -45,18 +45,18 @@ class Access:
                     )
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What every call carries."""
+        """Returns the metadata of every call."""
         return () if self.api_key is None else (("authorization", f"Bearer {self.api_key}"),)
 
     def credentials(self) -> grpc.ChannelCredentials | None:
-        """For a channel; None without TLS. Raises OSError for a file that cannot be read, BadAccess for its content."""
+        """Returns channel credentials; None without TLS. Raises OSError for unreadable, BadAccess for invalid files."""
         if not self.encrypted:
             return None
         files = _read(self.ca_certs), _read(self.client_key), _read(self.client_cert)
         try:
             context = ssl.create_default_context(cafile=self.ca_certs)
             if self.client_cert:
-                # Without a passphrase given here, OpenSSL would ask for one on the terminal.
+                # Without a passphrase here, OpenSSL would ask for one on the terminal.
                 context.load_cert_chain(self.client_cert, self.client_key, password="")
         except ssl.SSLError as error:
             raise BadAccess(

@@ -1,4 +1,4 @@
-"""What the connector asks of a sidecar: query vectors and relevance scores, each within a time budget."""
+"""Interfaces of the sidecar for the connector: query vectors and relevance scores, each within a timeout."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ __all__ = ["Encoder", "FeatureRescorer", "Passage", "Rescorer", "Sidecar"]
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """The text of one candidate, as a reranker reads it, or its stored token vectors, which go in place of it."""
+    """The text of one candidate for a reranker, or its stored token vectors, which replace the text."""
 
     doc_id: str
     text: str
@@ -20,7 +20,7 @@ class Passage:
 
     @property
     def key(self) -> DocumentKey:
-        """Names the document among those of all indices."""
+        """Key of the document among those of all indices."""
         return DocumentKey(self.index, self.doc_id)
 
 
@@ -30,12 +30,12 @@ class Encoder(Protocol):
     async def encode(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
     ) -> tuple[Encoding, ...]:
-        """One unit vector a text, in order. Raises SidecarError."""
+        """Returns one unit vector per text, in order. Raises SidecarError."""
         ...
 
 
 class Rescorer(Protocol):
-    """Scores how well passages answer a query."""
+    """Scores how well passages match a query."""
 
     async def rescore(
         self,
@@ -47,10 +47,10 @@ class Rescorer(Protocol):
         allow_partial: bool = False,
         max_chunks: int = DEFAULT_CHUNKS,
     ) -> tuple[RelevanceScore | None, ...]:
-        """One finite score a passage, in the order of `passages`. Raises SidecarError.
+        """Returns one finite score per passage, in the order of `passages`. Raises SidecarError.
 
-        A long text is read in up to `max_chunks` windows, the first of every text before any second one, as far as the
-        time allows. With `allow_partial`, None for a passage that was not scored in time; at least one was.
+        A long text is read in up to `max_chunks` windows, the first of every text before any second one, as far as time
+        allows. With `allow_partial`, None for a passage that was not scored in time; at least one has a score.
         """
         ...
 
@@ -61,12 +61,12 @@ class FeatureRescorer(Protocol):
     async def rescore_features(
         self, rows: Sequence[Sequence[float]], *, feature_set_digest: str, model: str, timeout_s: float
     ) -> tuple[RelevanceScore | None, ...]:
-        """One finite score a row, in order; NaN in a row is a missing value. Raises SidecarError.
+        """Returns one finite score per row, in order; NaN in a row is a missing value. Raises SidecarError.
 
-        The digest is that of the feature set the rows were made by; a model that was trained on another refuses.
+        The digest identifies the feature set of the rows; a model that was trained on another refuses it.
         """
         ...
 
 
 class Sidecar(Encoder, Rescorer, FeatureRescorer, Protocol):
-    """All faces of the sidecar."""
+    """All interfaces of the sidecar."""

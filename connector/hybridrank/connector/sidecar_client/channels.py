@@ -1,9 +1,9 @@
-"""gRPC channels to every sidecar, in one event loop; given up before this process forks.
+"""gRPC channels to every sidecar, in one event loop; closed before this process forks.
 
-gRPC does not survive a fork with a channel open: its threads are not copied, so the first call of the child hangs or
-crashes. Before a fork every loop therefore closes its channels. Calls that wait on one are tried again after the fork,
-and the child opens channels of its own. Where that cannot be done, because the fork happens inside a loop whose calls
-are under way, the child is refused at once.
+gRPC does not survive a fork with an open channel: its threads are not copied, so the first call of the child hangs or
+crashes. Before a fork every loop therefore closes its channels. Pending calls are retried after the fork, and the child
+opens its own channels. If that is not possible, because the fork happens inside a loop with running calls, the child's
+calls are refused at once.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ from hybridrank.connector.sidecar_client.targets import is_this_machine
 __all__ = ["Channels", "open_channels", "wait_for_fork"]
 
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024  # 1,000 documents of 20,000 words are about half of it
-# All addresses behind a name take their turn, and one whose health says NOT_SERVING (it is shutting down) takes none.
+# All addresses of a name take turns, except one whose health is NOT_SERVING (it is shutting down).
 _SERVICE_CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}'
 _OPTIONS = (
     ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
     ("grpc.service_config", _SERVICE_CONFIG),
-    # A sidecar that comes back is found within a second; gRPC's own default waits up to two minutes.
+    # A returning sidecar is found within a second; gRPC's own default waits up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    # Despite its name also the time that one attempt to connect may take: a busy machine needs more than 100 ms.
+    # Despite its name also the time limit of one connection attempt: a busy machine needs more than 100 ms.
     ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
@@ -39,7 +39,7 @@ _MOST_WAITS = 1000  # of a millisecond, for calls to end before a fork
 
 
 class Channels:
-    """`by_target` holds the channels; `calls` counts the calls under way, `given_up` says that they end for a fork."""
+    """`by_target` holds the channels; `calls` counts the running calls, `given_up` that they end for a fork."""
 
     def __init__(self, targets: Sequence[str], credentials: grpc.ChannelCredentials | None) -> None:
         self.by_target = {each: _channel(each, credentials) for each in targets}
@@ -47,12 +47,12 @@ class Channels:
         self.given_up = False
 
     async def close(self) -> None:
-        """Close the channels."""
+        """Closes the channels."""
         for each in self.by_target.values():
             await each.close()
 
     async def give_up(self) -> bool:
-        """Close the channels and wait for their calls to end; returns whether they did."""
+        """Closes the channels and waits for their calls to end; returns True if they did."""
         self.given_up = True
         await self.close()
         self.by_target.clear()
@@ -63,7 +63,7 @@ class Channels:
         return False
 
     def drop(self) -> bool:
-        """The same without a loop to wait in: nothing where a call is under way, which keeps its channel."""
+        """Closes the channels without waiting; does nothing during a call, which keeps its channel."""
         if not self.calls:
             self.by_target.clear()
         return not self.calls
@@ -77,14 +77,14 @@ def _channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.a
 
 
 def open_channels(targets: Sequence[str], credentials: grpc.ChannelCredentials | None) -> PerLoop[Channels]:
-    """Returns the channels of every event loop that asks."""
+    """Returns the channels for each event loop."""
     channels = PerLoop(lambda: Channels(targets, credentials), Channels.close)
     _Forks.all_channels.add(channels)
     return channels
 
 
 async def wait_for_fork() -> None:
-    """Returns once no fork is under way. Raises SidecarUnreachable in a child that cannot use gRPC."""
+    """Returns when no fork is in progress. Raises SidecarUnreachable in a child that cannot use gRPC."""
     while _Forks.under_way:  # noqa: ASYNC110  a fork takes milliseconds, and ends in another thread
         await asyncio.sleep(0.001)
     if _Forks.unusable:
@@ -95,7 +95,7 @@ async def wait_for_fork() -> None:
 
 
 class _Forks:
-    """What `os.fork` calls before and after."""
+    """Hooks that `os.fork` calls before and after."""
 
     all_channels: ClassVar[WeakSet[PerLoop[Channels]]] = WeakSet()
     under_way = False
@@ -118,7 +118,7 @@ class _Forks:
 
 
 def _given_up(loop: asyncio.AbstractEventLoop, channels: PerLoop[Channels]) -> bool:
-    """Close the channels of one loop, in that loop; returns whether none of them is left."""
+    """Closes the channels of one loop, in that loop; returns True if none of them remains."""
 
     async def give_up() -> bool:
         found = channels.by_loop.pop(loop, None)

@@ -1,4 +1,4 @@
-"""The circuit breaker at work: it stands before the calls of one stage and is told how each of them ended."""
+"""Applies the circuit breaker: it guards the calls of one stage and records the outcome of each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ __all__ = ["Circuit", "cost_a_search"]
 
 
 class Circuit:
-    """One for each stage, since one may be too slow while another is well."""
+    """One circuit per stage, because one stage may be too slow while another works."""
 
     def __init__(self, stage: str) -> None:
         self._stage = stage
@@ -19,7 +19,7 @@ class Circuit:
 
     @contextmanager
     def call(self, timeout_s: float) -> Iterator[None]:
-        """Around one call that may take `timeout_s`. Raises CircuitOpen in its place while the circuit is open."""
+        """Wraps one call that may take `timeout_s`. Raises CircuitOpen instead while the circuit is open."""
         started_at = monotonic()
         if self._breaker.is_open(started_at):
             raise CircuitOpen(
@@ -37,5 +37,5 @@ class Circuit:
 
 
 def cost_a_search(error: SidecarError, took_s: float, timeout_s: float) -> bool:
-    """Whether the search waited for nothing. A sidecar that refuses at once, for want of time too, is there."""
+    """True if the search waited in vain. A sidecar that refuses at once, even for lack of time, is reachable."""
     return isinstance(error, SidecarUnreachable) or (isinstance(error, SidecarTimeout) and took_s > timeout_s / 2)

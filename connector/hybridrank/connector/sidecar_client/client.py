@@ -1,4 +1,4 @@
-"""The sidecar over gRPC: messages made and read, and a circuit breaker before the stages of a search."""
+"""Client of the sidecar over gRPC: writes and reads messages, with a circuit breaker for the stages of a search."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ _MAX_FLOAT32 = 3.4e38
 
 @dataclass(frozen=True, slots=True)
 class FeatureSetInfo:
-    """The columns that a lambdamart model reads: their names, in order, and the digest of how they are made."""
+    """The columns of a lambdamart model: their names, in order, and the digest of their definitions."""
 
     name: str
     version: str
@@ -41,10 +41,10 @@ class FeatureSetInfo:
 class ModelInfo:
     """A model that the sidecar has loaded. `kind` is "encoder", "cross-encoder", "colbert" or "lambdamart".
 
-    `dimensions` is 0 for all but encoders, `max_tokens` for a lambdamart model, which alone has a `feature_set`.
-    `token_codec` is the digest of the codec that packs token vectors as "residual", `calibration` that of what makes
-    calibrated scores of raw ones; empty where there is none. `comparable_digests` are those of the same model at the
-    other precisions of its folder. `languages` are ISO 639 codes, "*" for many; empty where its folder does not say.
+    `dimensions` is 0 except for encoders, `max_tokens` is 0 for a lambdamart model, and only that kind has a
+    `feature_set`. `token_codec` is the digest of the codec that packs token vectors as "residual", `calibration` the
+    digest of the calibration of raw scores; empty if there is none. `comparable_digests` are those of the same model at
+    the other precisions of its folder. `languages` are ISO 639 codes, "*" for many; empty if not given.
     """
 
     name: str
@@ -66,7 +66,7 @@ class ModelInfo:
 
     @property
     def encoder(self) -> EncoderNote:
-        """The model as an index notes it beside vectors that it made."""
+        """The model in the form that an index notes beside its vectors."""
         return EncoderNote(
             self.name,
             self.digest,
@@ -79,21 +79,22 @@ class ModelInfo:
 
 
 class SidecarClient:
-    """An Encoder and a Rescorer over one sidecar or several: "host1:50051,host2:50051".
+    """An Encoder and a Rescorer for one or several sidecars: "host1:50051,host2:50051".
 
-    A name may stand for several addresses, as that of a headless service does. Calls take turns among all that answer;
-    one that dies is skipped, and found again within a second of coming back. `replicas.py` says what
-    is tried again, `breaker.py` when a stage is skipped at once (CircuitOpen): the encoding of
-    queries and the rescoring, each for itself; `models` and the encoding of documents are always tried.
+    A name may resolve to several addresses, as with a headless service. Calls alternate among all that answer; a failed
+    one is skipped, and used again within a second of its return. `replicas.py` defines the retries, `breaker.py` when a
+    stage is skipped at once (CircuitOpen): the encoding of queries and the rescoring, each separately; `models` and the
+    encoding of documents are always tried.
 
     `ca_certs` (a PEM file of authorities), `client_cert` and `client_key` (PEM files for sidecars that check their
-    callers), or `tls=True` with public authorities turn TLS on. `api_key` goes with every call, only over TLS or inside
-    this machine unless `plaintext_api_key` allows more; nothing prints it. The files are read once, here.
+    callers), or `tls=True` with public authorities enable TLS. `api_key` is sent with every call, only over TLS or
+    inside this machine unless `plaintext_api_key` allows more; it is never printed. The files are read once, at
+    construction.
 
-    With `no_cache` the sidecar computes every score and vector anew, so that calls can be timed.
+    With `no_cache` the sidecar computes every score and vector again, so that calls can be timed.
 
-    Connects on the first call, in each event loop and each process that calls. Raises BadAddress and BadAccess, and
-    OSError for a file.
+    Connects on the first call, in each event loop and each process. Raises BadAddress and BadAccess, and OSError for a
+    file.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class SidecarClient:
     async def encode(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
     ) -> tuple[Encoding, ...]:
-        """One unit vector a text, in order. Raises SidecarError; BadScores for a query's vector without a direction."""
+        """Returns one unit vector per text, in order. Raises SidecarError, BadScores for a vector without direction."""
         _check(model, _numbered(texts))
         text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
         request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)
@@ -150,7 +151,7 @@ class SidecarClient:
     async def encode_tokens(
         self, texts: Sequence[str], *, model: str, token_vectors: TokenFormat, timeout_s: float
     ) -> tuple[Encoding, ...]:
-        """The token vectors of each document, in order, packed to be stored; of an encoder, with its unit vector.
+        """Returns the packed token vectors of each document, in order; from an encoder, with its unit vector.
 
         Raises SidecarError.
         """
@@ -174,10 +175,10 @@ class SidecarClient:
         allow_partial: bool = False,
         max_chunks: int = DEFAULT_CHUNKS,
     ) -> tuple[RelevanceScore | None, ...]:
-        """One finite score a passage, in the order of `passages`. Raises SidecarError.
+        """Returns one finite score per passage, in the order of `passages`. Raises SidecarError.
 
-        A long text is read in up to `max_chunks` windows, the first of every text before any second one, as far as the
-        time allows. With `allow_partial`, None for a passage that was not scored in time; at least one was.
+        A long text is read in up to `max_chunks` windows, the first of every text before any second one, as far as time
+        allows. With `allow_partial`, None for a passage that was not scored in time; at least one has a score.
         """
         candidates = [
             wire.Candidate(id=passage.doc_id, token_vectors=passage.token_vectors)
@@ -202,11 +203,11 @@ class SidecarClient:
         allow_partial: bool = False,
         contributions: bool = False,
     ) -> tuple[RelevanceScore | None, ...]:
-        """One finite score a row, in the order of `rows`, by a lambdamart model. Raises SidecarError.
+        """Returns one finite score per row, in the order of `rows`, by a lambdamart model. Raises SidecarError.
 
-        A row has a value for each feature of the set that `feature_set_digest` names, NaN where one is missing; the
-        sidecar refuses rows of another set than the model's. With `contributions` a score tells what each feature added
-        to it, some hundred times the work. `allow_partial` as for `rescore`.
+        A row has a value for each feature of the set that `feature_set_digest` identifies, NaN if missing; the sidecar
+        refuses rows of another set than the model's. With `contributions` a score includes the contribution of each
+        feature, which takes some hundred times the work. `allow_partial` as for `rescore`.
         """
         options = wire.RerankOptions(best_effort=allow_partial, contributions=contributions)
         candidates = [wire.Candidate(features=row) for row in rows]
@@ -231,15 +232,15 @@ class SidecarClient:
             )
 
     async def models(self, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
-        """What is loaded. Raises SidecarError."""
+        """Returns the loaded models. Raises SidecarError."""
         return await self._replicas.call(
             lambda channel: stubs.ModelRegistryStub(channel).List, wire.ListModelsRequest(), timeout_s, _models
         )
 
     async def load_model(self, path: str, *, timeout_s: float = 120.0) -> ModelInfo:
-        """Have the sidecar load a model folder on its own disk, and the model's name lead to it.
+        """Makes the sidecar load a model folder from its own disk and use it for the model's name.
 
-        For one sidecar: with several, say it to each by its address. Raises SidecarError, with the reason of a refusal.
+        For one sidecar: with several, call each by its address. Raises SidecarError, with the reason of a refusal.
         """
         request = wire.LoadModelRequest(path=path)
         return await self._replicas.call(
@@ -247,14 +248,14 @@ class SidecarClient:
         )
 
     async def unload_model(self, model: str, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
-        """Have the sidecar let go of a name or name:version; returns what went. For one sidecar, as `load_model`."""
+        """Makes one sidecar, as in `load_model`, unload a name or name:version; returns the unloaded models."""
         request = wire.UnloadModelRequest(model=model)
         return await self._replicas.call(
             lambda channel: stubs.ModelRegistryStub(channel).Unload, request, timeout_s, _models
         )
 
     async def close(self) -> None:
-        """Close the connections; a later call opens others."""
+        """Closes the connections; a later call opens new ones."""
         await self._replicas.close()
 
 
@@ -303,12 +304,12 @@ def _packed_vectors(response: Any, count: int) -> tuple[Encoding, ...]:
 
 
 def _encoder(each: wire.Model) -> EncoderNote | None:
-    """The model of a reply; None for one that does not say which vectors it makes."""
+    """Returns the encoder of a reply; None if it does not identify its vectors."""
     return _model(each).encoder if each.digest else None
 
 
 def _has_direction(vector: Sequence[float]) -> bool:
-    """False for a zero vector, and where the squared length is NaN or beyond float32, in which engines compute it."""
+    """False for a zero vector, and if the squared length is NaN or exceeds float32, which engines use for it."""
     return 0 < sum(value * value for value in vector) <= _MAX_FLOAT32
 
 
@@ -321,7 +322,7 @@ def _numbered(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _check(model: str, texts: Mapping[str, str]) -> None:
-    """Raises InvalidRequest, or UnreadableText naming the text, for what cannot be sent: the wire takes UTF-8 alone."""
+    """Raises InvalidRequest, or UnreadableText with the text's name, for text that is not valid UTF-8."""
     if problem := text_problem(model):
         raise InvalidRequest(f"model: {problem}")
     for name, text in texts.items():
@@ -330,7 +331,7 @@ def _check(model: str, texts: Mapping[str, str]) -> None:
 
 
 def aligned(results: Sequence[Any], count: int, *, partial: bool = False) -> tuple[RelevanceScore | None, ...]:
-    """The scores of a reply by input index, whatever order they came in; None for one that a partial reply lacks.
+    """Returns the scores of a reply by input index, in any reply order; None for those missing in a partial reply.
 
     Raises BadScores, and SidecarTimeout for a partial reply without any score.
     """

@@ -1,4 +1,4 @@
-"""What a gRPC status means for the people who meet it: which of our errors it is, and what to do about it. Pure."""
+"""Maps a gRPC status to one of our errors, with what to do. Pure."""
 
 import re
 
@@ -22,7 +22,8 @@ __all__ = ["sidecar_error"]
 
 _ERRORS = {
     grpc.StatusCode.UNAVAILABLE: SidecarUnreachable,
-    # Not by us, for whom it is asyncio's own CancelledError: a server that shuts down ends what it has just taken so.
+    # Not cancelled by us, for which asyncio raises CancelledError: a server that shuts down cancels new calls like
+    # this.
     grpc.StatusCode.CANCELLED: SidecarUnreachable,
     grpc.StatusCode.DEADLINE_EXCEEDED: SidecarTimeout,
     grpc.StatusCode.RESOURCE_EXHAUSTED: SidecarOverloaded,
@@ -35,10 +36,10 @@ _ERRORS = {
     grpc.StatusCode.UNIMPLEMENTED: NotASidecar,
 }
 _TEXT_FIELD = re.compile(r"(query|texts\[\d+\]|candidates\[\d+\]\.text): ")
-_MOST_SAID = 500  # characters of the server's own words
+_MOST_SAID = 500  # characters of the server's text
 _CA_CERTS = "ca_certs=, or HYBRIDRANK_CLIENT_CA_CERTS for the command line"
 _HANGS_UP = r"failing; .*(Socket closed|Connection reset)"
-_ADVICE = (  # gRPC's own words, whether we speak TLS (None: either), what to do
+_ADVICE = (  # gRPC's text, whether we use TLS (None: either), what to do
     (_HANGS_UP, False, f"it hangs up at once; if it speaks TLS, name its authority: {_CA_CERTS}"),
     (
         _HANGS_UP,
@@ -74,15 +75,15 @@ _WRONG_KEY = "it does not accept this key; check api_key=, or HYBRIDRANK_CLIENT_
 def sidecar_error(
     target: str, status: grpc.StatusCode, details: str, access: Access, *, answered: bool = False
 ) -> SidecarError:
-    """The error of ours for a call that ended with `status`, with gRPC's own words and what to do.
+    """Returns our error for a call that ended with `status`, with gRPC's text and what to do.
 
-    `answered` says that earlier calls had answers there, so that the fault is not in how it is reached.
+    `answered` is True if earlier calls had answers there, so that the connection settings are not the cause.
     """
     cause = re.sub(r"^.*last error: ([A-Z_]+: )?", "", details, flags=re.DOTALL)
     said = f"{status.name}: {cause[:_MOST_SAID]}"
     advice = _advice(status, details, access, answered=answered)
     found = _ERRORS.get(status, SidecarError)
-    if found is InvalidRequest and _TEXT_FIELD.match(details):  # these details begin with the field that is wrong
+    if found is InvalidRequest and _TEXT_FIELD.match(details):  # these details begin with the wrong field
         found = UnreadableText
     return found(f"sidecar at {target}: {said}" + (f"; {advice}" if advice else ""))
 

@@ -1,4 +1,4 @@
-"""Several sidecars behind one client: a channel for each address, calls in turn, and another try where it is safe."""
+"""Several sidecars behind one client: a channel for each address, calls in turn, and retries where safe."""
 
 import asyncio
 import itertools
@@ -25,12 +25,12 @@ T = TypeVar("T")
 
 _LOST = 2
 _OF_ONE_REPLICA = (SidecarFailed, SidecarOverloaded, BadScores)
-"""It answered, but with nothing that can be used; another replica may do better. Other refusals are answers: another
-replica would say the same."""
+"""Unusable answers of one replica; another may do better. Other refusals are final: another replica would answer the
+same."""
 
 
 class Replicas:
-    """`addresses` as SidecarClient takes them. Connects on the first call in each event loop and process.
+    """`addresses` as in SidecarClient. Connects on the first call in each event loop and process.
 
     Raises BadAddress and BadAccess, and OSError for a certificate that cannot be read.
     """
@@ -49,12 +49,12 @@ class Replicas:
     async def call(
         self, method: Callable[[grpc.aio.Channel], Any], request: Any, timeout_s: float, read: Callable[[Any], T]
     ) -> T:
-        """What `read` makes of one replica's response; `method` finds the RPC on its channel. Raises SidecarError.
+        """Returns `read` of one replica's response; `method` returns the RPC of its channel. Raises SidecarError.
 
-        A replica that is away (UNAVAILABLE, or CANCELLED as it leaves) makes for another try, with the next one, as
-        long as the deadline and the budget for retries allow: each once, a single one twice, for its name may have
-        other addresses. A response that cannot be used (an error inside the sidecar, a full queue, or BadScores raised
-        by `read`) makes for one more try, on a replica that is well.
+        If a replica is unreachable (UNAVAILABLE, or CANCELLED as it leaves), the next one is tried, as long as the
+        deadline and the retry budget allow: each once, a single one twice, because its name may have other addresses.
+        After an unusable response (an error inside the sidecar, a full queue, or BadScores raised by `read`) there is
+        one more try, on a healthy replica.
         """
         deadline = monotonic() + timeout_s
         turn = next(self._turns)
@@ -74,7 +74,7 @@ class Replicas:
                 return answer
 
     async def close(self) -> None:
-        """Close the channels; a later call opens others."""
+        """Closes the channels; a later call opens new ones."""
         await self._channels.close()
 
     async def _try(
@@ -110,7 +110,7 @@ class Replicas:
 
     @contextmanager
     def _named(self, target: str) -> Iterator[None]:
-        """Errors of a call as ours, naming the replica."""
+        """Turns errors of a call into ours, with the replica's name."""
         try:
             yield
         except grpc.aio.AioRpcError as error:
@@ -120,7 +120,7 @@ class Replicas:
             raise BadScores(f"sidecar at {target}: {error}") from None
 
     def _may_try_again(self, channels: Channels, error: SidecarError, tried: Sequence[str]) -> bool:
-        """Takes from the budget, except for a replica that is known to fail: a probe of it must not cost a search."""
+        """Takes a token from the retry budget, except for a known failing replica: its probe must not cost a search."""
         if isinstance(error, SidecarUnreachable):
             return self._budget.failed() and len(tried) < max(2, len(self._targets))
         if not isinstance(error, _OF_ONE_REPLICA) or len(tried) > 1:
@@ -130,10 +130,10 @@ class Replicas:
         return another_is_well and (not self._breakers[tried[-1]].is_closed or self._budget.failed())
 
     def _choose(self, channels: Channels, tried: Sequence[str], turn: int) -> str:
-        """The next in turn among those most likely to answer.
+        """Returns the next replica in turn among those most likely to answer.
 
-        One that failed several calls in a row comes last for a while, even when it is connected; then one call probes
-        it, but never as another try. Otherwise connected comes before connecting, and that before lost.
+        A replica with several consecutive failures comes last for a while, even if it is connected; then one call
+        probes it, but never as a retry. Otherwise connected comes before connecting, and connecting before lost.
         """
         now = monotonic()
         doubts = {}
@@ -147,7 +147,7 @@ class Replicas:
 
 
 def _is_cancelled(task: "asyncio.Task[Any] | None") -> bool:
-    """Whether somebody cancels the task itself; Python 3.10 does not tell."""
+    """Returns True if the task itself is being cancelled; Python 3.10 cannot tell."""
     return bool(getattr(task, "cancelling", int)())
 
 

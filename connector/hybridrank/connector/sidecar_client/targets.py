@@ -1,4 +1,4 @@
-"""The address of a sidecar, or of several, as gRPC takes it; what is meant for something else is refused by name."""
+"""Addresses of one or several sidecars for gRPC; an address of another kind is refused with an explanation."""
 
 import re
 from ipaddress import ip_address
@@ -9,14 +9,14 @@ from hybridrank.connector.errors import BadAddress
 __all__ = ["DEFAULT_PORT", "is_this_machine", "parse_targets"]
 
 DEFAULT_PORT = 50051
-"""Where a sidecar listens unless its settings say otherwise."""
+"""A sidecar's port unless its settings change it."""
 
 _OTHER_RESOLVERS = re.compile(r"(dns|ipv4|ipv6|unix|unix-abstract|vsock|passthrough|xds):.+")
 _HOST_PORT = re.compile(r"(?P<host>[^\s:/@\[\]]+|\[(?P<ipv6>[^\]]+)\]):(?P<port>\d+)")
 
 
 def parse_targets(addresses: str) -> tuple[str, ...]:
-    """Reads HOST:PORT, or several separated by commas. Names of gRPC (`dns:///…`, `unix:PATH`, …) stay as they are.
+    """Reads HOST:PORT, or several separated by commas. gRPC names (`dns:///…`, `unix:PATH`, …) are unchanged.
 
     Raises BadAddress.
 
@@ -33,7 +33,7 @@ def parse_targets(addresses: str) -> tuple[str, ...]:
 
 
 def _problem(target: str) -> str:
-    """What is wrong with HOST:PORT, and what to write; empty when nothing is."""
+    """Returns the error in HOST:PORT, and the correct form; empty if there is none."""
     if match := _HOST_PORT.fullmatch(target):
         if not 0 < int(match["port"]) < 65536:
             return f"has the port {match['port']}; ports go from 1 to 65535"
@@ -55,7 +55,7 @@ def _of_url(target: str) -> str:
     named = _HOST_PORT.fullmatch(host)
     if not named:
         written = f"{host or 'HOST'}:{DEFAULT_PORT}"
-    else:  # a port behind http is that of the HTTP face
+    else:  # a port after http is that of the HTTP API
         written = f"{named['host']}:{DEFAULT_PORT}" if scheme.lower() in ("http", "https") else host
     tls = ", with ca_certs= or tls=True for TLS" if scheme in ("https", "grpcs") else ""
     return f"is a URL; write HOST:PORT of the gRPC port, such as {written}{tls}"
@@ -69,7 +69,7 @@ def _is_ipv6(host: str) -> bool:
 
 
 def is_this_machine(target: str) -> bool:
-    """Whether HOST:PORT, SCHEME:///HOST:PORT or unix:PATH stays inside this machine."""
+    """Returns True if HOST:PORT, SCHEME:///HOST:PORT or unix:PATH stays inside this machine."""
     if target.startswith("unix"):
         return True
     return is_loopback(re.sub(r"^(ipv4|ipv6):", "", target.rpartition("/")[2]).rpartition(":")[0])

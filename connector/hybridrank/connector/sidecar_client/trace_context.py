@@ -1,4 +1,4 @@
-"""The trace that a call belongs to, as metadata; the spans of a sidecar are then below the application's."""
+"""Trace context of a call as metadata, so that the spans of a sidecar are below the application's."""
 
 import sys
 
@@ -6,9 +6,9 @@ __all__ = ["trace_context"]
 
 
 def trace_context() -> tuple[tuple[str, str], ...]:
-    """`traceparent`, and `tracestate` where there is one (W3C Trace Context), of the span that is active here.
+    """Returns `traceparent`, and `tracestate` if there is one (W3C Trace Context), of the active span.
 
-    Nothing without one. Nobody can have made one where OpenTelemetry was never imported, so neither do we import it.
+    Empty without a span. If OpenTelemetry was never imported, there can be no span, so it is not imported here.
     """
     if "opentelemetry.trace" not in sys.modules:
         return ()

@@ -1,1 +1,1 @@
-"""The stages of a search, a file each."""
+"""Stages of a search, one file each."""

@@ -1,4 +1,4 @@
-"""Blending: relevance scores and fused scores, made comparable, become the final order of the window. Pure."""
+"""Blending: normalised relevance scores and fused scores give the final order of the window. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,10 +12,10 @@ __all__ = ["blend", "z_scores"]
 def blend(
     hits: Sequence[Hit], scores: Sequence[RelevanceScore | None], weight: float, *, model: str
 ) -> tuple[Hit, ...]:
-    """`hits` with those of the first len(scores) that have a score reordered; all others keep their order below them.
+    """Reorders those of the first len(scores) `hits` that have a score; all others keep their order below them.
 
     The score inside the window is weight · z(rerank) + (1 − weight) · z(score before); at weight 1 it is the rerank
-    score itself. Equal scores: the higher rerank score first, then in the order they had. Below, where scores are on
+    score itself. Ties: the higher rerank score first, then the previous order. Below the window, where scores are on
     the scale of an earlier stage, the final score of the first hit is the lowest of the window, and the others keep
     their distances to it.
     """
@@ -49,7 +49,7 @@ def blend(
 
 
 def _below(head: Sequence[Hit], tail: Sequence[Hit]) -> list[Hit]:
-    """The tail with its final scores moved, as they are, to below those of the head; both in order."""
+    """Shifts the final scores of the tail below those of the head; both are in order."""
     if not head or not tail:
         return [*tail]
     lowest, highest = head[-1].final_score, tail[0].final_score
@@ -57,7 +57,7 @@ def _below(head: Sequence[Hit], tail: Sequence[Hit]) -> list[Hit]:
 
 
 def z_scores(values: Sequence[float]) -> list[float]:
-    """(value − mean) / population standard deviation; all 0 when every value is the same.
+    """Returns (value − mean) / population standard deviation; all 0 if every value is the same.
 
     >>> z_scores([1.0, 3.0])
     [-1.0, 1.0]

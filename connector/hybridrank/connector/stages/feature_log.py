@@ -1,4 +1,4 @@
-"""A log of features as live searches computed them: what a model will be trained on is what it will be served."""
+"""Log of features from live searches, so that training uses exactly the served values."""
 
 import hashlib
 import json
@@ -23,11 +23,11 @@ _ROW_GROUP = 50_000  # lines of a Parquet file that are in memory together
 
 
 class FeatureLog:
-    """JSON lines in a folder, one for each candidate and feature set of a search. A folder for each process.
+    """JSON lines in a folder, one for each candidate and feature set of a search. Each process needs its own folder.
 
-    `index` and `doc_id` of a line name the document; `searched` is the request's index, an alias perhaps.
-    `query_id` is the request's, or the first 16 hexadecimal digits of the SHA-256 of its text. That keeps a text from
-    being read, not from being guessed; the text itself is written `with_text` alone. `features.jsonl` grows to
+    `index` and `doc_id` of a line identify the document; `searched` is the request's index, possibly an alias.
+    `query_id` is the request's, or the first 16 hexadecimal digits of the SHA-256 of its text. The digest hides a text
+    from readers, but it can be guessed; the text itself is written only `with_text`. `features.jsonl` grows to
     `max_file_bytes` and becomes `features-000001.jsonl`, then `features-000002.jsonl`; the newest `max_files` are kept.
     """
 
@@ -51,7 +51,7 @@ class FeatureLog:
     def write(
         self, request: SearchRequest, query: FeatureQuery, computed: Sequence[FeatureRows], hits: Sequence[Hit]
     ) -> None:
-        """Append what one search computed, with the ranks of `hits`: all of its lines, or none and an OSError."""
+        """Appends the features of one search, with the ranks of `hits`: all of its lines, or none and an OSError."""
         text = {"query_text": request.query_text} if self._with_text else {}
         lines = [json.dumps(each | text) + "\n" for each in _records(request, query, computed, hits)]
         with self._lock:
@@ -70,9 +70,9 @@ class FeatureLog:
 
 
 def read_feature_log(folder: str | Path, report: Callable[[BadLine], None] = log_bad_line) -> Iterator[dict[str, Any]]:
-    """Every record of a log, oldest first; features that are not known are NaN again.
+    """Yields every record of a log, oldest first; unknown features become NaN again.
 
-    `report` is given each line that is no record, such as one that a crash cut off; by default it is logged. Raises
+    `report` gets each invalid line, such as one that a crash cut off; by default it is logged. Raises
     BadFile for a file that cannot be read.
     """
     for path in sorted(Path(folder).glob("features*.jsonl"), key=lambda each: (each.stem == "features", each.name)):
@@ -86,7 +86,7 @@ def read_feature_log(folder: str | Path, report: Callable[[BadLine], None] = log
 
 
 def _record_problem(record: Mapping[str, Any]) -> str:
-    """What a record lacks; empty when nothing."""
+    """Returns the missing part of a record; empty if there is none."""
     features, about = record.get("features"), record.get("feature_set")
     if not isinstance(features, dict) or not all(type(each) in (int, float, type(None)) for each in features.values()):
         return "expected an object of numbers as features"
@@ -97,9 +97,9 @@ def _record_problem(record: Mapping[str, Any]) -> str:
 
 
 def write_parquet(folder: str | Path, target: str | Path) -> int:
-    """The lines of a log as one Parquet file; returns how many. `features` is a map from name to value.
+    """Writes the lines of a log as one Parquet file; returns their number. `features` is a map from name to value.
 
-    Needs pyarrow; raises ImportError with what to install.
+    Needs pyarrow; raises ImportError with the install command.
     """
     try:
         import pyarrow as pa

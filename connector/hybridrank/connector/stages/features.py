@@ -1,4 +1,4 @@
-"""The features of the candidates of one search: asked of the engine in one request, and what the stages before know."""
+"""Features of the candidates of one search: from the engine in one request, and from earlier stages."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ __all__ = ["FeatureRows", "feature_rows"]
 
 @dataclass(frozen=True, slots=True)
 class FeatureRows:
-    """A row of values for each candidate, in the order of the set's features; NaN is not known."""
+    """A row of values for each candidate, in the order of the set's features; NaN means unknown."""
 
     feature_set: FeatureSet
     keys: tuple[DocumentKey, ...]
     values: tuple[tuple[float, ...], ...]
 
     def named(self) -> dict[DocumentKey, dict[str, float]]:
-        """Document → name → value."""
+        """Returns document → name → value."""
         names = self.feature_set.names
         return {key: dict(zip(names, row, strict=True)) for key, row in zip(self.keys, self.values, strict=True)}
 
@@ -30,7 +30,7 @@ class FeatureRows:
 async def feature_rows(
     engine: Engine, index: str, feature_set: FeatureSet, query: FeatureQuery, hits: Sequence[Hit], timeout_s: float
 ) -> FeatureRows:
-    """The rows of `hits`, for serving and for training alike. Raises EngineError, EngineTimeout after `timeout_s`."""
+    """Returns the rows of `hits`, for serving and training. Raises EngineError, EngineTimeout after `timeout_s`."""
     keys = tuple(hit.key for hit in hits)
     try:
         answer = await asyncio.wait_for(engine.extract(index, feature_set, query, keys), timeout_s)

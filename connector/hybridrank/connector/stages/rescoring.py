@@ -1,4 +1,4 @@
-"""The rescoring stages of a search, one after the other, each over the head that the one before left."""
+"""Rescoring stages of a search, one after the other, each over the head that the previous one left."""
 
 import asyncio
 import math
@@ -26,12 +26,12 @@ __all__ = ["Stages"]
 
 Scores: TypeAlias = tuple[RelevanceScore | None, ...]
 
-_LEAST_S = 0.001  # for scoring, where the features took all the time: the sidecar then says that there was none
+_LEAST_S = 0.001  # for scoring if the features took all the time: the sidecar then reports that no time was left
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What the stages work with. A stage that fails is left out and named in the trace; the next goes on without it."""
+    """Resources of the stages. A failed stage is left out and named in the trace; the next one continues without it."""
 
     engine: Engine
     sidecar: Sidecar | None
@@ -40,9 +40,9 @@ class Stages:
     async def run(
         self, request: SearchRequest, encoding: Encoding | None, hits: tuple[Hit, ...], trace: Trace
     ) -> tuple[Hit, ...]:
-        """`hits` as the stages order them. Raises SidecarMissing for a stage that needs one.
+        """Returns `hits` in the order of the stages. Raises SidecarMissing for a stage that needs a sidecar.
 
-        A stage sees no more than what the one before scored: below that, scores are on another scale.
+        A stage gets only hits that the previous one scored: below them, scores are on another scale.
         """
         vector, encoder = (encoding.vector, encoding.encoder) if encoding else (None, None)
         query = FeatureQuery(request.query_text, vector, now=datetime.now(timezone.utc), encoder=encoder)
@@ -79,7 +79,7 @@ class Stages:
     async def _by_text(
         self, stage: Rescore, request: SearchRequest, window: Sequence[Hit], timeout_s: float, trace: Trace
     ) -> Scores:
-        """By stored token vectors where the stage asks for them; by texts where it does not, or that fails."""
+        """Scores stored token vectors if the stage requests it; texts otherwise, or if that fails."""
         rescore = partial(
             self._asked(stage).rescore,
             request.query_text,
@@ -100,7 +100,7 @@ class Stages:
         for reason, sentence in text_faults(stage, request, fields, window, texts):
             trace.record(_name(request, stage), reason, sentence)
         if not any(each.text for each in texts):
-            return ()  # all would score alike
+            return ()  # all would have the same score
         return await rescore(texts, timeout_s=timeout_s)
 
     async def _by_query(

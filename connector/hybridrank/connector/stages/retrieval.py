@@ -1,4 +1,4 @@
-"""The first stage of a search: one ranking a retriever, in one round trip, fused here or by the engine."""
+"""First stage of a search: one ranking per retriever, in one round trip, fused here or by the engine."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ FusedBy: TypeAlias = Literal["client", "native"]
 
 @dataclass(frozen=True, slots=True)
 class FirstStage:
-    """Retrieval and fusion. What the engine cannot fuse ("native") is fused here ("client"), and the trace says so."""
+    """Retrieval and fusion. If the engine cannot fuse ("native"), this does ("client"), and records it in the trace."""
 
     engine: Engine
     fusion: FusedBy
@@ -28,16 +28,16 @@ class FirstStage:
     async def run(
         self, request: SearchRequest, encoding: Encoding | None, trace: Trace
     ) -> tuple[tuple[Hit, ...], Mapping[str, Any]]:
-        """The fused ranking, and the aggregations, which are asked for at the same time.
+        """Returns the fused ranking, and the aggregations, which are requested at the same time.
 
-        Raises EngineError, or SearchFailed when every retriever failed.
+        Raises EngineError, or SearchFailed if every retriever failed.
         """
         ranked = self._ranked(request, queries_of(request, encoding), trace)
         hits, aggregations = await asyncio.gather(ranked, self._aggregated(request, trace))
         return hits, aggregations
 
     async def _aggregated(self, request: SearchRequest, trace: Trace) -> Mapping[str, Any]:
-        """Over what BM25 matches, whichever retrievers were asked for: kNN finds the nearest and matches nothing."""
+        """Aggregates over the matches of BM25, with any retrievers: kNN only returns the nearest, not matches."""
         if not request.aggregations:
             return {}
         query = replace(lexical(request), rank_window_size=0, aggregations=request.aggregations)
@@ -62,7 +62,7 @@ class FirstStage:
                 )
             return await self._fused_there(request, queries, trace)
         except (EngineUnreachable, EngineTimeout, IndexMissing):
-            raise  # another request would fare no better
+            raise  # another request would fail too
         except EngineError as error:
             trace.lacks("fusion", error, instead="fused by the client")
             return await self._fused_here(request, queries, trace)
@@ -95,12 +95,12 @@ class FirstStage:
 
 
 def lexical(request: SearchRequest) -> Bm25Query:
-    """What the request asks of BM25."""
+    """Returns the BM25 query of the request."""
     return Bm25Query(request.query_text, request.fields, request.rank_window_size, request.filters, excluded(request))
 
 
 def queries_of(request: SearchRequest, encoding: Encoding | None) -> dict[str, Query]:
-    """The retrievers' queries. Without a vector the search is lexical, also when only kNN was asked for."""
+    """Returns the retrievers' queries. Without a vector the search is lexical, even if only kNN was requested."""
     window = request.rank_window_size
     queries: dict[str, Query] = {}
     if "bm25" in request.retrievers or encoding is None:
@@ -127,7 +127,7 @@ def queries_of(request: SearchRequest, encoding: Encoding | None) -> dict[str, Q
 
 
 def excluded(request: SearchRequest) -> tuple[str, ...]:
-    """The fields that hits do not carry."""
+    """Returns the fields that hits do not include."""
     return tuple(dict.fromkeys((*HEAVY_FIELDS, request.vector_field)))
 
 

@@ -1,4 +1,4 @@
-"""The texts that a reranker reads of the candidates: of which fields, and what is wrong where there are none. Pure."""
+"""Texts of the candidates for a reranker: their fields, and faults if texts are missing. Pure."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ __all__ = ["passages", "text_faults", "text_fields"]
 
 
 def text_fields(stage: Rescore, request: SearchRequest, fields: Fields) -> tuple[str, ...]:
-    """The paths that the stage reads: those of its own fields, else of the request's, else of the index's own."""
+    """Returns the paths that the stage reads: those of its own fields, else the request's, else the index's."""
     wanted = stage.fields or tuple(request.fields) or tuple(fields.boosts)
     names = (name for each in wanted for name in fields.named(each))
     return tuple(dict.fromkeys(path for name in names for path in fields.stored(name)))
 
 
 def passages(window: Sequence[Hit], paths: Sequence[str]) -> list[Passage]:
-    """The text of each candidate, or its best passage where the index has passages."""
+    """Returns the text of each candidate, or its best passage if the index has passages."""
     return [
         Passage(hit.doc_id, hit.passage.text if hit.passage else passage_text(hit.source, paths), index=hit.index)
         for hit in window
@@ -29,7 +29,7 @@ def passages(window: Sequence[Hit], paths: Sequence[str]) -> list[Passage]:
 def text_faults(
     stage: Rescore, request: SearchRequest, fields: Fields, window: Sequence[Hit], texts: Sequence[Passage]
 ) -> list[tuple[str, str]]:
-    """Reason and sentence of each fault: fields that neither mapping nor candidates have, and a window without text."""
+    """Returns reason and sentence of each fault: fields absent in mapping and candidates, or a window without text."""
     index, named = request.index, stage.fields or tuple(request.fields)
     faults = [
         ("bad_field", sentence)

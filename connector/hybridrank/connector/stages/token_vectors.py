@@ -1,4 +1,4 @@
-"""The token vectors of the candidates of one search, as the index holds them: asked of the engine in one request."""
+"""Stored token vectors of the candidates of one search, from the engine in one request."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ __all__ = ["with_token_vectors"]
 async def with_token_vectors(
     engine: Engine, index: str, passages: Sequence[Passage], timeout_s: float
 ) -> list[Passage]:
-    """All passages with theirs. Raises EngineError, where some have none too, and EngineTimeout after `timeout_s`."""
+    """Adds token vectors to all passages. Raises EngineError, also if some are missing, and EngineTimeout."""
     keys = [each.key for each in passages]
     try:
         stored = await asyncio.wait_for(engine.stored_token_vectors(index, keys), timeout_s)

@@ -33,9 +33,9 @@ _COMPATIBLE = re.compile(r"application/vnd\.elasticsearch\+([\w-]+); *compatible
 class ElasticsearchEngine(RestEngine):
     """A cluster of Elasticsearch 8.12 or later, or 9, on any licence.
 
-    `url` as for `connect_engine`; `auth` is (user, password) where it has none, or `api_key` the encoded form or
-    `id:key`. Certificates are checked unless `verify_certs` is False; `ca_certs` is the path of a bundle for a private
-    authority. `timeout_s` bounds every request. Works in any number of event loops.
+    `url` as for `connect_engine`; if it has no credentials, `auth` is (user, password), or `api_key` is the encoded
+    form or `id:key`. Certificates are verified unless `verify_certs` is False; `ca_certs` is the path of a bundle for a
+    private authority. `timeout_s` limits every request. Works in any number of event loops.
     """
 
     name = "elasticsearch"
@@ -113,7 +113,7 @@ class ElasticsearchEngine(RestEngine):
         return answer
 
     async def close(self) -> None:
-        """Close the connections of every event loop; a later request opens others."""
+        """Closes the connections of every event loop; a later request opens new ones."""
         await self._clients.close()
 
     def _ours(self, path: str, error: ApiError | TransportError) -> EngineError:
@@ -130,14 +130,14 @@ class ElasticsearchEngine(RestEngine):
 
 
 class _Json(JsonSerializer):
-    """Reads JSON as every answer of an engine is read here."""
+    """Reads JSON in the same way as every engine answer."""
 
     def json_loads(self, data: bytes) -> Any:
         return parsed(text_of(data))
 
 
 class _Node(AiohttpHttpNode):
-    """A node asked in plain JSON: servers of versions 8 and 9 both take it, whichever version the client is of."""
+    """A node that is called with plain JSON: servers of versions 8 and 9 both accept it, with any client version."""
 
     async def perform_request(  # type: ignore[override]
         self, method: str, target: str, body: bytes | None = None, headers: HttpHeaders | None = None, **options: Any
@@ -153,7 +153,7 @@ class _Node(AiohttpHttpNode):
 
 
 def _first_cause(error: Exception) -> Exception:
-    """What went wrong at the first attempt, below the client's own errors."""
+    """Returns the cause of the first failed attempt, below the client's own errors."""
     while isinstance(error, TransportError) and error.errors:
         error = error.errors[0]
     return error

@@ -1,4 +1,4 @@
-"""Which licence an Elasticsearch has, and what it lacks for it."""
+"""Elasticsearch's licence, and the features that it does not include."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,11 +9,11 @@ from hybridrank.connector.errors import EngineError
 __all__ = ["LICENCES", "active_licence", "licence_lack"]
 
 LICENCES = ("enterprise", "trial")
-"""Those with retrievers that fuse, inference endpoints, and what else Elastic sells."""
+"""Licences with fusing retrievers, inference endpoints, and Elastic's other paid features."""
 
 
 async def active_licence(send: Callable[[str, str], Awaitable[Any]]) -> str:
-    """The type of the licence that is active; empty when there is none, or the server knows nothing of licences."""
+    """Returns the type of the active licence; empty if there is none, or the server does not know licences."""
     try:
         answer = await send("GET", "/_license")
     except EngineError as error:
@@ -25,7 +25,7 @@ async def active_licence(send: Callable[[str, str], Awaitable[Any]]) -> str:
 
 
 def licence_lack(what: str, licence: str) -> str:
-    """Why a server with this licence has no `what`; empty when it has.
+    """Returns the reason why a server with this licence has no `what`; empty if it has it.
 
     >>> licence_lack("the retriever rrf", "basic")
     "the retriever rrf wants an enterprise or trial licence, and this server's is 'basic'"

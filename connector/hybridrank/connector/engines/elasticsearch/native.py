@@ -1,4 +1,4 @@
-"""Fusion inside Elasticsearch: which of ours its version and licence have, and why not otherwise. Pure."""
+"""Fusion inside Elasticsearch: which of our fusions its version and licence support, or the reason why not. Pure."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _RRF, _LINEAR, _WEIGHTED_RRF = (8, 16), (8, 18), (9, 2)
 
 
 def elasticsearch_lack(version: str, licence: str, fusion: Fusion, retrievers: Sequence[str]) -> str:
-    """Why Elasticsearch cannot fuse so; empty when it can. `licence` is the type of the one that is active, if any."""
+    """Returns why Elasticsearch cannot compute this fusion; empty if it can. `licence` is the active type, if any."""
     method, since = ("rrf", _RRF) if isinstance(fusion, Rrf) else ("linear", _LINEAR)
     if method == "rrf" and any(weight != 1 for weight in weights(fusion, retrievers)):
         method, since = "rrf with weights", _WEIGHTED_RRF

@@ -1,6 +1,6 @@
-"""Elasticsearch's retrievers: what ranks, fuses and rescores inside one search. Each is a value that others hold.
+"""Elasticsearch's retrievers, which rank, fuse and rescore inside one search. Each is a value that can be nested.
 
-`standard` and `rescorer` are free; `rrf`, `linear` and `text_similarity_reranker` want an enterprise or trial licence.
+`standard` and `rescorer` are free; `rrf`, `linear` and `text_similarity_reranker` need an enterprise or trial licence.
 
 >>> body(rescorer(standard({"match": {"text": "tea"}}), {"match_phrase": {"text": "hot tea"}}), size=10)["size"]
 10
@@ -15,14 +15,14 @@ Retriever: TypeAlias = dict[str, Any]
 
 
 def standard(query: Mapping[str, Any]) -> Retriever:
-    """What the query finds; a `knn` query as well as any other."""
+    """Returns the documents that the query matches; a `knn` query is possible, like any other."""
     return {"standard": {"query": query}}
 
 
 def rrf(
     retrievers: Sequence[Retriever], *, rank_constant: int = 60, weights: Sequence[float] = (), rank_window_size: int
 ) -> Retriever:
-    """Fused by reciprocal rank: Elasticsearch 8.16 and later, with weights other than 1 since 9.2.
+    """Fuses by reciprocal rank: Elasticsearch 8.16 and later, with weights other than 1 since 9.2.
 
     https://www.elastic.co/docs/reference/elasticsearch/rest-apis/retrievers/rrf-retriever
     """
@@ -33,7 +33,7 @@ def rrf(
 
 
 def linear(retrievers: Sequence[Retriever], *, weights: Sequence[float], rank_window_size: int) -> Retriever:
-    """Fused by the weighted sum of min-max scaled scores: Elasticsearch 8.18 and later.
+    """Fuses by the weighted sum of min-max scaled scores: Elasticsearch 8.18 and later.
 
     https://www.elastic.co/docs/reference/elasticsearch/rest-apis/retrievers/linear-retriever
     """
@@ -52,7 +52,7 @@ def rescorer(
     query_weight: float = 1.0,
     rescore_query_weight: float = 1.0,
 ) -> Retriever:
-    """The first `window_size` of each shard, with the score of a dearer query added: a phrase, say. On any licence.
+    """Adds the score of an expensive query, such as a phrase, to the first `window_size` of each shard. Any licence.
 
     https://www.elastic.co/docs/reference/elasticsearch/rest-apis/retrievers/rescorer-retriever
     """
@@ -68,9 +68,9 @@ def rescorer(
 def text_similarity_reranker(
     retriever: Retriever, *, field: str, inference_id: str, query_text: str, rank_window_size: int = 50
 ) -> Retriever:
-    """The first `rank_window_size` as a rerank endpoint orders them, which may be the sidecar; as found when it fails.
+    """Reranks the first `rank_window_size` by a rerank endpoint, possibly the sidecar; unchanged if it fails.
 
-    That failures are allowed wants Elasticsearch 8.19, or 9.1 and later.
+    Tolerating failures needs Elasticsearch 8.19, or 9.1 and later.
 
     https://www.elastic.co/docs/reference/elasticsearch/rest-apis/retrievers/text-similarity-reranker-retriever
     """
@@ -87,7 +87,7 @@ def text_similarity_reranker(
 
 
 def body(retriever: Retriever, *, size: int, source: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A whole search; `size` must not exceed the window of a retriever that has one."""
+    """Returns a whole search body; `size` must not exceed the window of a retriever that has one."""
     return {
         "retriever": retriever,
         "size": size,

@@ -1,8 +1,8 @@
-"""How the embedded engine makes words: tantivy's filters, as near to the servers' as they come.
+"""Text analysis of the embedded engine: tantivy's filters, as close to the servers' as possible.
 
-Words are runs of letters and digits, a little finer than the servers' tokenizer (`json.dumps` is two words here, one
-there). English has Lucene's stop words and Porter 2 stems, as on the servers; other languages have Snowball's, which
-cut more off than the light stemmers there.
+Words are runs of letters and digits, a little finer than with the servers' tokenizer (`json.dumps` is two words here,
+one there). English has Lucene's stop words and Porter 2 stems, as on the servers; other languages have Snowball's,
+which remove more than the servers' light stemmers.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ _STOP_WORDS = [
 
 
 def analyzers(language: Language) -> dict[str, tantivy.TextAnalyzer]:
-    """Name → analyzer, of all that an index in this language needs."""
+    """Returns name → analyzer for an index in this language."""
     stems = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.lowercase())
     if language != "standard":
         stop_words = (
@@ -47,12 +47,12 @@ def analyzers(language: Language) -> dict[str, tantivy.TextAnalyzer]:
 
 
 def analyzer_names(definition: IndexDefinition) -> Mapping[str, str]:
-    """Field → name of its analyzer, of text fields and their subfields."""
+    """Returns field → name of its analyzer, for text fields and their subfields."""
     return dict.fromkeys(definition.text_fields, "passage") | dict.fromkeys(definition.subfield_paths, "exact")
 
 
 def beginnings(words: list[str]) -> list[str]:
-    """What a subfield `prefix` holds of the words of a text.
+    """Returns the prefixes that a subfield `prefix` holds for the words of a text.
 
     >>> beginnings(["tea"])
     ['t', 'te', 'tea']

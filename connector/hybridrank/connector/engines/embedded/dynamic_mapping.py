@@ -1,7 +1,7 @@
-"""The types that a server's mapping would give documents, for the embedded engine. Pure.
+"""Field types that a server's dynamic mapping would give documents, for the embedded engine. Pure.
 
-The first value of a field decides: strings become keywords, numbers doubles, and objects one flat field or, where the
-index was made so, fields of their own. A later document whose value is not of that type is refused, as by a server.
+The first value of a field decides: strings become keywords, numbers doubles, and objects one flat field or, if the
+index was created so, separate fields. A later document with a value of another type is refused, as by a server.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,14 +18,14 @@ _IGNORE_ABOVE = {"keyword": 1024, "flat_object": 8191}
 
 
 def declared(definition: IndexDefinition) -> dict[str, str]:
-    """Path → type, of the fields that the definition itself names."""
+    """Returns path → type for the fields that the definition itself names."""
     return dict.fromkeys(analyzer_names(definition), "text") | {"vector": "knn_vector"}
 
 
 def new_fields(definition: IndexDefinition, known: Mapping[str, str], source: Mapping[str, Any]) -> dict[str, str]:
-    """Path → type, of the fields that a document brings and that are not known yet.
+    """Returns path → type for the unknown fields of a document.
 
-    Raises ValueError naming the field whose value is not of the type that is known.
+    Raises ValueError with the field whose value does not have the known type.
     """
     found: dict[str, str] = {}
     for path, value in _leaves("", source, flat=definition.objects == "flat"):
@@ -37,7 +37,7 @@ def new_fields(definition: IndexDefinition, known: Mapping[str, str], source: Ma
 
 
 def learned(definition: IndexDefinition, sources: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Path → type, of documents that are stored already; where they disagree, the first decides."""
+    """Returns path → type for documents that are already stored; if they disagree, the first decides."""
     known = declared(definition)
     for source in sources:
         for path, value in _leaves("", source, flat=definition.objects == "flat"):
@@ -46,13 +46,13 @@ def learned(definition: IndexDefinition, sources: Iterable[Mapping[str, Any]]) -
 
 
 def filter_types(index: str, types: Mapping[str, str]) -> dict[str, dict[FieldType, str]]:
-    """The types as filters are fitted to them."""
+    """Returns the types in the form that filter fitting needs."""
     fields = {path: FieldType(name, _IGNORE_ABOVE.get(name, 0)) for path, name in types.items()}
     return {path: {type_: index} for path, type_ in ({"_id": METADATA["_id"]} | fields).items()}
 
 
 def _leaves(prefix: str, value: Any, *, flat: bool) -> Iterator[tuple[str, Any]]:
-    """Path and value of all that decides about a type: scalars, and objects (of which the flat ones are not opened)."""
+    """Yields path and value of everything that decides a type: scalars, and objects (flat ones are not opened)."""
     if isinstance(value, (list, tuple)):
         for each in value:
             yield from _leaves(prefix, each, flat=flat)

@@ -1,7 +1,7 @@
 """The embedded engine: tantivy BM25 and exact kNN over one folder on disk. For one machine: demos, notebooks, tests.
 
-A folder an index: `documents.sqlite3` holds what was written and is the truth; `tantivy-<layout>-<version>` is derived
-from it by `refresh` and rebuilt when it is missing, so a crash leaves nothing half-written.
+One folder per index: `documents.sqlite3` holds the written documents and is the source of truth;
+`tantivy-<layout>-<version>` is derived from it by `refresh` and rebuilt if missing, so a crash leaves no partial data.
 """
 
 import asyncio
@@ -45,56 +45,56 @@ _SCHEMA = """
 CREATE TABLE documents (doc_id TEXT PRIMARY KEY, source TEXT NOT NULL, vector BLOB) WITHOUT ROWID;
 CREATE TABLE definition (body TEXT NOT NULL);
 """
-# Apart from the documents, which are all read into memory; an index of an earlier release lacks it.
+# In a table apart from the documents, which are all read into memory; an index of an earlier release does not have it.
 _PACKED_TABLE = "CREATE TABLE IF NOT EXISTS token_vectors (doc_id TEXT PRIMARY KEY, packed BLOB NOT NULL)"
 _TYPES_TABLE = "CREATE TABLE IF NOT EXISTS types (field TEXT PRIMARY KEY, type TEXT NOT NULL) WITHOUT ROWID"
 
 _DEFINITION = TypeAdapter(IndexDefinition)
-_LAYOUT = 2  # of what is derived; what an earlier release derived is derived anew
+_LAYOUT = 2  # version of the derived data; data of an earlier release is derived again
 
 
 class EmbeddedEngine:
-    """Every index is a folder under `path`. BM25 has Lucene's k1, b and formula; kNN looks at every vector.
+    """Every index is a folder under `path`. BM25 has Lucene's k1, b and formula; kNN compares every vector.
 
-    An index is read at its first search and after each `refresh` of this object; what another process writes later is
-    not seen before then.
+    An index is read at its first search and after each `refresh` of this object; later writes of another process are
+    not visible before that.
     """
 
     def __init__(self, path: str | Path, *, busy_timeout_s: float = 30.0) -> None:
         self.path = Path(path).expanduser()
         self.busy_timeout_s = busy_timeout_s
         self._snapshots: dict[str, Snapshot] = {}
-        self._deriving = Lock()  # the first searches of an index may come together, and one derives it for all
+        self._deriving = Lock()  # the first searches of an index may run in parallel; one of them derives it for all
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
 
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
-        """One ranking a query, over what was there at the last refresh."""
+        """Returns one ranking per query, over the documents at the last refresh."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
         for query in queries.values():
             warn_of_query(repr(self), index, snapshot.fields, query)
         return {name: await asyncio.to_thread(_answer, index, snapshot, query) for name, query in queries.items()}
 
     async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:  # noqa: ARG002
-        """Never: there is no round trip to save."""
+        """Always refuses: there is no round trip to save."""
         raise EngineError("the embedded engine leaves fusion to the client", reason="not_native")
 
     async def sources(
         self, index: str, keys: Sequence[DocumentKey], source_excludes: Sequence[str]
     ) -> dict[DocumentKey, Mapping[str, Any]]:
-        """As they were at the last refresh."""
+        """Returns them as of the last refresh."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
         return snapshot.sources_of(keys, source_excludes)
 
     async def fields_of(self, index: str) -> Fields:
-        """Those of the documents at the last refresh."""
+        """Returns the fields of the documents at the last refresh."""
         return (await asyncio.to_thread(self._snapshot, index)).fields
 
     async def highlight(
         self, index: str, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
     ) -> dict[DocumentKey, dict[str, tuple[str, ...]]]:
-        """The best fragment of each field, as tantivy finds it."""
+        """Returns the best fragment of each field, from tantivy."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
         if problem := fields.absent(index, snapshot.fields, names):
             raise EngineError(problem, reason="bad_field")
@@ -103,7 +103,7 @@ class EmbeddedEngine:
     async def extract(
         self, index: str, feature_set: FeatureSet, query: FeatureQuery, keys: Sequence[DocumentKey]
     ) -> Mapping[str, Any]:
-        """Computed here, in the shape in which a server answers."""
+        """Computes the features here, in the shape of a server's answer."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
         if problem := feature_encoder_problem(index, snapshot.fields, feature_set, query):
             raise EngineError(problem, reason="wrong_encoder")
@@ -112,17 +112,17 @@ class EmbeddedEngine:
         return await asyncio.to_thread(extraction.answer, snapshot, feature_set, query, keys)
 
     async def indices(self, index: str) -> tuple[str, ...]:
-        """The index itself: there are no aliases and no patterns here."""
+        """Returns the index itself: there are no aliases and no patterns here."""
         with self._open(index):
             return (index,)
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
-        """One line when there is no such index yet."""
+        """Returns one line if there is no such index yet."""
         await asyncio.to_thread(self._check, index, definition)
         return () if self._file(index).exists() else (f"+index {index}, {definition}",)
 
     async def create_index(self, index: str, definition: IndexDefinition) -> bool:
-        """Make the folder and its tables. Raises EngineError for a language that tantivy lacks, and for synonyms."""
+        """Creates the folder and its tables. Raises EngineError for a language unknown to tantivy, and for synonyms."""
         await asyncio.to_thread(self._check, index, definition)
         if self._file(index).exists():
             return False
@@ -130,7 +130,7 @@ class EmbeddedEngine:
         return True
 
     async def check_writable(self, index: str) -> None:
-        """Begin a transaction, and give it up."""
+        """Begins a transaction and rolls it back."""
 
         def check() -> None:
             with self._open(index) as database:
@@ -140,11 +140,11 @@ class EmbeddedEngine:
         await asyncio.to_thread(check)
 
     async def fields(self, index: str) -> Fields:
-        """Of what was there at the last refresh."""
+        """Returns the fields as of the last refresh."""
         return (await asyncio.to_thread(self._snapshot, index)).fields
 
     async def note_encoder(self, index: str, paths: Sequence[str], encoder: EncoderNote) -> None:
-        """In the definition; there is one field of vectors."""
+        """Notes it in the definition; there is one field of vectors."""
         if list(paths) != ["vector"]:
             raise EngineError(
                 f"the embedded engine has vectors in field 'vector', not in {', '.join(paths)}", reason="unsupported"
@@ -159,11 +159,11 @@ class EmbeddedEngine:
         await asyncio.to_thread(note)
 
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
-        """One transaction for all of them; a vector of another length than the index's is rejected."""
+        """Writes all of them in one transaction; rejects a vector whose length differs from the index's."""
         return await asyncio.to_thread(self._write, index, documents)
 
     async def stored_digests(self, index: str, doc_ids: Sequence[str]) -> dict[str, str]:
-        """Read from the documents themselves."""
+        """Reads them from the documents themselves."""
 
         def read() -> dict[str, str]:
             statement = "SELECT json_extract(source, '$.content_digest') FROM documents WHERE doc_id = ?"
@@ -174,7 +174,7 @@ class EmbeddedEngine:
         return await asyncio.to_thread(read)
 
     async def stored_token_vectors(self, index: str, keys: Sequence[DocumentKey]) -> dict[DocumentKey, bytes]:
-        """Read from the disk, as they were written last."""
+        """Reads the last written ones from disk."""
 
         def read() -> dict[DocumentKey, bytes]:
             with self._open(index) as database:
@@ -187,12 +187,12 @@ class EmbeddedEngine:
         return await asyncio.to_thread(read)
 
     async def refresh(self, index: str) -> int:
-        """Derive a tantivy index from the documents, unless nothing was written since the last time."""
+        """Derives a tantivy index from the documents, unless nothing was written since the last time."""
         self._snapshots.pop(index, None)
         return len((await asyncio.to_thread(self._snapshot, index)).doc_ids)
 
     async def delete_index(self, index: str) -> bool:
-        """Remove the folder."""
+        """Removes the folder."""
         check_name(index)
         self._snapshots.pop(index, None)
         if not self._file(index).exists():
@@ -201,17 +201,17 @@ class EmbeddedEngine:
         return True
 
     async def info(self) -> EngineInfo:
-        """The version is tantivy's."""
+        """Returns tantivy's version."""
         return EngineInfo(
             "embedded", version("tantivy"), frozenset({*EMBEDDED_LANGUAGES, "exact_knn", "prefix"} - {"standard"})
         )
 
     async def close(self) -> None:
-        """Forget the snapshots."""
+        """Drops the snapshots."""
         self._snapshots.clear()
 
     def _file(self, index: str) -> Path:
-        """Where an index is, or would be. Raises IndexMissing for a pattern and the like, EngineError for no name."""
+        """Returns the path of an index. Raises IndexMissing for a pattern, EngineError for an invalid name."""
         if problem := expression_problem(index):
             raise EngineError(f"index {problem}", reason="bad_name")
         if index.startswith("."):
@@ -239,7 +239,7 @@ class EmbeddedEngine:
             raise EngineError(f"index {index!r} in {self.path}: {error}", reason="not_writable") from error
 
     def _check(self, index: str, definition: IndexDefinition) -> None:
-        """Raises EngineError for what this engine lacks, and where an index that is there is another than wanted."""
+        """Raises EngineError for features that this engine does not have, and for an existing index that differs."""
         if definition.vectors != "float" or definition.vector_fields or definition.passages:
             raise EngineError(
                 "the embedded engine has one vector for a document, as it is: no passages, no further vector fields and"
@@ -299,7 +299,7 @@ class EmbeddedEngine:
                 rejected.append(RejectedDocument(each.doc_id, str(error)))
                 continue
             rows.append((each.doc_id, as_json(dict(each.source)), Snapshot.pack(each.vector)))
-            packed.pop(each.doc_id, None)  # of an earlier document of this id, which this one replaces
+            packed.pop(each.doc_id, None)  # of an earlier document with this id, which this one replaces
             if each.token_vectors:
                 packed[each.doc_id] = each.token_vectors
         with self._open(index) as database:
@@ -324,7 +324,7 @@ class EmbeddedEngine:
             return self._snapshots[index]
 
     def _types(self, index: str, definition: IndexDefinition) -> dict[str, str]:
-        """The types of the fields, as they were learned; an index of an earlier release has not noted them."""
+        """Returns the learned types of the fields; an index of an earlier release has not noted them."""
         with self._open(index) as database:
             if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'types'").fetchone():
                 return declared(definition) | dict(database.execute("SELECT field, type FROM types"))

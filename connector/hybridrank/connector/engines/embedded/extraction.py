@@ -1,7 +1,7 @@
-"""What the embedded engine answers for a feature set, in the shape of a server's answer to `features_body`.
+"""Answers of the embedded engine for a feature set, in the shape of a server's answer to `features_body`.
 
-The values are those of a server with one shard, but for a phrase with `slop`, whose score does not fall with the moves
-that it took, and for `proximity`, which tantivy has no query for: it is never known here.
+The values are those of a server with one shard, except for a phrase with `slop`, whose score does not fall with the
+moves that it needed, and for `proximity`, for which tantivy has no query: it is always unknown here.
 """
 
 import re
@@ -21,13 +21,13 @@ from hybridrank.ltr_features.text import Bm25, Coverage, Idf, Phrase
 
 __all__ = ["answer"]
 
-_ALL_FIELDS, _BEST_FIELD = 1.0, 0.0  # what the weaker fields add, as in `most_fields` and `best_fields`
+_ALL_FIELDS, _BEST_FIELD = 1.0, 0.0  # the weight of the weaker fields, as in `most_fields` and `best_fields`
 
 
 def answer(
     snapshot: Snapshot, feature_set: FeatureSet, query: FeatureQuery, keys: Sequence[DocumentKey]
 ) -> dict[str, Any]:
-    """A hit for each document that is there, and the counts over all documents."""
+    """Returns a hit for each existing document, and the counts over all documents."""
     found = snapshot.ordinals(keys)
     among = tantivy.Query.const_score_query(
         tantivy.Query.term_set_query(snapshot.schema, "ordinal", list(found.values())), 0.0
@@ -53,7 +53,7 @@ def answer(
 def _scores(
     snapshot: Snapshot, feature: Feature, query: FeatureQuery, found: Mapping[DocumentKey, int], among: tantivy.Query
 ) -> Mapping[int, float]:
-    """Ordinal → score of the feature's clause, without the documents that do not match."""
+    """Returns ordinal → score of the feature's clause, without the documents that do not match."""
     if isinstance(feature, VectorSimilarity):
         return _cosines(snapshot, query, list(found.values()))
     clause = _clause(snapshot, feature, query.text)
@@ -83,13 +83,13 @@ def _clause(snapshot: Snapshot, feature: Feature, text: str) -> tantivy.Query | 
 
 
 def _places(snapshot: Snapshot, field: str, text: str) -> list[str | tuple[int, str]]:
-    """The words of a phrase and their places; a stop word leaves its place empty, as it does in the index."""
+    """Returns the words of a phrase with positions; a stop word leaves its position empty, as in the index."""
     tokens = enumerate(re.findall(r"[^\W_]+", text))
     return [(place, stem) for place, token in tokens for stem in snapshot.words(field, token)]
 
 
 def _cosines(snapshot: Snapshot, query: FeatureQuery, ordinals: Sequence[int]) -> dict[int, float]:
-    """(1 + cosine) / 2, as the servers score it."""
+    """Returns (1 + cosine) / 2, the score of the servers."""
     if query.vector is None:
         return {}
     vector = np.asarray(query.vector, dtype=np.float32)
@@ -99,7 +99,7 @@ def _cosines(snapshot: Snapshot, query: FeatureQuery, ordinals: Sequence[int]) -
 
 
 def _counts(snapshot: Snapshot, feature: Idf, query: FeatureQuery) -> dict[str, Any]:
-    """How many documents there are, and how many hold each word of the query."""
+    """Returns the number of documents, and for each word of the query the number of documents with it."""
     clauses = [snapshot.any_of(feature.field, word) or tantivy.Query.empty_query() for word in words(query.text)]
     found: list[Any] = [snapshot.searcher.search(clause, 1, count=True) for clause in clauses]
     return {"doc_count": len(snapshot.doc_ids)} | {

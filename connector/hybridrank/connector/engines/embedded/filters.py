@@ -1,4 +1,4 @@
-"""Filters over documents held in memory: which of them pass, by the types that a server's mapping would have."""
+"""Filters over documents in memory, by the types that a server's mapping would have."""
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import ge, gt, le, lt
@@ -24,7 +24,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {"gte": ge, "lte": le, "gt": g
 def passing(
     filters: Sequence[Filter], doc_ids: Sequence[str], sources: Sequence[Mapping[str, Any]], types: FilterTypes
 ) -> Mask:
-    """Shape (n,): True where every filter, fitted to the types, holds for the document."""
+    """Returns (n,): True where every filter, fitted to the types, holds for the document."""
     if not filters:
         return np.ones(len(sources), dtype=np.bool_)
     tests = [_test(each, types) for each in filters]
@@ -55,7 +55,7 @@ def _holds(each: Term | Terms | Range, type_: FieldType) -> Callable[[Any], bool
 
 
 def _indexed(values: Sequence[Any], type_: FieldType) -> list[Any]:
-    """The values as an index of that type compares them; without those that it does not index."""
+    """Returns the values as an index of that type compares them, without those that it does not index."""
     match type_.kind:
         case "number":
             return [float(number) for value in values if (number := as_number(value)) is not None]

@@ -1,4 +1,4 @@
-"""What the embedded engine searches: one index as it was at a refresh, never changed afterwards."""
+"""Searchable snapshot of the embedded engine: one index as of a refresh, never changed afterwards."""
 
 import json
 import shutil
@@ -27,14 +27,14 @@ Row: TypeAlias = tuple[str, str, bytes | None]  # doc_id, source as JSON, vector
 
 _WRITER_BYTES = 64_000_000
 K1_PLUS_1 = 2.2
-"""tantivy and Elasticsearch keep this factor in front of BM25; Lucene 8 dropped it (LUCENE-8563), and OpenSearch 3."""
+"""tantivy and Elasticsearch keep this factor in BM25; Lucene 8 (LUCENE-8563) and OpenSearch 3 dropped it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """n documents of `index` in doc_id order, which their ordinals count from 0.
+    """n documents of `index` in doc_id order; ordinals count from 0.
 
-    `vectors` (n, d) holds unit rows, zero where a document has none (`has_vector`).
+    `vectors` (n, d) has unit rows, zero for a document without a vector (`has_vector`).
     """
 
     index: str
@@ -55,9 +55,9 @@ class Snapshot:
         rows: Sequence[Row],
         types: Mapping[str, str],
     ) -> "Snapshot":
-        """Open the tantivy index in `folder`, deriving it from the rows first when it is not there.
+        """Opens the tantivy index in `folder`; derives it from the rows first if it does not exist.
 
-        `types` are those of the fields, by path.
+        `types` are the types of the fields, by path.
         """
         sources = tuple(json.loads(source) for _, source, _ in rows)
         schema = _schema(definition)
@@ -82,11 +82,11 @@ class Snapshot:
 
     @staticmethod
     def pack(vector: Vector | None) -> bytes | None:
-        """A vector as a row holds it."""
+        """Returns a vector as a row holds it."""
         return None if vector is None else np.asarray(vector, dtype="<f4").tobytes()
 
     def rank(self, query: Query) -> Retrieved:
-        """The ranking of one query, whose fields fit the index, and the exact number of matches where that is asked."""
+        """Returns the ranking of one query, whose fields fit the index, and the exact match count if requested."""
         total = None
         if isinstance(query, Bm25Query):
             scores, count = self._bm25(query)
@@ -107,9 +107,9 @@ class Snapshot:
         return Retrieved(ranking, total=total)
 
     def _bm25(self, query: Bm25Query) -> tuple[dict[int, float], int]:
-        """Ordinal → score, and how many match, if the query asks.
+        """Returns ordinal → score, and the number of matches if the query requests it.
 
-        With a filter every match is looked at, so that the window fills with those that pass.
+        With a filter every match is checked, so that the window fills with those that pass.
         """
         text = searched_text(query)
         by_field = [
@@ -134,22 +134,22 @@ class Snapshot:
         return filters.passing(query.filters, self.doc_ids, self.sources, self.fields.filtered)
 
     def any_of(self, field: str, text: str) -> tantivy.Query | None:
-        """BM25 of a text against a text field; None when nothing is left of the text, which then matches nothing."""
+        """Returns BM25 of a text against a text field; None, which matches nothing, if no word of the text remains."""
         terms = [tantivy.Query.term_query(self.schema, field, word, "freq") for word in self.words(field, text)]
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms]) if terms else None
 
     def words(self, field: str, text: str) -> list[str]:
-        """The words of a text as a text field holds them; a field of another kind holds none."""
+        """Returns the words of a text as a text field holds them; none for a field of another kind."""
         analyzer = self.analyzers.get(field)
         return analyzer.analyze(text) if analyzer else []
 
     def by_ordinal(self, found: tantivy.SearchResult) -> dict[int, float]:
-        """Ordinal → tantivy's score; divide one of BM25 by K1_PLUS_1."""
+        """Returns ordinal → tantivy's score; divide a BM25 score by K1_PLUS_1."""
         ordinals: list[Any] = self.searcher.fast_field_values("ordinal", [address for _, address in found.hits])
         return {ordinal: float(score) for ordinal, (score, _) in zip(ordinals, found.hits, strict=True)}
 
     def _knn(self, query: KnnQuery) -> dict[int, float]:
-        """Ordinal → (1 + cosine) / 2, the servers' score for cosine similarity."""
+        """Returns ordinal → (1 + cosine) / 2, the servers' score for cosine similarity."""
         vector = np.asarray(query.vector, dtype=np.float32)
         candidates = np.flatnonzero(self.has_vector & self._passing(query))
         scores = (1 + self.vectors[candidates] @ _unit_rows(vector[None])[0]) / 2
@@ -158,12 +158,12 @@ class Snapshot:
         return {int(candidates[place]): float(scores[place]) for place in best}
 
     def ordinals(self, keys: Sequence[DocumentKey]) -> dict[DocumentKey, int]:
-        """Those of the documents that are here."""
+        """Returns the ordinals of the existing documents."""
         places = {key: bisect_left(self.doc_ids, key.doc_id) for key in keys if key.index == self.index}
         return {key: place for key, place in places.items() if self.doc_ids[place : place + 1] == (key.doc_id,)}
 
     def sources_of(self, keys: Sequence[DocumentKey], excludes: Sequence[str]) -> dict[DocumentKey, Mapping[str, Any]]:
-        """Of those of the documents that are here."""
+        """Returns the sources of the existing documents."""
         return {key: self._source(place, excludes) for key, place in self.ordinals(keys).items()}
 
     def _source(self, ordinal: int, excludes: Sequence[str]) -> Mapping[str, Any]:

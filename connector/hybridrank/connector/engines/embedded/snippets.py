@@ -1,4 +1,4 @@
-"""What the embedded engine shows of a document: the best fragment of a field, with the query's words marked."""
+"""Highlighting in the embedded engine: the best fragment of a field, with the query's words marked."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _LENGTH = 150  # characters: two lines
 def snippets(
     snapshot: Snapshot, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
 ) -> dict[DocumentKey, dict[str, tuple[str, ...]]]:
-    """Document → field → one fragment, HTML with `<em>` around the words; nothing for a field without any of them."""
+    """Returns document → field → one fragment, HTML with `<em>` around the words; no entry for a field without them."""
     places = snapshot.ordinals(keys)
     found: dict[DocumentKey, dict[str, tuple[str, ...]]] = {key: {} for key in places}
     for name in names:
@@ -28,6 +28,6 @@ def snippets(
         for key, place in places.items():
             text = str(snapshot.sources[place].get(name, ""))
             html = generator.snippet_from_doc(tantivy.Document(**{name: text})).to_html()
-            if "<b>" in html:  # of the text itself nothing is left that looks like a tag
+            if "<b>" in html:  # the text itself is escaped, so nothing in it looks like a tag
                 found[key][name] = (html.replace("<b>", "<em>").replace("</b>", "</em>"),)
     return found

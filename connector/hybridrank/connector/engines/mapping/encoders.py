@@ -1,4 +1,4 @@
-"""Compares the encoder of a query's vector with the one that an index notes beside its vectors."""
+"""Compares the encoder of a query's vector with the encoder that an index notes for its vectors."""
 
 import logging
 
@@ -23,9 +23,9 @@ _WARNED: set[tuple[str, str, str]] = set()  # engine, index, field
 
 
 def encoder_problem(index: str, fields: Fields, query: Query) -> str:
-    """The sentence that says that the index's vectors are another encoder's than the query's; empty when they are not.
+    """Returns a sentence if the index's vectors are from another encoder than the query's; empty if they are not.
 
-    A vector of unknown origin, which the caller brought, cannot be checked.
+    A caller's own vector has no known encoder and cannot be checked.
     """
     if not isinstance(query, KnnQuery) or query.encoder is None:
         return ""
@@ -33,7 +33,7 @@ def encoder_problem(index: str, fields: Fields, query: Query) -> str:
 
 
 def feature_encoder_problem(index: str, fields: Fields, feature_set: FeatureSet, query: FeatureQuery) -> str:
-    """As `encoder_problem`, for the fields of vectors that features compare with the query's."""
+    """Same as `encoder_problem`, for the vector fields that features compare with the query's."""
     if not isinstance(query.encoder, EncoderNote):
         return ""
     compared = [each for each in feature_set.features if each.kind == "vector_similarity"]
@@ -43,7 +43,7 @@ def feature_encoder_problem(index: str, fields: Fields, feature_set: FeatureSet,
 
 
 def encoder_conflict(fields: Fields, definition: IndexDefinition) -> str:
-    """The sentence that refuses to write vectors of the definition's encoder beside another's; empty for its own."""
+    """Returns a sentence if the definition's encoder differs from that of the existing vectors; empty otherwise."""
     wanted = definition.encoder
     for concrete, notes in fields.encoders.items() if wanted else ():
         for path in definition.vector_paths:
@@ -58,12 +58,12 @@ def encoder_conflict(fields: Fields, definition: IndexDefinition) -> str:
 
 
 def lacking_note(fields: Fields, path: str) -> list[str]:
-    """The concrete indices that hold vectors in this field and do not note what made them."""
+    """Returns the concrete indices that have vectors in this field and do not note their encoder."""
     return [concrete for concrete, note in _notes(fields, path) if note is None]
 
 
 def warn_of_missing_note(engine: str, index: str, fields: Fields, path: str, encoder: EncoderNote) -> None:
-    """Log, once a process for each index and field, that the index does not note what made its vectors."""
+    """Logs, once per process for each index and field, that the index does not note the encoder of its vectors."""
     missing = lacking_note(fields, path)
     if not missing or (engine, index, path) in _WARNED:
         return
@@ -79,7 +79,7 @@ def warn_of_missing_note(engine: str, index: str, fields: Fields, path: str, enc
 
 
 def warn_of_query(engine: str, index: str, fields: Fields, query: Query) -> None:
-    """As `warn_of_missing_note`, before vectors are compared with that of a query."""
+    """Same as `warn_of_missing_note`, before vectors are compared with that of a query."""
     if isinstance(query, KnnQuery) and query.encoder:
         warn_of_missing_note(engine, index, fields, with_fields(query, fields).field, query.encoder)
 
@@ -104,7 +104,7 @@ def _problem(index: str, fields: Fields, path: str, wanted: EncoderNote) -> str:
 
 
 def _notes(fields: Fields, path: str) -> list[tuple[str, EncoderNote | None]]:
-    """Each concrete index that holds such vectors, and the encoder that it notes."""
+    """Returns each concrete index with such vectors, and the encoder that it notes."""
     return [(concrete, notes[path]) for concrete, notes in sorted(fields.encoders.items()) if path in notes]
 
 

@@ -1,4 +1,4 @@
-"""Checks that an index which is there already can take the documents that its definition is for. Pure."""
+"""Checks that an existing index can hold the documents of its definition. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["check_index"]
 
 
 def check_index(engine: Engine, index: str, mapping: Mapping[str, Any], definition: IndexDefinition) -> None:
-    """Raises EngineError where an index that is there cannot become what is wanted."""
+    """Raises EngineError if an existing index cannot become the wanted one."""
     there = fields.read({index: {"mappings": mapping}})
     if conflict := encoder_conflict(there, definition):
         raise EngineError(conflict, reason="wrong_encoder")

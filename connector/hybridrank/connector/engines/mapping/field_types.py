@@ -1,4 +1,4 @@
-"""Types of fields as filters see them, read from the mapping of one index. Pure."""
+"""Types of fields for filters, read from the mapping of one index. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from hybridrank.index_templates import ID_FIELD
 __all__ = ["FLAT_TYPES", "METADATA", "FieldType", "Kind", "collect", "known_fields"]
 
 FLAT_TYPES = ("flat_object", "flattened")
-"""Types of a field that holds a whole object, each of its values as a word."""
+"""Types of a field that holds a whole object, each of its values as a keyword."""
 
 Kind: TypeAlias = Literal["keyword", "text", "whole", "number", "boolean", "date", "other", "none"]
-"""How values are compared. `other`: as the server does, which checks them itself (an IP address, a version)."""
+"""The comparison of values. `other`: as the server compares, which checks them itself (an IP address, a version)."""
 
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(("keyword", "constant_keyword", "wildcard", "counted_keyword", "_id", "flat key"), "keyword"),
@@ -29,9 +29,9 @@ _KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """One field of one index. `whole_values` is its subfield that holds values as they are, where it has one.
+    """One field of one index. `whole_values` is its subfield with unchanged values, if it has one.
 
-    `ignore_above` is how many units of UTF-16 a value, or one of that subfield, may have to be indexed; 0 is no limit.
+    `ignore_above` is the maximum length of an indexed value, or one of that subfield, in UTF-16 units; 0 is no limit.
     """
 
     name: str
@@ -40,19 +40,19 @@ class FieldType:
 
     @property
     def kind(self) -> Kind:
-        """How values are compared; `none` where there are none to compare, as in an object or a vector."""
+        """The comparison of values; `none` if there are none to compare, as in an object or a vector."""
         return _KINDS.get(self.name, "none")
 
 
 METADATA = {"_id": FieldType("_id"), "_index": FieldType("keyword"), "_routing": FieldType("keyword")}
-"""Fields that every document of a server has."""
+"""Fields of every document on a server."""
 
 
 _INTERNAL = {"content_digest", ID_FIELD, "token_vectors", "vector", "passages.vector"}
 
 
 def known_fields(name: str, known: Iterable[str]) -> str:
-    """What to say of an index that lacks the field: the fields that users gave it, and one of nearly that name.
+    """Returns a hint for a missing field: the fields that users defined, and one with a similar name.
 
     >>> known_fields("prise", ["_id", "kind", "price", "content_digest"])
     'its fields: kind, price; did you mean price?'
@@ -64,9 +64,9 @@ def known_fields(name: str, known: Iterable[str]) -> str:
 
 
 def collect(mapping: Mapping[str, Any]) -> dict[str, FieldType]:
-    """Path → type, of all fields and subfields of one index; an alias has the type of the field that it stands for.
+    """Returns path → type for all fields and subfields of one index; an alias has the type of its field.
 
-    A nested field whose values are copied to the root is an object there.
+    A nested field whose values are copied to the root counts as an object.
     """
     found: dict[str, FieldType] = dict(METADATA)
     aliases: dict[str, str] = {}
@@ -83,7 +83,7 @@ def _collect(properties: Mapping[str, Any], prefix: str, found: dict[str, FieldT
             continue
         subfields = definition.get("fields") or {}
         keywords = [each for each, inner in subfields.items() if inner.get("type") == "keyword"]
-        keywords.sort(key=lambda each: "normalizer" in subfields[each])  # which changes values
+        keywords.sort(key=lambda each: "normalizer" in subfields[each])  # a normalizer changes values
         held = subfields[keywords[0]] if keywords else definition
         copied = definition.get("include_in_root") or definition.get("include_in_parent")
         found[path] = FieldType(

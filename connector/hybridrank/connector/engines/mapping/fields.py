@@ -1,4 +1,4 @@
-"""Checks a query against an index's mapping: an engine answers a misspelt field with no hits and no word of why."""
+"""Checks a query against an index's mapping, because engines return no hits and no error for a misspelt field."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,20 +31,20 @@ __all__ = [
 ]
 
 _PASSAGE_VECTOR = f"{PASSAGES}.vector"
-_NAMED = 5  # of the indices that lack a field: a pattern may stand for hundreds
+_NAMED = 5  # indices without a field that a message names: a pattern may match hundreds
 
 AnyQuery = TypeVar("AnyQuery", bound=Query)
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What an index holds: field path → type, and the lengths of the vectors of those that hold vectors.
+    """Fields of an index: path → type, and the vector lengths of vector fields.
 
-    `boosts` are the fields that a search which names none searches, `held` tells how vectors are. `encoders` has, for
-    each concrete index, its fields of vectors and the encoder that it notes for each, None where it notes none.
-    `language` is what its texts are analysed for, empty where it does not say. Of several indices, a field is there
-    when one of them has it. `made_of` leads from a subfield or an alias to its field, `copied` from a field to those
-    that are copied to it. `filtered` has each type that a field has in one of the indices, with the first of them.
+    `boosts` are the fields of a search that names none, `held` is the storage of vectors. `encoders` has, for each
+    concrete index, its vector fields and the noted encoder of each, None without a note. `language` is the language of
+    its text analysis, empty if not noted. With several indices, a field exists if one of them has it. `made_of` maps a
+    subfield or an alias to its field, `copied` a field to those that are copied to it. `filtered` has each type of a
+    field in the indices, with the first index of that type.
     """
 
     types: dict[str, str] = field(default_factory=dict)
@@ -64,33 +64,33 @@ class Fields:
 
     @property
     def has_ids(self) -> bool:
-        """Whether the index holds ids by column, as those do that our templates made."""
+        """True if the index stores ids in a column (doc values), as indices from our templates do."""
         return self.types.get(ID_FIELD) == "keyword"
 
     def stored(self, name: str) -> tuple[str, ...]:
-        """The paths at which documents hold what the field holds: its own, and those that are copied to it.
+        """Returns the paths of the field's content in documents: its own, and those that are copied to it.
 
-        A subfield is held by the field that it is made of, an alias by the field that it stands for.
+        The content of a subfield is in its parent field, that of an alias in its target field.
         """
         own = self.made_of.get(name, name)
         return (own, *self.copied.get(own, ()))
 
     def vector_path(self, name: str) -> str:
-        """The field of vectors that a name stands for: itself, or as an alias of it."""
+        """Returns the vector field for a name: the field itself, or the target of an alias."""
         return name if name in self.dimensions else self.made_of.get(name, name)
 
     def named(self, pattern: str) -> list[str]:
-        """The text fields that a name with `*` stands for; any other name stands for itself."""
+        """Returns the text fields that match a name with `*`; any other name is returned unchanged."""
         if "*" not in pattern:
             return [pattern]
         return [name for name, kind in self.types.items() if kind == "text" and fnmatchcase(name, pattern)]
 
 
 def read(mappings: Mapping[str, Any]) -> Fields:
-    """The fields of all indices of a `_mapping` response (an alias may stand for several).
+    """Returns the fields of all indices of a `_mapping` response (an alias may resolve to several).
 
-    Where indices note boosts of their own for the same field, those of the first in the alphabet count, as does its
-    language. Ids are held by column only where every index has the column.
+    If indices note different boosts for the same field, the alphabetically first index counts, also for the language.
+    Ids count as a column only if every index has the column.
     """
     boosts: dict[str, float] = {}
     language = ""
@@ -116,13 +116,13 @@ def read(mappings: Mapping[str, Any]) -> Fields:
 
 
 def _noted_boosts(noted: Any) -> dict[str, float]:
-    """The boosts of a `_meta`, which may hold anything."""
+    """Returns the boosts of a `_meta`, which may hold anything."""
     factors = noted.items() if isinstance(noted, Mapping) else ()
     return {name: factor for name, factor in factors if isinstance(factor, int | float) and factor > 0}
 
 
 def unsearched(queries: Sequence[Query], fields: Fields) -> str:
-    """The sentence that names those of several indices that lack a query's vector field; empty when none does."""
+    """Returns a sentence with the indices that do not have a query's vector field; empty if all have it."""
     wanted = [found.field for query in queries if isinstance(found := with_fields(query, fields), KnnQuery)]
     lacking = [index for index in fields.indices for name in wanted if name not in fields.encoders[index]]
     if len(fields.indices) == 1 or not lacking:
@@ -132,10 +132,10 @@ def unsearched(queries: Sequence[Query], fields: Fields) -> str:
 
 
 def with_fields(query: AnyQuery, fields: Fields) -> AnyQuery:
-    """The query as the index wants it: with its fields and boosts where it names none, vectors as it holds them.
+    """Adapts the query to the index: adds its fields and boosts if none are named, converts vectors to its storage.
 
-    Where the index has passages in place of one vector for a document, those are compared, and the best is brought
-    along. No hit carries vectors.
+    If the index has passages instead of one vector per document, passages are compared, and hits include the best one.
+    No hit includes vectors.
     """
     has_passages = _has_passages(fields)
     excluded = without_vectors(query.source_excludes, fields)
@@ -161,7 +161,7 @@ def with_fields(query: AnyQuery, fields: Fields) -> AnyQuery:
 
 
 def without_vectors(source_excludes: Sequence[str], fields: Fields) -> tuple[str, ...]:
-    """What sources do not hold: what is named, and all vectors."""
+    """Returns the fields that sources leave out: the named ones, and all vectors."""
     vectors = (PASSAGES if _has_passages(fields) and name == _PASSAGE_VECTOR else name for name in fields.dimensions)
     return tuple(dict.fromkeys((*source_excludes, *vectors)))
 
@@ -171,7 +171,7 @@ def _has_passages(fields: Fields) -> bool:
 
 
 def problem(index: str, fields: Fields, query: Query) -> str:
-    """The sentence that says which field of the query does not fit the index; empty when all do."""
+    """Returns a sentence on the query's field that does not fit the index; empty if all fit."""
     query = with_fields(query, fields)
     if isinstance(query, Bm25Query):
         wanted = [*query.fields]
@@ -187,7 +187,7 @@ def problem(index: str, fields: Fields, query: Query) -> str:
 
 
 def filter_problem(index: str, fields: Fields, query: Query) -> str:
-    """The sentence that says which filter cannot mean what it says in the index; empty when all can."""
+    """Returns a sentence on the filter that cannot work in the index; empty if all can."""
     try:
         fitted(index, fields.filtered, query.filters)
     except Unfit as unfit:
@@ -196,23 +196,23 @@ def filter_problem(index: str, fields: Fields, query: Query) -> str:
 
 
 def as_sent(query: AnyQuery, index: str, fields: Fields) -> AnyQuery:
-    """The query, of which `problem` and `filter_problem` tell none, with its fields and the values of its filters."""
+    """Returns the query with its fields and filter values, after `problem` and `filter_problem` have passed."""
     return replace(with_fields(query, fields), filters=fitted(index, fields.filtered, query.filters))
 
 
 def absent(index: str, fields: Fields, names: Sequence[str]) -> str:
-    """The sentence that says which of the fields the index lacks; empty when it has all."""
+    """Returns a sentence on the fields that are missing in the index; empty if it has all."""
     return next(filter(None, (_missing(index, fields, name) for name in names)), "")
 
 
 def feature_vector(fields: Fields, feature_set: FeatureSet, vector: Vector | None) -> Vector | None:
-    """The query's vector as the fields hold theirs that features compare it with."""
+    """Returns the query's vector converted to the storage of the fields with which features compare it."""
     compared = {fields.vector_path(each.field) for each in feature_set.features if each.kind == "vector_similarity"}
     return as_bytes(vector) if vector and any(fields.held.get(name) == "byte" for name in compared) else vector
 
 
 def feature_problem(index: str, fields: Fields, feature_set: FeatureSet, query: FeatureQuery) -> str:
-    """The sentence that says which feature does not fit the index; empty when all do."""
+    """Returns a sentence on the feature that does not fit the index; empty if all fit."""
     for feature in feature_set.features:
         names = (*getattr(feature, "fields", ()), *filter(None, [getattr(feature, "field", None)]))
         found = [_missing(index, fields, name) for name in names]
@@ -236,7 +236,7 @@ def _missing(index: str, fields: Fields, name: str) -> str:
 
 
 def unknown(index: str, fields: Fields, name: str) -> str:
-    """The sentence that says that the index's mapping lacks the field; empty when it is there, nested or not."""
+    """Returns a sentence if the index's mapping does not have the field; empty if it has, nested or not."""
     if name in fields.types or name.startswith("_") or _parent_of(name, fields, FLAT_TYPES):
         return ""
     if "*" in name and any(fnmatchcase(each, name) for each in fields.types):
@@ -245,7 +245,7 @@ def unknown(index: str, fields: Fields, name: str) -> str:
 
 
 def _parent_of(name: str, fields: Fields, types: Sequence[str]) -> str:
-    """The object around the field, if it is of one of these types; empty otherwise."""
+    """Returns the object around the field, if it has one of these types; empty otherwise."""
     parents = (name[:place] for place, letter in enumerate(name) if letter == ".")
     return next((parent for parent in parents if fields.types.get(parent) in types), "")
 
@@ -278,13 +278,13 @@ def _collect(properties: Mapping[str, Any], prefix: str, found: Fields) -> None:
 
 
 def _merge(own: Fields, found: Fields) -> None:
-    """Add one index. Of types that differ the first counts, and a nested one, in which queries match nothing, last."""
+    """Adds one index. If types differ, the first counts; a nested type, in which queries match nothing, counts last."""
     for path, kind in own.types.items():
         if found.types.get(path, "nested") == "nested":
             found.types[path] = kind
     for path, dimensions in own.dimensions.items():
         found.dimensions.setdefault(path, set()).update(dimensions)
-        # A query's whole numbers fit vectors of any kind, its other numbers do not fit vectors of whole numbers.
+        # A query with whole numbers fits vectors of any kind; other numbers do not fit vectors of whole numbers.
         found.held[path] = "byte" if found.held.get(path) == "byte" else own.held[path]
     found.made_of.update({path: made for path, made in own.made_of.items() if path not in found.made_of})
     for path, copies in own.copied.items():

@@ -1,8 +1,8 @@
-"""Fits filters to the fields of an index, so that they mean the same on every engine. Pure.
+"""Fits filters to the fields of an index, so that they work the same on every engine. Pure.
 
-A value is compared by the type that the field has in the mapping: `Term("sku", 7)` looks for the word 7 in a keyword
-field and `Term("price", "7")` for the number 7 in a numeric one. What a field of that type cannot hold, and so cannot
-match, is refused by name: an engine would answer with no hits and no word of why. docs/connector.md has the table.
+A value is compared by the field's type in the mapping: `Term("sku", 7)` matches the term 7 in a keyword field and
+`Term("price", "7")` the number 7 in a numeric one. A value that a field of that type cannot hold, and so cannot match,
+is refused by name: an engine would return no hits and no error. docs/connector.md has the table.
 """
 
 import json
@@ -20,21 +20,21 @@ from hybridrank.connector.types import Filter, Not, Range, Scalar, Term, Terms
 __all__ = ["FilterTypes", "Unfit", "as_number", "as_word", "cut_short", "fitted", "is_indexed", "types_of"]
 
 FilterTypes = Mapping[str, Mapping[FieldType, str]]
-"""Path → each type that the field has in the indices of a search → the first index where it has it."""
+"""Path → each type of the field in the indices of a search → the first index with that type."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _EXACT = {"half_float": 2**11, "float": 2**24}
-_EXACT_DOUBLE = 2**53  # every whole number below is a double of its own
+_EXACT_DOUBLE = 2**53  # every whole number below has its own double
 _HELD = {name: (-(2**bits), 2**bits - 1) for name, bits in {"byte": 7, "short": 15, "integer": 31, "long": 63}.items()}
 _HELD |= {"unsigned_long": (0, 2**64 - 1), "token_count": _HELD["integer"]}
 
 
 class Unfit(ValueError):
-    """A filter that cannot mean what it says in this index; the message names the field, its type and a way out."""
+    """A filter that cannot work in this index; the message names the field, its type and a solution."""
 
 
 def fitted(index: str, types: FilterTypes, filters: Sequence[Filter]) -> tuple[Filter, ...]:
-    """The filters with their values as the fields hold theirs. Raises Unfit.
+    """Returns the filters with their values converted to the types of the fields. Raises Unfit.
 
     >>> price = {"price": {FieldType("double"): "shop"}}
     >>> fitted("shop", price, [Term("price", "5.50")])
@@ -58,7 +58,7 @@ def _fitted(index: str, types: FilterTypes, each: Filter) -> Filter:
 
 
 def types_of(name: str, types: FilterTypes) -> Mapping[FieldType, str]:
-    """The types of a field, or of a key of an object that is kept flat; empty where there is none."""
+    """Returns the types of a field, or of a key of a flat object; empty if there is none."""
     if name in types:
         return types[name]
     parents = (name[:place] for place, letter in enumerate(name) if letter == ".")
@@ -146,7 +146,7 @@ def _number(value: Scalar, type_: FieldType, where: str, held_as: str) -> float:
 
 
 def cut_short(types: FilterTypes, source: Mapping[str, Any]) -> str:
-    """The sentence that says which number of a document would lose its fraction in the index; empty when none would."""
+    """Returns a sentence on the number of a document that would lose its fraction in the index; empty if none would."""
     for path, by_type in types.items():
         if any(type_.kind == "whole" and type_.name != "token_count" for type_ in by_type):
             for value in field_values(source, path):
@@ -160,7 +160,7 @@ def cut_short(types: FilterTypes, source: Mapping[str, Any]) -> str:
 
 
 def as_number(value: object) -> float | None:
-    """The finite number that a value is or spells, whole ones as int; None where it is none.
+    """Returns the finite number that a value is or spells, whole ones as int; None for other values.
 
     >>> as_number("007"), as_number("5.50"), as_number(5.0), as_number("5 apples"), as_number(True)
     (7, 5.5, 5, None, None)
@@ -177,7 +177,7 @@ def as_number(value: object) -> float | None:
 
 
 def as_word(value: Scalar) -> str:
-    """The word that a keyword field holds of a value: how JSON writes it.
+    """Returns the term of a value in a keyword field, written as in JSON.
 
     >>> as_word("007"), as_word(7), as_word(7.0), as_word(True)
     ('007', '7', '7.0', 'true')
@@ -186,7 +186,7 @@ def as_word(value: Scalar) -> str:
 
 
 def is_indexed(word: str, type_: FieldType) -> bool:
-    """Whether a keyword field indexes a word of this length; longer ones are only stored."""
+    """Returns True if a keyword field indexes a term of this length; longer ones are only stored."""
     limit = type_.ignore_above
     return not limit or (len(word) <= limit and len(word.encode("utf-16-le")) // 2 <= limit)
 

@@ -1,4 +1,4 @@
-"""The fields of a stored document that are for machines: vectors, packed token vectors, passages, the id by column."""
+"""Fields of a stored document for machines: vectors, packed token vectors, passages, the id as a column."""
 
 from base64 import b64encode
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["machine_fields"]
 
 
 def machine_fields(document: Document, mapped: Fields) -> dict[str, Any]:
-    """Those of one document, as the index holds them."""
+    """Returns the machine fields of one document, as the index stores them."""
 
     def stored(name: str, vector: Vector) -> list[float]:
         return list(knn.as_bytes(vector) if mapped.held.get(name) == "byte" else vector)

@@ -28,8 +28,8 @@ __all__ = ["OpenSearchEngine"]
 class OpenSearchEngine(RestEngine):
     """A cluster of OpenSearch 2.9 or later, or 3.
 
-    `url` as for `connect_engine`; `auth` is (user, password) where it has none. Certificates are checked unless
-    `verify_certs` is False; `ca_certs` is the path of a bundle for a private authority. `timeout_s` bounds every
+    `url` as for `connect_engine`; `auth` is (user, password) if it has none. Certificates are verified unless
+    `verify_certs` is False; `ca_certs` is the path of a bundle for a private authority. `timeout_s` limits every
     request. Works in any number of event loops.
     """
 
@@ -96,7 +96,7 @@ class OpenSearchEngine(RestEngine):
         return answer
 
     async def close(self) -> None:
-        """Close the connections of every event loop; a later request opens others."""
+        """Closes the connections of every event loop; a later request opens new ones."""
         await self._clients.close()
 
     def _ours(self, path: str, error: exceptions.OpenSearchException) -> EngineError:
@@ -113,14 +113,14 @@ class OpenSearchEngine(RestEngine):
 
 
 class _Response(OpenSearchClientResponse):
-    """An answer in UTF-8, whatever bytes are in it."""
+    """A response that is decoded as UTF-8, with any bytes."""
 
     async def text(self, encoding: Any = None, errors: str = "replace") -> str:  # noqa: ARG002
         return text_of(await self.read())
 
 
 class _Json(JSONSerializer):
-    """Reads JSON as every answer of an engine is read here."""
+    """Reads JSON in the same way as every engine answer."""
 
     def loads(self, s: str) -> Any:
         try:
@@ -134,7 +134,7 @@ class _Connection(AIOHttpConnection):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        if ":" in self.hostname:  # IPv6; the URL of a request is built without adding the brackets
+        if ":" in self.hostname:  # IPv6; the client builds URLs without adding the brackets
             self.hostname = f"[{self.hostname}]"
 
     async def _create_aiohttp_session(self) -> None:
@@ -148,7 +148,7 @@ class _Connection(AIOHttpConnection):
         )
 
     def _raise_error(self, status_code: int, raw_data: str | bytes, content_type: str | None = None) -> None:  # noqa: ARG002
-        """The client's own reads no other error body than an object."""
+        """Accepts any error body; the client's own method reads only an object."""
         raise exceptions.TransportError(status_code, "", read(raw_data))
 
 
@@ -167,8 +167,8 @@ def _client(access: Access) -> AsyncOpenSearch:
 
 
 async def _closed(client: AsyncOpenSearch) -> None:
-    """Close the client's connections, those too to nodes that went, which it leaves open."""
+    """Closes the client's connections, including those to removed nodes, which the client leaves open."""
     await client.close()
     pool = client.transport.connection_pool
-    for connection in getattr(pool, "orig_connections", ()):  # the pool of a single node takes none out
+    for connection in getattr(pool, "orig_connections", ()):  # the pool of a single node removes none
         await connection.close()

@@ -1,4 +1,4 @@
-"""Several retrievers' bodies → one OpenSearch search that fuses them by reciprocal rank."""
+"""Builds one OpenSearch search that fuses several retrievers' bodies by reciprocal rank."""
 
 from collections.abc import Mapping, Sequence
 from math import fsum
@@ -7,17 +7,17 @@ from typing import Any
 __all__ = ["MAX_QUERIES", "rrf", "shares"]
 
 MAX_QUERIES = 5
-"""So many queries the server takes in one `hybrid`."""
+"""Maximum of queries that the server accepts in one `hybrid`."""
 
 
 def rrf(
     bodies: Sequence[Mapping[str, Any]], *, rank_constant: int, weights: Sequence[float], rank_window_size: int
 ) -> dict[str, Any]:
-    """A `hybrid` query with its own pipeline inline, so that nothing need be created on the server.
+    """Builds a `hybrid` query with an inline pipeline, so that nothing must be created on the server.
 
-    Each query keeps its filter inside, for a filter around kNN would be applied after the nearest were chosen.
-    `pagination_depth` is how deep each query is ranked, on every shard. Without weights each weighs 1; with them the
-    server wants fractions, and gives scores that are smaller by their sum.
+    Each query keeps its own filter, because a filter around kNN would be applied after the nearest were chosen.
+    `pagination_depth` is the ranking depth of each query on every shard. Without weights each query has weight 1; with
+    weights the server requires fractions, and returns scores that are smaller by the sum of the weights.
 
     https://docs.opensearch.org/latest/search-plugins/search-pipelines/score-ranker-processor/
     """
@@ -37,7 +37,7 @@ def rrf(
 
 
 def shares(weights: Sequence[float]) -> list[float]:
-    """The weights as fractions that sum to 1; floats, for the server refuses an integer.
+    """Returns the weights as fractions that sum to 1; floats, because the server refuses an integer.
 
     >>> shares([1, 3])
     [0.25, 0.75]

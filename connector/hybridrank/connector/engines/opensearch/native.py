@@ -1,4 +1,4 @@
-"""Fusion inside OpenSearch: which of ours its nodes compute, and why not otherwise. Pure."""
+"""Fusion inside OpenSearch: which of our fusions its nodes support, or the reason why not. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,9 +14,9 @@ _MOST_CONSTANT = 10_000
 
 
 def opensearch_lack(nodes: Mapping[str, Any], fusion: Fusion, retrievers: Sequence[str]) -> str:
-    """Why OpenSearch cannot fuse so, given what `_nodes/search_pipelines` answers; empty when it can.
+    """Returns the reason why OpenSearch cannot compute this fusion, by `_nodes/search_pipelines`; empty if it can.
 
-    Its min-max fusion differs from ours (the lowest score becomes 0.001, the sum a mean), so only Rrf is native there.
+    Its min-max fusion differs from ours (the lowest score becomes 0.001, the sum a mean), so only Rrf can be native.
     """
     if not isinstance(fusion, Rrf):
         return "OpenSearch scales scores in another way than WeightedSum; Rrf is what it has in common with us"
@@ -30,7 +30,7 @@ def opensearch_lack(nodes: Mapping[str, Any], fusion: Fusion, retrievers: Sequen
 
 
 def _node_lack(node: Mapping[str, Any]) -> str:
-    """Before 3.5 every shard had ranks of its own, and documents that only kNN had found were lost."""
+    """Checks a node: before 3.5 every shard ranked separately, and documents that only kNN had found were lost."""
     if major_minor(node["version"]) < _ACROSS_SHARDS:
         return f"OpenSearch {node['version']} ranks every shard by itself; since 3.5 ranks are those of the whole index"
     if {"type": "score-ranker-processor"} not in node.get("search_pipelines", {}).get("phase_results_processors", []):

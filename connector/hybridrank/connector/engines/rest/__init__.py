@@ -1,1 +1,1 @@
-"""What OpenSearch and Elasticsearch have in common: addresses, HTTP, `_msearch`, `_bulk`, errors."""
+"""Common code for OpenSearch and Elasticsearch: addresses, HTTP, `_msearch`, `_bulk`, errors."""

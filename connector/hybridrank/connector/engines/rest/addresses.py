@@ -1,4 +1,4 @@
-"""The address of a cluster, read here and nowhere else: what is asked first and the client use the same ports."""
+"""The address of a cluster, parsed only here, so that the first probe and the client use the same ports."""
 
 import re
 from base64 import b64decode
@@ -17,10 +17,10 @@ _HOST = re.compile(r"(?P<host>[^\s:\[\]%]+|\[[^\]\s]+\])(:(?P<port>\d{1,5}))?")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One cluster: `nodes` are SCHEME://HOST:PORT[/PATH], each taking the place of one that does not answer.
+    """One cluster: `nodes` are SCHEME://HOST:PORT[/PATH]; each can replace one that does not answer.
 
-    `auth` is (user, password) where the address has them; nothing prints it. `has_port` is False when a port was left
-    out and so is the scheme's own.
+    `auth` is (user, password) if the address has them; it is never printed. `has_port` is False if a port is missing
+    and the scheme's default is used.
     """
 
     nodes: tuple[str, ...]
@@ -29,7 +29,7 @@ class Address:
 
     @property
     def url(self) -> str:
-        """All nodes in one, as `parse_address` reads it, without credentials."""
+        """All nodes in one string that `parse_address` can read, without credentials."""
         first, *others = self.nodes
         scheme, _, rest = first.partition("://")
         host, slash, path = rest.partition("/")
@@ -40,8 +40,8 @@ class Address:
 def parse_address(text: str) -> Address:
     """Reads `http(s)://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…][/PATH]`, or the Cloud id of an Elastic deployment.
 
-    A port that is left out is the scheme's: 80 or 443. User and password are percent-decoded. Raises BadAddress, whose
-    message has no credentials in it.
+    A missing port is the scheme's: 80 or 443. User and password are percent-decoded. Raises BadAddress, whose message
+    contains no credentials.
 
     >>> parse_address("https://reader:p%40ss@a,b:9201/search/").nodes
     ('https://a:443/search', 'https://b:9201/search')
@@ -70,7 +70,7 @@ def parse_address(text: str) -> Address:
 
 
 def _node(match: re.Match[str], scheme: str, text: str) -> str:
-    """HOST:PORT of one node, the host as it goes over the wire."""
+    """Returns HOST:PORT of one node, with the host as it is sent."""
     host, port = match["host"], int(match["port"] or _PORTS[scheme])
     try:
         host = f"[{IPv6Address(host[1:-1])}]" if host.startswith("[") else host.encode("idna").decode()
@@ -102,7 +102,7 @@ def _credentials(userinfo: str) -> tuple[str, str]:
 
 
 def _cloud_url(text: str) -> str | None:
-    """The endpoint of a Cloud id, NAME:BASE64 of DOMAIN[:PORT]$ELASTICSEARCH$…; None for any other text."""
+    """Returns the endpoint of a Cloud id, NAME:BASE64 of DOMAIN[:PORT]$ELASTICSEARCH$…; None for any other text."""
     try:
         domain, uuid, *_ = b64decode(text.rpartition(":")[2], validate=True).decode("ascii").split("$")
     except ValueError:
@@ -119,7 +119,7 @@ def _no_such_form(text: str) -> BadAddress:
 
 
 def _shown(text: str) -> str:
-    """What of an address may be shown: scheme, hosts and path, and nothing that could be a credential or a key."""
+    """Returns the safe parts of an address: scheme, hosts and path, without any possible credential or key."""
     scheme, mark, rest = text.strip().rpartition("://")
     hosts, slash, path = re.split(r"[?#]", rest.rpartition("@")[2])[0].partition("/")
     known = all(_HOST.fullmatch(each.strip()) for each in hosts.split(","))

@@ -1,4 +1,4 @@
-"""What an engine answered, held against what was asked: anything else becomes an error of ours. Pure."""
+"""Validates an engine's answer against the request: anything unexpected becomes an error of ours. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,20 +9,20 @@ from hybridrank.index_templates import ID_FIELD
 
 __all__ = ["bad_answer", "by_index", "json_answer", "reading", "search_answer", "search_responses"]
 
-_MAX_SCORE = 3.4028235e38  # scores are numbers of 32 bits
+_MAX_SCORE = 3.4028235e38  # scores are 32-bit numbers
 
 
 def bad_answer(path: str) -> EngineError:
-    """The error for what no engine answers."""
+    """Returns the error for an answer that no engine gives."""
     said = "the address does not answer as an engine does; is a proxy or a login page before it?"
     return EngineError(f"{path}: {said}", reason="bad_answer")
 
 
 @contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Raises EngineError where a part of an answer is missing or of another type.
+    """Raises EngineError if a part of an answer is missing or has another type.
 
-    For answers with many parts, such as mappings, which nothing but their reading checks.
+    For answers with many parts, such as mappings, which are checked only by reading them.
     """
     try:
         yield
@@ -31,14 +31,14 @@ def reading(path: str) -> Iterator[None]:
 
 
 def json_answer(path: str, body: Any) -> Any:
-    """A body that is a JSON object or list, as every answer of an engine is. Raises EngineError."""
+    """Returns a body that is a JSON object or list, as every answer of an engine is. Raises EngineError."""
     if not isinstance(body, Mapping | list):
         raise bad_answer(path)
     return body
 
 
 def by_index(path: str, answer: Any, *parts: str) -> dict[str, Any]:
-    """What is told of each index, by its name; each has these parts. Raises EngineError."""
+    """Returns the part of the answer for each index, by name; each has these parts. Raises EngineError."""
     each = list(answer.values()) if isinstance(answer, Mapping) else [None]
     if not all(isinstance(told, Mapping) and all(isinstance(told.get(p), Mapping) for p in parts) for told in each):
         raise bad_answer(path)
@@ -46,7 +46,7 @@ def by_index(path: str, answer: Any, *parts: str) -> dict[str, Any]:
 
 
 def search_answer(path: str, answer: Any, *, scored: bool) -> Mapping[str, Any]:
-    """The answer to one search, well formed; hits of a search that ranks are `scored`. Raises EngineError."""
+    """Returns a well-formed answer to one search; hits of a ranking search are `scored`. Raises EngineError."""
     found = _well_formed(answer, scored=scored)
     if "error" in found:
         raise EngineError(f"{path}: {found['error'].get('reason')}", reason="bad_answer")
@@ -54,9 +54,9 @@ def search_answer(path: str, answer: Any, *, scored: bool) -> Mapping[str, Any]:
 
 
 def search_responses(answer: Any, count: int) -> list[Mapping[str, Any]]:
-    """The responses of an `_msearch` of `count` searches, each well formed or an error in its place.
+    """Returns the responses of an `_msearch` of `count` searches, each well-formed or replaced by an error.
 
-    Raises EngineError when they cannot be told apart.
+    Raises EngineError if they cannot be separated.
     """
     responses = answer.get("responses") if isinstance(answer, Mapping) else None
     if not isinstance(responses, list) or len(responses) > count:
@@ -100,7 +100,7 @@ def _is_hit(hit: Any, *, scored: bool) -> bool:
 
 
 def _has_id(hit: Mapping[str, Any]) -> bool:
-    """Whether the id is a text, also where a document lacks the column of ids, for which the engine is asked again."""
+    """True if the id is a text, also for a document without the id column, for which the engine is asked again."""
     if "_id" in hit:
         return isinstance(hit["_id"], str)
     fields = hit.get("fields", {})
@@ -121,7 +121,7 @@ def _is_fragments(fragments: Any) -> bool:
 
 
 def _is_inner(inner: Any) -> bool:
-    """Whether these are hits inside a hit, each with its place in the document."""
+    """True if these are hits inside a hit, each with its position in the document."""
     hits = _hits(inner)
     return hits is not None and all(
         isinstance(hit, dict)
@@ -133,7 +133,7 @@ def _is_inner(inner: Any) -> bool:
 
 
 def _error(response: Mapping[str, Any]) -> Mapping[str, Any]:
-    """With a type and a reason where the engine gave them, whatever it gave in their place."""
+    """Returns the error with the engine's type and reason if given, whatever else it sent."""
     error = response["error"]
     if not isinstance(error, dict):
         error = {"reason": str(error or "no reason given")}
@@ -148,7 +148,7 @@ def _given(error: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shards(shards: Any) -> Mapping[str, Any]:
-    """Counts and failures of shards; each failure has a reason that is an object."""
+    """Returns counts and failures of shards; each failure has a reason that is an object."""
     if not isinstance(shards, dict):
         return {}
     counts = {name: count for name in ("successful", "failed") if isinstance(count := shards.get(name), int)}

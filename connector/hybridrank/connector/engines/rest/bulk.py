@@ -1,4 +1,4 @@
-"""Writes documents by `_bulk`: cut by bytes, halved where a request is refused whole, repeated where it is busy."""
+"""Writes documents by `_bulk`: splits by bytes, halves a request that is refused as a whole, and retries if busy."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,12 +12,12 @@ from hybridrank.connector.errors import EngineError
 __all__ = ["BulkWriter"]
 
 MAX_BYTES = 1_000_000
-"""Bytes of one request; a smaller limit is learned from the first 413. More is no faster, and aiohttp warns above 1 MiB
-that sending holds the event loop."""
+"""Maximum bytes of one request; the first 413 lowers the limit. Larger ones are no faster, and aiohttp warns above 1
+MiB that sending blocks the event loop."""
 _TRIES = 5
 _LONGEST_PAUSE_S = 8.0
 _BUSY = (429, 502, 503, 504)
-_REFUSED_WHOLE = (400, 413)  # one document may be the reason, so the others are sent without it
+_REFUSED_WHOLE = (400, 413)  # one document may be the cause, so the others are sent without it
 _INDEX_WIDE = {
     "cluster_block_exception",
     "index_closed_exception",
@@ -30,14 +30,14 @@ Send: TypeAlias = Callable[[bytes], Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class _Action:
-    """One document as `_bulk` reads it: a line that says where it goes, and the document."""
+    """One document in `_bulk` format: a line with its destination, and the document."""
 
     doc_id: str
     lines: bytes
 
     @classmethod
     def index(cls, index: str, doc_id: str, source: Mapping[str, Any]) -> "_Action":
-        """Writes the document. Raises ValueError where its id or its source is not what servers take."""
+        """Writes the document. Raises ValueError if servers do not accept its id or its source."""
         if problem := id_problem(doc_id):
             raise ValueError(problem)
         header = as_json({"index": {"_index": index, "_id": doc_id}})
@@ -46,11 +46,11 @@ class _Action:
 
 @dataclass(slots=True)
 class BulkWriter:
-    """Writes documents to one server. `max_bytes` falls to what the server, or a proxy before it, takes.
+    """Writes documents to one server. `max_bytes` falls to the limit of the server, or of a proxy before it.
 
-    A request that is refused for its size (413), or for something in it (400), is sent again in halves, down to the
-    one document that is the reason, which is rejected by name. What the server is too busy for is sent again after
-    min(backoff_s * 2 ** (n - 1), 8) seconds, five times in all, and rejected by name after that.
+    A request that is refused for its size (413) or its content (400) is sent again in halves, down to the one document
+    that causes it, which is rejected by name. If the server is busy, a request is repeated after min(backoff_s * 2 **
+    (n - 1), 8) seconds, five times in total, and then rejected by name.
     """
 
     send: Send
@@ -58,9 +58,9 @@ class BulkWriter:
     backoff_s: float = 0.5
 
     async def check(self, index: str) -> None:
-        """Updates a document that is not there: the server checks all that it would for a write, and writes nothing.
+        """Updates a document that does not exist: the server checks everything as for a write, and writes nothing.
 
-        Raises EngineError with reason "not_writable" where the index takes no documents.
+        Raises EngineError with reason "not_writable" if the index accepts no documents.
         """
         header = as_json({"update": {"_index": index, "_id": f"hybridrank-probe-{uuid4().hex}"}})
         try:
@@ -73,9 +73,9 @@ class BulkWriter:
             raise _unwritable(index, outcome)
 
     async def write(self, index: str, documents: Iterable[tuple[str, Mapping[str, Any]]]) -> list[RejectedDocument]:
-        """The documents, id and source, that were not taken.
+        """Writes the documents (id and source) and returns the rejected ones.
 
-        Raises EngineError where the index takes no documents, or the server does not answer.
+        Raises EngineError if the index accepts no documents, or the server does not answer.
         """
         rejected: list[RejectedDocument] = []
         actions: list[_Action] = []
@@ -89,7 +89,7 @@ class BulkWriter:
         return rejected
 
     def _batches(self, actions: Iterable[_Action]) -> Iterator[list[_Action]]:
-        """Batches of different ids: of two documents of one id the second must not be written before the first."""
+        """Yields batches without repeated ids: the second document of one id must not be written before the first."""
         batch: dict[str, _Action] = {}
         size = 0
         for each in actions:
@@ -148,7 +148,7 @@ class BulkWriter:
 
 
 def _unwritable(index: str, outcome: Mapping[str, Any]) -> EngineError:
-    """The error that says why an index takes no documents and what to do, from the server's answer to one action."""
+    """Returns an error on why an index accepts no documents and what to do, from the server's answer to one action."""
     kind, reason = _type(outcome), _reason(outcome)
     remedy = ""
     if kind == "cluster_block_exception":
@@ -163,7 +163,7 @@ def _unwritable(index: str, outcome: Mapping[str, Any]) -> EngineError:
 
 
 _SETTINGS = 'PUT /INDEX/_settings {"index.blocks.%s": null}'
-_BLOCKS = (  # a sign in the server's reason → what to do; the first that fits
+_BLOCKS = (  # a marker in the server's reason → what to do; the first match counts
     ("allow", f"its disk is nearly full: free some, then {_SETTINGS % 'read_only_allow_delete'}"),
     ("index write", _SETTINGS % "write"),
     ("index read-only", _SETTINGS % "read_only"),

@@ -1,4 +1,4 @@
-"""Why an engine could not be used, and what to do about it: exceptions and refusals become sentences. Pure."""
+"""Turns exceptions and refusals of an engine into sentences with the cause and what to do. Pure."""
 
 import asyncio
 import json
@@ -16,12 +16,12 @@ __all__ = ["Answer", "Kind", "kind_of", "no_connection", "read", "refusal", "ref
 
 Kind: TypeAlias = Literal["opensearch", "elasticsearch"]
 
-_MOST_SAID = 300  # characters of the engine's own words in one of ours
+_MOST_SAID = 300  # characters of the engine's text in our message
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for one GET: the status, the product that the header names, and the body as JSON or text."""
+    """Answer to one GET: the status, the product that the header names, and the body as JSON or text."""
 
     status: int
     product: str = ""
@@ -29,7 +29,7 @@ class Answer:
 
 
 def kind_of(answer: Answer) -> Kind | None:
-    """Which engine answered `GET /_nodes/_local/http` or `GET /`; None when neither did."""
+    """Returns the engine that answered `GET /_nodes/_local/http` or `GET /`; None for any other server."""
     if answer.status != 200 or not isinstance(answer.body, dict):
         return None
     version = answer.body.get("version")
@@ -63,7 +63,7 @@ _WRONG_CREDENTIALS = "{url} does not accept these credentials; check the user an
 
 
 def refused(url: str, answer: Answer, *, credentials: bool) -> EngineUnreachable:
-    """The error for an answer that is not an engine's, by its status; `credentials` says whether we sent any."""
+    """Returns the error for an answer that is not an engine's, by status; `credentials` is True if we sent some."""
     reason, message = _REFUSALS.get(answer.status, ("not_an_engine", "{url} does not answer as an engine does"))
     if answer.status == 401 and credentials:
         message = _WRONG_CREDENTIALS
@@ -74,7 +74,7 @@ def refused(url: str, answer: Answer, *, credentials: bool) -> EngineUnreachable
 
 
 def no_connection(url: str, error: BaseException, *, has_port: bool = True) -> EngineUnreachable:
-    """The error for a connection that failed, or broke before there was an answer."""
+    """Returns the error for a connection that failed, or broke before an answer."""
     reason, cause, advice = _cause(error, encrypted=url.startswith("https"))
     if not has_port and reason == "unreachable":
         advice = "the address names no port, and most engines listen on 9200"
@@ -82,10 +82,10 @@ def no_connection(url: str, error: BaseException, *, has_port: bool = True) -> E
 
 
 def _cause(error: BaseException, *, encrypted: bool) -> tuple[str, str, str]:
-    """The word for what happened, what happened, and what to do."""
+    """Returns the reason word, the cause, and what to do."""
     text, advice = str(error) or type(error).__name__, ""
     wants_tls = "" if encrypted else "write https:// where it wants TLS"
-    import aiohttp  # comes with an engine's client; the rest of this module is for every engine
+    import aiohttp  # installed with an engine's client; the rest of this module is for every engine
 
     from hybridrank.connector.engines.rest.http import Redirected
 
@@ -120,14 +120,14 @@ def _cause(error: BaseException, *, encrypted: bool) -> tuple[str, str, str]:
 
 
 def _said(body: Any) -> str:
-    """The engine's own reason, when it gave one."""
+    """Returns the engine's own reason, if it gave one."""
     error = body.get("error", body.get("message", body.get("Message"))) if isinstance(body, dict) else None
     reason = error.get("reason") if isinstance(error, dict) else error
     return f"; it says: {reason[:_MOST_SAID]}" if isinstance(reason, str) and reason else ""
 
 
 def read(raw: str | bytes) -> Any:
-    """A body as JSON where it is, as text otherwise."""
+    """Returns a body as JSON if it is JSON, as text otherwise."""
     text = raw if isinstance(raw, str) else text_of(raw)
     try:
         return parsed(text)
@@ -136,7 +136,7 @@ def read(raw: str | bytes) -> Any:
 
 
 def refusal(index_or_path: str, status: int, body: Any) -> EngineError:
-    """The engine's own error answer as one of ours."""
+    """Returns the engine's own error answer as one of our errors."""
     error = body.get("error", body) if isinstance(body, Mapping) else None
     told = error if isinstance(error, Mapping) else {"reason": error if isinstance(error, str) else None}
     reason = str(told.get("type") or "engine_error")
@@ -149,7 +149,7 @@ def refusal(index_or_path: str, status: int, body: Any) -> EngineError:
 
 
 def too_many_clauses(said: str) -> str:
-    """The sentence that says why a query is too long for a server, from the server's own; empty where it is not."""
+    """Returns a sentence if a query has too many clauses, from the server's reason; empty otherwise."""
     limit = re.search(r"maxClauseCount is set to (\d+)", said)
     if limit is None:
         return ""

@@ -1,6 +1,7 @@
-"""What OpenSearch and Elasticsearch have in common: the same REST paths, answered in the same shapes.
+"""Common code for OpenSearch and Elasticsearch: the same REST paths, with answers of the same shapes.
 
-A subclass brings the official client (`_send`, `_msearch`, `_bulk`), its errors turned into ours, and its kNN dialect.
+A subclass adds the official client (`_send`, `_msearch`, `_bulk`), with its errors turned into ours, and its kNN
+dialect.
 """
 
 from abc import ABC, abstractmethod
@@ -39,7 +40,7 @@ _PARTS = {"": ("aliases", "mappings", "settings"), "_mapping": ("mappings",), "_
 
 
 class RestEngine(ABC):
-    """An engine behind HTTP. Use `connect_engine`, or a subclass where the kind of engine is known."""
+    """An engine behind HTTP. Use `connect_engine`, or a subclass if the kind of engine is known."""
 
     name: ClassVar[Literal["opensearch", "elasticsearch"]]
 
@@ -47,13 +48,13 @@ class RestEngine(ABC):
         self.url = url
         self._fields: dict[str, Fields] = {}
         self._writer = BulkWriter(self._bulk)
-        self._unnamed: set[str] = set()  # indices in which some documents lack the column of ids
+        self._unnamed: set[str] = set()  # indices in which some documents have no id column
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
 
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
-        """One `_msearch`; before the first on an index its mapping is read, so that a misspelt field is an error."""
+        """Sends one `_msearch`; reads the mapping of an index first, so that a misspelt field is an error."""
         outcome: dict[str, Retrieved | EngineError] = {}
         bodies: dict[str, Any] = {}
         for name, query in queries.items():
@@ -74,7 +75,7 @@ class RestEngine(ABC):
                 responses |= await self._responses(index, again) if again else {}
             except EngineError:
                 if len(again) == len(responses):
-                    raise  # else the others keep their rankings
+                    raise  # else the other retrievers keep their rankings
             mapped = await self.fields_of(index)
             if not msearch.holding(responses.values()).issubset(mapped.encoders):  # an alias moved between two of them
                 responses = await self._responses(index, bodies)
@@ -87,7 +88,7 @@ class RestEngine(ABC):
         return dict(zip(bodies, responses, strict=True))
 
     async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:
-        """One `_search`; whether the server can is asked before the first."""
+        """Sends one `_search`; first checks once whether the server supports the fusion."""
         for query in queries.values():
             if error := await self._query_error(index, query):
                 raise error
@@ -103,7 +104,7 @@ class RestEngine(ABC):
         return fused.ranked(index, answer, scale=scale, lacking=fields.unsearched(list(queries.values()), mapped))
 
     async def fields_of(self, index: str) -> Fields:
-        """By the mapping, which is read once."""
+        """Returns the fields from the mapping, which is read once."""
         if index not in self._fields:
             found = await self.described(index, "_mapping")
             with reading(f"index {index!r}"):
@@ -111,9 +112,10 @@ class RestEngine(ABC):
         return self._fields[index]
 
     async def described(self, index: str, part: Literal["", "_mapping", "_settings"] = "") -> dict[str, Any]:
-        """What the server tells of each index that `index` stands for: all of it, or its `_mapping` or `_settings`.
+        """Returns the server's description of each index of `index`: all of it, or its `_mapping` or `_settings`.
 
-        Raises EngineError, IndexMissing also for a pattern that no index matches, which servers answer with nothing.
+        Raises EngineError, IndexMissing also for a pattern that no index matches, for which servers return an empty
+        answer.
         """
         path = index_path(index, *filter(None, [part]))
         found = by_index(path, await self._send("GET", path), *_PARTS[part])
@@ -126,7 +128,7 @@ class RestEngine(ABC):
     async def highlight(
         self, index: str, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
     ) -> dict[DocumentKey, dict[str, tuple[str, ...]]]:
-        """One `_search` for these documents alone, so that a window need not be highlighted to show a page."""
+        """Sends one `_search` for these documents alone, so that only the page is highlighted, not the window."""
         if problem := await self._problem(index, partial(fields.absent, names=names)):
             raise EngineError(problem, reason="bad_field")
         body = bm25.highlights(fields.with_fields(query, await self.fields_of(index)), names, keys)
@@ -139,7 +141,7 @@ class RestEngine(ABC):
     async def sources(
         self, index: str, keys: Sequence[DocumentKey], source_excludes: Sequence[str]
     ) -> dict[DocumentKey, Mapping[str, Any]]:
-        """One `_search` for these documents."""
+        """Sends one `_search` for these documents."""
         excluded = fields.without_vectors(source_excludes, await self.fields_of(index))
         answer = await self._documents(index, keys, documents.body(keys, _source={"excludes": list(excluded)}))
         return {id_column.key(hit): hit.get("_source", {}) for hit in answer["hits"]["hits"]}
@@ -147,7 +149,7 @@ class RestEngine(ABC):
     async def extract(
         self, index: str, feature_set: FeatureSet, query: FeatureQuery, keys: Sequence[DocumentKey]
     ) -> Mapping[str, Any]:
-        """One `_search` that tells the score of every named clause."""
+        """Sends one `_search` that returns the score of every named clause."""
         conflict = partial(feature_encoder_problem, feature_set=feature_set, query=query)
         if problem := await self._problem(index, conflict):
             raise EngineError(problem, reason="wrong_encoder")
@@ -162,7 +164,7 @@ class RestEngine(ABC):
         return msearch.whole(index, answer)
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
-        """The lines by which the index template on the server would change."""
+        """Returns the diff lines of the index template on the server."""
         mappings = await self._mappings(index)
         current = await self.template(index)
         fitted = await self._fitting(definition, current)
@@ -171,7 +173,7 @@ class RestEngine(ABC):
         return index_templates.changes(current, index_templates.render(self.name, index, fitted))
 
     async def create_index(self, index: str, definition: IndexDefinition) -> bool:
-        """Bring the template up to date, then create the index from it."""
+        """Updates the template, then creates the index from it."""
         mappings = await self._mappings(index)
         current = await self.template(index)
         fitted = await self._fitting(definition, current)
@@ -196,12 +198,12 @@ class RestEngine(ABC):
         return not mappings
 
     async def fields(self, index: str) -> Fields:
-        """Read from the mapping."""
+        """Reads the fields from the mapping."""
         self._fields.pop(index, None)
         return await self.fields_of(index)
 
     async def note_encoder(self, index: str, paths: Sequence[str], encoder: EncoderNote) -> None:
-        """In the `_meta` of the mapping, beside what others noted there."""
+        """Writes the note to the `_meta` of the mapping, beside the notes of others."""
         mappings = await self.described(index, "_mapping")
         await self._note(index, mappings, {"encoders": dict.fromkeys(paths, encoder.as_json())})
 
@@ -212,12 +214,12 @@ class RestEngine(ABC):
         self._fields.pop(index, None)
 
     async def check_writable(self, index: str) -> None:
-        """One `_bulk` that writes nothing, to an index that is there: to another name servers would create one."""
+        """Sends one `_bulk` that writes nothing, to an existing index, because servers would create a missing one."""
         await self.described(index, "_mapping")
         await self._writer.check(index)
 
     async def index_documents(self, index: str, documents: Sequence[Document]) -> IndexReport:
-        """Bulk writes; `BulkWriter` says what is repeated and what is rejected."""
+        """Writes by bulk; see `BulkWriter` for retries and rejections."""
         mapped = await self.fields_of(index)
         taken, rejected = fitting(documents, lambda each: cut_short(mapped.filtered, each.source))
         stored = ((each.doc_id, dict(each.source) | machine_fields(each, mapped)) for each in taken)
@@ -226,7 +228,7 @@ class RestEngine(ABC):
         return IndexReport(len(documents) - len(rejected), tuple(rejected))
 
     async def stored_digests(self, index: str, doc_ids: Sequence[str]) -> dict[str, str]:
-        """One `_mget` of the digests."""
+        """Sends one `_mget` for the digests."""
         if not doc_ids:
             return {}
         ids_path = f"{index_path(index, '_mget')}?_source_includes=content_digest"
@@ -236,7 +238,7 @@ class RestEngine(ABC):
             return {each["_id"]: str(each["_source"].get("content_digest", "")) for each in found}
 
     async def stored_token_vectors(self, index: str, keys: Sequence[DocumentKey]) -> dict[DocumentKey, bytes]:
-        """One `_search` for that field of these documents alone."""
+        """Sends one `_search` for that field of these documents alone."""
         answer = await self._documents(index, keys, documents.body(keys, _source=["token_vectors"]))
         hits = msearch.whole(index, answer)["hits"]["hits"]
         found = ((id_column.key(hit), hit.get("_source", {}).get("token_vectors")) for hit in hits)
@@ -244,26 +246,26 @@ class RestEngine(ABC):
             return {key: b64decode(packed, validate=True) for key, packed in found if packed}
 
     async def indices(self, index: str) -> tuple[str, ...]:
-        """Read from the mapping, anew: an alias may have moved."""
+        """Reads the mapping again, because an alias may have moved."""
         self._fields.pop(index, None)
         return (await self.fields_of(index)).indices
 
     async def refresh(self, index: str) -> int:
-        """`_refresh`, then `_count`."""
+        """Calls `_refresh`, then `_count`."""
         await self._send("POST", index_path(index, "_refresh"))
         counted = await self._send("GET", index_path(index, "_count"))
         with reading(f"index {index!r}: _count"):
             return int(counted["count"])
 
     async def delete_index(self, index: str) -> bool:
-        """The index and the template it came from."""
+        """Deletes the index and its template."""
         check_name(index)
         await self._delete(url_path("_index_template", index_templates.template_name(index)))
         self._fields.pop(index, None)
         return await self._delete(index_path(index))
 
     async def _delete(self, path: str) -> bool:
-        """False where there is nothing at the path."""
+        """Returns False if there is nothing at the path."""
         try:
             await self._send("DELETE", path)
         except EngineError as error:
@@ -273,11 +275,11 @@ class RestEngine(ABC):
         return True
 
     async def info(self) -> EngineInfo:
-        """Version of the nodes, and what their analysis can."""
+        """Returns the version of the nodes, and their analysis capabilities."""
         return EngineInfo(self.name, await version(self._send), await capabilities(self._send))
 
     async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """One request to the server's own API, for what has no method here; raises EngineError."""
+        """Sends one request to the server's own API, for calls without a method here; raises EngineError."""
         return await self._send(method, path, body)
 
     async def _fitting(self, definition: IndexDefinition, template: Mapping[str, Any] | None = None) -> IndexDefinition:
@@ -289,7 +291,7 @@ class RestEngine(ABC):
         return index_templates.fitting(index_templates.carried_over(definition, template), info.capabilities)
 
     async def template(self, index: str) -> Mapping[str, Any] | None:
-        """Of the index template that `create_index` makes, what is ours; None where there is none."""
+        """Returns our part of the index template that `create_index` makes; None if there is none."""
         try:
             found = await self._send("GET", url_path("_index_template", index_templates.template_name(index)))
         except EngineError as error:
@@ -309,14 +311,14 @@ class RestEngine(ABC):
         return None
 
     async def _problem(self, index: str, find: Callable[[str, Fields], str]) -> str:
-        """What does not fit the index; its mapping is read anew before that is believed: an alias may have moved."""
+        """Returns a mismatch with the index; reads the mapping again first, because an alias may have moved."""
         if not find(index, await self.fields_of(index)):
             return ""
         del self._fields[index]
         return find(index, await self.fields_of(index))
 
     async def _has_moved(self, index: str, answers: Iterable[Mapping[str, Any]]) -> bool:
-        """Whether an alias led to an index whose mapping was not known; now it is, and the query can be checked."""
+        """True if an alias pointed to an index with an unknown mapping; it is then read, to check the query."""
         unknown = msearch.holding(answers).difference((await self.fields_of(index)).encoders)
         if not unknown:
             return False
@@ -324,7 +326,7 @@ class RestEngine(ABC):
         return not unknown.isdisjoint((await self.fields_of(index)).encoders)
 
     async def _mappings(self, index: str) -> Mapping[str, Any]:
-        """By concrete index; empty where there is none yet. Raises EngineError for a name that none can have."""
+        """Returns mappings by concrete index; empty if there is none yet. Raises EngineError for an invalid name."""
         check_name(index)
         try:
             return await self.described(index, "_mapping")
@@ -335,9 +337,9 @@ class RestEngine(ABC):
     async def _documents(
         self, index: str, keys: Sequence[DocumentKey], body: Mapping[str, Any], parameters: str = ""
     ) -> Mapping[str, Any]:
-        """One search for these documents, as they are seen through `index`.
+        """Sends one search for these documents, through `index`.
 
-        Documents of an index that an alias has left since the ranking are then asked of that index itself.
+        Documents of an index that the alias no longer points to are then requested from that index itself.
         """
         answer = await self._search(f"{index_path(index, '_search')}?{parameters}", body, scored=False)
         hits = answer["hits"]["hits"]
@@ -349,7 +351,7 @@ class RestEngine(ABC):
         return {**answer, "hits": {"hits": [*hits, *more["hits"]["hits"]]}}
 
     async def _search(self, path: str, body: Mapping[str, Any], *, scored: bool) -> Mapping[str, Any]:
-        """One search, asked again when a node left in the middle of it, of which a 500 may be the sign."""
+        """Sends one search; repeats it if a node left during it, which a 500 may indicate."""
         try:
             answer = search_answer(path, await self._send("POST", path, body), scored=scored)
         except EngineError as error:
@@ -361,7 +363,7 @@ class RestEngine(ABC):
         return search_answer(path, await self._send("POST", path, body), scored=scored)
 
     def _ranking_body(self, index: str, query: Query, mapped: Fields) -> dict[str, Any]:
-        """By column where nothing else of the documents is asked for."""
+        """Builds the body; reads ids by column if nothing else of the documents is needed."""
         query = fields.as_sent(query, index, mapped)
         reads = query.with_sources or (query.passages if isinstance(query, Bm25Query) else query.path)
         named = mapped.has_ids and index not in self._unnamed
@@ -376,17 +378,17 @@ class RestEngine(ABC):
 
     @abstractmethod
     async def _fusion_lack(self, fusion: Fusion, retrievers: Sequence[str]) -> str:
-        """Why the server cannot fuse so, empty when it can; what is needed to know that is asked once."""
+        """Returns the reason why the server cannot compute this fusion, empty if it can; the server is asked once."""
 
     @abstractmethod
     def _fused_body(
         self, bodies: Sequence[Mapping[str, Any]], fusion: Fusion, weights: Sequence[float], rank_window_size: int
     ) -> tuple[dict[str, Any], float]:
-        """One search that fuses the retrievers' bodies, and what its scores are multiplied by to be ours."""
+        """Returns one search that fuses the retrievers' bodies, and the factor from its scores to ours."""
 
     @abstractmethod
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """One request; raises EngineError, IndexMissing for an index that is not there."""
+        """Sends one request; raises EngineError, IndexMissing for an index that does not exist."""
 
     @abstractmethod
     async def _msearch(self, request_lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]: ...
@@ -396,4 +398,4 @@ class RestEngine(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Close the client's connections."""
+        """Closes the client's connections."""

@@ -1,4 +1,4 @@
-"""The answer of an engine that fused rankings itself, and what it was asked with. Pure."""
+"""Answers of an engine that fused the rankings itself. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,15 @@ __all__ = ["major_minor", "ranked", "weights"]
 
 
 def weights(fusion: Fusion, retrievers: Sequence[str]) -> list[float]:
-    """The weight of each retriever, in order."""
+    """Returns the weight of each retriever, in order."""
     return [fusion.weights.get(retriever, 1.0) for retriever in retrievers]
 
 
 def ranked(index: str, answer: Mapping[str, Any], *, scale: float, lacking: str = "") -> Retrieved:
-    """The fused ranking; `scale` turns its scores into ours.
+    """Returns the fused ranking; `scale` turns its scores into ours.
 
-    Raises EngineError when nothing fused it: the hits of a hybrid query are then its queries' own, one after the other,
-    with markers of negative scores between them.
+    Raises EngineError if it was not fused: the hits of a hybrid query are then those of its queries, one after the
+    other, separated by markers with negative scores.
     """
     hits = answer["hits"]["hits"]
     keys = {(hit["_index"], hit["_id"]) for hit in hits}
@@ -37,7 +37,7 @@ def ranked(index: str, answer: Mapping[str, Any], *, scale: float, lacking: str 
 
 
 def major_minor(version: str) -> tuple[int, ...]:
-    """The first two numbers of a version.
+    """Returns the first two numbers of a version.
 
     >>> major_minor("8.16.0-SNAPSHOT")
     (8, 16)

@@ -1,4 +1,4 @@
-"""HTTP as every request to a cluster goes: the certificates, the credentials, the proxy, and no redirects."""
+"""HTTP settings of every request to a cluster: certificates, credentials, proxy, and no redirects."""
 
 import ssl
 import urllib.request
@@ -20,12 +20,12 @@ __all__ = ["Access", "Redirected", "open_session", "proxy_of"]
 
 
 class Redirected(aiohttp.ClientError):
-    """The server points elsewhere. Credentials and documents do not follow."""
+    """The server redirects elsewhere. Credentials and documents do not follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What reaches a cluster: its nodes, the header that says who we are, and the certificates that we trust."""
+    """Access to a cluster: its nodes, the authorization header, and the trusted certificates."""
 
     address: Address
     headers: dict[str, str] = field(repr=False)
@@ -43,7 +43,7 @@ class Access:
         verify_certs: bool = True,
         timeout_s: float = 10.0,
     ) -> "Access":
-        """From the arguments of an engine. Raises BadAddress and BadAccess."""
+        """Builds it from the arguments of an engine. Raises BadAddress and BadAccess."""
         parsed = parse_address(address)
         headers = _authorization(auth or parsed.auth, api_key)
         return cls(parsed, headers, _tls_context(parsed, ca_certs, verify_certs=verify_certs), timeout_s)
@@ -71,7 +71,7 @@ def open_session(
 
 
 def _authorization(auth: tuple[str, str] | None, api_key: str | None) -> dict[str, str]:
-    """The header for a user and password, or for an API key: encoded, or as `id:key`."""
+    """Returns the header for a user and password, or for an API key: encoded, or as `id:key`."""
     if api_key is None:
         return {} if auth is None else {"authorization": f"Basic {_encoded(':'.join(auth))}"}
     if auth is not None:
@@ -82,7 +82,7 @@ def _authorization(auth: tuple[str, str] | None, api_key: str | None) -> dict[st
 
 
 def _tls_context(address: Address, ca_certs: str | None, *, verify_certs: bool) -> ssl.SSLContext | None:
-    """None for plain HTTP."""
+    """Returns the TLS context; None for plain HTTP."""
     if not address.url.startswith("https"):
         return None
     try:
@@ -95,7 +95,7 @@ def _tls_context(address: Address, ca_certs: str | None, *, verify_certs: bool) 
 
 
 def proxy_of(url: str) -> str | None:
-    """Returns the proxy that http_proxy, https_proxy and no_proxy name for a URL; never one for this machine."""
+    """Returns the proxy of a URL from http_proxy, https_proxy and no_proxy; never one for this machine."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if is_loopback(host) or urllib.request.proxy_bypass(host):

@@ -1,4 +1,4 @@
-"""The body of an engine's answer, from bytes to values. Pure."""
+"""Decodes the body of an engine's answer, from bytes to values. Pure."""
 
 import json
 import re
@@ -12,15 +12,15 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # few answers have one, and only 
 
 
 def text_of(raw: bytes) -> str:
-    """The text of a body; bytes that are not UTF-8 are read as U+FFFD."""
+    """Decodes a body; bytes that are not UTF-8 become U+FFFD."""
     return raw.decode(errors="replace")
 
 
 def parsed(text: str) -> Any:
-    """The value of a JSON body. Raises ValueError for other text, also for what is nested too deep to be read.
+    """Returns the value of a JSON body. Raises ValueError for other text, and for JSON that is nested too deep.
 
-    Servers return documents as they were written: half of a surrogate pair, which they take and no text can hold, is
-    read as U+FFFD, and NaN and the infinities, which JSON does not have, as null.
+    Servers return documents as they were written: half of a surrogate pair, which servers accept but no text can hold,
+    becomes U+FFFD, and NaN and the infinities, which JSON does not have, become null.
 
     >>> parsed('{"_score": NaN, "title": "tea \\\\ud83d"}')
     {'_score': None, 'title': 'tea �'}

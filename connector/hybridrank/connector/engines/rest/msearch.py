@@ -1,4 +1,4 @@
-"""`_msearch` as values: bodies → request lines, response → one ranking or one error a query. Pure."""
+"""`_msearch` as values: bodies → request lines, response → one ranking or one error per query. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,21 +25,20 @@ _NODE_GONE = {
     "shard_not_found_exception",
 }
 
-_NAMED = 5  # of the indices whose shards failed: a pattern may stand for hundreds
+_NAMED = 5  # indices with failed shards that a message names: a pattern may match hundreds
 
 
 def lines(index: str, bodies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """A header and a body for each search, in order."""
+    """Returns a header and a body for each search, in order."""
     return [line for body in bodies for line in ({"index": index}, body)]
 
 
 def retrieved(index: str, response: Mapping[str, Any], lacking: str = "") -> Retrieved | EngineError:
-    """One element of `responses`: its ranking, or the error the engine put in its place.
+    """Reads one element of `responses`: its ranking, or the engine's error.
 
-    Equal scores are put in the order of index and doc_id, for the engine's own order among them changes with shards and
-    replicas. Of an id that was written to two shards of one index (with another `_routing`) the best hit counts.
-    A search that some shards missed keeps the hits of the others and says so in `warning`; `lacking` is what is missing
-    without a shard having failed.
+    Ties are sorted by index and doc_id, because the engine's own order changes with shards and replicas. If an id was
+    written to two shards of one index (with another `_routing`), the best hit counts. A search with failed shards keeps
+    the hits of the others and reports it in `warning`; `lacking` reports missing parts without a failed shard.
     """
     if "error" in response:
         return _error(index, response)
@@ -66,15 +65,15 @@ def retrieved(index: str, response: Mapping[str, Any], lacking: str = "") -> Ret
 
 
 def holding(answers: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The concrete indices that hold the hits of some searches."""
+    """Returns the concrete indices of the hits of some searches."""
     return {hit["_index"] for answer in answers for hit in answer.get("hits", {}).get("hits", ())}
 
 
 def lost_a_node(response: Mapping[str, Any]) -> bool:
-    """Whether shards failed only because a node went in the middle of the search: another copy may well answer.
+    """True if shards failed only because a node left during the search: another copy may answer.
 
-    The engine itself turns to another copy while it ranks, and not any more once it fetches what the node had ranked.
-    When all that it fetches is gone it says 500, at times without a cause.
+    The engine itself uses another copy during ranking, but not when it fetches the documents that the node had ranked.
+    If all of these are gone it answers 500, sometimes without a cause.
     """
     if "error" in response:
         causes = [each.get("type") for each in response["error"].get("root_cause", ())]
@@ -86,7 +85,7 @@ def lost_a_node(response: Mapping[str, Any]) -> bool:
 def _error(index: str, response: Mapping[str, Any]) -> EngineError:
     status = int(response.get("status", 0))
     error = response["error"]
-    cause = [error, *error.get("root_cause", [])][-1]  # the engine wraps what went wrong in "all shards failed"
+    cause = [error, *error.get("root_cause", [])][-1]  # the engine wraps the cause in "all shards failed"
     reason = str(cause.get("type", "engine_error"))
     if reason == "index_not_found_exception":
         return IndexMissing(
@@ -99,9 +98,9 @@ def _error(index: str, response: Mapping[str, Any]) -> EngineError:
 
 
 def warning(response: Mapping[str, Any]) -> str:
-    """What a search's answer lacks: failed or absent shards, or the engine's own time limit; empty when it is whole.
+    """Returns the missing part of an answer: failed or absent shards, or the engine's time limit; empty if complete.
 
-    A shard of which no copy is up does not count as failed: it is only not among those that answered.
+    A shard without a running copy does not count as failed: it is only missing among those that answered.
     """
     shards = response.get("_shards", {})
     if shards.get("failed"):
@@ -116,7 +115,7 @@ def warning(response: Mapping[str, Any]) -> str:
 
 
 def whole(index: str, answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer, if no shard of it is missing: that must not look as if documents had no value. Raises EngineError."""
+    """Returns the answer if no shard is missing, because a gap would look like missing values. Raises EngineError."""
     if lack := warning(answer):
         raise EngineError(f"index {index!r}: {lack}", reason="partial")
     return answer

@@ -1,4 +1,4 @@
-"""Paths of requests to a server: names become parts of a path, and nothing in a name can change the path. Pure."""
+"""Paths of requests to a server: names become parts of a path, and no name can change the path. Pure."""
 
 from urllib.parse import quote
 
@@ -9,9 +9,9 @@ __all__ = ["index_path", "url_path"]
 
 
 def url_path(*parts: str) -> str:
-    """The path of these parts, percent-encoded but for `,` and `*`, which separate and match names.
+    """Returns the path of these parts, percent-encoded except `,` and `*`, which separate and match names.
 
-    Raises EngineError for a part that is empty or leads elsewhere.
+    Raises EngineError for a part that is empty or changes the path.
 
     >>> url_path("_index_template", "a/b?c#d%2f")
     '/_index_template/a%2Fb%3Fc%23d%252f'
@@ -22,7 +22,7 @@ def url_path(*parts: str) -> str:
 
 
 def index_path(expression: str, *parts: str) -> str:
-    """The path of an index, alias, pattern or list of them, then of `parts`. Raises EngineError for what is none.
+    """Returns the path of an index, alias, pattern or list of them, plus `parts`. Raises EngineError for other names.
 
     >>> index_path("<logs-{now/d}>,europe:shop", "_search")
     '/%3Clogs-%7Bnow%2Fd%7D%3E,europe%3Ashop/_search'

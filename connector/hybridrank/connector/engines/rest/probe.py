@@ -1,4 +1,4 @@
-"""Which engine answers at an address: asked once, by one plain GET or two."""
+"""Detects the engine at an address, once, by one or two plain GET requests."""
 
 import asyncio
 
@@ -10,12 +10,12 @@ from hybridrank.connector.errors import EngineUnreachable
 
 __all__ = ["ask"]
 
-_PATHS = ("/_nodes/_local/http", "/")  # some distributions lack the root page, some users may not ask for nodes
-_MAX_BYTES = 1 << 20  # of an answer; a node's is a few kilobytes
+_PATHS = ("/_nodes/_local/http", "/")  # some distributions have no root page; some users may not read nodes
+_MAX_BYTES = 1 << 20  # of an answer; a node's answer has a few kilobytes
 
 
 async def ask(access: Access) -> Kind:
-    """Returns what the first node that answers is. Raises EngineUnreachable of the node that said most."""
+    """Returns the kind of the first node that answers. Raises the most informative EngineUnreachable of the nodes."""
     errors = []
     for node in access.address.nodes:
         try:

@@ -1,4 +1,4 @@
-"""What a server says of itself: its version, and what its analysis can."""
+"""Information from a server: its version, and its analysis capabilities."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,11 +14,11 @@ Send: TypeAlias = Callable[..., Awaitable[Any]]
 
 
 async def version(send: Send) -> str:
-    """The version of the node that answers. Raises EngineError."""
+    """Returns the version of the node that answers. Raises EngineError."""
     try:
         answer = await send("GET", "/_nodes/_local")
     except EngineError as error:
-        if error.status != 403:  # some users may ask for the root page alone
+        if error.status != 403:  # some users may read only the root page
             raise
         answer = await send("GET", "/")
         with reading("/"):
@@ -29,7 +29,7 @@ async def version(send: Send) -> str:
 
 
 async def capabilities(send: Send) -> frozenset[str]:
-    """The parts of text analysis that the server has; minimal distributions lack most of them. Raises EngineError."""
+    """Returns the analysis components of the server; minimal distributions have few of them. Raises EngineError."""
     asked = probes()
     able = await asyncio.gather(*(_analyzes(send, body) for body in asked.values()))
     return frozenset(name for name, can in zip(asked, able, strict=True) if can)

@@ -1,1 +1,1 @@
-"""Query bodies of the first stage, a file for each kind of retriever."""
+"""Query bodies of the first stage, one file per kind of retriever."""

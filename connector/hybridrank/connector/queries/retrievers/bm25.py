@@ -1,4 +1,4 @@
-"""Query text → BM25 query body, the same for OpenSearch and Elasticsearch."""
+"""BM25 query body for a query text, the same for OpenSearch and Elasticsearch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from hybridrank.connector.types import Bm25Query, DocumentKey
 __all__ = ["TIE_BREAKER", "body", "highlights", "searched_text"]
 
 TIE_BREAKER = 0.2
-"""How much the weaker fields add to the best one. Chosen on scifact train and dev, nDCG@10: 0.0 .678, 0.1 .690,
+"""Weight of the weaker fields relative to the best one. Chosen on scifact train and dev, nDCG@10: 0.0 .678, 0.1 .690,
 0.2 .695, 0.3 .695, 0.5 .691, 1.0 (fields added up) .672."""
 
 
 def body(query: Bm25Query) -> dict[str, Any]:
-    """A `multi_match` of the text over the boosted fields, filtered without touching the score.
+    """Builds a `multi_match` of the text over the boosted fields, with filters that do not change the score.
 
-    `operator: or` lets WAND skip what cannot reach the window, once as many hits are counted as the query asks for.
+    `operator: or` lets WAND skip documents that cannot reach the window, after the requested number of hits is counted.
     """
     return {
         "query": _query(query),
@@ -42,13 +42,13 @@ def _query(query: Bm25Query) -> dict[str, Any]:
 
 
 def highlights(query: Bm25Query, fields: Sequence[str], keys: Sequence[DocumentKey]) -> dict[str, Any]:
-    """These documents with fragments of `fields` around what the text matches; the text of documents is escaped."""
+    """Returns these documents with fragments of `fields` around matches of the text; document text is escaped."""
     highlight = {"encoder": "html", "highlight_query": _match(query), "fields": {field: {} for field in fields}}
     return documents.body(keys, _source=False, highlight=highlight)
 
 
 def searched_text(query: Bm25Query) -> str:
-    """The text as far as BM25 reads it."""
+    """Returns the part of the text that BM25 uses."""
     return beginning(query.text, len(query.fields) + bool(query.passages))
 
 

@@ -1,7 +1,7 @@
-"""Query vector → kNN query body, one function for each engine's dialect.
+"""kNN query body for a query vector, one function for each engine's dialect.
 
-The filter goes inside the kNN clause: outside it would be applied after the k nearest were chosen and leave fewer.
-`size` cuts the ranking to the global window, since k counts per shard.
+The filter is inside the kNN clause: outside it would be applied after the k nearest were chosen and leave fewer. `size`
+cuts the ranking to the global window, because k counts per shard.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ _LARGEST = 127
 
 
 def as_bytes(vector: Vector) -> tuple[int, ...]:
-    """Whole numbers from -127 to 127, the largest at an end: only the direction of a vector counts by cosine.
+    """Scales to whole numbers from -127 to 127, using the full range: for cosine only the direction of a vector counts.
 
     >>> as_bytes((0.1, -0.05, 0.0))
     (127, -64, 0)
@@ -26,7 +26,7 @@ def as_bytes(vector: Vector) -> tuple[int, ...]:
 
 
 def opensearch(query: KnnQuery) -> dict[str, Any]:
-    """The k-NN plugin's `knn` query. The lucene engine takes its num_candidates from k, so k is set to it.
+    """Builds the k-NN plugin's `knn` query. The lucene engine uses k as num_candidates, so k is set to that.
 
     https://docs.opensearch.org/latest/query-dsl/specialized/k-nn/index/
     """
@@ -39,7 +39,7 @@ def opensearch(query: KnnQuery) -> dict[str, Any]:
 
 
 def elasticsearch(query: KnnQuery) -> dict[str, Any]:
-    """The `knn` query of Elasticsearch 8.12 and later.
+    """Builds the `knn` query of Elasticsearch 8.12 and later.
 
     https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-knn-query
     """

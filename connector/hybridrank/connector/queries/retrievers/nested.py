@@ -1,4 +1,4 @@
-"""Passages of long documents: asked for inside a nested field, of which a hit keeps the best one."""
+"""Passages of long documents: queries inside a nested field, with the best passage on each hit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,19 +7,19 @@ from hybridrank.connector.types import FoundPassage
 
 __all__ = ["best", "found"]
 
-_PREFERRED = ("knn", "bm25")  # where both found one in one search, the nearest by meaning
+_PREFERRED = ("knn", "bm25")  # if both found one in one search, the nearest by meaning
 
 
 def best(path: str, query: Mapping[str, Any], *, name: str) -> dict[str, Any]:
-    """The documents of which a passage in `path` matches, scored by the best, which comes along under `name`."""
+    """Builds a query for documents with a matching passage in `path`, scored by the best one, returned as `name`."""
     inner_hits = {"name": name, "size": 1, "_source": [f"{path}.text"]}
-    # Ignored where it is unmapped: an alias may hold indices without passages, whose shards would fail otherwise.
+    # Ignored if unmapped: an alias may include indices without passages, whose shards would otherwise fail.
     how = {"score_mode": "max", "ignore_unmapped": True, "inner_hits": inner_hits}
     return {"nested": {"path": path, "query": query, **how}}
 
 
 def found(hit: Mapping[str, Any]) -> FoundPassage | None:
-    """The best passage of a hit; None where no passage matched, or none was asked for."""
+    """Returns the best passage of a hit; None if no passage matched, or none was requested."""
     inner = hit.get("inner_hits")
     if not inner:
         return None
