@@ -1,4 +1,4 @@
-"""`python -m hybridrank.sidecar`: settings → a running sidecar; on SIGTERM turn unready, finish what runs, exit 0."""
+"""`python -m hybridrank.sidecar`: runs a sidecar; on SIGTERM turns unready, finishes running calls, exits with 0."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from hybridrank.sidecar.errors import SidecarError
 
 
 def main(arguments: Sequence[str] | None = None, *, program: str = "python -m hybridrank.sidecar") -> int:
-    """Read the settings, then serve; 0 after a clean stop, 1 when it cannot start, 2 for a wrong setting."""
+    """Reads the settings, then serves; returns 0 after a clean stop, 1 if it cannot start, 2 for a wrong setting."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         settings = load_settings(arguments, program=program)
@@ -30,12 +30,12 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "python -m hy
 
 
 def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT, which end the process; returns the exit code when it cannot start.
+    """Serves until SIGTERM or SIGINT, which end the process; returns the exit code if it cannot start.
 
-    The first line on stdout is `hybridrank sidecar ready on HOST:PORT`, printed when every model has been loaded and
-    tried and calls are taken, so that a parent process can wait for it.
+    The first line on stdout is `hybridrank sidecar ready on HOST:PORT`, printed when every model is loaded and tested
+    and calls are accepted, so that a parent process can wait for it.
     """
-    from hybridrank.sidecar.app import logs  # not for --help, which needs no more than the settings
+    from hybridrank.sidecar.app import logs  # not needed for --help, which reads only the settings
 
     logs.configure(settings.log_format)
     try:
@@ -48,8 +48,8 @@ def run(settings: Settings) -> int:
 
 
 async def serve(settings: Settings) -> NoReturn:
-    """Load, listen, wait for the signal or the watchdog, drain, and end the process with its exit code."""
-    from hybridrank.sidecar.app.process import Sidecar  # ONNX Runtime comes with it
+    """Loads, listens, waits for the signal or the watchdog, drains, and ends the process with its exit code."""
+    from hybridrank.sidecar.app.process import Sidecar  # imports ONNX Runtime
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -65,11 +65,11 @@ async def serve(settings: Settings) -> NoReturn:
     await stop.wait()
     code = await sidecar.stop()
     sys.stderr.flush()
-    os._exit(code)  # the interpreter would close gRPC, and wait for threads that were given up
+    os._exit(code)  # the interpreter would close gRPC, and wait for abandoned threads
 
 
 def _wait_for_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    # Not sys.stdin.read(): a thread inside that holds its lock, and the interpreter aborts when it exits meanwhile.
+    # Not sys.stdin.read(): a thread inside it holds its lock, and the interpreter would abort at exit.
     while os.read(sys.stdin.fileno(), 4096):
         pass
     loop.call_soon_threadsafe(stop.set)

@@ -1,21 +1,21 @@
-"""Every error the sidecar raises.
+"""Every error that the sidecar raises.
 
 SidecarError
 ├── InvalidArgument      the request cannot be served as it is (.field)
 │   └── UnknownField     a field that the API does not have
 ├── ModelNotFound        no such model (.model, .loaded)
 ├── TooLarge             the body is over the limit
-├── Unauthenticated      no good key
+├── Unauthenticated      no valid key
 ├── Overloaded           the queue is full (.retry_after_s)
 ├── DeadlineUnreachable  the deadline would pass first; refused at once
 ├── DeadlinePassed       the deadline passed first
 ├── NotAllowed           the settings forbid it
-├── Draining             the server is on its way out
+├── Draining             the server is shutting down
 ├── BadScore             a model returned a number that is not finite
 ├── InternalError        a bug; the log has it
 └── BadModelFolder       a model cannot be loaded (.folder)
 
-`transport/status.py` says what each becomes on the wire. No message repeats the text of a query or a passage.
+`transport/status.py` maps each to a status. No message repeats the text of a query or a passage.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ __all__ = [
 
 
 class SidecarError(Exception):
-    """Parent of every error of this package."""
+    """Base class of every error of this package."""
 
 
 class InvalidArgument(SidecarError):
@@ -53,7 +53,7 @@ class InvalidArgument(SidecarError):
 
 
 class UnknownField(InvalidArgument):
-    """The API that was called has no such field; it may be misspelt."""
+    """The called API has no such field; it may be misspelt."""
 
     def __init__(self, field: str, hint: str) -> None:
         super().__init__(field, f"is not a field of this API; {hint}")
@@ -77,7 +77,7 @@ class TooLarge(SidecarError):
 
 
 class Unauthenticated(SidecarError):
-    """The call came without a good key; callers are not told what was wrong with it."""
+    """The call had no valid key; callers do not learn what was wrong with it."""
 
     def __init__(self) -> None:
         super().__init__("unauthenticated")
@@ -102,28 +102,28 @@ class DeadlineUnreachable(SidecarError):
 
 
 class DeadlinePassed(SidecarError):
-    """The deadline passed while the request was computed or waited; its caller has gone."""
+    """The deadline passed while the request waited or was computed; its caller has left."""
 
     def __init__(self, ready: int, asked: int) -> None:
         super().__init__(f"the deadline passed when {ready} of {asked} were ready; ask for best_effort to get those")
 
 
 class NotAllowed(SidecarError):
-    """The sidecar's settings forbid this call, whoever makes it."""
+    """The sidecar's settings forbid this call for every caller."""
 
     def __init__(self, setting: str) -> None:
         super().__init__(f"not allowed here; start the sidecar with {setting} on")
 
 
 class Draining(SidecarError):
-    """The server finishes what runs and takes nothing new."""
+    """The server finishes running calls and accepts no new ones."""
 
     def __init__(self) -> None:
         super().__init__("the sidecar is shutting down; send the request to another one")
 
 
 class BadScore(SidecarError):
-    """A model returned a number that is not finite for a text, `field`; a ranking must not be built on it."""
+    """A model returned a number that is not finite for a text, `field`; it must not be used in a ranking."""
 
     def __init__(self, model: str, field: str) -> None:
         super().__init__(f"model {model} returned a number that is not finite for {field}")
@@ -132,7 +132,7 @@ class BadScore(SidecarError):
 
 
 class InternalError(SidecarError):
-    """Something failed that should not; what, is in the log and not in the message."""
+    """Something failed unexpectedly; the log, not the message, has the details."""
 
     def __init__(self, request_id: str) -> None:
         super().__init__(f"internal error; the sidecar's log has it under request id {request_id}")

@@ -1,4 +1,4 @@
-"""`python -m hybridrank.sidecar.health` asks a sidecar how it is: exit 0 when it serves, 1 when not. For containers."""
+"""`python -m hybridrank.sidecar.health` checks a sidecar: exits with 0 if it serves, 1 if not. For containers."""
 
 import argparse
 import sys
@@ -9,11 +9,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hybridrank.sidecar.app.settings import load_settings
 
 TIMEOUT_S = 2.0
-_NO_PROXY = (("grpc.enable_http_proxy", 0),)  # the sidecar of a container is asked inside of it
+_NO_PROXY = (("grpc.enable_http_proxy", 0),)  # the sidecar of a container is checked from inside the container
 
 
 def main() -> int:
-    """Ask once; without --address, the sidecar that this environment's settings describe."""
+    """Check once; without --address, the sidecar of this environment's settings."""
     parser = argparse.ArgumentParser(prog="python -m hybridrank.sidecar.health", description=main.__doc__)
     parser.add_argument("--address", help="HOST:PORT")
     parser.add_argument("--service", default="", help="hybridrank.v1.Reranker or a model's name; empty for the whole")

@@ -1,10 +1,10 @@
-"""Whether work should be sent here: one answer, which every wire tells in its own way."""
+"""Readiness of the sidecar: one answer, which each protocol reports in its own way."""
 
 from collections.abc import Awaitable, Callable
 
 
 class Readiness:
-    """Ready while there is no reason against it. To be used from one event loop."""
+    """Ready while there is no reason against it. Use it from one event loop."""
 
     def __init__(self) -> None:
         self._reasons: set[str] = set()
@@ -12,19 +12,19 @@ class Readiness:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why not, in alphabetical order; empty when ready."""
+        """Reasons against it, in alphabetical order; empty if ready."""
         return tuple(sorted(self._reasons))
 
     def listen(self, listener: Callable[[bool], Awaitable[None]]) -> None:
-        """Have `listener` called with True or False whenever the answer changes."""
+        """Registers `listener`, which is called with True or False whenever the answer changes."""
         self._listeners.append(listener)
 
     async def block(self, reason: str) -> None:
-        """Not ready, for this reason, until it is cleared."""
+        """Makes it not ready, for this reason, until the reason is cleared."""
         await self._change(self._reasons | {reason})
 
     async def clear(self, reason: str) -> None:
-        """This reason is gone."""
+        """Removes this reason."""
         await self._change(self._reasons - {reason})
 
     async def _change(self, reasons: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""What the sidecar does, whatever the wire: find the model, compute what is missing, sort, trim."""
+"""The service behind every protocol: finds the model, computes missing rows, sorts, trims."""
 
 from hybridrank.sidecar.batching.worker import BatchTotals, Worker
 from hybridrank.sidecar.errors import InvalidArgument
@@ -34,18 +34,18 @@ class RerankService:
 
     @property
     def queued_tokens(self) -> int:
-        """Tokens that were let in and have not begun."""
+        """Admitted tokens whose computation has not begun."""
         return self.worker.admissions.queued_tokens
 
     @property
     def batch_totals(self) -> BatchTotals:
-        """What went to the models since the start."""
+        """Totals of the batches since the start."""
         return self.worker.totals
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
-        """Score every passage; best first, equal scores in the order of the request, the first `top_k` of them.
+        """Scores every passage; returns the first `top_k`, best first, ties in the order of the request.
 
-        With `best_effort`, those that were not scored when the deadline neared are missing.
+        With `best_effort`, passages without a score shortly before the deadline are missing.
         """
         model, tokens = self.models.get(request.model), 0
         if request.score_type is ScoreType.CALIBRATED and model.calibration is None:
@@ -61,7 +61,7 @@ class RerankService:
         return RerankResult(best_first, model.info, timings, complete, tokens, chunks)
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
-        """One unit vector a text, or packed ones of its tokens, in the order of the request."""
+        """Returns one unit vector per text, or packed ones of its tokens, in the order of the request."""
         if request.token_vectors:
             return await encode_tokens(request, self.models.get(request.model), self._computer)
         work = encode_work(request, self.models.encoder(request.model))

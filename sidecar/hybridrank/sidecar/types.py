@@ -1,4 +1,4 @@
-"""The values that pass through the sidecar: frozen, compared by value, without behaviour of their own."""
+"""Values that pass through the sidecar: frozen, compared by value, without behaviour."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ __all__ = [
 ]
 
 
-DEFAULT_CHUNKS = 4  # windows of a long passage: about 500 tokens of the cross-encoders that ship
-MAX_CHUNKS = 100  # a passage is no book; more windows than these take minutes
+DEFAULT_CHUNKS = 4  # windows of a long passage: about 500 tokens with the shipped cross-encoders
+MAX_CHUNKS = 100  # a passage is not a book; more windows take minutes
 
 
 class ScoreType(Enum):
     """RAW is what the model returns; SIGMOID is 1 / (1 + exp(-raw)), in (0, 1).
 
-    CALIBRATED is the chance, in [0, 1], that a passage scored so is relevant, for models that have a calibration.
+    CALIBRATED is the probability, in [0, 1], that a passage with this score is relevant, for models with a calibration.
     """
 
     RAW = "raw"
@@ -39,7 +39,7 @@ class ScoreType(Enum):
 
 
 class ChunkScore(Enum):
-    """What the scores of a passage's windows make together: the best, the first window's, or their mean."""
+    """Combined score of a passage's windows: the best, the first window's, or their mean."""
 
     MAX = "max"
     FIRST = "first"
@@ -47,7 +47,7 @@ class ChunkScore(Enum):
 
 
 class TextKind(Enum):
-    """What a text is to an encoder; some models were trained with a different prefix for each."""
+    """Kind of a text for an encoder; some models were trained with a different prefix for each."""
 
     QUERY = "query"
     DOCUMENT = "document"
@@ -55,9 +55,9 @@ class TextKind(Enum):
 
 @dataclass(frozen=True)
 class Passage:
-    """What to score: a text, or for a forest the values of its `features`, in their order, NaN where one is missing.
+    """A candidate to score: a text, or for a forest the values of its `features`, in their order, NaN if missing.
 
-    For late interaction its stored `token_vectors` may stand in the place of the text (`model_files.token_vectors`).
+    For late interaction its stored `token_vectors` may replace the text (`model_files.token_vectors`).
     `passage_id` is the caller's and may repeat.
     """
 
@@ -72,13 +72,14 @@ class RerankRequest:
     """One query and the passages to score for it; `top_k` 0 returns all of them.
 
     `deadline` is a point in time of `time.monotonic()`, None for none. With `best_effort` the passages are scored in
-    their order, and what is scored when the deadline nears is the answer. A passage longer than the model reads is
-    scored as up to `max_chunks_per_document` windows that overlap, whose scores `chunk_score` makes one; those after
-    the first when every passage has a score, as far as the deadline and the queue allow. Without `truncate` the request
-    is refused where that would leave out the end of a passage or of the query, and all windows are needed.
+    their order, and the answer has the scores that are ready shortly before the deadline. A passage longer than the
+    model's input is scored in up to `max_chunks_per_document` overlapping windows, whose scores `chunk_score` combines;
+    further windows are scored after every passage has a score, as far as the deadline and the queue allow. Without
+    `truncate` the request is refused if the end of a passage or of the query would be left out, and all windows are
+    required.
 
-    With `no_cache` every score is computed anew, and none kept.
-    A forest reads no text: it wants features, the `feature_set_digest` they were made by, and tells `contributions`.
+    With `no_cache` every score is computed again, and none is cached.
+    A forest reads no text: it needs features and their `feature_set_digest`, and can return `contributions`.
     """
 
     model: str
@@ -98,18 +99,17 @@ class RerankRequest:
 
     @property
     def max_windows(self) -> int:
-        """How many windows of a passage may count."""
+        """Maximum number of windows of a passage that count."""
         return 1 if self.chunk_score is ChunkScore.FIRST else self.max_chunks_per_document
 
 
 @dataclass(frozen=True)
 class RelevanceScore:
-    """How well the passage at `index` (0-based, in the request) answers the query: higher is better, always finite.
+    """Score of the passage at `index` (0-based, in the request) for the query: higher is better, always finite.
 
-    `truncated` says that the model did not see all of the passage; `scored_chunks` how many of its windows were scored,
-    0 where none are read; `best_chunk` which of them (0-based) scored best, where several were allowed.
-    `contributions`, where asked for, are what each feature added to the raw score, and last what a candidate has before
-    any is known.
+    `truncated` is True if the model did not read the whole passage; `scored_chunks` is the number of its scored
+    windows, 0 if there are no windows; `best_chunk` is the 0-based number of the best one, if several were allowed.
+    `contributions`, if requested, are the contribution of each feature to the raw score; the last entry is the bias.
     """
 
     passage_id: str
@@ -123,9 +123,9 @@ class RelevanceScore:
 
 @dataclass(frozen=True)
 class Timings:
-    """Where the time of a request went, in milliseconds; `compute_ms` runs from the first batch to the last.
+    """Time of a request by stage, in milliseconds; `compute_ms` runs from the first batch to the last.
 
-    Further windows of passages add theirs: `queue_ms` is the wait of the first ones and then that of the others.
+    Further windows of passages add their times: `queue_ms` is the wait of the first windows plus that of the others.
     """
 
     tokenize_ms: float
@@ -133,7 +133,7 @@ class Timings:
     compute_ms: float
 
     def __add__(self, other: "Timings") -> "Timings":
-        """Of two steps, one after the other."""
+        """Adds the times of two steps, one after the other."""
         return Timings(
             self.tokenize_ms + other.tokenize_ms, self.queue_ms + other.queue_ms, self.compute_ms + other.compute_ms
         )
@@ -141,7 +141,7 @@ class Timings:
 
 @dataclass(frozen=True)
 class FeatureSetInfo:
-    """The columns that a forest reads, by their names in order, and the SHA-256 that tells this set from others."""
+    """The columns of a forest, by their names in order, and the SHA-256 that identifies the set."""
 
     name: str
     version: str
@@ -151,12 +151,12 @@ class FeatureSetInfo:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What callers may know of a model. `digest` is the SHA-256 over everything that decides its output.
+    """Information about a model for callers. `digest` is the SHA-256 over everything that decides its output.
 
-    `max_tokens` is 0 for a forest, which reads features and no text. `token_codec` is the digest of the codec by which
-    an encoder packs residuals, and `calibration` that of what calibrates its scores; empty where it has none.
-    `comparable_digests` are those of the same model at the other precisions of its folder, whose vectors compare with
-    its own. `languages` are ISO 639-1 codes, "*" for many; empty where the folder does not say.
+    `max_tokens` is 0 for a forest, which reads features and no text. `token_codec` is the digest of the codec with
+    which an encoder packs residuals, and `calibration` the digest of its calibration; empty if it has none.
+    `comparable_digests` are those of the same model at the other precisions of its folder, whose vectors are comparable
+    with its own. `languages` are ISO 639-1 codes, "*" for many; empty if the folder does not name them.
     """
 
     name: str
@@ -179,10 +179,10 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class RerankResult:
-    """Scores, best first; equal scores keep the order of the request. Not `complete` where some were not computed.
+    """Scores, best first; ties keep the order of the request. Not `complete` if some were not computed.
 
-    `tokens` are those that the model reads of the pairs that were, `scored_chunks` the windows of all passages that
-    were scored.
+    `tokens` is the number of tokens that the model reads of the scored pairs, `scored_chunks` the number of scored
+    windows of all passages.
     """
 
     scores: tuple[RelevanceScore, ...]
@@ -197,7 +197,8 @@ class RerankResult:
 class EncodeRequest:
     """Texts to turn into vectors; `truncate` and `deadline` as for `RerankRequest`.
 
-    With `token_vectors` ("fp32", "fp16", "int8", "residual") each becomes one for each of its tokens, packed so.
+    With `token_vectors` ("fp32", "fp16", "int8", "residual") each text becomes one vector per token, packed in that
+    format.
     """
 
     model: str
@@ -211,7 +212,7 @@ class EncodeRequest:
 
 @dataclass(frozen=True)
 class Embedding:
-    """A vector of unit length, packed ones of tokens, or both; and whether the model saw only the text's beginning."""
+    """A unit vector, packed token vectors, or both; and whether the model read only the text's beginning."""
 
     vector: tuple[float, ...]
     truncated: bool
@@ -220,7 +221,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class EncodeResult:
-    """One embedding a text, in the order of the request; `tokens` are those that the model reads of them."""
+    """One embedding per text, in the order of the request; `tokens` is the number of tokens that the model reads."""
 
     embeddings: tuple[Embedding, ...]
     model: ModelInfo

@@ -1,4 +1,4 @@
-"""How the sidecar logs: one line an event on stderr, as JSON for machines or in columns for people."""
+"""Logging of the sidecar: one line per event on stderr, as JSON for machines or in columns for people."""
 
 import sys
 from typing import Literal
@@ -7,7 +7,7 @@ import structlog
 
 
 def configure(log_format: Literal["json", "console"]) -> None:
-    """Set up structlog for this process."""
+    """Configures structlog for this process."""
     last = (
         structlog.processors.JSONRenderer()
         if log_format == "json"

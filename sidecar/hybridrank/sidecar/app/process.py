@@ -1,4 +1,4 @@
-"""The running sidecar: all its parts, put together from the settings; started, and stopped without losing a call."""
+"""The running sidecar: builds all parts from the settings, starts them, and stops them without losing a call."""
 
 import asyncio
 from collections.abc import Iterable
@@ -27,13 +27,13 @@ from hybridrank.sidecar.transport.telemetry.tracing_setup import tracing_to
 
 __all__ = ["Sidecar"]
 
-ENCODER = "encoder"  # what indexing and searching ask for
+ENCODER = "encoder"  # the name that indexing and searching use
 
 log = structlog.get_logger("sidecar")
 
 
 class Sidecar:
-    """Models, scheduler, both wires and what watches over them. `stop` is set when the process is to end."""
+    """Models, scheduler, both protocols and their watchers. `stop` is set when the process must end."""
 
     def __init__(self, settings: Settings, control: ModelControl, known: Iterable[Found], stop: asyncio.Event) -> None:
         multiply_on_one_thread()
@@ -81,7 +81,7 @@ class Sidecar:
 
     @classmethod
     async def load(cls, settings: Settings, stop: asyncio.Event) -> Self:
-        """Load and try the models, then put everything together. Raises SidecarError, ValueError and OSError."""
+        """Loads and tests the models, then builds everything. Raises SidecarError, ValueError and OSError."""
         load_folder = partial(
             trial.load_model, precision=settings.precision, device=settings.device, runtime=settings.runtime
         )
@@ -96,7 +96,7 @@ class Sidecar:
         return cls(settings, ModelControl(models, settings.models, load_folder), known, stop)
 
     async def start(self) -> tuple[str, str | None]:
-        """Take calls; returns host:port of gRPC, and the URL of HTTP where that is on. Raises OSError."""
+        """Accepts calls; returns host:port of gRPC, and the URL of HTTP if enabled. Raises OSError."""
         settings = self._settings
         address = await self._grpc.start()
         url = await self._http.start() if settings.http_port >= 0 else None
@@ -119,9 +119,9 @@ class Sidecar:
         return address, url
 
     async def stop(self) -> int:
-        """Turn unready, wait for what runs, refuse what comes; returns the exit code, for a process that ends at once.
+        """Becomes unready, finishes running calls, refuses new ones; returns the exit code, then the process must end.
 
-        The gRPC server is left open: to close it would cancel what arrives meanwhile. When the process ends instead,
+        The gRPC server is left open: closing it would cancel calls that arrive meanwhile. If the process ends instead,
         callers see UNAVAILABLE and try another sidecar.
         """
         settings = self._settings
@@ -144,7 +144,7 @@ class Sidecar:
 
 
 def tls_of(settings: Settings) -> Tls | None:
-    """The certificate that the settings name, for every wire alike."""
+    """Returns the certificate from the settings, for all protocols."""
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     return Tls(settings.tls_cert, settings.tls_key, settings.tls_client_ca)

@@ -22,13 +22,13 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-_BETWEEN = f"[{os.pathsep},]"  # a flag that is repeated comes with commas
+_BETWEEN = f"[{os.pathsep},]"  # a repeated flag arrives with commas
 ENV_PREFIX = "HYBRIDRANK_SIDECAR_"
 NOT_IN_A_FILE = ("config", "print_settings")
 
 
 def _model_folders(paths: Any) -> Any:
-    """Of a text with separators, or of several: each path, and in place of the word SHIPPED the models that ship."""
+    """Splits a text with separators, or takes several paths; replaces the word SHIPPED by the shipped models."""
     texts = [paths] if isinstance(paths, str) else paths
     if not isinstance(texts, list | tuple):
         return texts
@@ -37,7 +37,7 @@ def _model_folders(paths: Any) -> Any:
 
 
 def _names(names: Any) -> Any:
-    """`rerank-v3.5=cross-encoder,other=encoder` as a table."""
+    """Parses `rerank-v3.5=cross-encoder,other=encoder` into a table."""
     if not isinstance(names, str):
         return names
     table = {}
@@ -116,17 +116,17 @@ class Settings(BaseSettings):
     )
     threads: int = Field(0, ge=0, description="Batches computed at once, a core each; 0 takes every core we may use.")
     # For fp32 models; int8 ones compute every text alone. No budget from 1 to 1024 was faster than another on ordinary
-    # passages, larger ones were slower, and a batch is what a one-text request may have to wait for: so a small one,
-    # which still spares very short texts the cost of a run each (docs/sidecar.md, "Measured").
+    # passages, larger ones were slower, and a one-text request may have to wait for a batch: so a small one, which
+    # still saves very short texts the cost of one run each (docs/sidecar.md, "Measured").
     max_batch_tokens: int = Field(512, ge=1, description="Padded tokens a batch may hold (fp32 models).")
-    # About 13 s of work for two cores; a caller with a deadline has gone by then, so more would be computed in vain.
+    # About 13 s of work for two cores; a caller with a deadline has left by then, so more would be computed in vain.
     max_queue_tokens: int = Field(262_144, ge=1, description="Tokens that may wait; a request beyond is refused.")
     score_cache_bytes: int = Field(
         64 * 1024 * 1024,
         ge=0,
         description="Bytes of scores and vectors to keep, so that equal texts are computed once; 0 is off.",
     )
-    # As a gRPC message; 64 MiB hold 1,000 passages of 20,000 words.
+    # Same as a gRPC message; 64 MiB hold 1,000 passages of 20,000 words.
     max_body_bytes: int = Field(64 * 1024 * 1024, ge=1, description="Bytes a body may have over HTTP.")
     # A batch takes tens of milliseconds, the longest text of the slowest model seconds.
     max_batch_s: float = Field(
@@ -171,19 +171,19 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Best first, after the flags."""
+        """Sources in order of priority, after the flags."""
         return init_settings, env_settings, _File(settings_cls)
 
     @property
     def worker_threads(self) -> int:
-        """`threads`, or the cores that affinity and the container's quota leave us."""
+        """`threads`, or the number of cores from affinity and the container's quota."""
         return self.threads or usable_cores()
 
 
 def load_settings(arguments: Sequence[str] = (), *, program: str = "python -m hybridrank.sidecar") -> Settings:
-    """Read the settings; ValueError for a key or variable that names no setting, or a value out of range.
+    """Reads the settings; raises ValueError for an unknown key or variable, or a value out of range.
 
-    The message names each setting that is wrong, and a file that cannot be read.
+    The message names each wrong setting, and an unreadable file.
     """
     known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
     unknown = sorted(name for name in os.environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
@@ -196,7 +196,7 @@ def load_settings(arguments: Sequence[str] = (), *, program: str = "python -m hy
 
 
 def check_files(settings: Settings) -> None:
-    """Raises OSError naming the first setting whose file cannot be read."""
+    """Raises OSError with the first setting whose file cannot be read."""
     for name in ("tls_cert", "tls_key", "tls_client_ca", "api_keys"):
         path: Path | None = getattr(settings, name)
         try:
@@ -207,7 +207,7 @@ def check_files(settings: Settings) -> None:
 
 
 def exposure(settings: Settings) -> str:
-    """What everybody who reaches the address can do, and what to set; empty where that is this machine alone."""
+    """Returns what anybody who reaches the address can do, and what to set; empty if only this machine reaches it."""
     if settings.host in ("127.0.0.1", "::1", "localhost"):
         return ""
     lacking = [] if settings.api_keys or settings.tls_client_ca else ["call it: set api_keys"]
@@ -223,7 +223,7 @@ def _wrong_value(error: ErrorDetails) -> str:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """The settings that a TOML file gives; ValueError for a key that names none, or for what is no TOML file."""
+    """Returns the settings in a TOML file; raises ValueError for an unknown key, or for invalid TOML."""
     try:
         found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -239,10 +239,10 @@ def read_file(path: Path) -> dict[str, Any]:
 
 
 class _File(PydanticBaseSettingsSource):
-    """The file that flags or environment name."""
+    """The file named by flags or environment."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        """One value; asked by nobody, as `__call__` gives all of them."""
+        """Returns one value; never called, because `__call__` returns all of them."""
         return self().get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""All settings on one page, with their values and where each came from; the page is itself a file for --config.
+"""A page of all settings with their values and origins; the page itself is a valid file for --config.
 
-Settings name the files of keys and certificates and hold no secret themselves, so there is nothing to hide here.
+Settings name the files of keys and certificates and contain no secret themselves, so nothing needs to be hidden.
 """
 
 import json
@@ -14,7 +14,7 @@ from hybridrank.sidecar.app.settings import ENV_PREFIX, NOT_IN_A_FILE, Settings,
 
 
 def sources(arguments: Sequence[str]) -> dict[str, str]:
-    """Where each setting that is not at its default comes from: a flag, a variable or the file, in these words."""
+    """Returns the origin of each setting that is not at its default, as text: a flag, a variable or the file."""
     flags = CliSettingsSource[Any](Settings, cli_parse_args=list(arguments))()
     variables = {name.upper(): name for name in os.environ if os.environ[name]}
     found = {name: f"--{name.replace('_', '-')}" for name in flags}
@@ -28,7 +28,7 @@ def sources(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def settings_page(settings: Settings, origins: Mapping[str, str]) -> str:
-    """TOML: each setting below its description; one without a value, or not for a file, is a comment."""
+    """Returns TOML: each setting below its description; one without a value, or not allowed in a file, is a comment."""
     blocks = []
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
@@ -39,7 +39,7 @@ def settings_page(settings: Settings, origins: Mapping[str, str]) -> str:
 
 
 def _toml(value: Any) -> str:
-    """A flag, a number, a text, a path, a table of texts, or several of them."""
+    """Formats a flag, a number, a text, a path, a table of texts, or several of them."""
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""Sees to it that a batch which never ends neither holds its callers nor its thread, and that all learn of it."""
+"""Fails batches that run too long and replaces their thread, and reports it through readiness and the log."""
 
 import asyncio
 
@@ -13,11 +13,11 @@ REASON = "a batch was stuck"
 
 
 class Watchdog:
-    """Looks, a few times within `max_batch_s`, whether a batch has run for longer.
+    """Checks, a few times per `max_batch_s`, whether a batch has run for longer.
 
-    Its requests then fail, a new thread takes over, and the sidecar is not ready until the next look finds all well. A
-    stuck thread may hold its core for ever, so when as many were lost as the worker has, it is `hopeless`: readiness
-    stays off and `stop` is set, for the process to end and be started anew.
+    If so, its requests fail, a new thread takes over, and the sidecar is not ready until the next check finds no stuck
+    batch. A stuck thread may hold its core forever, so when as many threads were lost as the worker has, it is
+    `hopeless`: readiness stays off and `stop` is set, so that the process ends and can be restarted.
     """
 
     def __init__(
@@ -31,17 +31,17 @@ class Watchdog:
 
     @property
     def hopeless(self) -> bool:
-        """Whether so many threads were lost that only a new process helps."""
+        """True if so many threads were lost that only a new process helps."""
         return self._worker.totals.stuck >= self._threads
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Checks until cancelled."""
         while True:
             await asyncio.sleep(self._max_batch_s / 4)
             await self.look()
 
     async def look(self) -> None:
-        """Look once."""
+        """Checks once."""
         stuck = self._worker.give_up(self._max_batch_s)
         if stuck:
             log.error("stuck", batches=stuck, max_batch_s=self._max_batch_s, since_the_start=self._worker.totals.stuck)

@@ -1,1 +1,1 @@
-"""Which texts are computed together, and when: the pure cutting of batches, and the worker that runs them."""
+"""Batching: the pure cutting of batches, and the worker that runs them."""

@@ -1,4 +1,4 @@
-"""Which requests may wait: whole ones, while there is room for their tokens and time for every deadline."""
+"""Admission of requests: whole ones, while there is room for their tokens and time for every deadline."""
 
 import math
 import time
@@ -11,21 +11,21 @@ from hybridrank.sidecar.batching.pace import Pace
 from hybridrank.sidecar.batching.queue import due_at
 from hybridrank.sidecar.errors import DeadlineUnreachable, Overloaded
 
-# A partial answer leaves this long before the deadline: it is encoded, crosses the network, and the caller still
-# has to use it. A batch under way then is not waited for. A longer call carries more and can spare more, and a busy
-# machine may be late by more than the least.
+# A partial answer is sent this long before the deadline: it must be encoded and cross the network, and the caller still
+# has to use it. A running batch is not waited for. A longer call has more to send and can spare more time, and a busy
+# machine may be late by more than the minimum.
 LEAST_MARGIN_S, MARGIN_SHARE, MOST_MARGIN_S = 0.02, 0.03, 0.25
 
-# Where others wait, what is let in should need no more than this share of the time it has, because small requests may
-# overtake it later, and speeds change. Alone, it may need all of it.
+# If others wait, an admitted request should need no more than this share of its time, because small requests may
+# overtake it later, and speeds change. If none waits, it may need all of its time.
 FILL = 0.75
-# Nor is one let in that leaves another, which it would overtake, with more than this share of its time to fill.
+# Rejects a request that would push an admitted one, which it would overtake, above this share of its time.
 KEEP = 0.85
-SMALL_TOKENS = 64  # a query to encode: it takes a few milliseconds and may always overtake
+SMALL_TOKENS = 64  # such as a query to encode: it takes a few milliseconds and may always overtake
 
 
 def margin_s(given_s: float) -> float:
-    """How long before its deadline a call that was given so many seconds is answered with what is ready.
+    """Returns how long before its deadline a call with this time limit is answered with the finished part.
 
     >>> margin_s(0.3), margin_s(5.0), margin_s(60.0)
     (0.02, 0.15, 0.25)
@@ -34,7 +34,7 @@ def margin_s(given_s: float) -> float:
 
 
 def answered_at(arrived_at: float, deadline: float) -> float:
-    """When a call is answered with what is ready, in seconds as its arrival and its deadline are.
+    """Returns when a call is answered with the finished part, in seconds on the clock of its arrival and deadline.
 
     >>> answered_at(100.0, 105.0)
     104.85
@@ -44,9 +44,9 @@ def answered_at(arrived_at: float, deadline: float) -> float:
 
 @dataclass(eq=False)
 class Admission:
-    """A request that was let in, until it is answered. `tokens` are those that have not begun.
+    """An admitted request, until it is answered. `tokens` are those whose computation has not begun.
 
-    What is `optional` is welcome and not needed: it waits for all that is needed, and keeps nothing out.
+    `optional` work is useful but not required: it waits for all required work, and keeps no request out.
     """
 
     model: str
@@ -59,24 +59,24 @@ class Admission:
     optional: bool = False
 
     def count(self, tokens: int) -> None:
-        """It has so many tokens: an estimate first, then the truth. `due` follows, and stays while they are done."""
+        """Sets its tokens: first an estimate, then the true count. `due` follows, and does not change later."""
         self.tokens = tokens
-        # Optional work ends at its deadline in any case. Without one it is due some time, or it might never end.
+        # Optional work ends at its deadline in any case. Without one it gets a due time, or it might never end.
         later = self.optional and self.deadline is not None
         self.due = math.inf if later else due_at(self.arrived_at, tokens, self.deadline)
 
     @property
     def ends_at(self) -> float | None:
-        """When its caller is answered, whatever is ready; None for whenever all of it is."""
+        """The latest time at which its caller is answered; None if it waits for everything."""
         if self.deadline is None or not self.best_effort:
             return self.deadline
         return answered_at(self.arrived_at, self.deadline)
 
 
 class Admissions:
-    """Everything that was let in and has not been answered. Points in time are those of `time.monotonic()`.
+    """All admitted requests without an answer yet. Points in time are those of `time.monotonic()`.
 
-    `running` are the tokens of each model in batches that have begun.
+    `running` are the tokens of each model in running batches.
     """
 
     def __init__(self, *, threads: int, max_queue_tokens: int) -> None:
@@ -88,11 +88,11 @@ class Admissions:
 
     @property
     def queued_tokens(self) -> int:
-        """Tokens that were let in and have not begun."""
+        """Admitted tokens whose computation has not begun."""
         return sum(each.tokens for each in self._admitted)
 
     def room(self, tokens: int, *, model: str, arrived_at: float, deadline: float | None) -> int:
-        """How many tokens of optional work may be let in; 0 where not even `tokens` of them would be done in time."""
+        """Returns how many tokens of optional work to admit; 0 if not even `tokens` of them would finish in time."""
         done_at = time.monotonic() + self.pace.seconds(model, tokens)
         if deadline is not None and done_at >= answered_at(arrived_at, deadline):
             return 0
@@ -106,11 +106,11 @@ class Admissions:
     def admit(
         self, tokens: int, *, model: str, deadline: float | None = None, best_effort: bool = False
     ) -> Iterator[Admission]:
-        """Let a request of about `tokens` in until the block ends.
+        """Admits a request of about `tokens` until the block ends.
 
-        Overloaded when something waits and there is no room (one larger than the queue by itself is let in when nothing
-        does), or when it would overtake others that then might be late. DeadlineUnreachable when it is not likely to be
-        done in time, or with `best_effort` to begin.
+        Raises Overloaded if something waits and there is no room (a request larger than the queue itself is admitted if
+        nothing waits), or if it would overtake others that then might be late. Raises DeadlineUnreachable if it is not
+        likely to be done in time, or with `best_effort` to begin in time.
         """
         estimate, tokens = tokens, self.pace.tokens(model, tokens)
         needed = self._needed
@@ -134,9 +134,10 @@ class Admissions:
     def admit_optional(
         self, tokens: int, *, model: str, arrived_at: float, deadline: float | None = None
     ) -> Iterator[Admission]:
-        """Let in what is welcome and not needed, until the block ends; to be asked for no more than there is `room`.
+        """Admits optional work until the block ends; never request more than there is `room`.
 
-        It begins when nothing needed waits, and its caller is answered shortly before the deadline with what is ready.
+        It begins when no required work waits, and its caller is answered shortly before the deadline with the finished
+        part.
         """
         admission = Admission(model, arrived_at, deadline, best_effort=True, estimate=tokens, optional=True)
         admission.count(tokens)
@@ -147,11 +148,11 @@ class Admissions:
             self._admitted.remove(admission)
 
     def batch_s(self, admission: Admission, tokens: int) -> float:
-        """How long a batch of optional work is likely to run; 0 for what is needed, which is tried in any case."""
+        """Returns the likely duration of a batch of optional work; 0 for required work, which is tried in any case."""
         return self.pace.seconds(admission.model, tokens) if admission.optional else 0.0
 
     def tokenised(self, admission: Admission, tokens: int) -> None:
-        """Put the true count in the place of the estimate. DeadlineUnreachable when there is too little time for it."""
+        """Replaces the estimate by the true count. Raises DeadlineUnreachable if there is too little time for it."""
         if admission.optional:
             admission.count(tokens)
             return
@@ -160,7 +161,7 @@ class Admissions:
         self._require_time(admission)
 
     def _require_time(self, admission: Admission, fill: float = 1.0) -> None:
-        """DeadlineUnreachable when its turn and work would take more than the share `fill` of what is left."""
+        """Raises DeadlineUnreachable if wait and work would take more than the share `fill` of the remaining time."""
         if admission.ends_at is None:
             return
         now = time.monotonic()
@@ -172,7 +173,7 @@ class Admissions:
             raise DeadlineUnreachable(needed_s, remaining_s)
 
     def _endangered(self, admission: Admission) -> int:
-        """How many that would be in time without this request may be late with it."""
+        """Returns how many admitted requests would be in time without this request but may be late with it."""
         if admission.tokens <= SMALL_TOKENS:
             return 0
         now = time.monotonic()
@@ -184,8 +185,8 @@ class Admissions:
         )
 
     def _ends(self, admitted: Iterable[Admission], now: float) -> dict[Admission, float]:
-        """When each of them would be done at the measured speed, one after another by their due times."""
-        # A batch that runs is half done, on average.
+        """Returns when each of them would be done at the measured speed, one after another by their due times."""
+        # A running batch is half done, on average.
         at = now + sum(self.pace.seconds(*each) for each in self.running.items()) / 2 / self._threads
         ends = {}
         for each in sorted(admitted, key=lambda each: each.due):

@@ -1,18 +1,18 @@
-"""Pure: which texts are computed together, which request is next, and how long a text is before it is tokenised."""
+"""Pure functions of the queue: batch cutting, the next request, and token estimates before tokenising."""
 
 from collections.abc import Sequence
 
-# About ten times what a token costs on a core of 2024. A request may be kept waiting in proportion to its own size.
+# About ten times the cost of a token on a core of 2024. A request may wait in proportion to its own size.
 PATIENCE_S_PER_TOKEN = 0.0005
 CHARACTERS_PER_TOKEN = 5  # English has four to five; after tokenising, the true count replaces the estimate
 
 
 def cut_batches(lengths: Sequence[int], *, max_batch_tokens: int, in_order: bool = False) -> list[list[int]]:
-    """Cut texts into batches of similar length, so that next to nothing is padding; a batch is a list of indices.
+    """Cuts texts into batches of similar length, with little padding; a batch is a list of indices.
 
     `lengths` are in tokens. A batch grows while its padded size, longest x count, stays within `max_batch_tokens`; a
-    text longer than that goes alone. Long ones come first: the last batches to finish are then short, and the cores
-    finish together. With `in_order` the texts keep their order instead: the first are computed first.
+    text longer than that goes alone. Long texts come first: the last batches are then short, and the cores finish
+    together. With `in_order` the texts keep their order: the first are computed first.
 
     >>> cut_batches([3, 8, 4, 9], max_batch_tokens=16)
     [[3], [1, 2], [0]]
@@ -31,7 +31,7 @@ def cut_batches(lengths: Sequence[int], *, max_batch_tokens: int, in_order: bool
 
 
 def fit(lengths: Sequence[int], *, max_batch_tokens: int) -> bool:
-    """Whether texts of several requests may be one batch: it keeps its budget, and at most a third of it is padding.
+    """Returns True if texts of several requests may form one batch: within its budget, and at most a third padding.
 
     >>> fit([10, 12, 8], max_batch_tokens=36), fit([10, 12, 8], max_batch_tokens=35), fit([4, 90], max_batch_tokens=999)
     (True, False, False)
@@ -41,11 +41,11 @@ def fit(lengths: Sequence[int], *, max_batch_tokens: int) -> bool:
 
 
 def due_at(arrived_at: float, tokens: int, deadline: float | None) -> float:
-    """The time in seconds by which a request should be done; of those that wait, the one with the earliest is next.
+    """Returns the time in seconds by which a request should be done; the waiting request with the earliest is next.
 
-    That is its deadline, or the end of a patience in proportion to its size where that is earlier. So one text need
-    not wait for a thousand passages, whatever the deadline of either; and since it is fixed on arrival, nobody
-    starves: what arrives after a request was due never overtakes it.
+    This is its deadline, or the end of a waiting time in proportion to its size, if that is earlier. So one text need
+    not wait for a thousand passages, whatever the deadlines; and because the time is fixed on arrival, no request
+    starves: a request that arrives after another was due never overtakes it.
 
     >>> due_at(100.0, tokens=10, deadline=None), due_at(100.0, tokens=100_000, deadline=100.3)
     (100.005, 100.3)
@@ -55,7 +55,7 @@ def due_at(arrived_at: float, tokens: int, deadline: float | None) -> float:
 
 
 def next_turn(dues: Sequence[float]) -> int:
-    """The index of the request whose turn it is: the earliest due; of equal ones the first to have come.
+    """Returns the index of the next request: the earliest due; the first to arrive of ties.
 
     >>> next_turn([7.0, 3.0, 3.0])
     1
@@ -64,7 +64,7 @@ def next_turn(dues: Sequence[float]) -> int:
 
 
 def estimate_tokens(texts: Sequence[str], max_tokens: int, query: str = "") -> int:
-    """About how many tokens a model will read, special ones included; a long text counts as far as it is read.
+    """Estimates how many tokens a model will read, including special ones; a long text counts as far as it is read.
 
     >>> estimate_tokens(["a dog barks", "word " * 20_000], max_tokens=512)
     517

@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 
 class Sized(Protocol):
-    """An input of a model; its length in tokens is what the queue counts."""
+    """An input of a model; the queue counts its length in tokens."""
 
     def __len__(self) -> int: ...
 
@@ -32,9 +32,9 @@ Compute = Callable[[Sequence[Input]], Rows]
 
 @dataclass(frozen=True)
 class Computed:
-    """The row of each key, in the order of the inputs, and how long they waited and ran.
+    """The row of each key, in the order of the inputs, with their waiting and running time.
 
-    Without `complete`, the deadline was near and the rows that were not ready are missing.
+    Without `complete`, the deadline was near and unfinished rows are missing.
     """
 
     rows: dict[Any, FloatArray]
@@ -45,9 +45,9 @@ class Computed:
 
 @dataclass
 class BatchTotals:
-    """What went to the models since the start: how many batches of each size, in texts, and their tokens.
+    """Totals since the start: the number of batches of each size, in texts, and their tokens.
 
-    `padded_tokens` counts each text as the longest of its batch.
+    `padded_tokens` counts each text with the length of the longest one in its batch.
     """
 
     sizes: Counter[int] = field(default_factory=Counter)
@@ -56,7 +56,7 @@ class BatchTotals:
     stuck: int = 0
 
     def add(self, lengths: Sequence[int]) -> None:
-        """Count one batch of texts, by their lengths in tokens."""
+        """Counts one batch of texts, by their lengths in tokens."""
         self.sizes[len(lengths)] += 1
         self.tokens += sum(lengths)
         self.padded_tokens += max(lengths) * len(lengths)
@@ -64,7 +64,7 @@ class BatchTotals:
 
 @dataclass(eq=False)
 class _Item:
-    """An input in flight, and the requests that want its row. One whose batch failed is to be computed `alone`."""
+    """An input in progress, and the requests that need its row. If its batch failed, it is computed `alone`."""
 
     key: Hashable
     value: Sized
@@ -75,7 +75,7 @@ class _Item:
 
 @dataclass(eq=False)
 class _Job:
-    """One request: the batches that wait, and the rows that are ready."""
+    """One request: its waiting batches, and its finished rows."""
 
     admission: Admission
     compute: Compute[Any]
@@ -89,7 +89,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What a thread computes now, for the requests whose batches these items were."""
+    """The current batch of a thread, and the requests of its items."""
 
     jobs: list[_Job]
     items: list[_Item]
@@ -101,16 +101,15 @@ class _Batch:
 
 
 class BatchStuck(RuntimeError):
-    """A batch ran for longer than any should, and is waited for no more."""
+    """A batch ran too long and is no longer waited for."""
 
 
 class Worker:
-    """Computes `threads` batches at once, each on a core. To be used from one event loop.
+    """Computes `threads` batches at once, each on one core. Use it from one event loop.
 
-    A request is admitted first (`admissions.admit`), by the tokens it is likely to have, and run when it has been
-    tokenised. It waits no longer than its deadline. An input that another request waits for too, told by its key, is
-    computed with whichever comes first. Small batches of several requests go to their model together. Optional work
-    begins when no other waits.
+    A request is first admitted (`admissions.admit`) by its estimated tokens, and runs after tokenising. It waits no
+    longer than its deadline. An input that several requests wait for (equal keys) is computed once, with the first of
+    them. Small batches of several requests go to their model together. Optional work begins when no other work waits.
     """
 
     def __init__(self, *, threads: int, max_queue_tokens: int) -> None:
@@ -126,10 +125,11 @@ class Worker:
     async def run(
         self, admission: Admission, inputs: Mapping[Key, Input], compute: Compute[Input], *, max_batch_tokens: int
     ) -> Computed:
-        """Compute a row for each input; inputs of equal keys must have equal rows.
+        """Computes a row for each input; inputs with equal keys must have equal rows.
 
-        When the caller is cancelled or the deadline passes, batches that have not begun never do. DeadlinePassed then,
-        unless the admission is for `best_effort`: that computes the inputs in their order and returns what is ready.
+        If the caller is cancelled or the deadline passes, batches that have not begun are dropped. It then raises
+        DeadlinePassed, unless the admission is for `best_effort`: that computes the inputs in their order and returns
+        the finished rows.
         """
         lengths = [len(value) for value in inputs.values()]
         self.admissions.tokenised(admission, sum(lengths))
@@ -154,15 +154,15 @@ class Worker:
         return Computed(rows, 1000 * (started_at - queued_at), 1000 * (ended_at - started_at), len(rows) == len(items))
 
     def give_up(self, older_than_s: float) -> int:
-        """Fail the requests whose batches have run for longer, and give their threads' places to new ones.
+        """Fails the requests whose batches have run for longer, and replaces their threads.
 
-        Returns how many. A thread cannot be stopped: it counts as lost, and whatever it still returns is not used.
+        Returns their number. A thread cannot be stopped: it counts as lost, and its later result is not used.
         """
         now = time.monotonic()
         stuck = [running for running, batch in self._running.items() if now - batch.started_at > older_than_s]
         if not stuck:
             return 0
-        self._pool.shutdown(wait=False)  # batches that run in it still end as usual
+        self._pool.shutdown(wait=False)  # batches that run in it still end normally
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="batch")
         self._idle += len(stuck)
         self.totals.stuck += len(stuck)
@@ -177,7 +177,7 @@ class Worker:
         return len(stuck)
 
     def close(self) -> None:
-        """Wait for the batches that run and end the threads."""
+        """Waits for the running batches and ends the threads."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def _done(self, job: _Job) -> None:
@@ -189,7 +189,7 @@ class Worker:
             raise DeadlinePassed(len(job.rows), len(job.items))
 
     def _start_batches(self) -> None:
-        """Give every idle thread the next batch of the request whose turn it is, with what of others fits into it."""
+        """Gives every idle thread the next batch of the next request, filled with fitting batches of others."""
         while self._idle and self._waiting:
             job = self._waiting[next_turn([job.admission.due for job in self._waiting])]
             jobs, batch = [job], self._take(job)
@@ -200,9 +200,9 @@ class Worker:
                 self._start(_Batch(jobs, batch, time.monotonic()))
 
     def _alike(self, job: _Job, batch: list[_Item]) -> Iterator[_Job]:
-        """The requests for the same model, by due time, whose next batch fits into this one, which grows meanwhile.
+        """Yields requests for the same model, by due time, whose next batch fits into this one, which grows meanwhile.
 
-        None for a batch that is half full already: there is little to gain.
+        Yields none if the batch is already half full: there is little to gain.
         """
         if not batch or not fit([len(item.value) for item in batch] * 2, max_batch_tokens=job.max_batch_tokens):
             return
@@ -216,7 +216,7 @@ class Worker:
                     yield other
 
     def _take(self, job: _Job) -> list[_Item]:
-        """The next batch of a request, without what others have begun; nothing when its time is over."""
+        """Returns the next batch of a request, without inputs that others have begun; empty if its time is over."""
         expired = self._is_late(job)
         batch = [] if expired else job.batches.popleft()
         if expired or not job.batches:
@@ -228,7 +228,7 @@ class Worker:
         return batch
 
     def _is_late(self, job: _Job) -> bool:
-        """Whether the next batch would come to nothing; of optional work, whether it would still run at the end."""
+        """True if the next batch would be useless; for optional work, if it would still run at the end."""
         if (ends_at := job.admission.ends_at) is None:
             return False
         batch_s = self.admissions.batch_s(job.admission, _tokens(job.batches[0]))
@@ -248,7 +248,7 @@ class Worker:
 
     def _finish_batch(self, ran: asyncio.Future[Rows]) -> None:
         batch = self._running.pop(ran, None)
-        if batch is None:  # it was given up
+        if batch is None:  # it was abandoned
             ran.cancelled() or ran.exception()
             return
         self._idle += 1
@@ -261,7 +261,7 @@ class Worker:
         if error is not None:
             self._fail(batch, error)
         else:
-            # Until now, and not until the thread was done: it idles until the event loop comes round to it.
+            # Until now, not until the thread finished: it idles until the event loop handles it.
             self.admissions.pace.measured(batch.model, _tokens(batch.items), time.monotonic() - batch.started_at)
             for item, row in zip(batch.items, ran.result(), strict=True):
                 del self._items[item.key]
@@ -272,9 +272,10 @@ class Worker:
         self._start_batches()
 
     def _fail(self, batch: _Batch, error: BaseException) -> None:
-        """End the request whose batch failed; others that share an input of it compute that themselves.
+        """Ends the request whose batch failed; other requests that share its inputs compute them themselves.
 
-        Of several requests in one batch none ends: each computes its own again, so that it fails by its own fault only.
+        If several requests share the batch, none ends: each computes its own inputs again, so that it fails only by its
+        own fault.
         """
         for item in batch.items:
             item.running, item.alone = False, True
@@ -290,7 +291,7 @@ class Worker:
                 del self._items[item.key]
 
     def _forget(self, job: _Job, error: BaseException | None = None) -> None:
-        """Drop what of a request has not begun: it is complete, failed, or its caller is gone."""
+        """Drops the pending part of a request: it is complete, failed, or its caller has left."""
         if job in self._waiting:
             self._waiting.remove(job)
         job.batches.clear()

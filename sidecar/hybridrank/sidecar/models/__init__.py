@@ -1,1 +1,1 @@
-"""The models of a running sidecar: found, loaded, tried, replaced."""
+"""The models of a running sidecar: finding, loading, testing, replacing."""

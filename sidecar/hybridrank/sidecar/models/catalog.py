@@ -1,4 +1,4 @@
-"""The models of this process, found by name, name:version or alias."""
+"""Models of this process, by name, name:version or alias."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,10 +13,10 @@ from hybridrank.sidecar.types import ModelInfo
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A model in memory: every model reranks, a forest by features and the others by texts; an encoder also encodes.
+    """A loaded model: every model reranks, a forest by features and the others by texts; an encoder also encodes.
 
-    `codecs` are what token vectors may be stored as, of a model of late interaction; `calibration` makes its raw scores
-    chances of relevance, where it has one.
+    `codecs` are the storage formats of a late-interaction model's token vectors; `calibration`, if any, turns its raw
+    scores into probabilities of relevance.
     """
 
     info: ModelInfo
@@ -27,12 +27,12 @@ class LoadedModel:
 
 
 class Models:
-    """Loaded models; a name and the aliases lead to the version that was put there last.
+    """Loaded models; a name and its aliases point to the version that was put last.
 
-    Two names must not answer to one word. `put` and `remove` take effect in one step: a call finds the models of before
-    or those of after, and one that runs keeps the model that it found. To be used from one thread.
+    Two models must not share a word. `put` and `remove` take effect in one step: a call sees the models either before
+    or after, and a running call keeps its model. Use it from one thread.
 
-    `names` are further words, each with the word of the model that it stands for, while that model is loaded.
+    `names` are further words, each with the word of its target model, valid while that model is loaded.
     """
 
     def __init__(
@@ -40,21 +40,21 @@ class Models:
     ) -> None:
         self._keep_versions = keep_versions
         self._names = dict(names or {})
-        self._versions: dict[str, tuple[LoadedModel, ...]] = {}  # by name, the one that serves first
+        self._versions: dict[str, tuple[LoadedModel, ...]] = {}  # by name, the serving version first
         self._by_word: dict[str, LoadedModel] = {}
         for model in models:
             self.put(model)
 
     def __iter__(self) -> Iterator[LoadedModel]:
-        """All of them, by the order of their names' arrival, the version that serves before older ones."""
+        """All models, in the order in which their names arrived, the serving version before older ones."""
         return (model for versions in self._versions.values() for model in versions)
 
     def words(self) -> Mapping[str, LoadedModel]:
-        """Every word that a model answers to, and the model."""
+        """Returns every word of a model, with the model."""
         return dict(self._by_word)
 
     def infos(self) -> tuple[ModelInfo, ...]:
-        """What callers may know of each model; the further names that lead to it are among its aliases."""
+        """Returns information about each model that callers may see; its further names are among the aliases."""
         further = {name: self._by_word[name] for name in self._names if name in self._by_word}
         return tuple(
             replace(each.info, aliases=(*each.info.aliases, *(name for name, led in further.items() if led is each)))
@@ -62,7 +62,7 @@ class Models:
         )
 
     def get(self, word: str) -> LoadedModel:
-        """The model that answers to `word`; ModelNotFound lists what does."""
+        """Returns the model for `word`; ModelNotFound lists the valid words."""
         if not word:
             raise InvalidArgument("model", f"is empty; loaded are {', '.join(self._by_word)}")
         if word not in self._by_word:
@@ -70,7 +70,7 @@ class Models:
         return self._by_word[word]
 
     def encoder(self, word: str) -> Encoder:
-        """The encoder that answers to `word`; InvalidArgument when that model only scores pairs."""
+        """Returns the encoder for `word`; raises InvalidArgument if that model only scores pairs."""
         model = self.get(word)
         if model.encoder is None:
             encoders = [other.info.name for other in self if other.encoder]
@@ -78,16 +78,16 @@ class Models:
         return model.encoder
 
     def put(self, model: LoadedModel) -> None:
-        """Have its name and aliases lead to `model`, and let go of the name's versions beyond `keep_versions`.
+        """Points its name and aliases to `model`, and drops the name's versions beyond `keep_versions`.
 
-        ValueError, and nothing changes, when another name answers to one of its words.
+        Raises ValueError, and changes nothing, if another name uses one of its words.
         """
         name = model.info.name
         others = [other for other in self._versions.get(name, ()) if other.info.version != model.info.version]
         self._replace({**self._versions, name: (model, *others[: self._keep_versions - 1])})
 
     def remove(self, word: str) -> tuple[LoadedModel, ...]:
-        """Let go of a name, with all its versions, or of a name:version; returns what went, newest first."""
+        """Drops a name with all its versions, or a name:version; returns the dropped models, newest first."""
         name, _, version = word.partition(":")
         gone = tuple(each for each in self._versions.get(name, ()) if version in {"", each.info.version})
         if not gone:
@@ -113,7 +113,7 @@ class Models:
 
 
 def _words(versions: Sequence[LoadedModel]) -> Iterator[tuple[str, LoadedModel]]:
-    """What the versions of a name answer to: the serving one to the name and its aliases, each to name:version."""
+    """Yields the words of a name's versions: the serving one has the name and its aliases, each has name:version."""
     serving = versions[0].info
     yield serving.name, versions[0]
     for model in versions:

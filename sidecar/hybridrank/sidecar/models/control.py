@@ -1,4 +1,4 @@
-"""Changes the models of a running sidecar: one change at a time, each in one step, while calls go on."""
+"""Changes the models of a running sidecar: one change at a time, each in one step, while calls continue."""
 
 import asyncio
 import weakref
@@ -21,10 +21,10 @@ log = structlog.get_logger("sidecar")
 
 
 class ModelControl:
-    """Loads and unloads. A model is read and tried beside those that serve, in a thread; a bad one changes nothing.
+    """Loads and unloads. A model is read and tested in a thread while the others serve; a bad one changes nothing.
 
-    Calls that run keep the model they began with; its memory is given back when the last of them has ended.
-    `outcomes` counts what was `loaded`, `refused` and `unloaded`. To be used from one event loop.
+    Running calls keep their model; its memory is freed after the last of them has ended. `outcomes` counts `loaded`,
+    `refused` and `unloaded` models. Use it from one event loop.
     """
 
     def __init__(self, models: Models, roots: Sequence[Path], load_folder: LoadFolder = load_model) -> None:
@@ -36,13 +36,13 @@ class ModelControl:
         self._listeners: list[Callable[[], Awaitable[None]]] = []
 
     def listen(self, listener: Callable[[], Awaitable[None]]) -> None:
-        """Have `listener` called after each change."""
+        """Registers `listener`, which is called after each change."""
         self._listeners.append(listener)
 
     async def load(self, path: str | Path) -> ModelInfo:
-        """Have the name of the model in this folder lead to it; older versions go, as far as they are not to be kept.
+        """Loads the model in this folder and points its name to it; drops older versions that are not kept.
 
-        InvalidArgument for a folder outside of the model folders, BadModelFolder for one that cannot serve.
+        Raises InvalidArgument for a folder outside the model folders, BadModelFolder for one that cannot serve.
         """
         folder = self._folder(path)
         async with self._lock:
@@ -63,7 +63,7 @@ class ModelControl:
             return model.info
 
     async def unload(self, word: str) -> tuple[ModelInfo, ...]:
-        """Take out a name, with all its versions, or a name:version; ModelNotFound for any other word."""
+        """Drops a name with all its versions, or a name:version; raises ModelNotFound for any other word."""
         async with self._lock:
             gone = self.models.remove(word)
             infos = tuple(model.info for model in gone)
@@ -79,9 +79,9 @@ class ModelControl:
             await listener()
 
     def _folder(self, path: str | Path) -> Path:
-        """The folder that is meant, if it is one of ours."""
+        """Returns the folder, if it is inside one of the model folders."""
         for root in self._roots:
-            with suppress(OSError, ValueError, RuntimeError):  # a name too long, a NUL, a link to itself
+            with suppress(OSError, ValueError, RuntimeError):  # a name that is too long, a NUL, a link to itself
                 folder = (root / path).resolve()
                 if folder.is_relative_to(root.resolve()) and folder.is_dir():
                     return folder

@@ -1,4 +1,4 @@
-"""Finds the models of the model folders and loads the newest versions of each."""
+"""Finds the models in the model folders and loads the newest versions of each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ LoadFolder = Callable[[Path], LoadedModel]
 
 
 def find(roots: Sequence[Path]) -> tuple[Found, ...]:
-    """The model folders at or below `roots`; BadModelFolder for a root that cannot be read or has none."""
+    """Returns the model folders at or below `roots`; raises BadModelFolder for a root that is unreadable or empty."""
     return tuple(replace(found, place=place) for place, root in enumerate(roots) for found in _scan(root))
 
 
@@ -31,10 +31,10 @@ def load(
     names: Mapping[str, str] | None = None,
     load_folder: LoadFolder = load_model,
 ) -> Models:
-    """Load the model folders at or below `roots`, of each name the newest `keep_versions`; a second a model or so.
+    """Loads the model folders at or below `roots`, the newest `keep_versions` of each name; about a second per model.
 
-    A bad folder is passed over where another version of the name can serve; otherwise, BadModelFolder. `names` are
-    further names for loaded models; ValueError for one that stands for a model that is not loaded.
+    A bad folder is skipped if another version of the name can serve; otherwise raises BadModelFolder. `names` are
+    further names for loaded models; raises ValueError for one whose target model is not loaded.
     """
     by_name: dict[str, list[Found]] = {}
     for found in find(roots):
@@ -65,7 +65,7 @@ def _scan(root: Path) -> tuple[Found, ...]:
 
 
 def _newest(versions: Sequence[Found], count: int, load_folder: LoadFolder) -> list[LoadedModel]:
-    """The newest that load, at least one, newest first."""
+    """Returns the newest versions that load, at least one, newest first."""
     loaded: list[LoadedModel] = []
     problems: list[BadModelFolder] = []
     for found in newest_first(versions):

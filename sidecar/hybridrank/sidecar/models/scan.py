@@ -1,4 +1,4 @@
-"""Finds model folders on disk and what they are called, without reading the models."""
+"""Finds model folders on disk with their names, without reading the models."""
 
 import re
 import sys
@@ -16,10 +16,10 @@ __all__ = ["Found", "newest_first", "scan"]
 
 @dataclass(frozen=True)
 class Found:
-    """A folder that holds a model.toml, and the name, version and aliases which that gives.
+    """A folder with a model.toml, and the name, version and aliases in it.
 
-    Where it cannot be read, the name is the folder's: loading will say what is wrong. `stamp` is another whenever a
-    file was written, `place` the number of the root that it lies below.
+    If it cannot be read, the name is the folder's: loading reports the error. `stamp` changes when a file is written;
+    `place` is the number of its root.
     """
 
     path: Path
@@ -31,16 +31,16 @@ class Found:
 
 
 def scan(roots: Iterable[Path]) -> tuple[Found, ...]:
-    """The model folders that are a root, in a root, or one deeper: `root/NAME/VERSION`; by root, then by path.
+    """Returns the model folders that are a root, in a root, or one deeper: `root/NAME/VERSION`; by root, then by path.
 
-    Hidden folders are passed over, so `root/.incoming` is the place to copy to before renaming. OSError for a root that
-    cannot be read, which is not the same as an empty one.
+    Hidden folders are skipped, so `root/.incoming` is the place to copy to before renaming. Raises OSError for an
+    unreadable root, which differs from an empty one.
     """
     return tuple(_found(folder, place) for place, root in enumerate(roots) for folder in _folders(root, depth=2))
 
 
 def newest_first(found: Iterable[Found]) -> list[Found]:
-    """By version, numbers in it as numbers; of equal versions, the one of the last root, so that yours replace ours.
+    """Sorts by version, numeric parts as numbers; for equal versions the last root wins, so that yours replace ours.
 
     >>> [each.version for each in newest_first(Found(Path(), "a", v, ()) for v in ["9", "1.10-rc1", "1.10", "1.9"])]
     ['9', '1.10', '1.10-rc1', '1.9']
@@ -70,5 +70,5 @@ def _found(folder: Path, place: int) -> Found:
 
 def _version_key(version: str) -> list[tuple[int, int, str]]:
     parts = re.findall(r"\d+|[^\d.]+", version)
-    # A number goes on with a version, a word comes before its end: 1.10-rc1, 1.10, 1.10.1.
+    # A number continues a version; a word comes before the version without it: 1.10-rc1, 1.10, 1.10.1.
     return [*((2, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts), (1, 0, "")]

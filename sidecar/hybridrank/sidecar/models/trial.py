@@ -1,4 +1,4 @@
-"""Loads one model folder: chooses its precision, builds the model, and tries it before anybody may call it."""
+"""Loads one model folder: chooses its precision, builds the model, and tests it before any call."""
 
 import math
 from collections.abc import Sequence
@@ -36,10 +36,10 @@ NOT_FINITE = "its weights hold NaN or are too large; export it again"
 def load_model(
     path: Path, *, precision: Precision = "auto", device: Device = "cpu", runtime: Runtime = "onnx"
 ) -> LoadedModel:
-    """Load a model folder and try it; about half a second, for a thread of its own.
+    """Loads and tests a model folder; takes about half a second, so run it in a thread.
 
-    What fails its trial gives way to the next precision or device that may serve, and the log says so; the last one
-    must be usable. Raises BadModelFolder.
+    After a failed test the next possible precision or device is used, and the log reports it; the last one must be
+    usable. Raises BadModelFolder.
     """
     if model_folder.kind_of(path) == forest_folder.KIND:
         return with_calibration(load_forest(path), path)
@@ -76,7 +76,7 @@ def load_model(
 
 
 def load_forest(path: Path) -> LoadedModel:
-    """Load a forest, after it scored a few rows. It has one precision and runs on any CPU alike."""
+    """Loads a forest and scores a few rows. It has one precision and runs equally on any CPU."""
     reranker = LambdaMartReranker(forest_folder.read(path))
     scores = reranker.score(np.array([[value] * len(reranker.feature_set.names) for value in ODD_VALUES]))
     if not np.isfinite(scores).all():
@@ -85,7 +85,7 @@ def load_forest(path: Path) -> LoadedModel:
 
 
 def build(placed: Placed) -> LoadedModel:
-    """The model, after it returned numbers of the right shape; BadModelFolder where it did not."""
+    """Returns the model after it returned numbers of the right shape; raises BadModelFolder otherwise."""
     folder, toml = placed.folder, placed.folder.toml
     if isinstance(toml, EncoderToml):
         encoder = DenseEncoder(folder, toml, placed.device, placed.runtime)
@@ -102,7 +102,7 @@ def build(placed: Placed) -> LoadedModel:
 
 
 def with_codecs(model: LoadedModel, folder: ModelFolder) -> LoadedModel:
-    """The model with what its token vectors may be stored as, codec.npz among it; BadModelFolder for a bad one."""
+    """Adds the storage formats of its token vectors, including codec.npz; raises BadModelFolder for an invalid one."""
     if isinstance(folder.toml, CrossEncoderToml):
         return model
     path, digest, residual = folder.path / CODEC, model.info.digest, None
@@ -122,7 +122,7 @@ def with_codecs(model: LoadedModel, folder: ModelFolder) -> LoadedModel:
 
 
 def with_calibration(model: LoadedModel, path: Path) -> LoadedModel:
-    """The model with what its folder has to calibrate its scores at this precision; BadModelFolder for a bad file."""
+    """Adds the folder's calibration of this precision; raises BadModelFolder for an invalid file."""
     found = calibration.read(path)
     fitted = found.get(model.info.digest)
     if found and not fitted:
@@ -134,10 +134,10 @@ def with_calibration(model: LoadedModel, path: Path) -> LoadedModel:
 
 
 def self_check(model: LoadedModel) -> str | None:
-    """Compute a few scores and a vector; what is wrong with them, None for nothing."""
+    """Computes a few scores and a vector; returns the problem with them, None if there is none."""
     try:
         return _wrong_with(model)
-    except Exception as error:  # what ONNX Runtime raises shares no other parent
+    except Exception as error:  # ONNX Runtime's exceptions have no other common base class
         return str(error)
 
 
@@ -160,7 +160,7 @@ def _wrong_with(model: LoadedModel) -> str | None:
 
 
 def score_golden_pairs(model: LoadedModel, golden: Sequence[GoldenPairs]) -> Verdict:
-    """Compute the pairs as calls are computed, and compare; without any, nothing is amiss."""
+    """Computes the pairs in the same way as calls, and compares; without pairs the verdict is positive."""
     if not golden:
         return Verdict(0, 0, 0.0)
     wanted = [each.relevance_scores for each in golden]
@@ -175,7 +175,7 @@ def score_golden_pairs(model: LoadedModel, golden: Sequence[GoldenPairs]) -> Ver
 
 
 def relevance_scores(reranker: Reranker | LambdaMartReranker, query: str, passages: Sequence[str]) -> list[float]:
-    """A score a passage; all in one batch, or alone where a batch-mate changes a score."""
+    """Returns a score per passage; all in one batch, or alone if a batch-mate changes a score."""
     assert not isinstance(reranker, LambdaMartReranker)  # which reads no text
     pairs = reranker.tokenize(query, passages)
     batches = [pairs] if reranker.batches else [[pair] for pair in pairs]
@@ -183,7 +183,7 @@ def relevance_scores(reranker: Reranker | LambdaMartReranker, query: str, passag
 
 
 def cosines(encoder: Encoder, query: str, passages: Sequence[str]) -> list[float]:
-    """The cosine of each passage's vector with the query's."""
+    """Returns the cosine of each passage's vector with the query's."""
     (asked,) = encoder.embed(encoder.tokenize_texts([query], TextKind.QUERY))
     sequences = encoder.tokenize_texts(passages, TextKind.DOCUMENT)
     batches = [sequences] if encoder.batches else [[sequence] for sequence in sequences]

@@ -1,4 +1,4 @@
-"""Watches the model folders: what is new there is loaded, what is gone is taken out."""
+"""Watches the model folders: loads new models and removes deleted ones."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -17,11 +17,11 @@ log = structlog.get_logger("sidecar")
 
 
 class ModelWatch:
-    """Looks every `every_s` seconds. When the folders of a name have changed, its newest `keep_versions` are to serve.
+    """Checks every `every_s` seconds. If the folders of a name have changed, its newest `keep_versions` must serve.
 
-    `known` are the folders as they were before the models were loaded: what was written since is a change.
-    Only a change counts: what was loaded or unloaded by a call stays so until then. A bad folder changes nothing, and
-    is not tried again before one of its files is written. Nor does a root that cannot be read: that is no empty one.
+    `known` are the folders before the models were loaded: later writes are changes. Only a change counts: a model that
+    a call loaded or unloaded stays so until then. A bad folder changes nothing, and is not tried again before one of
+    its files is written. An unreadable root also changes nothing, because it is not an empty one.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class ModelWatch:
         self._seen = frozenset(known)
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Checks until cancelled."""
         while True:
             await self.look()
             await asyncio.sleep(self._every_s)
 
     async def look(self) -> None:
-        """Look once."""
+        """Checks once."""
         try:
             found = frozenset(await asyncio.to_thread(scan, self._roots))
         except OSError as error:
@@ -57,7 +57,7 @@ class ModelWatch:
             await self._settle(name, [each for each in found if each.name == name])
 
     async def _settle(self, name: str, folders: Sequence[Found]) -> None:
-        """Have the newest of `folders` serve, and no other version of that name."""
+        """Makes the newest of `folders` serve, and no other version of that name."""
         wanted = newest_first(folders)[: self._keep_versions]
         try:
             for each in reversed(wanted):
@@ -67,4 +67,4 @@ class ModelWatch:
                 if model.info.name == name and model.info.version not in kept:
                     await self._control.unload(f"{name}:{model.info.version}")
         except (BadModelFolder, ModelNotFound):
-            return  # logged there; whatever serves goes on
+            return  # logged there; the serving models continue

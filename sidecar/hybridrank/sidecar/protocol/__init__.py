@@ -1,4 +1,4 @@
-"""The wire contract `hybridrank.v1`, all that a client sees of this package.
+"""The protocol `hybridrank.v1`, the only part of this package that clients use.
 
-The stubs need grpcio and protobuf and nothing else. `codec` turns messages into the server's own types, for the server.
+The stubs need only grpcio and protobuf. `codec` converts messages to the server's own types, for the server.
 """

@@ -1,4 +1,4 @@
-"""Messages of rerank.proto ⇄ the sidecar's own types. Pure; the server's side of the wire."""
+"""Messages of rerank.proto ⇄ the sidecar's own types. Pure; the server's side of the protocol."""
 
 import math
 
@@ -42,7 +42,7 @@ TOKEN_VECTORS = {
 
 
 def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> RerankRequest:
-    """Decode a request; InvalidArgument for an unknown kind of score, a threshold of NaN, or too many windows."""
+    """Decodes a request; raises InvalidArgument for an unknown score type, a NaN threshold, or too many windows."""
     options = message.options
     if options.score_type not in SCORE_TYPES:
         raise InvalidArgument("options.score_type", f"is {options.score_type}; known are {_known(pb.ScoreType)}")
@@ -74,7 +74,7 @@ def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> 
 
 
 def rerank_response(result: RerankResult) -> pb.RerankResponse:
-    """Encode a result."""
+    """Encodes a result."""
     return pb.RerankResponse(
         results=[
             pb.RerankResult(
@@ -96,7 +96,7 @@ def rerank_response(result: RerankResult) -> pb.RerankResponse:
 
 
 def encode_request(message: pb.EncodeRequest, deadline: float | None = None) -> EncodeRequest:
-    """Decode a request; InvalidArgument for a kind of text that this version does not know."""
+    """Decodes a request; raises InvalidArgument for an unknown kind of text."""
     if message.kind not in TEXT_KINDS:
         raise InvalidArgument("kind", f"is {message.kind}; known are {_known(pb.TextKind)}")
     if message.token_vectors not in TOKEN_VECTORS:
@@ -112,7 +112,7 @@ def encode_request(message: pb.EncodeRequest, deadline: float | None = None) -> 
 
 
 def encode_response(result: EncodeResult) -> pb.EncodeResponse:
-    """Encode a result."""
+    """Encodes a result."""
     return pb.EncodeResponse(
         embeddings=[
             pb.Embedding(vector=one.vector, truncated=one.truncated, token_vectors=one.token_vectors)
@@ -124,7 +124,7 @@ def encode_response(result: EncodeResult) -> pb.EncodeResponse:
 
 
 def model(info: ModelInfo) -> pb.Model:
-    """Encode what callers may know of a model."""
+    """Encodes the information about a model that callers may see."""
     return pb.Model(
         name=info.name,
         version=info.version,
@@ -146,7 +146,7 @@ def model(info: ModelInfo) -> pb.Model:
 
 
 def feature_set(info: FeatureSetInfo) -> pb.FeatureSet:
-    """Encode what callers may know of the columns of a model."""
+    """Encodes the information about a model's columns that callers may see."""
     return pb.FeatureSet(name=info.name, version=info.version, digest=info.digest, features=info.features)
 
 

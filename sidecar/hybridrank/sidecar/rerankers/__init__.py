@@ -1,1 +1,1 @@
-"""The models as the service sees them: one file for each way of turning texts into scores or vectors."""
+"""Models for the service: one file for each method that turns texts into scores or vectors."""

@@ -1,4 +1,4 @@
-"""Late interaction: query and passage are encoded apart, and each query token looks for its best passage token."""
+"""Late interaction: query and passage are encoded separately; each query token is matched to its best passage token."""
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
@@ -15,32 +15,32 @@ from hybridrank.sidecar.runtime.maxsim import maxsim, maxsim_of_rows
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 from hybridrank.sidecar.types import ModelInfo, TextKind
 
-# A query is encoded with its first batch and read by the others; this many queries may be under way at once.
+# A query is encoded with its first batch and reused by the others; so many queries may be in progress at once.
 QUERIES_AT_HAND = 64
-UNPACKED_TOKENS = 2048  # of stored passages at once: about what stays in the cache of a core while it is compared
-NOTHING_TO_MATCH = -1.0  # the lowest mean of cosines: what a passage without a single token scores
+UNPACKED_TOKENS = 2048  # of stored passages at once: about what stays in the cache of a core during the comparison
+NOTHING_TO_MATCH = -1.0  # the lowest mean of cosines: the score of a passage without any token
 
 
 class TokenEncoder(Protocol):
-    """What turns texts into token rows: a dense encoder, or that of a ColBERT checkpoint."""
+    """An encoder of texts into token rows: a dense encoder, or that of a ColBERT checkpoint."""
 
     info: ModelInfo
     batches: bool
 
     def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
-        """One sequence a text, in order."""
+        """Returns one sequence per text, in order."""
 
     def windows(self, texts: Sequence[str], kind: TextKind, max_windows: int) -> list[list[TokenSequence]]:
-        """For each text one sequence, or up to `max_windows` of a long one, in its order."""
+        """Returns, for each text in order, one sequence, or up to `max_windows` of a long one."""
 
     def token_rows(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
-        """For each text (tokens, dimensions) unit rows of the tokens that are scored."""
+        """Returns, for each text, (tokens, dimensions) unit rows of the scored tokens."""
 
 
 class ColbertReranker:
     """Relevance scores are means of cosines over query tokens, in [-1, 1] (`runtime/maxsim.py` has the formula).
 
-    Or their sums, as ColBERT was published: filled up to one length, its queries share a range as they are.
+    Or their sums, as in the published ColBERT: its queries are padded to one length, so their sums share a range.
     """
 
     def __init__(self, encoder: TokenEncoder, *, sums: bool = False) -> None:
@@ -48,28 +48,29 @@ class ColbertReranker:
         self.batches = encoder.batches
         self._sums = sums
         self.encoder = encoder
-        # Of a function, not of a method of this object: as a cycle, an unloaded model would stay in memory for a while.
+        # Caches a function, not a method of this object: as a cycle, an unloaded model would stay in memory for a
+        # while.
         self._query_rows = lru_cache(maxsize=QUERIES_AT_HAND)(partial(_encode_query, encoder))
 
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
-        """Query and passage apart, each with the whole context to itself."""
+        """Tokenises query and passage separately, each with the whole context."""
         return [only for (only,) in self.windows(query, passages, 1)]
 
     def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
-        """As `tokenize`, for each window of each passage; InvalidArgument for a query without a token."""
+        """Same as `tokenize`, for each window of each passage; raises InvalidArgument for a query without a token."""
         head = self.tokenize_query(query)
         found = self.encoder.windows(passages, TextKind.DOCUMENT, max_windows)
         return [[Pair(sequence, head) for sequence in sequences] for sequences in found]
 
     def tokenize_query(self, query: str) -> TokenSequence:
-        """InvalidArgument for a query without a token."""
+        """Tokenises the query; raises InvalidArgument if it has no token."""
         (head,) = self.encoder.tokenize_texts([query], TextKind.QUERY)
-        if all(head.special):  # combining marks alone, for example
+        if all(head.special):  # only combining marks, for example
             raise InvalidArgument("query", f"has nothing that {self.info.name} can read; send at least one word")
         return head
 
     def score(self, pairs: Sequence[Pair]) -> FloatArray:
-        """(n,) means or sums of cosines; pairs of several queries may stand in one batch."""
+        """Returns (n,) means or sums of cosines; pairs of several queries may be in one batch."""
         passages = self.encoder.token_rows([pair.sequence for pair in pairs])
         queries = [self._query_rows(pair.query) for pair in pairs]
         means = [maxsim(query, [rows])[0] for query, rows in zip(queries, passages, strict=True)]
@@ -77,7 +78,7 @@ class ColbertReranker:
         return scores * np.array([len(query) for query in queries], dtype=np.float32) if self._sums else scores
 
     def score_stored(self, query: TokenSequence, passages: Sequence[TokenVectors]) -> FloatArray:
-        """As `score`, of passages encoded before; some thousand of their tokens at a time, of one codec."""
+        """Same as `score`, for already encoded passages of one codec; some thousand of their tokens at a time."""
         rows = self._query_rows(query)
         ends = np.cumsum([each.tokens for each in passages])
         other_codec = np.array([one.codec is not other.codec for one, other in pairwise(passages)], dtype=bool)

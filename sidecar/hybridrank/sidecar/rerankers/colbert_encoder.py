@@ -1,4 +1,4 @@
-"""The encoder of a ColBERT checkpoint: token rows of queries and documents, each read as it was trained to."""
+"""Encoder of a ColBERT checkpoint: token rows of queries and documents, each read as in training."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,11 +17,11 @@ OUTPUT = "token_vectors"  # (batch, tokens, dimensions), projected, of any lengt
 
 
 class ColbertEncoder:
-    """Token rows only, no vector of a whole text.
+    """Returns only token rows, no vector of a whole text.
 
-    A query is `[CLS] [Q] text [SEP]`, filled up to its length with [MASK] where the checkpoint does that, and every
-    token of it is scored. A document is `[CLS] [D] text [SEP]`; what is on the skiplist is read but not scored.
-    Markers, masks and skiplist are those of the checkpoint (Khattab & Zaharia, SIGIR 2020).
+    A query is `[CLS] [Q] text [SEP]`, padded to its length with [MASK] if the checkpoint does so, and every token of it
+    is scored. A document is `[CLS] [D] text [SEP]`; tokens on the skiplist are read but not scored. Markers, masks and
+    skiplist come from the checkpoint (Khattab & Zaharia, SIGIR 2020).
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class ColbertEncoder:
         self.batches = self.info.precision != "int8"
 
     def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
-        """One sequence a text; a long one keeps its beginning."""
+        """Returns one sequence per text; a long one keeps its beginning."""
         return [only for (only,) in self.windows(texts, kind, 1)]
 
     def windows(self, texts: Sequence[str], kind: TextKind, max_windows: int) -> list[list[TokenSequence]]:
-        """As `tokenize_texts`, for each window of each text; every window has markers, the first one the prefix."""
+        """Same as `tokenize_texts`, for each window of each text; all have markers, the first one also the prefix."""
         query = kind is TextKind.QUERY
         reader, finished = (
             (self._queries, self._finished_query) if query else (self._documents, self._finished_document)
@@ -51,7 +51,7 @@ class ColbertEncoder:
         return [[finished(window) for window in windows] for windows in reader.windows(texts, max_windows)]
 
     def token_rows(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
-        """For each text (tokens, dimensions): a unit row for each token that is scored."""
+        """Returns, for each text, (tokens, dimensions): a unit row for each scored token."""
         hidden = self._session.run(sequences)
         if hidden.shape[2] != self._toml.dimensions:
             problem = f"token vectors have {hidden.shape[2]} dimensions; model.toml says {self._toml.dimensions}"
@@ -59,7 +59,7 @@ class ColbertEncoder:
         return scored_rows(hidden, sequences)
 
     def _finished_query(self, sequence: TokenSequence) -> TokenSequence:
-        """Every token is scored, unless the query has none of its own."""
+        """Scores every token, unless the query has none of its own."""
         missing = 0 if self._expansion is None else self._toml.query_length - len(sequence)
         return replace(
             sequence,
@@ -74,7 +74,7 @@ class ColbertEncoder:
 
 
 class _Reader:
-    """Cuts one kind of text to its length and puts its marker behind the first token."""
+    """Cuts one kind of text to its length and puts its marker after the first token."""
 
     def __init__(self, folder: ModelFolder, length: int, prefix: str, marker: str) -> None:
         self.tokenizer = TextTokenizer(folder.path / "tokenizer.json", length - 1 if marker else length)

@@ -20,14 +20,14 @@ class CrossEncoderReranker:
         self.batches = self.info.precision != "int8"
 
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
-        """`[CLS] query [SEP] passage [SEP]`; the passage is cut, the query only beyond half of the context."""
+        """Builds `[CLS] query [SEP] passage [SEP]`; cuts the passage, and the query only beyond half of the context."""
         return [Pair(sequence) for sequence in self._tokenizer.pairs(query, passages)]
 
     def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
-        """As `tokenize`, for each window of each passage."""
+        """Same as `tokenize`, for each window of each passage."""
         found = self._tokenizer.pair_windows(query, passages, max_windows)
         return [[Pair(sequence) for sequence in sequences] for sequences in found]
 
     def score(self, pairs: Sequence[Pair]) -> FloatArray:
-        """(n,) logits."""
+        """Returns (n,) logits."""
         return self._session.run([pair.sequence for pair in pairs])[:, 0]

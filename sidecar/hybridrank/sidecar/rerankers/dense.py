@@ -1,4 +1,4 @@
-"""A dense encoder: one unit vector a text; its token rows also serve late interaction."""
+"""A dense encoder: one unit vector per text; its token rows also serve late interaction."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -15,7 +15,7 @@ from hybridrank.sidecar.types import TextKind
 
 
 class DenseEncoder:
-    """Vectors are compared by cosine; being of unit length, by their dot product."""
+    """Vectors are compared by cosine, which is their dot product because they have unit length."""
 
     def __init__(
         self, folder: ModelFolder, toml: EncoderToml, device: Literal["cpu", "cuda"] = "cpu", runtime: Runtime = "onnx"
@@ -27,26 +27,26 @@ class DenseEncoder:
         self.batches = self.info.precision != "int8"
 
     def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
-        """`[CLS] prefix text [SEP]`, with the prefix that the model was trained to read before this kind of text."""
+        """Builds `[CLS] prefix text [SEP]`, with the prefix from the model's training for this kind of text."""
         return [only for (only,) in self.windows(texts, kind, 1)]
 
     def windows(self, texts: Sequence[str], kind: TextKind, max_windows: int) -> list[list[TokenSequence]]:
-        """As `tokenize_texts`, for each window of each text; the first begins with the prefix."""
+        """Same as `tokenize_texts`, for each window of each text; the first begins with the prefix."""
         prefix = self._toml.query_prefix if kind is TextKind.QUERY else self._toml.document_prefix
         return self._tokenizer.single_windows([prefix + text for text in texts], max_windows)
 
     def embed(self, sequences: Sequence[TokenSequence]) -> FloatArray:
-        """(n, dimensions) unit rows: the mean over a text's tokens, special ones included, or its [CLS] row."""
+        """Returns (n, dimensions) unit rows: the mean over a text's tokens, with special ones, or its [CLS] row."""
         return self._pooled(self._session.run(sequences), sequences)
 
     def embed_with_tokens(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
-        """For each text (1 + tokens, dimensions): its row of `embed`, then its `token_rows`, of one run."""
+        """Returns, for each text, (1 + tokens, dimensions): its row of `embed`, then its `token_rows`, from one run."""
         hidden = self._session.run(sequences)
         texts, tokens = self._pooled(hidden, sequences), scored_rows(hidden, sequences)
         return [np.concatenate([text[np.newaxis], rows]) for text, rows in zip(texts, tokens, strict=True)]
 
     def token_rows(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
-        """For each text (tokens, dimensions): a unit row for each of its own tokens, without special ones."""
+        """Returns, for each text, (tokens, dimensions): a unit row for each of its own tokens, without special ones."""
         return scored_rows(self._session.run(sequences), sequences)
 
     def _pooled(self, hidden: FloatArray, sequences: Sequence[TokenSequence]) -> FloatArray:
@@ -57,7 +57,7 @@ class DenseEncoder:
 
 
 def scored_rows(hidden: FloatArray, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
-    """For each text of a batch, `hidden` (n, longest, dimensions), unit rows of its tokens without special ones."""
+    """Returns unit rows of each text's tokens without special ones, from `hidden` (n, longest, dimensions)."""
     return [
         unit_rows(rows[: len(sequence)][~np.array(sequence.special)])
         for rows, sequence in zip(hidden, sequences, strict=True)

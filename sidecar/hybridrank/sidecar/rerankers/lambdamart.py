@@ -1,4 +1,4 @@
-"""LambdaMART: a forest scores candidates by rows of features; it reads no text."""
+"""LambdaMART: a forest scores candidates from rows of features; it reads no text."""
 
 import numpy as np
 
@@ -10,9 +10,9 @@ __all__ = ["LambdaMartReranker"]
 
 
 class LambdaMartReranker:
-    """Relevance scores are sums over trees: unbounded, comparable within one query. A row's score depends on it alone.
+    """Relevance scores are sums over trees: unbounded, comparable within one query. A score depends only on its row.
 
-    Raises BadModelFolder when the trees and the feature set do not fit each other.
+    Raises BadModelFolder if the trees and the feature set do not match.
     """
 
     def __init__(self, folder: ForestFolder) -> None:
@@ -33,9 +33,9 @@ class LambdaMartReranker:
             raise BadModelFolder(folder.path, f"{MODEL} has the features of features.json in another order")
 
     def score(self, rows: Matrix) -> Matrix:
-        """(n,) scores of rows (n, features)."""
+        """Returns (n,) scores of rows (n, features)."""
         return self._forest.predict(rows)
 
     def explain(self, rows: Matrix) -> Matrix:
-        """(n, 1 + features + 1): the score, what each feature contributed to it, and the bias."""
+        """Returns (n, 1 + features + 1): the score, the contribution of each feature, and the bias."""
         return np.column_stack([self._forest.predict(rows), self._forest.contributions(rows)])

@@ -1,4 +1,4 @@
-"""A reranker without weights: the share of query words that a passage holds. For tests and for trying out the wire."""
+"""A reranker without weights: the share of query words in a passage. For tests and for trying out the protocol."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ OVERLAP = 64
 
 
 class TokenOverlapReranker:
-    """Relevance scores in [0, 1]: of the query's different words, the share found among the 512 of a window.
+    """Relevance scores in [0, 1]: the share of the query's different words that are among the 512 of a window.
 
     >>> reranker = TokenOverlapReranker()
     >>> reranker.score(reranker.tokenize("red apples", ["Apples are red.", "an apple", "red"])).tolist()
@@ -26,16 +26,16 @@ class TokenOverlapReranker:
     batches = True
 
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
-        """A token is a lower-case word; its id is the CRC-32 of it."""
+        """Splits into tokens: a token is a lower-case word, and its id is the word's CRC-32."""
         return [only for (only,) in self.windows(query, passages, 1)]
 
     def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
-        """Windows of 512 words, each of which shares 64 with the next."""
+        """Returns windows of 512 words, each of which shares 64 with the next."""
         (head,) = _windows(query, 1)
         return [[Pair(window, head) for window in _windows(passage, max_windows)] for passage in passages]
 
     def score(self, pairs: Sequence[Pair]) -> FloatArray:
-        """(n,) shares."""
+        """Returns (n,) shares."""
         return np.array([_share(pair) for pair in pairs], dtype=np.float32)
 
 

@@ -1,1 +1,1 @@
-"""What reads model files and computes: ONNX Runtime, tokenizers, NumPy. Nothing here knows of requests."""
+"""Model files and computation: ONNX Runtime, tokenizers, NumPy. This package knows no requests."""

@@ -1,4 +1,4 @@
-"""The trees of a LightGBM model: rows of features → scores, and what each feature contributed to them."""
+"""The trees of a LightGBM model: rows of features → scores and the contributions of the features."""
 
 import logging
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ Matrix = npt.NDArray[np.float64]
 
 
 class BadForest(ValueError):
-    """LightGBM cannot read the file, or it is not a forest that ranks."""
+    """LightGBM cannot read the file, or it is not a ranking forest."""
 
 
 class Forest:
-    """One score a row. Several threads may use it at once: each computes on its own core, on one thread.
+    """One score per row. Several threads may use it at once: each computes on its own core, on one thread.
 
-    `features` are the columns by their names in the file. Raises BadForest, and ImportError without LightGBM, which is
-    imported here: it takes half a second and scipy with it, so a sidecar without a forest never does.
+    `features` are the names of the columns in the file. Raises BadForest, and ImportError without LightGBM, which is
+    imported only here: the import takes half a second and includes scipy, so a sidecar without a forest avoids it.
     """
 
     def __init__(self, path: Path) -> None:
         import lightgbm
 
-        lightgbm.register_logger(logging.getLogger("lightgbm"))  # it would print on stdout
+        lightgbm.register_logger(logging.getLogger("lightgbm"))  # it would print to stdout
         try:
             self._booster = lightgbm.Booster(model_file=str(path))
         except lightgbm.basic.LightGBMError as error:
@@ -39,20 +39,20 @@ class Forest:
         self._of_thread = local()
 
     def predict(self, rows: Matrix) -> Matrix:
-        """(n,) raw scores of rows (n, features): the sum of a leaf of each tree, exactly as `Booster.predict` has it.
+        """Returns (n,) raw scores of rows (n, features): the sum of one leaf per tree, exactly as `Booster.predict`.
 
-        NaN is a missing value and goes where training sent such rows; infinities are compared like any number.
+        NaN is a missing value and takes the branch from training; infinities are compared like any number.
         """
         return np.asarray(self._booster.predict(rows, raw_score=True, num_threads=1, validate_features=False))
 
     def contributions(self, rows: Matrix) -> Matrix:
-        """(n, features + 1): what each feature added to a row's score, and last the mean score of the training set.
+        """Returns (n, features + 1): each feature's contribution to a row's score; the last entry is the bias.
 
-        TreeSHAP, Lundberg et al., "Consistent individualized feature attribution for tree ensembles", 2018. They add up
-        to the score. Some hundred times the work of `predict`.
+        TreeSHAP, Lundberg et al., "Consistent individualized feature attribution for tree ensembles", 2018. The bias is
+        the mean score of the training set. The entries add up to the score. Some hundred times the work of `predict`.
         """
-        # For each call LightGBM measures the depth of every tree anew, in place; another that explains might read it
-        # half done, so each thread has its own copy.
+        # In each such call LightGBM measures the depth of every tree again, in place; a parallel call might read it
+        # half-written, so each thread has its own copy.
         if not hasattr(self._of_thread, "booster"):
             self._of_thread.booster = deepcopy(self._booster)
         booster = self._of_thread.booster

@@ -9,14 +9,14 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def maxsim(query: FloatArray, passages: Sequence[FloatArray]) -> FloatArray:
-    """For each passage, the mean over query tokens of the best cosine among its tokens.
+    """Returns, for each passage, the mean over query tokens of the best cosine among its tokens.
 
-    Late interaction as in Khattab & Zaharia, SIGIR 2020, with the mean in place of their sum, so that scores of short
-    and long queries share a range.
+    Late interaction as in Khattab & Zaharia, SIGIR 2020, with the mean instead of the sum, so that scores of short and
+    long queries share a range.
 
     query (q, d), q >= 1, and each passage (p_i, d) hold unit rows. Returns (n,) in [-1, 1], and -inf for a passage
-    without tokens. A passage's score depends on nothing but itself and the query: no row is padding, and the maximum
-    starts at -inf, so that all-negative cosines keep their sign.
+    without tokens. A passage's score depends only on itself and the query: no row is padding, and the maximum starts at
+    -inf, so that all-negative cosines keep their sign.
 
     >>> query = np.eye(2, dtype=np.float32)
     >>> maxsim(query, [query, query[:1], -query[:1], query[:0]]).tolist()
@@ -28,7 +28,7 @@ def maxsim(query: FloatArray, passages: Sequence[FloatArray]) -> FloatArray:
 
 
 def maxsim_of_rows(query: FloatArray, rows: FloatArray, lengths: npt.NDArray[np.intp]) -> FloatArray:
-    """As `maxsim`, of passages whose rows stand below each other: `rows` (sum of `lengths`, d), `lengths` (n,).
+    """Same as `maxsim`, for passages with stacked rows: `rows` (sum of `lengths`, d), `lengths` (n,).
 
     >>> query = np.eye(2, dtype=np.float32)
     >>> maxsim_of_rows(query, np.concatenate([query, -query[:1]]), np.array([2, 0, 1])).tolist()
@@ -45,7 +45,7 @@ def maxsim_of_rows(query: FloatArray, rows: FloatArray, lengths: npt.NDArray[np.
 
 
 def unit_rows(rows: FloatArray) -> FloatArray:
-    """`rows` (n, d), each divided by its length; a row of zeros stays as it is.
+    """Divides each of `rows` (n, d) by its length; a row of zeros does not change.
 
     >>> unit_rows(np.array([[3, 4], [0, 0]], dtype=np.float32)).round(1).tolist()
     [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]

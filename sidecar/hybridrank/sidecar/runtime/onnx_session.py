@@ -12,23 +12,23 @@ from hybridrank.sidecar.errors import BadModelFolder
 from hybridrank.sidecar.runtime.precision import CUDA
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 
-# Since 1.29 ONNX Runtime's wheels report to their maker unless this is set before they are imported.
+# Since 1.29 ONNX Runtime's wheels send telemetry to their vendor unless this is set before their import.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
 NUMPY_INTEGERS: dict[str, type[np.signedinteger[Any]]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 # With an addition and a layer norm fused into one operator, exported models took 11 to 13 % more time than with the two
-# apart, on a core with AVX-512; no other option did more than noise (docs/models.md, "int8 or fp32").
+# separate, on a core with AVX-512; no other option had more effect than noise (docs/models.md, "int8 or fp32").
 SLOWER_FUSIONS = ["SkipLayerNormFusion"]
 
 
 class OnnxSession:
-    """A model that reads tokens and returns the array called `output`.
+    """A model that reads tokens and returns the array named `output`.
 
-    One core a run: the sidecar spreads texts over cores, which beats spreading one text over them (docs/sidecar.md has
-    the figures) and leaves no pool of threads that spins or fights another model's. The memory arena is off: it never
-    gives memory back after a long batch, and without it a run was measured to be as fast.
+    One core per run: the sidecar spreads texts over cores, which is faster than spreading one text over them
+    (docs/sidecar.md has the figures) and needs no thread pool that spins or competes with another model's. The memory
+    arena is off: it never returns memory after a long batch, and a run without it was measured to be as fast.
     """
 
     rounds = False
@@ -40,7 +40,7 @@ class OnnxSession:
         options.enable_cpu_mem_arena = False
         providers = [*([CUDA] if device == "cuda" else []), "CPUExecutionProvider"]
         self._session = _open(path, options, providers)
-        if device == "cuda" and CUDA not in self._session.get_providers():  # it says so in its own log and goes on
+        if device == "cuda" and CUDA not in self._session.get_providers():  # it logs this and continues
             raise BadModelFolder(
                 path.parent, "device cuda: ONNX Runtime can use no GPU here; its own lines above say why"
             )
@@ -60,7 +60,7 @@ class OnnxSession:
             raise BadModelFolder(path.parent, f"{path.name} has no output {output}; it has {', '.join(outputs)}")
 
     def run(self, sequences: Sequence[TokenSequence]) -> npt.NDArray[np.float32]:
-        """The output for a batch: one row a sequence; rows of padding are to be left out with their lengths."""
+        """Returns the output for a batch: one row per sequence; leave out rows of padding by the lengths."""
         rows = padded(sequences, self._padding_id)
         feed = {name: rows[name].astype(integer, copy=False) for name, integer in self._integers.items()}
         (output,) = self._session.run([self._output], feed)
@@ -68,19 +68,19 @@ class OnnxSession:
 
 
 def available_providers() -> list[str]:
-    """What this ONNX Runtime was built with, best first; whether there is a GPU is another matter."""
+    """Returns the providers in this build of ONNX Runtime, best first; a GPU may still be absent."""
     return list(onnxruntime.get_available_providers())
 
 
 def _open(path: Path, options: Any, providers: list[str]) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers, disabled_optimizers=SLOWER_FUSIONS)
-    except Exception as error:  # its classes share no other parent
+    except Exception as error:  # its classes have no other common base class
         raise BadModelFolder(path.parent, f"{path.name} cannot be read by ONNX Runtime: {error}") from error
 
 
 def padded(sequences: Sequence[TokenSequence], padding_id: int) -> dict[str, npt.NDArray[np.int64]]:
-    """The three inputs of a BERT-like model, each (n, longest), padded on the right."""
+    """Returns the three inputs of a BERT-like model, each (n, longest), padded on the right."""
     shape = (len(sequences), max(len(sequence) for sequence in sequences))
     inputs = {name: np.zeros(shape, dtype=np.int64) for name in INPUTS}
     inputs["input_ids"] += padding_id

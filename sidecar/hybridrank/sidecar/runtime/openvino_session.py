@@ -13,7 +13,7 @@ from hybridrank.sidecar.runtime.cpu import usable_cores
 from hybridrank.sidecar.runtime.onnx_session import INPUTS, padded
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 
-# OpenVINO reports to its maker as it is imported, unless this package cannot be.
+# OpenVINO sends telemetry to its vendor on import, unless this package cannot be imported.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 try:
     import openvino
@@ -22,11 +22,11 @@ except ImportError as error:
 
 
 class OpenVinoSession:
-    """An fp32 model, with the interface of OnnxSession; `rounds` where it computes in bf16.
+    """An fp32 model, with the interface of OnnxSession; `rounds` is True if it computes in bf16.
 
-    OpenVINO does so by itself where the CPU multiplies bf16, and is no faster than ONNX Runtime where it computes fp32
-    (docs/sidecar.md has the figures). A stream a core, a thread each, as the sidecar gives cores to texts; not pinned
-    to them, so that two models do not fight for one.
+    OpenVINO does so by itself if the CPU multiplies bf16, and is no faster than ONNX Runtime if it computes fp32
+    (docs/sidecar.md has the figures). There is one stream per core with one thread each, because the sidecar assigns
+    cores to texts; threads are not pinned, so that two models do not compete for one core.
     """
 
     def __init__(self, path: Path, output: str, padding_id: int) -> None:
@@ -50,8 +50,8 @@ class OpenVinoSession:
         self.rounds: bool = self._model.get_property("INFERENCE_PRECISION_HINT") != openvino.Type.f32
 
     def run(self, sequences: Sequence[TokenSequence]) -> npt.NDArray[np.float32]:
-        """The output for a batch: one row a sequence; rows of padding are to be left out with their lengths."""
-        if not hasattr(self._of_thread, "request"):  # a request holds memory of its own and computes one batch
+        """Returns the output for a batch: one row per sequence; leave out rows of padding by the lengths."""
+        if not hasattr(self._of_thread, "request"):  # a request has its own memory and computes one batch
             self._of_thread.request = self._model.create_infer_request()
         request = self._of_thread.request
         rows = padded(sequences, self._padding_id)

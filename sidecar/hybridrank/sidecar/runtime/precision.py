@@ -1,4 +1,4 @@
-"""Which precision of a model to serve, by what, and where: the settings, the CPU, and what the folder holds."""
+"""Chooses the precision, runtime and device of a model from the settings, the CPU and the folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CUDA = "CUDAExecutionProvider"
 
 @dataclass(frozen=True)
 class Placed:
-    """A model folder at one precision, and what is to compute it."""
+    """A model folder at one precision, with its runtime and device."""
 
     folder: ModelFolder
     device: Literal["cpu", "cuda"]
@@ -33,12 +33,12 @@ def place(
     providers: Sequence[str],
     multiplies_int8: bool,
 ) -> tuple[Placed, ...]:
-    """What to try, best first, at least one; each is the way out when the one before fails its self-test.
+    """Returns the options to try, best first, at least one; each is the fallback if the one before fails its self-test.
 
-    `auto` is int8 where this CPU multiplies int8 or the weights leave a bit free, so that no sum saturates; otherwise
-    fp32, where the folder holds it. On CUDA it is fp32: int8 is for CPUs. `providers` are those of ONNX Runtime.
-    OpenVINO, which does not know the fused int8 operators, gets fp32, and nothing takes its place: it was asked for.
-    BadModelFolder when the folder lacks the precision, or the runtime the device.
+    `auto` is int8 if this CPU multiplies int8 or the weights leave a bit free, so that no sum saturates; otherwise
+    fp32, if the folder has it. On CUDA it is fp32: int8 is for CPUs. `providers` are those of ONNX Runtime. OpenVINO,
+    which does not support the fused int8 operators, gets fp32 without a fallback, because it was requested. Raises
+    BadModelFolder if the folder does not have the precision, or the runtime does not support the device.
     """
     held = {each.toml.precision: each for each in (folder, folder.fp32) if each}
     if runtime == "openvino":

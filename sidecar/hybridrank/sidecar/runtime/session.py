@@ -1,4 +1,4 @@
-"""What computes a graph, as the rerankers see it, and the one place where it is chosen."""
+"""The interface that runs a graph, and the only place that chooses its implementation."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,13 +18,13 @@ from hybridrank.sidecar.types import ModelInfo
 class Session(Protocol):
     """A model that reads tokens; several threads may run it at once.
 
-    `rounds` where it computes an fp32 graph in bf16.
+    `rounds` is True if it computes an fp32 graph in bf16.
     """
 
     rounds: bool
 
     def run(self, sequences: Sequence[TokenSequence]) -> npt.NDArray[np.float32]:
-        """The output for a batch: one row a sequence; rows of padding are to be left out with their lengths."""
+        """Returns the output for a batch: one row per sequence; leave out rows of padding by the lengths."""
 
 
 def open_session(
@@ -34,7 +34,7 @@ def open_session(
     device: Literal["cpu", "cuda"] = "cpu",
     runtime: Runtime = "onnx",
 ) -> Session:
-    """The session that computes the array called `output`; takes a moment."""
+    """Opens a session that computes the array named `output`; takes a moment."""
     if runtime == "onnx":
         return OnnxSession(folder.onnx, output, padding_id, device)
     try:
@@ -45,5 +45,5 @@ def open_session(
 
 
 def served(folder: ModelFolder, session: Session) -> ModelInfo:
-    """What callers may know, with the precision that is really computed."""
+    """Returns information for callers, with the precision that is really computed."""
     return replace(folder.info, precision="bf16") if session.rounds else folder.info

@@ -1,6 +1,6 @@
-"""Turns texts into token ids, cutting what does not fit, and never more of the query than leaves room for a passage.
+"""Turns texts into token ids, cut to the context, with a limit on the query that leaves room for a passage.
 
-A long text keeps its beginning, or as many windows of it as the caller allows; each shares an eighth with the next.
+A long text keeps its beginning, or as many windows as the caller allows; each shares an eighth with the next.
 """
 
 from collections.abc import Sequence, Set
@@ -13,16 +13,16 @@ from hybridrank.sidecar.errors import BadModelFolder
 
 PADDING_TOKENS = ("[PAD]", "<pad>")
 CHARACTERS_PER_TOKEN = 8  # English has four to five
-WINDOWS_SHARE = 8  # an eighth, 63 of 510 tokens: two or three sentences, so that none is only ever seen in halves
+WINDOWS_SHARE = 8  # an eighth, 63 of 510 tokens: two or three sentences, so that no sentence is only seen in halves
 
 
 @dataclass(frozen=True)
 class TokenSequence:
-    """One input of a model: its token ids, the segment each belongs to, and which are special ([CLS], [SEP]).
+    """One input of a model: its token ids, the segment of each, and the special tokens ([CLS], [SEP]).
 
-    Late interaction leaves special tokens out; an encoder that scores other tokens says so here. The last `unattended`
-    tokens see the others and are not seen. `truncated` where the end of the text is not among them, or of a pair that
-    of its passage.
+    Late interaction leaves special tokens out; an encoder that scores other tokens marks them here. The last
+    `unattended` tokens attend to the others but are not attended to. `truncated` is True if the end of the text, or of
+    a pair's passage, was cut.
     """
 
     token_ids: tuple[int, ...]
@@ -36,7 +36,7 @@ class TokenSequence:
         return len(self.token_ids)
 
     def without(self, token_ids: Set[int]) -> "TokenSequence":
-        """With these tokens special too: read, but not scored. As it is, where no other token would be left."""
+        """Also marks these tokens as special: read, but not scored. Unchanged if no other token would remain."""
         special = tuple(
             flag or token_id in token_ids for token_id, flag in zip(self.token_ids, self.special, strict=True)
         )
@@ -44,30 +44,30 @@ class TokenSequence:
 
 
 class TextTokenizer:
-    """A `tokenizer.json` with the context of one model: `max_tokens` counts the special tokens too."""
+    """A `tokenizer.json` with the context of one model: `max_tokens` includes the special tokens."""
 
     def __init__(self, path: Path, max_tokens: int) -> None:
         self._path = path
         self._tokenizer = _read(path)
-        self._tokenizer.no_truncation()  # we cut ourselves, to know what was cut
+        self._tokenizer.no_truncation()  # we cut ourselves, to know the cut part
         self._tokenizer.no_padding()  # a batch is padded to its own longest text
         self._max_tokens = max_tokens
         known = (self._tokenizer.token_to_id(token) for token in PADDING_TOKENS)
         self.padding_id: int = next((token_id for token_id in known if token_id is not None), 0)
 
     def token_id(self, token: str) -> int:
-        """The id of a token; BadModelFolder where the vocabulary lacks it."""
+        """Returns the id of a token; raises BadModelFolder if the vocabulary does not have it."""
         found = self._tokenizer.token_to_id(token)
         if found is None:
             raise BadModelFolder(self._path.parent, f"{self._path.name} has no token {token!r}, which model.toml names")
         return int(found)
 
     def singles(self, texts: Sequence[str]) -> list[TokenSequence]:
-        """`[CLS] text [SEP]` for each text; a long one keeps its beginning."""
+        """Returns `[CLS] text [SEP]` for each text; a long one keeps its beginning."""
         return [only for (only,) in self.single_windows(texts, 1)]
 
     def single_windows(self, texts: Sequence[str], max_windows: int) -> list[list[TokenSequence]]:
-        """`[CLS] window [SEP]` for each window of each text, at most `max_windows` of them; at least one."""
+        """Returns `[CLS] window [SEP]` for each window of each text, at least one and at most `max_windows`."""
         room = self._max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=False)
         found = []
         for text in self._beginnings(texts, room, max_windows):
@@ -76,14 +76,14 @@ class TextTokenizer:
         return found
 
     def pairs(self, query: str, passages: Sequence[str]) -> list[TokenSequence]:
-        """`[CLS] query [SEP] passage [SEP]` for each passage; segment ids are the tokenizer's own.
+        """Returns `[CLS] query [SEP] passage [SEP]` for each passage; segment ids are the tokenizer's own.
 
-        The query is tokenised once and keeps at most half of the context; what is left belongs to the passage.
+        The query is tokenised once and keeps at most half of the context; the rest is for the passage.
         """
         return [only for (only,) in self.pair_windows(query, passages, 1)]
 
     def pair_windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[TokenSequence]]:
-        """As `pairs`, for each window of each passage, at most `max_windows` of them; at least one."""
+        """Same as `pairs`, for each window of each passage, at least one and at most `max_windows`."""
         room = self._max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=True)
         (head,) = self._beginnings([query], self._max_tokens // 2, 1)
         (head,), query_truncated = _windows(head, self._max_tokens // 2, 1)
@@ -96,9 +96,9 @@ class TextTokenizer:
         return found
 
     def _beginnings(self, texts: Sequence[str], room: int, max_windows: int) -> list[Encoding]:
-        """Each text without special tokens: whole, or so much of it that there is more than the windows show.
+        """Returns each text without special tokens: whole, or a beginning that is longer than the windows.
 
-        A long text is read only as far as they can be expected to reach, and whole only where they do not.
+        A long text is first tokenised only as far as the windows probably reach, and whole only if that was too short.
         """
         heads = [_head(text, CHARACTERS_PER_TOKEN * self._max_tokens * max_windows) for text in texts]
         encodings = list(self._tokenizer.encode_batch_fast(heads, add_special_tokens=False))
@@ -116,7 +116,7 @@ def _read(path: Path) -> Tokenizer:
 
 
 def _head(text: str, characters: int) -> str:
-    """`text`, or its whole words within the first `characters`."""
+    """Returns `text`, or its whole words within the first `characters`."""
     if len(text) <= characters:
         return text
     head, *_ = text[:characters].rsplit(maxsplit=1) or [""]
@@ -124,7 +124,7 @@ def _head(text: str, characters: int) -> str:
 
 
 def _windows(text: Encoding, room: int, max_windows: int) -> tuple[list[Encoding], bool]:
-    """The first windows of `room` tokens, and whether they leave out the end of `text`."""
+    """Returns the first windows of `room` tokens, and whether the end of `text` is left out."""
     if len(text) <= room:
         return [text], False
     text.truncate(room, stride=room // WINDOWS_SHARE if max_windows > 1 else 0)

@@ -1,6 +1,6 @@
-"""Scores candidates that take microseconds each, so that only blocks of them are worth a turn on a thread.
+"""Scores candidates that take microseconds each, in blocks, because a single one is not worth a thread switch.
 
-None is looked up in a cache or told from its equals: that would take longer than to compute it.
+They are not cached or deduplicated: that would take longer than computing them.
 """
 
 import math
@@ -20,8 +20,8 @@ __all__ = ["score_blocks"]
 Value = TypeVar("Value")
 Scores = npt.NDArray[np.floating[Any]]
 
-# A request is spread over the threads, in blocks no smaller than are worth the way to one and back, nor larger than
-# a batch of texts, so that neither holds the other up for longer.
+# A request is split over the threads, into blocks no smaller than worth a thread switch, and no larger than a batch of
+# texts, so that neither delays the other for longer.
 MIN_BLOCK_TOKENS = 32
 MAX_BLOCK_TOKENS = 512
 ALONE = 1  # a token budget that no two blocks share
@@ -29,14 +29,14 @@ ALONE = 1  # a token budget that no two blocks share
 
 @dataclass(frozen=True, eq=False)
 class Block(Generic[Value]):
-    """Neighbours in a request, from the place `start` on, that are computed in one pass; equal to no other block."""
+    """Neighbours in a request, from the position `start` on, that are computed in one pass; equal to no other block."""
 
     start: int
     values: Sequence[Value]
     tokens: int
 
     def __len__(self) -> int:
-        """What the block counts as in the queue."""
+        """Size of the block in the queue."""
         return self.tokens
 
 
@@ -50,11 +50,11 @@ async def score_blocks(
     *,
     pace: str,
 ) -> tuple[dict[int, list[float]], Timings]:
-    """By place in the request what `compute` made of its value; with `best_effort`, of those ready in time.
+    """Returns, by position in the request, the scores that `compute` returned; with `best_effort`, those ready in time.
 
-    `compute` returns (n, columns), the score first. `tokens` is what each value counts as in the queue, beside the
-    tokens of texts, and `pace` the name under which it is remembered how fast they are. BadScore for one that is not
-    finite, and what the worker raises for want of room or time.
+    `compute` returns (n, columns), the score first. `tokens` is the size of each value in the queue, comparable with
+    the tokens of texts, and `pace` the name under which their speed is recorded. Raises BadScore for a score that is
+    not finite, and the worker's errors for lack of room or time.
     """
 
     def alone(blocks: Sequence[Block[Value]]) -> Sequence[Scores]:
@@ -73,7 +73,7 @@ async def score_blocks(
 
 
 def _cut(values: Sequence[Value], tokens: Sequence[float], threads: int) -> Iterator[Block[Value]]:
-    """Blocks of about a thread's share each; a value that is larger has one to itself."""
+    """Yields blocks of about one thread's share each; a larger value has its own block."""
     size = min(max(math.ceil(sum(tokens) / threads), MIN_BLOCK_TOKENS), MAX_BLOCK_TOKENS)
     start, taken = 0, 0.0
     for place, more in enumerate(tokens):

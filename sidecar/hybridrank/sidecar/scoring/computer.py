@@ -1,4 +1,4 @@
-"""From texts to rows of numbers: out of the cache, or admitted, tokenised and computed in batches."""
+"""Computes rows of numbers for texts: from the cache, or admitted, tokenised and computed in batches."""
 
 import asyncio
 import time
@@ -30,10 +30,10 @@ class Computer:
         self._max_batch_tokens = max_batch_tokens
 
     async def rows(self, work: Work[Input]) -> tuple[dict[bytes, Row], Timings]:
-        """A row for each of the wanted windows of each different text, by `window_key`.
+        """Returns a row for each wanted window of each different text, by `window_key`.
 
-        With `best_effort`, for those that are ready when the deadline nears. Where the work is `optional`, for those
-        that time and room are left for, the second windows of all texts before the third ones.
+        With `best_effort`, only for windows that are ready shortly before the deadline. If the work is `optional`, only
+        for windows with time and room left, the second windows of all texts before the third ones.
         """
         rows: dict[bytes, Row] = {}
         wanted = dict(zip(work.keys, work.texts, strict=True))
@@ -53,7 +53,7 @@ class Computer:
         return rows | computed, timings
 
     def _look_up(self, work: Work[Input], key: bytes, rows: dict[bytes, Row]) -> bool:
-        """Add the rows of a text that are in the cache; True where it has no more wanted windows."""
+        """Adds the cached rows of a text; returns True if it has no more wanted windows."""
         for number in work.wanted:
             row = None if work.no_cache else self._cache.get(window_key(key, number))
             if row is None:
@@ -64,7 +64,7 @@ class Computer:
         return True
 
     def _within_room(self, work: Work[Input], texts: Sequence[str]) -> Work[Input]:
-        """The work with as many windows of each text as there is room for."""
+        """Limits the work to as many windows of each text as there is room for."""
         room = self._worker.admissions.room(
             work.model.max_tokens, model=work.model.name, arrived_at=work.arrived_at, deadline=work.deadline
         )
@@ -103,7 +103,7 @@ class Computer:
 
 
 async def _tokenise(work: Work[Input], texts: Sequence[str], ends_at: float | None) -> list[list[Input]]:
-    """The windows of each text, up to the last that is wanted; none of optional work that time runs out for."""
+    """Returns the windows of each text, up to the last wanted one; none for optional work without time left."""
     tokenising = asyncio.to_thread(work.windows, texts, work.wanted.stop)
     if not work.optional or ends_at is None:
         return await tokenising
@@ -114,6 +114,6 @@ async def _tokenise(work: Work[Input], texts: Sequence[str], ends_at: float | No
 
 
 def _estimate(work: Work[Input], texts: Sequence[str], windows: range) -> int:
-    """About how many tokens the windows have together."""
+    """Estimates the total tokens of the windows."""
     end, start = (estimate_tokens(texts, n * work.model.max_tokens, work.query) for n in (windows.stop, windows.start))
     return end - start

@@ -1,4 +1,4 @@
-"""Scores rows of features: checked against the model's feature set, and computed in blocks."""
+"""Scores rows of features: checks them against the model's feature set, and computes them in blocks."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from hybridrank.sidecar.types import ModelInfo, RelevanceScore, RerankRequest, T
 
 __all__ = ["score_rows"]
 
-# What a row counts as beside the tokens of texts, for the queue and its turn: about what it costs, or a little more.
+# Size of a row relative to the tokens of texts, for the queue and its order: about its cost, or a little more.
 ROW_TOKENS = 1
 EXPLAINED_ROW_TOKENS = 64
 
@@ -21,9 +21,9 @@ EXPLAINED_ROW_TOKENS = 64
 async def score_rows(
     request: RerankRequest, reranker: LambdaMartReranker, worker: Worker
 ) -> tuple[list[RelevanceScore], Timings]:
-    """The raw score of each candidate, in their order; with `best_effort`, of those ready when the deadline nears.
+    """Returns the raw score of each candidate, in order; with `best_effort`, of those ready just before the deadline.
 
-    InvalidArgument for rows of another feature set or of another length.
+    Raises InvalidArgument for rows of another feature set or of another length.
     """
     info, explained = reranker.info, request.contributions
     _require_feature_set(request, info)
@@ -43,7 +43,7 @@ async def score_rows(
 
 
 def _require_feature_set(request: RerankRequest, info: ModelInfo) -> None:
-    """InvalidArgument unless the rows are of this model's feature set, as far as can be seen."""
+    """Raises InvalidArgument unless the rows belong to this model's feature set, as far as can be checked."""
     model, wanted = f"{info.name}:{info.version}", info.feature_set
     assert wanted is not None  # a forest has one
     if request.feature_set_digest != wanted.digest:

@@ -1,4 +1,4 @@
-"""Raw scores as a caller wants to see them: squashed, calibrated or neither, best first, trimmed. Pure."""
+"""Final scores for the caller: raw, sigmoid or calibrated, best first, trimmed. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ __all__ = ["ranked"]
 def ranked(
     request: RerankRequest, scored: Sequence[RelevanceScore], calibration: Calibration | None = None
 ) -> tuple[RelevanceScore, ...]:
-    """Of raw scores in the order of the request, which equal ones keep, those the request asks for.
+    """Returns the requested part of the raw scores, best first; ties keep the order of the request.
 
-    Raw scores decide the order; what they are made for the caller never does. Calibrated ones need a `calibration`.
+    Only raw scores decide the order, never converted ones. Calibrated scores need a `calibration`.
     """
     raw = np.array([each.relevance_score for each in scored], dtype=np.float64)
     order = np.argsort(-raw, kind="stable")

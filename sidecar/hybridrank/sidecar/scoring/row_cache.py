@@ -1,4 +1,4 @@
-"""Rows that were computed before: scores and vectors by key, bounded by bytes, least recently used out first."""
+"""Cache of computed rows: scores and vectors by key, limited in bytes, least recently used dropped first."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# What an entry occupies beside the numbers themselves: key, row, array and their places in the table, as measured.
+# Size of an entry besides the numbers themselves: key, row, array and their places in the table, as measured.
 ENTRY_BYTES = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a model made of one window of a text: its score () or vector (dimensions,).
+    """A model's output for one window of a text: its score () or vector (dimensions,).
 
-    `truncated` says that the text goes on behind the window, `tokens` how many the model read.
+    `truncated` is True if the text continues after the window; `tokens` is the number of tokens that the model read.
     """
 
     values: npt.NDArray[np.floating[Any]]
@@ -24,9 +24,9 @@ class Row:
 
 
 class RowCache:
-    """Keeps rows in at most `max_bytes`; with 0 it keeps none. To be used from one thread.
+    """Keeps rows in at most `max_bytes`; with 0 it keeps none. Use it from one thread.
 
-    `hits` and `misses` count look-ups since the start; without a cache there are none of either.
+    `hits` and `misses` count look-ups since the start; without a cache both are 0.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -40,7 +40,7 @@ class RowCache:
         return len(self._rows)
 
     def get(self, key: bytes) -> Row | None:
-        """The row of a key, if it is still here; it is then the last to go."""
+        """Returns the row of a key, if still cached, and marks it as most recently used."""
         if not self.max_bytes:
             return None
         row = self._rows.get(key)
@@ -52,12 +52,12 @@ class RowCache:
         return row
 
     def put(self, key: bytes, row: Row) -> None:
-        """Keep a row, and let go of the least recently used beyond the bound; one larger than it is not kept."""
+        """Stores a row, and drops the least recently used above the limit; a row above the limit is not stored."""
         if _size(row) > self.max_bytes:
             return
         old = self._rows.pop(key, None)
         self.used_bytes += _size(row) - (_size(old) if old else 0)
-        # A copy, because a row is a view that would hold the whole of its batch in memory.
+        # A copy, because a row is a view that would keep its whole batch in memory.
         self._rows[key] = replace(row, values=np.array(row.values))
         while self.used_bytes > self.max_bytes:
             _, oldest = self._rows.popitem(last=False)

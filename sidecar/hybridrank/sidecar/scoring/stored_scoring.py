@@ -1,4 +1,4 @@
-"""Scores passages by their stored token vectors: only the query is encoded, and compared with them in blocks."""
+"""Scores passages by their stored token vectors: encodes only the query, and compares it with them in blocks."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from hybridrank.sidecar.types import RelevanceScore, RerankRequest, Timings
 
 __all__ = ["score_stored"]
 
-# To unpack and compare a stored token costs about this much less than to encode one, for the queue and its turn.
+# By this factor, unpacking and comparing a stored token costs less than encoding one, for the queue and its order.
 STORED_TOKENS_A_TOKEN = 64
 
 
 async def score_stored(
     request: RerankRequest, model: LoadedModel, worker: Worker
 ) -> tuple[list[RelevanceScore], Timings]:
-    """The raw score of each candidate, in their order; with `best_effort`, of those ready when the deadline nears.
+    """Returns the raw score of each candidate, in order; with `best_effort`, of those ready just before the deadline.
 
-    InvalidArgument for a model that compares no token vectors, for vectors of another one, and for damaged ones.
+    Raises InvalidArgument for a model without late interaction, for vectors of another one, and for damaged ones.
     """
     reranker, info = model.reranker, model.info
     if not isinstance(reranker, ColbertReranker):

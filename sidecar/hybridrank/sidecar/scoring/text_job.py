@@ -1,4 +1,4 @@
-"""What a request asks of a model: its texts, the keys that tell equal ones, and how to make a row of each."""
+"""Work of a request for a model: its texts, their keys (equal texts have equal keys), and the computation of rows."""
 
 import dataclasses
 import time
@@ -25,12 +25,12 @@ Input = TypeVar("Input", Pair, TokenSequence)
 
 @dataclass(frozen=True)
 class Work(Generic[Input]):
-    """`texts` are called `field` in the request; texts with equal `keys` have equal rows.
+    """`texts` are named `field` in the request; texts with equal `keys` have equal rows.
 
-    `windows` cuts each text into the inputs that show it to the model, at most so many, and `compute` turns inputs into
-    a row each. `wanted` are the windows to compute, by their numbers from 0. `optional` work is done with what time and
-    room other work leaves. `arrived_at` and `deadline` are points in time of `time.monotonic()`. What is too large to
-    `keep` is not put into the cache; with `no_cache` it is not read either.
+    `windows` cuts each text into at most the given number of inputs, and `compute` turns each input into a row.
+    `wanted` are the 0-based numbers of the windows to compute. `optional` work uses the time and room that other work
+    leaves. `arrived_at` and `deadline` are points in time of `time.monotonic()`. Rows without `keep` are too large for
+    the cache; with `no_cache` the cache is not read either.
     """
 
     field: str
@@ -50,7 +50,7 @@ class Work(Generic[Input]):
     no_cache: bool = False
 
     def further(self, places: Sequence[int], max_windows: int) -> "Work[Input]":
-        """The windows after the first of the texts at these places, up to `max_windows` with it: optional."""
+        """Returns optional work: further windows of the texts at these positions, `max_windows` with the first."""
         return replace(
             self,
             texts=[self.texts[place] for place in places],
@@ -61,9 +61,9 @@ class Work(Generic[Input]):
 
 
 def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
-    """A score for the first window of each passage, or for all that are allowed where no passage may be cut.
+    """Scores the first window of each passage, or all allowed ones if no passage may be cut.
 
-    InvalidArgument for a query without a word, or contributions, which it has none of.
+    Raises InvalidArgument for a query without a word, or for contributions, which it does not have.
     """
     require_query(request, reranker.info)
     texts = [passage.text for passage in request.passages]
@@ -94,16 +94,16 @@ def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
 
 
 def encode_work(request: EncodeRequest, encoder: Encoder) -> Work[TokenSequence]:
-    """A vector for each text; InvalidArgument for a query without a word."""
+    """Makes a vector for each text; raises InvalidArgument for a query without a word."""
     return _encode(request, encoder, encoder.embed, "embed")
 
 
 def token_work(
     request: EncodeRequest, encoder: TokenEncoder, dense: Encoder | None, codec: TokenCodec
 ) -> Work[TokenSequence]:
-    """Rows for the tokens of each text, hundreds of times a vector; of documents without those that `codec` prunes.
+    """Makes rows for the tokens of each text, hundreds of times a vector; without document tokens that `codec` prunes.
 
-    Before them that of the text, where the model is `dense` too. InvalidArgument for a query without a word.
+    The row of the text comes first, if the model is also `dense`. Raises InvalidArgument for a query without a word.
     """
     compute = dense.embed_with_tokens if dense else encoder.token_rows
     work = replace(_encode(request, encoder, compute, f"tokens {codec.digest}"), keep=False)
@@ -116,7 +116,7 @@ def token_work(
 
 
 def require_query(request: RerankRequest, model: ModelInfo) -> None:
-    """InvalidArgument for a query without a word, or contributions, of which a model that reads text has none."""
+    """Raises InvalidArgument for a query without a word, or for contributions, which text models do not have."""
     _require_text("query", request.query)
     if request.contributions:
         problem = f"are of features, and {model.name} is a {model.kind}, which reads text; leave them out"

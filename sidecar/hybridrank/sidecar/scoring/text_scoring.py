@@ -1,4 +1,4 @@
-"""Scores passages by their texts: the first window of each, then as many further ones as time and room are left for."""
+"""Scores passages by their texts: the first window of each, then further ones as far as time and room allow."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,10 +24,11 @@ COMBINE: Mapping[ChunkScore, Callable[[FloatArray], Any]] = {
 async def score_texts(
     request: RerankRequest, reranker: Reranker, computer: Computer
 ) -> tuple[list[RelevanceScore], Timings, int]:
-    """The raw score of each passage, in their order, and how many tokens the model read of them.
+    """Returns the raw score of each passage, in order, and the number of tokens that the model read.
 
-    With `best_effort`, of those whose first window was scored when the deadline neared. Further windows are scored when
-    every passage has its first; where the deadline nears or the queue is full, the score is that of those there are.
+    With `best_effort`, only passages whose first window was scored shortly before the deadline. Further windows are
+    scored after the first one of every passage; if the deadline is near or the queue is full, the score uses the scored
+    windows.
     """
     work = rerank_work(request, reranker)
     rows, timings = await computer.rows(work)
@@ -48,7 +49,7 @@ async def score_texts(
 
 
 def _score(request: RerankRequest, place: int, windows: Mapping[int, Row]) -> RelevanceScore:
-    """The score of a passage, of those of its windows that were scored."""
+    """Returns the score of a passage from its scored windows."""
     values = np.array([row.values for row in windows.values()])
     return RelevanceScore(
         request.passages[place].passage_id,
@@ -61,5 +62,5 @@ def _score(request: RerankRequest, place: int, windows: Mapping[int, Row]) -> Re
 
 
 def _cut(windows: Mapping[int, Row]) -> bool:
-    """Whether some of the text is in no window, by their numbers."""
+    """Returns True if a part of the text is in no window."""
     return len(windows) <= max(windows) or windows[max(windows)].truncated

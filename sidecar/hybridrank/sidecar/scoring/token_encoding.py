@@ -1,4 +1,4 @@
-"""Encodes texts into vectors of their tokens, packed for an index to store."""
+"""Encodes texts into vectors of their tokens, packed for storage in an index."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ __all__ = ["encode_tokens"]
 
 
 async def encode_tokens(request: EncodeRequest, model: LoadedModel, computer: Computer) -> EncodeResult:
-    """The packed vectors of each text's tokens, in the order of the request; of an encoder, its vector comes along.
+    """Returns the packed vectors of each text's tokens, in the order of the request; from an encoder, also its vector.
 
-    InvalidArgument for a model that makes none, and for a codec that it has not.
+    Raises InvalidArgument for a model that makes none, and for a codec that it does not have.
     """
     if not isinstance(model.reranker, ColbertReranker):
         raise InvalidArgument("model", f"{model.info.name} is a {model.info.kind}, which makes no token vectors")
@@ -40,7 +40,7 @@ def _codec(model: LoadedModel, wanted: str) -> TokenCodec:
 
 
 def _packed(codec: TokenCodec, rows: Mapping[bytes, Row], *, vectors: int) -> dict[bytes, Embedding]:
-    """So many rows of each text as they are, and the rest packed."""
+    """Keeps the first `vectors` rows of each text unchanged and packs the rest."""
     return {
         key: Embedding(
             tuple(row.values[:vectors].ravel().tolist()),

@@ -1,1 +1,1 @@
-"""The wires. Each decodes, calls the service and encodes; nothing is decided here."""
+"""Protocols. Each decodes, calls the service and encodes; nothing is decided here."""

@@ -1,4 +1,4 @@
-"""A call, whatever the wire: what of its headers is ours to read."""
+"""A call over any protocol: the headers that we read."""
 
 import re
 import uuid
@@ -15,7 +15,7 @@ Wire = Literal["grpc", "http"]
 
 @dataclass(frozen=True)
 class Call:
-    """A call as it is counted (wire, method), logged (path, request_id) and followed (trace_context)."""
+    """A call with data for counting (wire, method), logging (path, request_id) and tracing (trace_context)."""
 
     wire: Wire
     method: str
@@ -25,13 +25,13 @@ class Call:
 
     @classmethod
     def of(cls, wire: Wire, method: str, path: str, headers: Mapping[str, str | bytes]) -> "Call":
-        """With the id and the trace that the headers name; `headers` has their names in lower case."""
+        """Builds a call with the id and the trace from the headers; `headers` has lower-case names."""
         trace_context = {name: value for name in TRACE_CONTEXT if isinstance(value := headers.get(name), str)}
         return cls(wire, method, path, request_id(headers.get(REQUEST_ID)), trace_context)
 
 
 def request_id(wanted: str | bytes | None) -> str:
-    """The caller's own id where it is fit for a log line, otherwise a new one."""
+    """Returns the caller's own id if it is safe for a log line, otherwise a new one."""
     if isinstance(wanted, str) and ACCEPTED_REQUEST_ID.fullmatch(wanted):
         return wanted
     return uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""What happens around every call, whatever the wire: one log line without user text, counters, a span, draining."""
+"""Common handling of every call on every protocol: one log line without user text, counters, a span, draining."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ CALLER_GONE = Status(grpc.StatusCode.CANCELLED, 499, "cancelled")
 
 
 class Calls:
-    """The service as the wires call it. Shared by all of them, so that one drain waits for every last call."""
+    """The service for all protocols. They share it, so that one drain waits for every last call."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Calls:
         self._idle.set()
 
     async def drain(self, timeout_s: float) -> bool:
-        """Refuse new calls and wait for those that run; False when some still ran after `timeout_s`."""
+        """Refuses new calls and waits for running ones; returns False if some still ran after `timeout_s`."""
         self.draining = True
         try:
             await asyncio.wait_for(self._idle.wait(), timeout_s)
@@ -70,7 +70,7 @@ class Calls:
         return True
 
     async def rerank(self, request: RerankRequest) -> RerankResult:
-        """Score passages; notes what the log line, the counters and the span say of it."""
+        """Scores passages; records data for the log line, the counters and the span."""
         structlog.contextvars.bind_contextvars(candidates=len(request.passages))
         began_ns = time.time_ns()
         result = await self.service.rerank(request)
@@ -80,7 +80,7 @@ class Calls:
         return result
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
-        """Encode texts; notes what the log line, the counters and the span say of it."""
+        """Encodes texts; records data for the log line, the counters and the span."""
         structlog.contextvars.bind_contextvars(texts=len(request.texts))
         began_ns = time.time_ns()
         result = await self.service.encode(request)
@@ -92,10 +92,10 @@ class Calls:
     async def run(
         self, call: Call, work: Callable[[], Awaitable[Answer]], *, expired: Callable[[], bool] = lambda: False
     ) -> Answer:
-        """Do the work of one call; every way it ends is logged, counted and traced once.
+        """Does the work of one call; every outcome is logged, counted and traced once.
 
-        An answer whose `complete` is False counts as partial. `expired` tells a cancellation by the deadline from one
-        by the caller. Raises SidecarError and nothing else, but for the cancellation.
+        An answer whose `complete` is False counts as partial. `expired` distinguishes a cancellation by the deadline
+        from one by the caller. Raises only SidecarError, or the cancellation.
         """
         structlog.contextvars.bind_contextvars(method=call.path, request_id=call.request_id)
         started_at = time.perf_counter()
@@ -125,7 +125,7 @@ class Calls:
             return answer
 
     def refused_without_key(self, wire: Wire, method: str, path: str) -> None:
-        """Log and count a call that ended before it began. `method` must be a name of ours, or "other"."""
+        """Logs and counts a call that ended before it began. `method` must be a name of ours, or "other"."""
         log.warning("call refused without a good key", method=path)
         self.metrics.requests.labels(wire, method, STATUSES[Unauthenticated].outcome).inc()
 

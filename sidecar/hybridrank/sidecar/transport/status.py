@@ -1,4 +1,4 @@
-"""The one table from our errors to what callers see: gRPC code, HTTP status, and the outcome that is counted."""
+"""The only table from our errors to what callers see: gRPC code, HTTP status, and the counted outcome."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -28,7 +28,7 @@ Code = grpc.StatusCode
 
 @dataclass(frozen=True)
 class Status:
-    """What an error is on each wire, and how it is counted."""
+    """Status of an error in each protocol, and its counted outcome."""
 
     grpc: grpc.StatusCode
     http: int
@@ -43,7 +43,7 @@ STATUSES: dict[type[SidecarError], Status] = {
     TooLarge: Status(Code.RESOURCE_EXHAUSTED, 413, "invalid"),
     Unauthenticated: Status(Code.UNAUTHENTICATED, 401, "invalid"),
     Overloaded: Status(Code.RESOURCE_EXHAUSTED, 429, "refused"),
-    # What its caller would have been told anyway, only sooner: no other sidecar and no retry has more time left.
+    # The status that its caller would have received later: no other sidecar and no retry has more time left.
     DeadlineUnreachable: Status(Code.DEADLINE_EXCEEDED, 504, "refused"),
     DeadlinePassed: Status(Code.DEADLINE_EXCEEDED, 504, "expired"),
     Draining: Status(Code.UNAVAILABLE, 503, "refused"),
@@ -54,10 +54,10 @@ STATUSES: dict[type[SidecarError], Status] = {
 
 
 def status(error: SidecarError) -> Status:
-    """The row of an error, by its class."""
+    """Returns the row of an error, by its class."""
     return STATUSES[type(error)]
 
 
 def retry_after(error: SidecarError) -> tuple[tuple[str, str], ...]:
-    """What a client may act upon, beside the message: when to come back, in seconds, under the name both wires use."""
+    """Returns the seconds after which to retry, under the name that both protocols use; empty for other errors."""
     return (("retry-after", str(error.retry_after_s)),) if isinstance(error, Overloaded) else ()

@@ -1,1 +1,1 @@
-"""The gRPC face."""
+"""The gRPC API."""

@@ -1,4 +1,4 @@
-"""Takes gRPC calls through what happens around every call (`calls.py`), and turns errors into a status."""
+"""Passes gRPC calls through the common handling (`calls.py`), and turns errors into a status."""
 
 import asyncio
 import time
@@ -15,11 +15,11 @@ from hybridrank.sidecar.transport.status import retry_after, status
 
 OUR_SERVICES = "/hybridrank."  # health and reflection are neither logged nor refused while draining
 
-# gRPC does not tell when a reply has reached the network: a moment, and time for large ones, is what it gets.
+# gRPC does not report when a reply has reached the network: it gets a moment, and more time for large replies.
 LEAVES_IN_S = 0.05
 BYTES_PER_S = 20e6
 
-# Clients drop a call whose headers exceed 8 KiB, and a message is one, in which a byte may become three ("%C3").
+# Clients drop a call whose headers exceed 8 KiB; a message is a header in which a byte may become three ("%C3").
 MESSAGE_BYTES = 2000
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -34,13 +34,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._last_leaves_at = 0.0
 
     async def replies_left(self) -> None:
-        """Wait until the replies so far have reached the network; 3 s or so after the largest."""
+        """Waits until the replies so far have reached the network; about 3 s after the largest."""
         await asyncio.sleep(self._last_leaves_at - time.monotonic())
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        """Replace the handler of a unary call by one that is counted, logged and answered with our statuses.
+        """Replaces the handler of a unary call by one that counts, logs and answers with our statuses.
 
-        It decodes as well: what gRPC itself cannot decode is UNKNOWN to callers, and in no log.
+        It also decodes: messages that gRPC itself cannot decode would be UNKNOWN to callers, and in no log.
         """
         handler = await continuation(handler_call_details)
         path = handler_call_details.method
@@ -79,7 +79,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
 
 def shortened(message: str) -> str:
-    """The message, or its beginning and end where it repeats a very long name.
+    """Returns the message, or its beginning and end if it repeats a very long name.
 
     >>> len(shortened("model " + 3000 * "x" + " is not loaded"))
     2003

@@ -1,4 +1,4 @@
-"""The gRPC face: each method decodes, calls the service and encodes. Health and reflection stand beside it."""
+"""The gRPC API: each method decodes, calls the service and encodes. It also serves health and reflection."""
 
 import asyncio
 import errno
@@ -23,24 +23,25 @@ from hybridrank.sidecar.transport.security.keys import KeyRing
 from hybridrank.sidecar.transport.security.tls import Tls
 
 # gRPC's own limit is 4 MiB, a few hundred long passages. 64 MiB hold 1,000 passages of 20,000 words or 20,000
-# embeddings of 384 dimensions, and still bound what one call can make us hold.
+# embeddings of 384 dimensions, and still limit the memory of one call.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 OPTIONS = (
-    # Also the limit of what a compressed message may unpack to. Requests may be compressed (gzip, deflate); replies are
-    # not: vectors and scores are close to random bits, and the core that packs them is one that scores.
+    # Also the limit of a decompressed message. Requests may be compressed (gzip, deflate); replies are not: vectors and
+    # scores are close to random bits, and compressing would take a core from scoring.
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.so_reuseport", 0),  # a second sidecar on the port is an error, not half of the calls
-    # A peer that vanished without a word (a node that lost power) is found within 40 s; gRPC's default is two hours.
+    ("grpc.so_reuseport", 0),  # a second sidecar on the port is an error; it must not get half of the calls
+    # A peer that vanished silently (a node without power) is detected within 40 s; gRPC's default is two hours.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    # Clients may ping as often, idle ones too; by default one that does so twice in five minutes is thrown out.
+    # Clients may ping at this rate, also idle ones; by default a client that does so twice in five minutes is
+    # disconnected.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
 
-# How long open connections get to take the last reply and leave; a client that watches our health never would.
+# Time for open connections to receive the last reply and close; a client that watches our health never would.
 GOODBYE_S = 1.0
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -50,7 +51,7 @@ SERVICES = tuple(service.full_name for service in pb.DESCRIPTOR.services_by_name
 
 
 def _deadline(context: Context) -> float | None:
-    """When the caller stops waiting, as a point in time of `time.monotonic()`."""
+    """Returns when the caller stops waiting, as a point in time of `time.monotonic()`."""
     remaining_s = context.time_remaining()
     return None if remaining_s is None else time.monotonic() + remaining_s
 
@@ -62,7 +63,7 @@ class RerankerServicer(rerank_pb2_grpc.RerankerServicer):
         self._calls = calls
 
     async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:  # noqa: N802
-        """Score the candidates."""
+        """Scores the candidates."""
         result = await self._calls.rerank(codec.rerank_request(request, _deadline(context)))
         return codec.rerank_response(result)
 
@@ -74,7 +75,7 @@ class EncoderServicer(rerank_pb2_grpc.EncoderServicer):
         self._calls = calls
 
     async def Encode(self, request: pb.EncodeRequest, context: Context) -> pb.EncodeResponse:  # noqa: N802
-        """Encode the texts."""
+        """Encodes the texts."""
         result = await self._calls.encode(codec.encode_request(request, _deadline(context)))
         return codec.encode_response(result)
 
@@ -91,15 +92,15 @@ class ModelRegistryServicer(rerank_pb2_grpc.ModelRegistryServicer):
         request: pb.ListModelsRequest,  # noqa: ARG002
         context: Context,  # noqa: ARG002
     ) -> pb.ListModelsResponse:
-        """All loaded models."""
+        """Returns all loaded models."""
         return pb.ListModelsResponse(models=map(codec.model, self._calls.service.models.infos()))
 
     async def Get(self, request: pb.GetModelRequest, context: Context) -> pb.Model:  # noqa: N802, ARG002
-        """The model that answers to a name."""
+        """Returns the model for a name."""
         return codec.model(self._calls.service.models.get(request.model).info)
 
     async def Load(self, request: pb.LoadModelRequest, context: Context) -> pb.Model:  # noqa: N802, ARG002
-        """Load a folder and have its name lead to it."""
+        """Loads a folder and points its name to it."""
         return codec.model(await self._allowed().load(request.path))
 
     async def Unload(  # noqa: N802
@@ -107,7 +108,7 @@ class ModelRegistryServicer(rerank_pb2_grpc.ModelRegistryServicer):
         request: pb.UnloadModelRequest,
         context: Context,  # noqa: ARG002
     ) -> pb.UnloadModelResponse:
-        """Take out a name or a name:version."""
+        """Unloads a name or a name:version."""
         return pb.UnloadModelResponse(models=map(codec.model, await self._allowed().unload(request.model)))
 
     def _allowed(self) -> ModelControl:
@@ -117,11 +118,11 @@ class ModelRegistryServicer(rerank_pb2_grpc.ModelRegistryServicer):
 
 
 class GrpcServer:
-    """Listens from `start` to `stop`. Health answers for the whole ("" as a name), each service and each model.
+    """Listens from `start` to `stop`. Health reports the whole ("" as a name), each service and each model.
 
-    With `keys`, every call but health needs one. With `health_port`, a second listener answers health and nothing else,
-    without TLS: for probes that know none. Connections are asked to leave after `max_connection_age_s`; 0 keeps them.
-    `control` changes the models, whose health follows; with `allow_control`, callers may too.
+    With `keys`, every call except health needs one. With `health_port`, a second listener answers only health, without
+    TLS: for probes that do not support it. Connections are asked to close after `max_connection_age_s`; 0 keeps them.
+    `control` changes the models, and their health follows; with `allow_control`, callers may change them, too.
     """
 
     def __init__(
@@ -164,7 +165,7 @@ class GrpcServer:
             control.listen(lambda: self._set_health(not self._readiness.reasons))
 
     async def start(self) -> str:
-        """Listen; returns host:port with the port that was taken. OSError when it cannot be had."""
+        """Listens; returns host:port with the actual port. Raises OSError if it is not available."""
         port = _listen(self._server, f"{self._host}:{self._port}", self._tls)
         await self._set_health(not self._readiness.reasons)
         await self._server.start()
@@ -177,9 +178,9 @@ class GrpcServer:
         return f"{self._host}:{port}"
 
     async def drain(self, drain_s: float) -> bool:
-        """Turn unhealthy, let running calls finish, refuse all others; False when some still run after `drain_s`.
+        """Becomes unhealthy, finishes running calls, refuses others; returns False if some still run after `drain_s`.
 
-        What ends with the process after that is UNAVAILABLE to its caller.
+        Calls that end with the process after that are UNAVAILABLE to their callers.
         """
         await self._health.enter_graceful_shutdown()
         drained = await self._calls.drain(drain_s)
@@ -187,7 +188,7 @@ class GrpcServer:
         return drained
 
     async def stop(self, drain_s: float) -> bool:
-        """Drain and close; a call that arrives while gRPC closes is CANCELLED."""
+        """Drains and closes; a call that arrives while gRPC closes is CANCELLED."""
         drained = await self.drain(drain_s)
         await asyncio.gather(*(server.stop(GOODBYE_S) for server in self._servers))
         return drained
@@ -201,7 +202,7 @@ class GrpcServer:
 
 
 def _listen(server: grpc.aio.Server, address: str, tls: Tls | None) -> int:
-    """The port that was taken."""
+    """Returns the actual port."""
     try:
         return server.add_secure_port(address, tls.grpc_credentials()) if tls else server.add_insecure_port(address)
     except RuntimeError as error:
@@ -209,7 +210,7 @@ def _listen(server: grpc.aio.Server, address: str, tls: Tls | None) -> int:
 
 
 def _why_not(address: str) -> str:
-    """The system's own reason, which gRPC keeps to itself, and what to set."""
+    """Returns the system's own reason, which gRPC hides, and what to set."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -226,5 +227,5 @@ def _why_not(address: str) -> str:
 
 
 def _connection_age(seconds: float) -> tuple[tuple[str, int], ...]:
-    """At that age, give or take a tenth, a connection is asked to leave: its calls finish, new ones go to another."""
+    """Asks a connection of that age, ±10 %, to close: its calls finish, new ones use another."""
     return (("grpc.max_connection_age_ms", int(1000 * seconds)),) if seconds else ()

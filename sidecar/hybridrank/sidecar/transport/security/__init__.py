@@ -1,1 +1,1 @@
-"""TLS, certificates and API keys for every wire."""
+"""TLS, certificates and API keys for all protocols."""

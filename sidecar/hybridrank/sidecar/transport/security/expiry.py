@@ -1,7 +1,7 @@
-"""When certificates end: the one date that OpenSSL knows of a PEM file and Python's ssl does not tell.
+"""Expiry of certificates in a PEM file, which Python's ssl does not provide.
 
-`ssl` shows the fields of a peer's certificate and never those of one's own, so the date is read here. The files have
-been loaded by OpenSSL before; nothing else is looked at, and nothing is trusted because of it.
+`ssl` gives the fields of a peer's certificate but not those of the own one, so the date is read here. OpenSSL has
+loaded the files before; nothing else is read, and no trust depends on it.
 """
 
 import re
@@ -15,9 +15,9 @@ VERSION, UTC_TIME = 0xA0, 0x17  # tags
 
 
 def expires_at(pem: bytes) -> float | None:
-    """The end of a chain, in seconds since the epoch: that of whichever certificate ends first.
+    """Returns the expiry of a chain, in seconds since the epoch: that of its first certificate to expire.
 
-    None when there is no certificate, or one whose end is not written as RFC 5280 wants.
+    Returns None if there is no certificate, or one whose expiry does not follow RFC 5280.
     """
     try:
         ends = [not_after(ssl.PEM_cert_to_DER_cert(block)) for block in BLOCK.findall(pem.decode("latin-1"))]
@@ -27,22 +27,22 @@ def expires_at(pem: bytes) -> float | None:
 
 
 def not_after(der: bytes) -> float:
-    """The end of one certificate: the second date of the fourth field after its version (RFC 5280, 4.1)."""
+    """Returns the expiry of one certificate: the second date of the fourth field after its version (RFC 5280, 4.1)."""
     (_, certificate), *_ = _elements(der)
     (_, signed), *_ = _elements(certificate)
     _serial, _signature, _issuer, validity, *_ = (content for tag, content in _elements(signed) if tag != VERSION)
     _start, (tag, end) = _elements(validity)
     text = end.decode("ascii")
-    if tag == UTC_TIME:  # of two digits for the year, which stand for 1950 to 2049
+    if tag == UTC_TIME:  # with two digits for the year, which mean 1950 to 2049
         text = ("19" if text >= "50" else "20") + text
     return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
 
 
 def _elements(der: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and content of each element, in their order (X.690, 8.1)."""
+    """Yields tag and content of each element, in order (X.690, 8.1)."""
     while der:
         tag, length, begin = der[0], der[1], 2
-        if length & 0x80:  # the long form: so many bytes of length follow
+        if length & 0x80:  # the long form: this many bytes of length follow
             begin += length & 0x7F
             length = int.from_bytes(der[2:begin], "big")
         yield tag, der[begin : begin + length]

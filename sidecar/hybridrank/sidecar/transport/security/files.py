@@ -1,4 +1,4 @@
-"""Keys and certificates on disk: read at the start, read again when the files change, never half replaced."""
+"""Keys and certificates on disk: read at the start, read again if the files change, never half replaced."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,10 +13,10 @@ Stamp = tuple[int, int, int] | None
 
 
 class Reloaded(Generic[Content]):
-    """What `read` made of some files. They are looked at on every use, which costs two microseconds each.
+    """Result of `read` on some files. They are checked on every use, which costs two microseconds each.
 
-    When they changed and `read` fails (a certificate has been replaced, its key not yet), what was read before stays
-    in use, one line of the log says so, and the next change is tried again.
+    If they changed and `read` fails (a certificate has been replaced, its key not yet), the previous result stays in
+    use, one log line reports it, and the next change is tried again.
     """
 
     def __init__(self, paths: Sequence[Path], read: Callable[[], Content]) -> None:
@@ -26,7 +26,7 @@ class Reloaded(Generic[Content]):
         self._content = read()
 
     def current(self) -> Content:
-        """The content of the files as they are, or the last that could be read."""
+        """Returns the content of the current files, or the last readable content."""
         stamps = self._look()
         if stamps != self._stamps:
             self._stamps = stamps
@@ -44,7 +44,7 @@ class Reloaded(Generic[Content]):
 
 
 def _stamp(path: Path) -> Stamp:
-    """What differs between two versions of a file, also behind a link that is replaced; None where there is none."""
+    """Returns a stamp that differs between two versions of a file, also behind a replaced link; None without a file."""
     try:
         status = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""API keys for every wire: which are good is in a file, and no log, error or repr ever shows one."""
+"""API keys for all protocols: a file lists the valid ones, and no log, error or repr ever shows one."""
 
 import hashlib
 import hmac
@@ -10,10 +10,10 @@ MIN_KEY_LENGTH = 16
 
 
 class KeyRing:
-    """The keys in a file, one a line; empty lines and lines that begin with # do not count.
+    """The keys in a file, one per line; empty lines and lines that begin with # do not count.
 
-    The file is read again when it changes, so keys are rotated by adding the new one, moving the callers, and taking
-    the old one out. One without keys lets nobody in. ValueError or OSError when it cannot be read at the start.
+    The file is read again if it changes, so rotate keys by adding the new one, moving the callers, and removing the old
+    one. A file without keys allows no call. Raises ValueError or OSError if it cannot be read at the start.
     """
 
     def __init__(self, path: Path) -> None:
@@ -23,7 +23,7 @@ class KeyRing:
             raise ValueError(f"{path}: there is no key in it; write one a line, of {MIN_KEY_LENGTH} characters or more")
 
     def accepts(self, authorization: str | None) -> bool:
-        """Whether a header reads `Bearer KEY`, with a key of ours; takes as long for a near miss as for any other."""
+        """Returns True if a header is `Bearer KEY` with a valid key; takes as long for a near miss as for any other."""
         scheme, _, key = (authorization or "").partition(" ")
         digest = _digest(key.strip())
         known = [hmac.compare_digest(digest, other) for other in self._digests.current()]
@@ -47,5 +47,5 @@ class KeyRing:
 
 
 def _digest(key: str) -> bytes:
-    """Of one length for every key, so that comparing takes one time; and nothing worth stealing stays in memory."""
+    """Has the same length for every key, so that comparing takes constant time, and no key stays in memory."""
     return hashlib.sha256(key.encode("utf-8", errors="surrogateescape")).digest()

@@ -1,7 +1,7 @@
-"""TLS for every wire, with certificates that are replaced on disk while the server runs.
+"""TLS for all protocols, with certificates that can be replaced on disk while the server runs.
 
-gRPC and Python's ssl, which the HTTP face uses, each ask for the certificate of the day at every handshake;
-connections that are open keep theirs. With a client CA, only callers whose certificate it signed get in.
+gRPC and Python's ssl, which the HTTP API uses, request the current certificate at every handshake; open connections
+keep theirs. With a client CA, only callers with a certificate signed by it are accepted.
 """
 
 import ssl
@@ -26,7 +26,7 @@ class _Certificate:
 class Tls:
     """A certificate chain, its key without passphrase, and optionally the CA of the callers; PEM files.
 
-    ValueError or OSError when they cannot be used at the start; later, the last that could be used stays.
+    Raises ValueError or OSError if they cannot be used at the start; later, the last usable version stays.
     """
 
     def __init__(self, cert: Path, key: Path, client_ca: Path | None = None) -> None:
@@ -37,11 +37,11 @@ class Tls:
 
     @property
     def expires_at(self) -> float | None:
-        """When the chain that is in use ends, in seconds since the epoch; None where its files do not tell."""
+        """The expiry of the current chain, in seconds since the epoch; None if its files do not contain it."""
         return self._certificate.current().expires_at
 
     def grpc_credentials(self) -> grpc.ServerCredentials:
-        """For `add_secure_port`."""
+        """Returns credentials for `add_secure_port`."""
         return grpc.dynamic_ssl_server_credentials(
             self._certificate.current().for_grpc,
             lambda: self._certificate.current().for_grpc,
@@ -49,7 +49,7 @@ class Tls:
         )
 
     def ssl_context(self) -> ssl.SSLContext:
-        """For asyncio and uvicorn; handshakes are handed on to the context of the files as they are then."""
+        """Returns a context for asyncio and uvicorn; each handshake uses the context of the current files."""
         context = self._read().context
 
         def take_current(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
@@ -63,7 +63,7 @@ class Tls:
         roots = self._client_ca.read_bytes() if self._client_ca else None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            # Without a passphrase given here, OpenSSL would ask for one on the terminal.
+            # Without a passphrase here, OpenSSL would ask for one on the terminal.
             context.load_cert_chain(self._cert, self._key, password="")
             if self._client_ca:
                 context.load_verify_locations(self._client_ca)

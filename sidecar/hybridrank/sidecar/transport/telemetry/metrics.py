@@ -1,4 +1,4 @@
-"""What the sidecar counts, in Prometheus' words. Labels hold names of methods and models, never words of a user."""
+"""Metrics of the sidecar for Prometheus. Labels contain names of methods and models, never text of a user."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 @dataclass(frozen=True)
 class Watched:
-    """What is read when the page is asked for, rather than counted as it happens."""
+    """Values that are read when the page is requested, instead of counted as they occur."""
 
     models: Callable[[], Iterable[ModelInfo]]
     queued_tokens: Callable[[], int]
@@ -32,7 +32,7 @@ class Watched:
 
 
 class Metrics:
-    """The counters of one sidecar, in a registry of their own. `docs/sidecar.md` has a row for each."""
+    """The counters of one sidecar, in its own registry. `docs/sidecar.md` has a row for each."""
 
     def __init__(self, watched: Watched) -> None:
         self.registry = CollectorRegistry()
@@ -74,12 +74,12 @@ class Metrics:
         self.registry.register(_Watcher(watched))
 
     def reranked(self, passages: int, result: RerankResult) -> None:
-        """Note an answer to a request with so many passages."""
+        """Records an answer to a request with this number of passages."""
         self._answered("Rerank", passages, result, sum(score.truncated for score in result.scores))
         self._chunks.labels(result.model.name).inc(result.scored_chunks)
 
     def encoded(self, result: EncodeResult) -> None:
-        """Note an answer."""
+        """Records an answer."""
         self._answered("Encode", len(result.embeddings), result, sum(one.truncated for one in result.embeddings))
 
     def _answered(self, method: str, texts: int, result: RerankResult | EncodeResult, truncated: int) -> None:
@@ -143,7 +143,7 @@ class _Watcher(Collector):
 
 
 def _histogram(name: str, meaning: str, counts: Mapping[int, int]) -> HistogramMetricFamily:
-    """Of how often each value was seen."""
+    """Builds a histogram from the count of each value."""
     below = [(str(float(bound)), sum(n for value, n in counts.items() if value <= bound)) for bound in TEXTS]
     buckets = [*below, ("+Inf", sum(counts.values()))]
     total = sum(value * n for value, n in counts.items())

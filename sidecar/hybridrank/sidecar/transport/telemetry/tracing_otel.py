@@ -1,4 +1,4 @@
-"""Spans of calls by OpenTelemetry, sent over OTLP/gRPC: names, counts and times, and never a word of a caller."""
+"""Spans of calls by OpenTelemetry, sent over OTLP/gRPC: names, counts and times, never text of a caller."""
 
 import asyncio
 import logging
@@ -23,27 +23,27 @@ from hybridrank.sidecar.types import EncodeResult, RerankResult
 log = structlog.get_logger("sidecar")
 
 W3C = TraceContextTextMapPropagator()
-FLUSH_S = (1.0, 5.0)  # at least, at most: an endpoint that is away must not hold up an exit
+FLUSH_S = (1.0, 5.0)  # minimum and maximum: an unreachable endpoint must not delay an exit
 
 
 class OtelTracing(Tracing):
-    """A span for each call, with one below it for each stage of an answer.
+    """A span for each call, with a child span for each stage of an answer.
 
-    The endpoint is a URL, https for TLS. All else is as OpenTelemetry's own variables say: name and attributes of this
-    service, sampling, headers, certificates, timeouts, batches.
+    The endpoint is a URL, https for TLS. Everything else follows OpenTelemetry's own variables: name and attributes of
+    this service, sampling, headers, certificates, timeouts, batches.
     """
 
     def __init__(self, endpoint: str) -> None:
         _log_problems()
         named = {"service.name": "hybridrank-sidecar"} | dict(OTELResourceDetector().detect().attributes)
-        # Of our own and not of the process: what other libraries tell, such as paths and queries, is not sent with it.
+        # Our own provider, not the process's: data of other libraries, such as paths and queries, is not sent with it.
         self._provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
         self._tracer = self._provider.get_tracer("hybridrank.sidecar")
 
     @contextmanager
     def follow(self, call: Call) -> Iterator[None]:
-        """The span is part of the caller's trace, where it names one; its trace id stands in the log too."""
+        """Makes the span part of the caller's trace, if it names one; the log also has its trace id."""
         if call.wire == "grpc":
             attributes = {"rpc.system.name": "grpc", "rpc.method": call.path.lstrip("/")}
         else:
@@ -62,7 +62,7 @@ class OtelTracing(Tracing):
             yield
 
     def answered(self, began_ns: int, texts: int, result: RerankResult | EncodeResult) -> None:
-        """One stage follows the other; an answer from the cache has none."""
+        """Records one stage after the other; an answer from the cache has none."""
         trace.get_current_span().set_attributes(
             {"hybridrank.model": result.model.name, "hybridrank.texts": texts, "hybridrank.tokens": result.tokens}
         )
@@ -73,7 +73,7 @@ class OtelTracing(Tracing):
                 began_ns = ended_ns
 
     def ended(self, call: Call, status: Status, error: str | None) -> None:
-        """A mistake of the caller is no error of this span, as OpenTelemetry has it for servers."""
+        """Records the outcome; a caller's mistake is not an error of this span, by OpenTelemetry's rule for servers."""
         span = trace.get_current_span()
         if call.wire == "grpc":
             span.set_attribute("rpc.response.status_code", status.grpc.name)
@@ -86,7 +86,7 @@ class OtelTracing(Tracing):
             span.set_status(trace.StatusCode.ERROR)
 
     async def close(self, within_s: float) -> None:
-        """Send what waits; what is not taken within 1 to 5 s is lost."""
+        """Sends pending spans; spans that are not accepted within 1 to 5 s are lost."""
         closing = threading.Thread(target=self._provider.shutdown, daemon=True)
         closing.start()
         await asyncio.to_thread(closing.join, sorted((within_s, *FLUSH_S))[1])
@@ -98,7 +98,7 @@ class _ProblemsToLog(logging.Handler):
 
 
 def _log_problems() -> None:
-    """Have what OpenTelemetry complains of in the words of our log."""
+    """Writes OpenTelemetry's warnings to our log."""
     logger = logging.getLogger("opentelemetry")
     logger.propagate = False
     logger.handlers = [_ProblemsToLog(logging.WARNING)]

@@ -1,4 +1,4 @@
-"""Chooses the tracing that the settings ask for; off unless an endpoint is set."""
+"""Chooses the tracing from the settings; off unless an endpoint is set."""
 
 from hybridrank.sidecar.transport.telemetry.tracing import Tracing
 
@@ -6,9 +6,9 @@ __all__ = ["tracing_to"]
 
 
 def tracing_to(endpoint: str | None) -> Tracing:
-    """Returns what sends spans to this endpoint, or what sends none without one.
+    """Returns tracing that sends spans to this endpoint, or that sends none without one.
 
-    Raises ValueError where OpenTelemetry is not installed.
+    Raises ValueError if OpenTelemetry is not installed.
     """
     if endpoint is None:
         return Tracing()
