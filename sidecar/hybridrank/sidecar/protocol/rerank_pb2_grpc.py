@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RerankerStub:
-    """Scores how well passages answer a query. The deadline of the call is the budget.
+    """Scores how well passages match a query. The deadline of the call is the time limit.
     """
 
     def __init__(self, channel):
@@ -43,14 +43,14 @@ class RerankerStub:
 
 
 class RerankerServicer:
-    """Scores how well passages answer a query. The deadline of the call is the budget.
+    """Scores how well passages match a query. The deadline of the call is the time limit.
     """
 
     def Rerank(self, request, context):
-        """Every candidate is scored, unless best_effort allows less; top_k only trims the reply.
-        INVALID_ARGUMENT names the field; NOT_FOUND names the model and lists those loaded; RESOURCE_EXHAUSTED when the
-        queue is full (retry-after in the trailing metadata, in seconds); DEADLINE_EXCEEDED, at once, when the deadline
-        cannot be met at the measured speed.
+        """Scores every candidate, unless best_effort allows fewer; top_k only trims the reply.
+        INVALID_ARGUMENT names the field; NOT_FOUND names the model and lists the loaded ones; RESOURCE_EXHAUSTED means
+        that the queue is full (retry-after in the trailing metadata, in seconds); DEADLINE_EXCEEDED is returned at once if
+        the deadline cannot be met at the measured speed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,7 +73,7 @@ def add_RerankerServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Reranker:
-    """Scores how well passages answer a query. The deadline of the call is the budget.
+    """Scores how well passages match a query. The deadline of the call is the time limit.
     """
 
     @staticmethod
@@ -180,7 +180,7 @@ class Encoder:
 
 
 class ModelRegistryStub:
-    """What is loaded. Load and Unload are refused (PERMISSION_DENIED) unless the sidecar's setting model_control is on.
+    """The loaded models. Load and Unload are refused (PERMISSION_DENIED) unless the sidecar's setting model_control is on.
     """
 
     def __init__(self, channel):
@@ -212,7 +212,7 @@ class ModelRegistryStub:
 
 
 class ModelRegistryServicer:
-    """What is loaded. Load and Unload are refused (PERMISSION_DENIED) unless the sidecar's setting model_control is on.
+    """The loaded models. Load and Unload are refused (PERMISSION_DENIED) unless the sidecar's setting model_control is on.
     """
 
     def List(self, request, context):
@@ -228,15 +228,15 @@ class ModelRegistryServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Load(self, request, context):
-        """Loads a folder, tries the model beside those that serve, and then has its name and aliases lead to it. Calls that
-        run keep the version they began with. FAILED_PRECONDITION says why a folder is refused; what served still does.
+        """Loads a folder, tests the model while the others serve, and then points its name and aliases to it. Running calls
+        keep their version. FAILED_PRECONDITION says why a folder is refused; the serving models do not change.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Unload(self, request, context):
-        """Takes a model out; calls that run with it end as usual.
+        """Unloads a model; running calls with it end normally.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -274,7 +274,7 @@ def add_ModelRegistryServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelRegistry:
-    """What is loaded. Load and Unload are refused (PERMISSION_DENIED) unless the sidecar's setting model_control is on.
+    """The loaded models. Load and Unload are refused (PERMISSION_DENIED) unless the sidecar's setting model_control is on.
     """
 
     @staticmethod
