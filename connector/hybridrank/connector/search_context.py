@@ -35,7 +35,7 @@ class Trace:
             raise Misconfigured(faults)
 
     def lacks(self, stage: str, error: SidecarError | EngineError, *, reason: str = "", instead: str = "") -> None:
-        """Records that the stage was left out because of `error`, with the replacement `instead` and an own `reason`.
+        """Records a stage left out because of `error`; `instead` is the replacement, `reason` overrides the error's.
 
         Only the error decides whether it is a configuration fault.
         """

@@ -216,7 +216,7 @@ class KnnQuery:
 
     `num_candidates` limits the candidates of an approximate index on each shard; an exact engine ignores it. If the
     index rounds vectors, `oversample` times as many are rescored with full-precision vectors. `path` is the nested
-    field that contains `field`; the nearest passage of a document then counts. `encoder` made the vector, None for a
+    field that contains `field`; a document then has its nearest passage's score. `encoder` made the vector, None for a
     caller's own: an engine compares it with the encoder of the index's vectors.
     """
 

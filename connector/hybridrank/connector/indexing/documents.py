@@ -184,7 +184,7 @@ async def index_documents(
 
 
 async def _note_encoder(engine: Engine, index: str, definition: IndexDefinition, *, whole: bool) -> None:
-    """For an index without notes: if `whole`, every existing document is from this run, so all vectors are ours."""
+    """Notes the encoder where no note exists, if `whole`: all documents are from this run, so all vectors are ours."""
     fields = await engine.fields(index)
     paths = [path for path in definition.vector_paths if lacking_note(fields, path)]
     if paths and whole and definition.encoder:

@@ -136,7 +136,7 @@ class SidecarClient:
     async def encode(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
     ) -> tuple[Encoding, ...]:
-        """Returns one unit vector per text, in order. Raises SidecarError, BadScores for a vector without direction."""
+        """Returns one unit vector per text, in order. Raises SidecarError; BadScores if a query's has no direction."""
         _check(model, _numbered(texts))
         text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
         request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)

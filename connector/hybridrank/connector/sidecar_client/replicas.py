@@ -120,7 +120,7 @@ class Replicas:
             raise BadScores(f"sidecar at {target}: {error}") from None
 
     def _may_try_again(self, channels: Channels, error: SidecarError, tried: Sequence[str]) -> bool:
-        """Takes a token from the retry budget, except for a known failing replica: its probe must not cost a search."""
+        """True if a retry is allowed; takes a token, except for a known failing replica: probes must cost no search."""
         if isinstance(error, SidecarUnreachable):
             return self._budget.failed() and len(tried) < max(2, len(self._targets))
         if not isinstance(error, _OF_ONE_REPLICA) or len(tried) > 1:

@@ -59,7 +59,7 @@ class Admission:
     optional: bool = False
 
     def count(self, tokens: int) -> None:
-        """Sets its tokens: first an estimate, then the true count. `due` follows, and does not change later."""
+        """Sets its tokens: first an estimate, then the true count. `due` follows; finished tokens do not change it."""
         self.tokens = tokens
         # Optional work ends at its deadline in any case. Without one it gets a due time, or it might never end.
         later = self.optional and self.deadline is not None

@@ -20,7 +20,7 @@ LoadFolder = Callable[[Path], LoadedModel]
 
 
 def find(roots: Sequence[Path]) -> tuple[Found, ...]:
-    """Returns the model folders at or below `roots`; raises BadModelFolder for a root that is unreadable or empty."""
+    """The model folders at or below `roots`; raises BadModelFolder for a root that is unreadable or has none."""
     return tuple(replace(found, place=place) for place, root in enumerate(roots) for found in _scan(root))
 
 

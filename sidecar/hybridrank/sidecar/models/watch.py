@@ -17,7 +17,7 @@ log = structlog.get_logger("sidecar")
 
 
 class ModelWatch:
-    """Checks every `every_s` seconds. If the folders of a name have changed, its newest `keep_versions` must serve.
+    """Checks every `every_s` seconds. If the folders of a name have changed, its newest `keep_versions` serve.
 
     `known` are the folders before the models were loaded: later writes are changes. Only a change counts: a model that
     a call loaded or unloaded stays so until then. A bad folder changes nothing, and is not tried again before one of

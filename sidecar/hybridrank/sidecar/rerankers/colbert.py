@@ -48,8 +48,7 @@ class ColbertReranker:
         self.batches = encoder.batches
         self._sums = sums
         self.encoder = encoder
-        # Caches a function, not a method of this object: as a cycle, an unloaded model would stay in memory for a
-        # while.
+        # Caches a function, not a method of this object: a cycle would keep an unloaded model in memory for a while.
         self._query_rows = lru_cache(maxsize=QUERIES_AT_HAND)(partial(_encode_query, encoder))
 
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
