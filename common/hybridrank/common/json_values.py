@@ -1,5 +1,4 @@
-"""JSON values that every engine, database and protocol can hold: finite numbers, whole numbers of 64 bits, and Unicode
-text.
+"""JSON values that every engine, database and protocol can hold: finite numbers, 64-bit whole numbers, Unicode text.
 
 Python also reads and writes other values: `NaN`, `1e400`, whole numbers of any size, and halves of surrogate pairs such
 as `"\\ud83d"`, which no UTF-8 text can hold. OpenSearch and Elasticsearch refuse each of them.

@@ -122,9 +122,7 @@ class UserFile:
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
-        """Yields the unzipped bytes. Raises `error` for a path that is not a file, for text that is not UTF-8, or for a
-        damaged archive.
-        """
+        """Yields the unzipped bytes. Raises `error` if it is not a file, not UTF-8 text, or a damaged archive."""
         try:
             with self.path.open("rb") as plain:
                 zipped = self.path.suffix == ".gz" or plain.peek(2)[:2] == _GZIP

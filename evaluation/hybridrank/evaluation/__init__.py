@@ -1,1 +1,1 @@
-"""Collections, measures, significance and experiments: show whether one ranking is better than another."""
+"""Collections, measures, significance and experiments, which show whether one ranking is better than another."""

@@ -139,9 +139,7 @@ def carried_over(definition: IndexDefinition, template: Mapping[str, Any] | None
 
 
 def noted(mappings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the notes of `render` in an index's mapping: `language`, `boosts` and `encoders`; empty for a foreign
-    index.
-    """
+    """Returns the notes of `render` in a mapping: `language`, `boosts` and `encoders`; empty for a foreign index."""
     meta = mappings.get("_meta")
     found = meta.get("hybridrank") if isinstance(meta, Mapping) else None
     return found if isinstance(found, Mapping) else {}

@@ -20,9 +20,7 @@ _ENCODE_TIMEOUT_S = 30
 
 
 def endpoints(sidecar: HttpSidecar, version: str) -> dict[str, dict[str, Any]]:
-    """Returns TASK/NAME → body for a server of this version: both by the service `custom`, or only the reranker by
-    `cohere`.
-    """
+    """Returns TASK/NAME → body for this server version: both by the service `custom`, or the reranker by `cohere`."""
     if not has_custom(version):
         return {f"rerank/{RERANKER}": cohere_reranker(sidecar)}
     return {f"rerank/{RERANKER}": custom_reranker(sidecar), f"text_embedding/{ENCODER}": custom_encoder(sidecar)}
@@ -57,8 +55,7 @@ def custom_encoder(sidecar: HttpSidecar) -> dict[str, Any]:
 
 
 def cohere_reranker(sidecar: HttpSidecar) -> dict[str, Any]:
-    """For servers without `custom`, 8.14 and later. Old versions use the whole `url`; new ones replace its path with
-    their own.
+    """For servers without `custom`, 8.14 and later. Old ones use the whole `url`; new ones replace its path.
 
     The sidecar serves both paths, /v1/rerank and /v2/rerank. That `cohere` accepts a `url` is in Elasticsearch's code,
     not on its documentation page.

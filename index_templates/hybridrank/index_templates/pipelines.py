@@ -50,9 +50,7 @@ else { ctx[params.passage] = String.join(params.separator, lines); }
 
 
 def embed(encoder: str, text_fields: Sequence[str]) -> dict[str, Any]:
-    """Builds an ingest pipeline: `passage` from the text fields, `vector` from the passage; neither if there is no
-    text.
-    """
+    """Builds an ingest pipeline: `passage` from the text fields, `vector` from the passage; neither without a text."""
     return {
         "description": "hybridrank: a passage of the text fields, and its vector from the sidecar",
         "processors": [
@@ -109,8 +107,7 @@ def rerank(encoder: str, reranker: str) -> dict[str, Any]:
 
 
 def by_field(encoder: str, score_field: str) -> dict[str, Any]:
-    """Builds a search pipeline for `hybrid` queries: fuses, then sorts WINDOW_FACTOR pages by the number in
-    `score_field`.
+    """Builds a search pipeline for `hybrid` queries: fuses, then sorts WINDOW_FACTOR pages by `score_field`.
 
     For scores that were computed elsewhere and stored. If one hit of the window has no such number, the order of the
     fusion stays.

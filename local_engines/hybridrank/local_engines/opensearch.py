@@ -137,8 +137,7 @@ class OpenSearch:
             "network.host": LOOPBACK,
             "http.port": node.http_port,
             "transport.port": node.transport_port,
-            # The disk of a laptop is often fuller than these thresholds allow; shards would stay unassigned without a
-            # message.
+            # The disk of a laptop is often fuller than these thresholds allow; shards would silently stay unassigned.
             "cluster.routing.allocation.disk.threshold_enabled": False,
         }
         if len(cluster.nodes) == 1:

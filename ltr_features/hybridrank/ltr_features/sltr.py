@@ -90,9 +90,7 @@ def logged(
 
 
 def _values(hit: Mapping[str, Any]) -> dict[str, float]:
-    """Returns feature → value. A feature that did not match is listed without a value; other logged entries are not
-    numbers.
-    """
+    """Returns feature → value. A feature that did not match has no value; other logged entries are not numbers."""
     (log,) = hit["fields"]["_ltrlog"]
     values = {each["name"]: each.get("value", MISSING) for each in log[_LOG]}
     return {name: float(value) for name, value in values.items() if not isinstance(value, Mapping)}

@@ -1,5 +1,4 @@
-"""Reads, verifies and writes the model folder of a forest: model.txt, features.json, and model.toml that describes
-them.
+"""Reads, verifies and writes the model folder of a forest: model.txt, features.json, and model.toml about them.
 
 model.txt is LightGBM's own file, as `Booster.save_model` writes it. features.json is the feature set that the forest
 was trained on, as `FeatureSet.dump` writes it.
@@ -24,8 +23,7 @@ MODEL, FEATURES = "model.txt", "features.json"
 
 
 class LambdaMartToml(BaseModel):
-    """The content of model.toml for a forest. `version` changes with the trees or the features; `write` fills in the
-    digests.
+    """The content of model.toml for a forest. `version` changes with trees or features; `write` adds the digests.
 
     `feature_set` is the digest of the feature set, `digest` the digest of everything that decides a score.
     """

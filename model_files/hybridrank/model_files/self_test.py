@@ -45,9 +45,7 @@ class GoldenPairs(BaseModel):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Result of a comparison: compared pairs (one in the top 3, no near ties), swaps, and the largest deviation in
-    standard deviations.
-    """
+    """Compared pairs (one in the top 3, no near ties), swaps, and the largest deviation in standard deviations."""
 
     pairs: int
     swaps: int
@@ -130,9 +128,7 @@ def _compare_row(wanted: npt.NDArray[np.float64], found: npt.NDArray[np.float64]
 
 
 def read(folder: Path) -> tuple[GoldenPairs, ...]:
-    """Returns the golden pairs of a model folder; empty if it has no selftest.json. Raises BadModelFolder for an
-    invalid one.
-    """
+    """Returns the golden pairs of a folder; empty without a selftest.json. Raises BadModelFolder for an invalid one."""
     if not (folder / FILE).is_file():
         return ()
     try:

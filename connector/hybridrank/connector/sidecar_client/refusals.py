@@ -22,8 +22,7 @@ __all__ = ["sidecar_error"]
 
 _ERRORS = {
     grpc.StatusCode.UNAVAILABLE: SidecarUnreachable,
-    # Not cancelled by us, for which asyncio raises CancelledError: a server that shuts down cancels new calls like
-    # this.
+    # Not cancelled by us, for which asyncio raises CancelledError: a server that shuts down cancels new calls.
     grpc.StatusCode.CANCELLED: SidecarUnreachable,
     grpc.StatusCode.DEADLINE_EXCEEDED: SidecarTimeout,
     grpc.StatusCode.RESOURCE_EXHAUSTED: SidecarOverloaded,

@@ -1,4 +1,4 @@
-"""Tests of whether a difference between rankings is chance: paired over queries, corrected for many pipelines."""
+"""Significance tests of differences between rankings: paired over queries, corrected for many pipelines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -3,14 +3,14 @@
 A measure is written as its name and cutoff, `ndcg@10`; without a cutoff it uses all documents.
 
 - `ndcg`: linear gain, as in trec_eval and BEIR: a document of grade g at rank r gives g / log2(r + 1), divided by the
-value of the ideal order of all judged documents (not 2^g - 1).
+  value of the ideal order of all judged documents (not 2^g - 1).
 - `rr`: 1 / rank of the first relevant document, 0 if there is none. Its mean is MRR.
 - `ap`: the sum of the precision at each rank of a relevant document, divided by the number of all relevant documents.
-Its mean is MAP.
+  Its mean is MAP.
 - `p@k`: the share of the first k that is relevant; empty ranks count as not relevant.
 - `r@k`: the share of the relevant documents that are among the first k.
 - `judged@k`: the share of the first k documents that are judged, 0 if none was found; a low value warns that the other
-measures are unreliable, because unjudged documents count as not relevant.
+  measures are unreliable, because unjudged documents count as not relevant.
 - `err@k`: expected reciprocal rank, see `evaluation.err`.
 
 All are in [0, 1]. A document is relevant from grade 1 on. A query without a relevant document cannot distinguish

@@ -42,7 +42,7 @@ class Point:
 
 
 def pareto_front(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Returns points that no other point equals in both values and beats in one; the fastest first.
+    """Returns points to which no other is at least equal in both values and better in one; the fastest first.
 
     >>> [each.name for each in pareto_front([Point("a", 1, 0.3), Point("b", 9, 0.2), Point("c", 5, 0.4)])]
     ['a', 'c']

@@ -40,14 +40,13 @@ class Space:
     """Configurations to choose from.
 
     - `fields`: the boost of each except the last, 0 (left out) to 8 in quarters; the last has boost 1, because only the
-    ratio of boosts changes an order. With fewer than two, the index's own fields and boosts stay.
+      ratio of boosts changes an order. With fewer than two, the index's own fields and boosts stay.
     - knn_share: kNN's weight in fusion, 0 (BM25 alone) to 1 (kNN alone) in twentieths; BM25 has the rest.
     - fusion: reciprocal ranks with a rank_constant from 1 to 200, or the weighted sum of scores.
     - with `bm25`, for a server: k1 from 0.4 to 2 in tenths and b from 0 to 1 in twentieths.
     - rank_window_size: 50 to 200 candidates per retriever, in steps of 50.
     - model: one of `models`, or none; its weight, 0.1 to 1 in twentieths; its window, 10 to `max_window`, in steps of
-    10.
-      It reads each text in up to `max_chunks` windows.
+      10. It reads each text in up to `max_chunks` windows.
     """
 
     fields: tuple[str, ...]

@@ -1,9 +1,10 @@
 """A forest for other servers: XGBoost's JSON, RankLib's XML, and LightGBM's own `dump_model`. Pure.
 
-| format | read by | missing value | |---|---|---| | XGBoost JSON | LTR plugins, `model/xgboost+json` | its branch, in
-`missing`; or the branch of 0, if `missing` is ignored | | RankLib XML | LTR plugins, `model/ranklib` | not supported:
-features that did not match are 0 | | LightGBM JSON | Vespa's `lightgbm()` | its branch, in `default_left` and
-`missing_type` |
+| format | read by | missing value |
+|---|---|---|
+| XGBoost JSON | LTR plugins, `model/xgboost+json` | its branch, in `missing`; the branch of 0 if that is ignored |
+| RankLib XML | LTR plugins, `model/ranklib` | not supported: features that did not match are 0 |
+| LightGBM JSON | Vespa's `lightgbm()` | its branch, in `default_left` and `missing_type` |
 
 The first two compare in float32. A threshold t is written as the float32 that splits all float32 values as t does.
 """

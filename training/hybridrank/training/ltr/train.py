@@ -36,7 +36,7 @@ class TrainingOptions(BaseModel):
 
     Small trees and a low rate (`num_leaves`, `learning_rate`) because judgments are few; each tree sees
     `bagging_fraction` of the queries and `feature_fraction` of the features, and `lambda_l2` shrinks the values of
-    leaves with few rows. There are `max_trees`, or, with `early_stopping`, the best number before that many more
+    leaves with few rows. There are `max_trees`, or, with `early_stopping`, the best number, after which that many more
     brought no gain; a hundred queries are too few for it. `truncation_level` is the lowest rank of the compared pairs:
     a little more than `ndcg_at`, the nDCG that early stopping watches (LightGBM's advice). `label_gain` has the gain of
     every grade from 0 on; empty means the grade itself, as it is measured here. `known_directions` lets a score only

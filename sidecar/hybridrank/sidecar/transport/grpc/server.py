@@ -35,8 +35,7 @@ OPTIONS = (
     # A peer that vanished silently (a node without power) is detected within 40 s; gRPC's default is two hours.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    # Clients may ping at this rate, also idle ones; by default a client that does so twice in five minutes is
-    # disconnected.
+    # Clients may ping at this rate, also idle ones; by default two such pings in five minutes end the connection.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
