@@ -206,7 +206,7 @@ def test_a_child_that_cannot_use_grpc_is_refused_at_once(run):
 def test_a_child_asks_an_engine_over_http_that_the_parent_has_asked(run, product):
     run(
         f"""
-        from connector.engines.{product.lower()} import {product}Engine
+        from hybridrank.connector.engines.{product.lower()} import {product}Engine
         from tests.connector.fake_engine import {product.lower()}, fake_engine
 
         async def version(engine):

@@ -147,7 +147,7 @@ def test_a_server_outlives_the_command_that_started_it(engines_folder):
         assert command("status")[1]["url"] == first["url"]
         code, said = command("start", "--nodes", "3")
         assert code == 1
-        assert "runs already, with 1 node(s)" in said
+        assert "runs already, with 1 node" in said
     finally:
         assert command("stop") == (0, {"name": "elasticsearch", "stopped": True})
     assert command("stop") == (0, {"name": "elasticsearch", "stopped": False})

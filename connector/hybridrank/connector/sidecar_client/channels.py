@@ -7,6 +7,10 @@ calls are refused at once.
 """
 
 import asyncio
+
+# Registers a hook that takes a lock which loops need to start a thread. Hooks run in reverse order, so it must be
+# registered before ours: otherwise the fork holds that lock while it waits for the loops.
+import concurrent.futures.thread  # noqa: F401
 import os
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeout

@@ -73,7 +73,7 @@ def choose(ranking: Sequence[str], grades: Mapping[str, int], mining: Mining, rn
     """Chooses the documents of a list: the best graded relevant ones, the hardest negatives, then random ones.
 
     >>> choose(["a", "b", "c", "d"], {"c": 1}, Mining(documents=3, hardest=1), random.Random(1))
-    ('c', 'a', 'd')
+    ('c', 'a', 'b')
     """
     relevant = sorted((doc_id for doc_id, grade in grades.items() if grade > 0), key=lambda each: -grades[each])
     negatives = [doc_id for doc_id in ranking[: mining.depth] if grades.get(doc_id, 0) <= 0]

@@ -1,7 +1,6 @@
 """Common code for OpenSearch and Elasticsearch: the same REST paths, with answers of the same shapes.
 
-A subclass adds the official client (`_send`, `_msearch`, `_bulk`), with its errors turned into ours, and its kNN
-dialect.
+A subclass adds the official client (`_send`, `_msearch`, `_bulk`), its errors turned into ours, and its kNN dialect.
 """
 
 from abc import ABC, abstractmethod
