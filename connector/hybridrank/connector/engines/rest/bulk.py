@@ -12,8 +12,8 @@ from hybridrank.connector.errors import EngineError
 __all__ = ["BulkWriter"]
 
 MAX_BYTES = 1_000_000
-"""Maximum bytes of one request; the first 413 lowers the limit. Larger ones are no faster, and aiohttp warns above 1
-MiB that sending blocks the event loop."""
+"""Maximum bytes of one request; the first 413 lowers the limit. Above 1 MiB aiohttp warns that sending may block the
+event loop."""
 _TRIES = 5
 _LONGEST_PAUSE_S = 8.0
 _BUSY = (429, 502, 503, 504)
