@@ -49,12 +49,29 @@ async def fill():
 
 asyncio.run(fill())
 """
+NAMES_OF_THREADS = """
+import os
+from pathlib import Path
+
+at_forks = []
+
+def note():
+    names = set()
+    for each in Path("/proc/self/task").glob("*/comm"):
+        try:
+            names.add(each.read_text().strip())
+        except OSError:  # the thread has ended
+            pass
+    at_forks.append(names)
+
+os.register_at_fork(before=note)
+"""
 
 
 @pytest.fixture
 def run(tmp_path, sidecar_address):
-    def run(program: str, *, fill: str = FILL) -> str:
-        code = HEAD + fill + textwrap.dedent(program)
+    def run(program: str, *, first: str = "", fill: str = FILL) -> str:
+        code = first + HEAD + fill + textwrap.dedent(program)
         command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "indices"), sidecar_address]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-3000:]}"
@@ -165,6 +182,36 @@ def test_calls_of_the_parent_that_are_under_way_are_answered(run):
         assert len(kept) >= 4 and all(kept)
         search.close()
         """
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the names of threads are read from /proc")
+def test_no_thread_of_grpc_runs_at_a_fork(run):
+    """gRPC ends in threads of its own, whose locks a child would inherit. Fork hooks run in reverse order."""
+    run(
+        """
+        search = SyncHybridSearch(ENGINE, SIDECAR)
+        kept, stop = [], threading.Event()
+
+        def searching(thread):
+            while not stop.is_set():
+                kept.append(answered(search.search(asked(f"tea {thread} {len(kept)} " + "leaf " * 100))))
+
+        threads = [threading.Thread(target=searching, args=(each,)) for each in range(4)]
+        for each in threads:
+            each.start()
+        for _ in range(20):
+            time.sleep(0.1)
+            assert in_child(lambda: True) == 0
+        stop.set()
+        for each in threads:
+            each.join(60)
+        assert kept
+        assert len(at_forks) == 20
+        assert not {"grpc_shutdown", "grpc_global_tim", "event_engine", "lifeguard"}.intersection(*at_forks), at_forks
+        search.close()
+        """,
+        first=NAMES_OF_THREADS,
     )
 
 

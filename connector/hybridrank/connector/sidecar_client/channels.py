@@ -12,8 +12,10 @@ import asyncio
 # registered before ours: otherwise the fork holds that lock while it waits for the loops.
 import concurrent.futures.thread  # noqa: F401
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
 from typing import ClassVar
 from weakref import WeakSet
 
@@ -39,7 +41,10 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
 _NO_PROXY = (("grpc.enable_http_proxy", 0),)
-_MOST_WAITS = 1000  # of a millisecond, for calls to end before a fork
+_MOST_WAITS = 1000  # of a millisecond, for calls and gRPC's threads to end before a fork
+# gRPC ends in threads of its own after the last channel is closed. Its locks are held meanwhile; a child that inherits
+# a held lock hangs. Names of threads, as Linux shortens them.
+_GRPC_THREADS = {"grpc_shutdown", "grpc_global_tim", "event_engine", "lifeguard"}
 
 
 class Channels:
@@ -111,6 +116,8 @@ class _Forks:
         cls.under_way = True
         given_up = [_given_up(loop, each) for each in list(cls.all_channels) for loop in list(each.by_loop)]
         cls.clean = all(given_up)
+        if given_up:
+            _wait_for_threads()
 
     @classmethod
     def in_parent(cls) -> None:
@@ -119,6 +126,21 @@ class _Forks:
     @classmethod
     def in_child(cls) -> None:
         cls.under_way, cls.unusable = False, cls.unusable or not cls.clean
+
+
+def _wait_for_threads() -> None:
+    """Returns when gRPC's threads have ended, or after a second: they stay if other code of this process uses gRPC."""
+    for _ in range(_MOST_WAITS):
+        if _GRPC_THREADS.isdisjoint(map(_name, Path("/proc/self/task").glob("*/comm"))):
+            return
+        time.sleep(0.001)
+
+
+def _name(thread: Path) -> str:
+    try:
+        return thread.read_text().strip()
+    except OSError:  # it has ended
+        return ""
 
 
 def _given_up(loop: asyncio.AbstractEventLoop, channels: PerLoop[Channels]) -> bool:
