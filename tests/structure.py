@@ -17,7 +17,7 @@ import grimp
 ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 400
 MAX_MODULES = 20
-MAX_TEST_NAME = 100
+MAX_TEST_NAME = 60
 # Folders that are still larger: commands and what they call are to be sorted by what they do.
 CROWDED = {"cli/hybridrank/cli", "cli/hybridrank/cli/commands"}
 GENERATED = ("_pb2.py", "_pb2_grpc.py")

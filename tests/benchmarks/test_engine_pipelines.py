@@ -17,7 +17,7 @@ def test_equal_rankings_meet_their_aim_and_others_miss_it():
     assert found.measured["not alike"]["pipeline_with_ties_as_library"] == found.measured["not alike"]["pipeline"]
 
 
-def test_what_differs_in_ties_alone_is_equal_once_they_are_settled():
+def test_rankings_that_differ_only_in_ties_compare_equal():
     measured = section({"tied": (FIRST, TIED)}, QRELS, ABOUT).measured["tied"]
     assert measured["pipeline"] < measured["pipeline_with_ties_as_library"] == measured["library"]
     assert (measured["same_first_ten"], measured["same_first_ten_with_ties_as_library"]) == (0, 1)

@@ -33,7 +33,7 @@ def test_a_peer_scores_the_pairs_and_is_timed_as_often_as_asked(worker):
         assert all(0 <= found.run() < 1 for _ in range(3))
 
 
-def test_a_peer_that_ends_is_named_with_the_command_that_shows_why(worker):
+def test_a_peer_that_exits_is_named_with_the_command_for_its_log(worker):
     worker.write_text("raise SystemExit(3)")
     with (
         ExitStack() as stack,

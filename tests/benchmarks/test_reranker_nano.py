@@ -6,7 +6,7 @@ from benchmarks import reranker_nano
 from tests.evaluation.menu import write_menu
 
 
-def test_both_models_are_asked_for_the_same_passages_at_each_length(tmp_path, monkeypatch):
+def test_both_models_get_the_same_passages_at_each_length(tmp_path, monkeypatch):
     monkeypatch.setattr(reranker_nano, "ROUNDS", 1)
     monkeypatch.setattr(reranker_nano, "WORDS", (2, None))
     section = reranker_nano.measure(write_menu(tmp_path / "menu"))

@@ -14,7 +14,7 @@ def section(title, *aims):
     return Section(title, {"threads": 2}, {"seconds": [2.0, 2.1]}, ("Two rounds.",), table, aims)
 
 
-def test_the_page_shows_every_section_in_its_place_and_a_rerun_replaces_one(tmp_path):
+def test_the_page_has_all_sections_and_a_rerun_replaces_one(tmp_path):
     update("soak", section("Soak"), tmp_path)
     update("throughput", section("Old"), tmp_path)
     before = json.loads((tmp_path / "sidecar.json").read_text())["soak"]

@@ -251,7 +251,7 @@ def test_doctor_says_what_to_do_about_what_is_not(run):
 
 
 @pytest.mark.parametrize("options", [(), ("--json",), ("--explain", "--highlight", "title")], ids=str)
-def test_half_a_surrogate_pair_in_a_document_is_shown_as_a_replacement(run, options):
+def test_a_lone_surrogate_in_a_document_is_shown_as_replacement(run, options):
     """A server takes one in a document and gives it back; no terminal and no model can read it."""
     tea = {"_index": "docs", "_id": "tea", "_score": 1.0, "_source": {"title": "tea \ud83d", "text": "hot \ud83d"}}
     found = {"hits": {"hits": [tea | {"highlight": {"title": ["<em>tea</em> \ud83d"]}}]}}

@@ -97,7 +97,7 @@ def test_a_sidecar_without_a_codec_says_what_makes_one(folder, run):
     assert "no model named 'none'" in run(*other, expect=1).stderr
 
 
-def test_a_search_is_scored_by_what_the_index_holds_or_says_that_it_holds_nothing(folder, run):
+def test_search_scores_by_stored_token_vectors_or_reports_none(folder, run):
     index = ("index", "--collection", str(folder), "--index", "searched", "--json")
     search = ("search", "hot tea", "--index", "searched", "--json")
     run(*index)

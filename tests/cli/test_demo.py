@@ -32,7 +32,7 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def test_index_measure_show_one_question_and_encode_nothing_the_second_time(part, tmp_path, sidecar_address, capsys):
+def test_a_second_demo_run_encodes_nothing(part, tmp_path, sidecar_address, capsys):
     asyncio.run(run_demo(part, f"embedded:{tmp_path / 'indices'}", sidecar_address))
     first = capsys.readouterr().out
     result = asyncio.run(run_demo(part, f"embedded:{tmp_path / 'indices'}", sidecar_address))

@@ -75,7 +75,7 @@ def test_an_index_that_is_not_there_is_a_problem(filled, sidecar_address):
     assert found["index none"]["state"] == "problem"
 
 
-def test_an_opensearch_without_ml_commons_is_no_problem_for_the_library(sidecar_address):
+def test_the_library_works_with_opensearch_without_ml_commons(sidecar_address):
     hit = {"_index": "shop", "_id": "a", "_score": 1.0, "_source": {"title": "Tea"}}
     found = {"hits": {"hits": [hit]}, "_shards": {"total": 1, "successful": 1}}
     properties = {name: {"type": kind} for name, kind in TEXTS.items()}

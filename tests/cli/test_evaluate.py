@@ -28,7 +28,7 @@ def run(tmp_path, sidecar_address):
     return evaluate
 
 
-def test_everything_measured_is_in_the_json_the_runs_and_the_table(tmp_path, run):
+def test_json_runs_and_table_hold_every_measurement(tmp_path, run):
     menu = write_menu(tmp_path / "menu")
     done = run("--collection", menu, "--split", "test", "--json", "menu.json", "--run-dir", "runs")
     assert done.returncode == 0, done.stderr
@@ -122,7 +122,7 @@ def test_a_cascade_of_a_forest_and_a_cross_encoder(tmp_path, run):
     assert "--features" in said
 
 
-def test_stored_token_vectors_are_written_and_scored_in_an_index_of_their_own(tmp_path, run):
+def test_stored_token_vectors_get_an_index_of_their_own(tmp_path, run):
     menu = write_menu(tmp_path / "menu")
     flags = ("--collection", menu, "--pipelines", "rrf,rrf+colbert", "--baseline", "rrf")
     assert run(*flags, "--json", "texts.json").returncode == 0
@@ -162,7 +162,7 @@ def test_bad_lines_are_named_and_the_rest_is_measured(tmp_path, run):
     assert "1 query." in done.stdout
 
 
-def test_documents_of_another_collection_in_the_index_are_mentioned(tmp_path, run):
+def test_documents_of_another_collection_are_reported(tmp_path, run):
     menu = write_menu(tmp_path / "menu")
     other = write_menu(tmp_path / "other")
     (other / "corpus.jsonl").write_text('{"_id": "stray", "text": "A stray document about tea."}')
@@ -201,7 +201,7 @@ def test_wrong_usage_exits_2_and_says_what_was_wrong(tmp_path, run, flags, said)
         (["--collection", "menu", "--engine", "http://127.0.0.1:9"], "127.0.0.1:9"),
     ],
 )
-def test_what_cannot_be_read_or_reached_exits_1_with_one_sentence(tmp_path, run, flags, said):
+def test_unreadable_or_unreachable_input_exits_1_with_a_sentence(tmp_path, run, flags, said):
     menu = write_menu(tmp_path / "menu")
     (menu / "qrels/high.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tsoup\t9")
     done = run(*flags)

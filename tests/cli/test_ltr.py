@@ -102,7 +102,7 @@ def test_what_is_written_is_a_model_folder_with_a_card(trained):
     assert f"digest {folder.info.digest}" in done.stdout
 
 
-def test_the_model_is_better_than_its_candidates_order_on_queries_it_has_not_seen(trained):
+def test_the_model_beats_the_first_stage_on_unseen_queries(trained):
     _, result, done = trained
     measured = {name: each["mean"]["ndcg@10"] for name, each in result["rankers"].items()}
     assert list(measured) == ["rrf", "lambdamart", "linear"]
@@ -253,7 +253,7 @@ def test_clicks_become_judgments_for_training(shop, run, tmp_path):
     )
 
 
-def test_ids_that_break_lines_are_refused_before_anything_is_written(run, tmp_path):
+def test_ids_with_line_breaks_are_refused_before_writing(run, tmp_path):
     (tmp_path / "ctr.csv").write_text('query,doc_id,position,shown,clicked\ntea,"a\tb",1,100,20\ntea,"a\nb",2,100,20\n')
     done = run("judgments", tmp_path / "ctr.csv", "--out", tmp_path / "shop")
     assert done.returncode == 1

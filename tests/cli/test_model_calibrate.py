@@ -67,7 +67,7 @@ def run(collection, model, sidecar_address):
     return run
 
 
-async def test_what_it_writes_is_served_and_what_it_prints_was_measured_out_of_sample(run, model):
+async def test_the_calibration_is_served_and_measured_out_of_sample(run, model):
     calibration.write(model, {"0" * 64: calibration.Temperature(slope=1, intercept=0)})
     done = run("--window", "10")
     assert done.returncode == 0, done.stderr
@@ -92,7 +92,7 @@ async def test_what_it_writes_is_served_and_what_it_prints_was_measured_out_of_s
     assert 0 < chances[5] < 0.5
 
 
-def test_a_curve_takes_the_place_of_two_numbers_and_only_what_was_judged_counts(run, model):
+def test_isotonic_replaces_temperature_and_drops_unjudged_pairs(run, model):
     done = run("--window", "48", "--method", "isotonic", "--unjudged", "left-out", "--queries", "6")
     assert done.returncode == 0, done.stderr
     assert "18 pairs, 12 relevant; without a judgment: left-out" in done.stdout

@@ -62,7 +62,7 @@ def test_back_to_an_older_version_and_out(root, address):
     assert serving(address) == []
 
 
-def test_a_refusal_says_why_and_one_address_that_is_dead_does_not_keep_the_others_from_answering(address):
+def test_a_refusal_says_why_and_a_dead_address_blocks_no_other(address):
     refused = run("load", "/etc", "--sidecar", address, expect=1)
     assert "is no folder at or below" in refused.stderr
     listed = run("list", "--sidecar", f"127.0.0.1:1,{address}", expect=1)

@@ -93,7 +93,7 @@ def test_each_mistake_is_found_with_its_fix(changes, state, said, advice):
     assert any(said in each.detail and advice in each.advice for each in wrong), wrong
 
 
-def test_before_2_12_remote_models_run_where_only_run_on_ml_node_lets_them():
+def test_only_run_on_ml_node_decides_before_opensearch_2_12():
     old = {name: value for name, value in SOUND.settings.items() if name != ROLES}
     (wrong,) = (
         each for each in findings(replace(SOUND, settings=old | {ONLY_ML: "true"}), SIDECAR) if each.state != "ok"
@@ -102,7 +102,7 @@ def test_before_2_12_remote_models_run_where_only_run_on_ml_node_lets_them():
     assert all(each.state == "ok" for each in findings(replace(SOUND, settings=old | {ONLY_ML: "false"}), SIDECAR))
 
 
-def test_a_cluster_without_the_plugin_or_without_models_is_told_what_to_do():
+def test_a_missing_plugin_or_model_is_reported_with_a_remedy():
     (lack,) = findings(Facts(settings={}, node_roles=(), remotes=()), SIDECAR)
     assert "opensearch-ml" in lack.advice
     empty = replace(SOUND, remotes=(), private=frozenset(), index="")

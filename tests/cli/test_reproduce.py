@@ -47,7 +47,7 @@ def write(folder, name="menu", text=FILE):
     (folder / f"experiments/{name}.yaml").write_text(text)
 
 
-def test_scores_are_written_then_ok_then_fail_and_nothing_is_searched_twice(tmp_path, run):
+def test_scores_are_recorded_then_checked_without_a_new_search(tmp_path, run):
     write(tmp_path)
     first = run("--update")
     assert first.returncode == 0, first.stderr
@@ -95,7 +95,7 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, run):
     assert "kept from" not in run().stderr
 
 
-def test_a_missing_collection_is_told_and_fails_and_the_others_run(tmp_path, run):
+def test_a_missing_collection_fails_and_the_others_run(tmp_path, run):
     write(tmp_path, text=FILE.replace("  knn: ~\n", "").replace("  rrf+colbert: ~\n", ""))
     assert run("--update").returncode == 0
     write(tmp_path, "cake", FILE.replace("collection: menu", "collection: cake"))

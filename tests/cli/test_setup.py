@@ -69,7 +69,7 @@ def test_answers_of_no_engine_are_an_error_in_a_sentence(engine, answer):
     assert ended == 1
 
 
-async def test_the_template_notes_the_encoder_that_embeds_the_documents():
+async def test_the_template_names_the_encoder_of_the_documents():
     models = loading.load([SHIPPED_MODELS / "encoder-minilm-l6"])
     async with serving_both(models) as wires:
         target = HttpSidecar(wires.url, "cross-encoder", "encoder", 5, "")

@@ -31,7 +31,7 @@ def hit(doc_id, rank, retrievers, fused_score=0.5, rerank_score=None) -> Hit:
     return Hit(doc_id, rank, 0.0, rank, fused_score, scores, rerank_score, final_score=fused_score)
 
 
-def test_each_document_shows_its_rank_and_score_in_every_pipeline():
+def test_each_document_has_rank_and_score_in_every_pipeline():
     responses = {
         "bm25": answer(hit("a", 1, {"bm25": 12.5}), hit("b", 2, {"bm25": 7.0})),
         "knn": answer(hit("c", 1, {"knn": 0.75})),
@@ -44,7 +44,7 @@ def test_each_document_shows_its_rank_and_score_in_every_pipeline():
     assert rows["c"] == ["?", "–", "1", "0.750", "–", "1", "0.625"]
 
 
-def test_a_document_below_the_depth_shows_its_rank_but_brings_no_row():
+def test_a_document_below_the_depth_has_a_rank_but_no_row():
     low = [hit(f"d{rank}", rank, {"bm25": 1.0}) for rank in range(1, 5)]
     high = [hit("d4", 1, {"knn": 1.0})]
     text = rendered(side_by_side({"bm25": answer(*low), "knn": answer(*high)}, {}, depth=2))
@@ -64,7 +64,7 @@ def test_long_queries_are_folded_and_are_no_markup():
     assert sum(line.count("tea") for line in lines) == 60
 
 
-def test_outside_a_terminal_lines_keep_coming_while_a_step_takes_long(monkeypatch):
+def test_a_long_step_prints_progress_outside_a_terminal(monkeypatch):
     monkeypatch.setattr(progress_module, "EVERY_S", 0.01)
     console = Console(file=StringIO())
     seen = threading.Event()

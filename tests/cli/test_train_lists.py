@@ -44,7 +44,7 @@ async def test_lists_that_are_none_are_an_error_of_the_recipe(tmp_path, sidecar_
     assert not list(tmp_path.glob(f"{part}-*"))
 
 
-async def test_documents_are_queries_of_lists_that_the_teacher_alone_orders(tmp_path, sidecar_address):
+async def test_document_queries_get_lists_ordered_by_the_teacher(tmp_path, sidecar_address):
     menu = tmp_path / "menu"
     menu.mkdir()
     rng = random.Random(4)

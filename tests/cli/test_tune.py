@@ -155,7 +155,7 @@ def test_wrong_usage_says_what_to_do(run, parts, flags, code, said):
         (["--config", "none.yaml"], 1, "none.yaml"),
     ],
 )
-def test_of_a_configuration_that_cannot_be_used_as_it_is_it_says_why(tmp_path, run, flags, code, said):
+def test_an_unusable_configuration_is_refused_with_the_reason(tmp_path, run, flags, code, said):
     (tmp_path / "menu.yaml").write_text("rank_window_size: 50")
     (tmp_path / "index.yaml").write_text("bm25: {k1: 0.9}")
     (tmp_path / "bad.yaml").write_text("window: 50")

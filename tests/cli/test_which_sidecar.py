@@ -79,7 +79,7 @@ def test_a_sidecar_without_the_models_asked_for_is_not_used(run, tmp_path):
     )
 
 
-def test_a_sidecar_with_another_encoder_than_the_index_is_not_used(run, tmp_path):
+def test_a_sidecar_with_the_wrong_encoder_is_not_used(run, tmp_path):
     menu = write_menu(tmp_path / "menu")
     run("index", "--collection", menu, "--index", "menu")
     other = shutil.copytree(FOLDER / "tiny-encoder", tmp_path / "models" / "tiny")
@@ -143,7 +143,7 @@ def test_what_is_missing_is_said_before_a_sidecar_is_looked_for(run, tmp_path, c
         ("reproduce menu --collections . --experiments .", 1),
     ],
 )
-def test_a_model_that_no_sidecar_would_have_is_refused_before_one_is_started(run, tmp_path, command, code):
+def test_an_unknown_model_is_refused_before_a_sidecar_starts(run, tmp_path, command, code):
     menu = write_menu(tmp_path / "menu")
     (menu / "qrels/other.tsv").write_text("query-id\tcorpus-id\tscore\nq3\tcake\t1\n")
     (tmp_path / "features.json").write_bytes((write_forest(tmp_path / "forest").path / "features.json").read_bytes())
@@ -179,7 +179,7 @@ async def test_what_is_measured_is_computed_and_not_looked_up(tmp_path):
         assert (len(client.service.cache), client.service.cache.hits) == (0, 0)
 
 
-def test_without_the_sidecars_packages_commands_say_what_to_install(tmp_path):
+def test_missing_sidecar_packages_are_named_for_installation(tmp_path):
     hide = "import sys; sys.modules['structlog'] = None; import importlib.util as u; f = u.find_spec\n"
     hide += "import hybridrank.cli.extras as e; e.find_spec = lambda name: None if name == 'structlog' else f(name)\n"
     hide += "from hybridrank.cli.__main__ import main; main()"

@@ -84,7 +84,7 @@ def test_a_workbook_is_refused_with_what_to_do(tmp_path):
         list(UserFile(written(tmp_path, b"PK\x03\x04\x14\x00", "data.csv")).lines())
 
 
-def test_a_line_that_is_too_long_is_skipped_within_bounded_memory(tmp_path, bad):
+def test_an_overlong_line_is_skipped_in_bounded_memory(tmp_path, bad):
     lines = list(UserFile(written(tmp_path, "a" * 33 + "\nshort\n"), report=bad.append, max_line_bytes=32).lines())
     assert lines == [(2, "short")]
     assert numbers(bad) == [1]

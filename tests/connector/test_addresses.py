@@ -142,7 +142,7 @@ async def test_an_api_key_goes_encoded_with_every_request(product, key):
 
 
 @BOTH
-async def test_a_caller_who_may_not_ask_for_nodes_is_connected_all_the_same(product):
+async def test_a_caller_without_the_nodes_privilege_still_connects(product):
     """The root page tells the engine too, and the version."""
     root = {"version": {"number": "9.1.0"} | ({"distribution": "opensearch"} if product is opensearch else {})}
     headers = product(None).headers

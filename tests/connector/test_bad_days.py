@@ -82,7 +82,7 @@ async def test_a_model_that_is_not_loaded_is_named(engine, sidecar_address):
     assert response.hits
 
 
-async def test_killed_under_load_two_hundred_searches_get_two_hundred_answers(engine):
+async def test_every_search_is_answered_when_a_sidecar_is_killed(engine):
     """Eight callers; the sidecar dies without a word while some of them wait for it."""
     process = sidecar_process()
     child = await asyncio.to_thread(process.__enter__)

@@ -48,7 +48,7 @@ def test_the_tail_never_outranks_the_window():
     assert blended[2].score == HITS[2].fused_score
 
 
-def test_the_tail_keeps_its_distances_below_the_lowest_score_of_the_window():
+def test_the_tail_keeps_its_distances_below_the_window():
     hits = (hit("a", 1, 9), hit("b", 2, 4), hit("c", 3, 3), hit("d", 4, 1))
     blended = blend(hits, scores(0.5, -2.0), weight=1, model="m")
     assert [each.score for each in blended] == [0.5, -2.0, 3, 1]
@@ -56,7 +56,7 @@ def test_the_tail_keeps_its_distances_below_the_lowest_score_of_the_window():
 
 
 @given(st.data())
-def test_the_final_score_never_rises_however_many_stages_score_how_much(data):
+def test_the_final_score_never_rises_with_any_number_of_stages(data):
     """Cascades, windows smaller than the page, scores that came too late."""
     values = sorted(data.draw(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=12)), reverse=True)
     ranking = tuple(hit(f"d{rank}", rank, value) for rank, value in enumerate(values, start=1))
@@ -89,7 +89,7 @@ def test_what_was_not_scored_stays_below_what_was_in_fused_order():
 
 
 @given(st.lists(st.none() | st.floats(-10, 10), min_size=4, max_size=4), st.floats(0.01, 1))
-def test_a_partial_window_blends_as_if_the_rest_had_never_been_in_it(values, weight):
+def test_a_partial_window_blends_as_a_smaller_window(values, weight):
     given = [None if value is None else RelevanceScore(value) for value in values]
     blended = blend(HITS, given, weight, model="m")
     scored = [(each, score) for each, score in zip(HITS, given, strict=True) if score]

@@ -38,7 +38,7 @@ async def exhaust(client: SidecarClient, error: type[SidecarError], timeout_s: f
             await rescore(client, timeout_s)
 
 
-async def test_after_repeated_timeouts_the_sidecar_is_not_asked_until_a_probe_is_answered(servers):
+async def test_timeouts_open_the_circuit_until_a_probe_is_answered(servers):
     slow = Answering([result(0, 1.0)], wait_s=30)
     async with SidecarClient(await servers.start(slow)) as client:
         await exhaust(client, SidecarTimeout, 0.05)

@@ -63,7 +63,7 @@ async def test_each_refusal_has_a_cause_and_a_way_out(reply, reason, advice):
     assert "password" not in str(caught.value) or reply.status == 401
 
 
-async def test_credentials_that_are_refused_are_named_without_showing_them():
+async def test_refused_credentials_are_named_but_not_shown():
     with fake_engine(lambda asked: Reply(401)) as server:
         for address, how in ((server.url.replace("//", "//u:s3cret@"), {}), (server.url, {"api_key": "s3cret"})):
             with pytest.raises(EngineUnreachable, match="check the user and password, or the API key") as caught:

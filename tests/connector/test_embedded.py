@@ -76,7 +76,7 @@ class TestEmbeddedFilters(FilterContract):
     def index(self):
         return "passages"
 
-    async def test_an_index_of_an_earlier_release_learns_types_from_its_documents(self, filtered, index):
+    async def test_an_index_of_an_older_release_infers_types(self, filtered, index):
         with closing(sqlite3.connect(filtered.path / index / "documents.sqlite3")) as database, database:
             database.execute("DROP TABLE types")
         later = EmbeddedEngine(filtered.path)

@@ -149,7 +149,7 @@ async def test_documents_of_another_encoder_are_refused_before_any(engine, cache
         await engine.plan_index("menu", IndexDefinition(len(WORDS), encoder=BGE))
 
 
-async def test_a_model_replaced_while_documents_are_written_ends_the_run(engine, cache):
+async def test_replacing_the_model_ends_an_indexing_run(engine, cache):
     texts = {f"d{number}": f"tea {number}" for number in range(130)}
     with pytest.raises(SidecarError, match="was the model replaced"):
         await indexed(engine, cache, MINILM, texts, then=BGE)

@@ -66,7 +66,7 @@ def test_an_engine_works_in_loops_of_several_threads(engine_class, product):
 
 
 @KINDS
-async def test_closing_reaches_the_connections_of_a_loop_in_another_thread(engine_class, product):
+async def test_close_closes_connections_of_a_loop_in_another_thread(engine_class, product):
     with fake_engine(product) as server:
         engine = engine_class(server.url)
         loop = asyncio.new_event_loop()
@@ -81,7 +81,7 @@ async def test_closing_reaches_the_connections_of_a_loop_in_another_thread(engin
         loop.close()
 
 
-def test_the_synchronous_face_works_inside_a_running_loop_and_after_close(tmp_path):
+def test_sync_search_works_in_a_running_loop_and_after_close(tmp_path):
     """As in a notebook, whose cells run in a loop."""
     request = SearchRequest(index="none", query_text="tea", retrievers=("bm25",))
 

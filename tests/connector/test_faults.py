@@ -60,7 +60,7 @@ def test_the_status_decides_on_words_of_the_engine(reason, status, configuration
     assert is_configuration(reason, status) is configuration
 
 
-def test_errors_of_the_sidecar_are_configuration_or_operational_by_class():
+def test_the_class_of_a_sidecar_error_tells_configuration_faults():
     kinds = {each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.SidecarError)}
     assert {each.__name__ for each in kinds if is_configuration(each.reason)} == {
         "InvalidRequest",

@@ -96,7 +96,7 @@ def indices(**types):
 
 @pytest.mark.parametrize("type_", ["double", "float", "half_float"])
 @pytest.mark.parametrize("asked", [Term("x", 2**53 + 1), Terms("x", (1, -(2**53)))], ids=["Term", "Terms"])
-def test_numbers_that_are_not_exact_are_referred_to_a_keyword_field(asked, type_):
+def test_for_inexact_numbers_the_error_suggests_a_keyword_field(asked, type_):
     """Not to a Range, which has the neighbours in it."""
     sentence = problem(asked, indices(a={"type": type_}))
     assert "write them as strings into a keyword field" in sentence

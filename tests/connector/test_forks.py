@@ -250,7 +250,7 @@ def test_a_child_that_cannot_use_grpc_is_refused_at_once(run):
 
 
 @pytest.mark.parametrize("product", ["OpenSearch", "Elasticsearch"])
-def test_a_child_asks_an_engine_over_http_that_the_parent_has_asked(run, product):
+def test_parent_and_forked_child_use_one_engine_over_http(run, product):
     run(
         f"""
         from hybridrank.connector.engines.{product.lower()} import {product}Engine

@@ -133,7 +133,7 @@ async def test_passages_and_token_vectors_exclude_each_other(engine, cache):
         )
 
 
-async def test_an_index_that_takes_no_documents_is_found_before_encoding(engine, cache):
+async def test_an_index_that_takes_no_writes_fails_before_encoding(engine, cache):
     await index_documents(engine, CountingEncoder(), "cups", documents(1), cache=cache)
     hurried, encoder = EmbeddedEngine(engine.path, busy_timeout_s=0.05), CountingEncoder()
     with sqlite3.connect(engine.path / "cups" / "documents.sqlite3") as other:

@@ -73,7 +73,7 @@ async def test_a_sidecar_that_says_nothing_of_windows_is_understood(servers):
     assert scores == (RelevanceScore(1.0),)
 
 
-def test_a_stage_that_reads_no_text_leaves_what_was_said_of_windows():
+def test_a_feature_stage_keeps_the_chunks_of_the_text_stage():
     hit = Hit("a", 1, 1.0, 1, 1.0, {}, final_score=1.0)
     (read,) = blend([hit], [RelevanceScore(1.0, best_chunk=2, scored_chunks=3)], weight=1, model="text")
     (counted,) = blend([read], [RelevanceScore(5.0)], weight=1, model="features")

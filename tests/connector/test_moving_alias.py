@@ -82,7 +82,7 @@ async def test_searches_that_saw_two_indices_are_sent_once_more(engine, server):
     assert server.asked == ["/shop/_mapping", "/_msearch", "/_msearch", "/shop/_mapping", "/_msearch"]
 
 
-async def test_an_alias_that_moved_is_looked_at_once_and_the_query_checked(engine, server):
+async def test_a_moved_alias_is_reread_once_and_the_query_checked(engine, server):
     server.answers = [[hits(f"{index}/1")] * 2 for index in ("v1", "v2", "v2", "v2")]
     await ranked(engine)
     server.indices = ["v2"]
@@ -91,7 +91,7 @@ async def test_an_alias_that_moved_is_looked_at_once_and_the_query_checked(engin
     assert server.asked.count("/_msearch") == 4
 
 
-async def test_documents_of_an_index_that_the_alias_left_are_read_from_that_index(engine, server):
+async def test_documents_are_read_from_the_index_the_alias_has_left(engine, server):
     wanted = [DocumentKey("v1", "1"), DocumentKey("v2", "2")]
     server.indices = ["v2"]
     server.answers = [[hits("v2/2")], [hits("v1/1")]]
@@ -115,7 +115,7 @@ def test_documents_are_asked_for_by_index_and_id(ids):
     assert among([]) == {"match_none": {}}
 
 
-async def test_hits_of_an_index_that_the_alias_has_left_are_ranked_anew(engine, server):
+async def test_hits_of_an_index_the_alias_has_left_are_ranked_again(engine, server):
     """Another search has read the mapping after the move, and this one still saw the old index in its first part."""
     server.indices = ["v2"]
     server.answers = [[hits("v1/1"), hits("v2/1")], [hits("v2/1"), hits("v2/1")]]

@@ -36,7 +36,7 @@ def test_equal_scores_are_put_in_doc_id_order():
     assert answer == Retrieved((found("z", 1, 2.0), found("a", 2, 1.0), found("b", 3, 1.0)))
 
 
-def test_one_id_in_two_indices_is_two_documents_in_the_order_of_indices():
+def test_an_id_in_two_indices_is_two_documents_in_index_order():
     hits = [hit("shop-en", "2", 1.0), hit("shop-de", "2", 1.0), hit("shop-en", "1", 1.0)]
     answer = msearch.retrieved("shop", response(hits={"hits": hits}))
     assert [str(each.key) for each in answer.ranking] == ["shop-de/2", "shop-en/1", "shop-en/2"]
@@ -63,7 +63,7 @@ FAILED = {"total": 2, "successful": 1, "failed": 1, "failures": [{"shard": 1, "r
     ],
     ids=str,
 )
-def test_the_total_of_an_answer_that_lacks_shards_is_a_lower_bound(relation, more, expected):
+def test_the_total_is_a_lower_bound_when_shards_are_missing(relation, more, expected):
     hits = {"total": {"value": 12, "relation": relation}, "hits": [hit("docs", "a", 1.0)]}
     assert msearch.retrieved("docs", response(hits=hits, **more)).total == TotalHits(12, expected)
 
@@ -74,7 +74,7 @@ def test_a_total_that_is_no_count_costs_no_hit(total):
     assert (answer.total, len(answer.ranking)) == (None, 1)
 
 
-def test_an_id_that_two_routings_put_on_two_shards_is_ranked_once():
+def test_an_id_on_two_shards_by_routing_is_ranked_once():
     hits = [hit("docs", "a", 2.0), hit("docs", "b", 1.5), hit("docs", "a", 1.0)]
     answer = msearch.retrieved("docs", response(hits={"hits": hits}))
     assert answer.ranking == (found("a", 1, 2.0), found("b", 2, 1.5))
@@ -95,7 +95,7 @@ def test_a_failed_shard_leaves_the_hits_and_a_warning():
     assert len(answer.ranking) == 1
 
 
-def test_a_shard_without_a_copy_that_is_up_is_missed_though_none_failed():
+def test_an_unassigned_shard_is_reported_though_none_failed():
     """As OpenSearch 3.6.0 answered when the only copy of a shard was on a node that had been stopped."""
     answer = msearch.retrieved("docs", response(("a", 1.0), _shards={"total": 3, "successful": 2, "failed": 0}))
     assert isinstance(answer, Retrieved)

@@ -37,7 +37,7 @@ def rrf_body(*weights: float) -> dict:
     return hybrid.rrf([BM25, KNN], rank_constant=20, weights=weights, rank_window_size=50)
 
 
-def test_the_hybrid_body_keeps_filters_inside_and_needs_nothing_on_the_server():
+def test_the_hybrid_body_needs_no_search_pipeline_on_the_server():
     assert rrf_body(1.0, 1.0) == {
         "query": {"hybrid": {"queries": [BM25["query"], KNN["query"]], "pagination_depth": 50}},
         "search_pipeline": {
@@ -263,7 +263,7 @@ def request(**changes) -> SearchRequest:
     return SearchRequest(**{"index": "menu", "query_text": "hot tea", "query_vector": (1.0, 0.2, 0.0)} | changes)
 
 
-async def test_an_engine_without_fusion_leaves_it_to_the_client_and_says_so(engine):
+async def test_the_client_fuses_and_reports_it_when_the_engine_cannot(engine):
     response = await HybridSearch(engine, fusion="native").search(request())
     (lack,) = response.degraded
     assert (lack.stage, lack.reason) == ("fusion", "not_native")
@@ -284,7 +284,7 @@ async def test_an_engine_that_is_not_there_is_not_asked_again(engine, kind):
         await HybridSearch(Fusing(engine, kind("gone")), fusion="native").search(request())
 
 
-async def test_the_engines_ranking_is_the_fused_one_without_what_retrievers_said(engine):
+async def test_native_fusion_returns_the_engine_ranking_alone(engine):
     cake = Candidate("cake", 1, 0.5, {"title": "Cake"}, index="menu")
     fused = Retrieved((cake, Candidate("tea", 2, 0.25, index="menu")), "1 of 2 shards failed")
     response = await HybridSearch(Fusing(engine, fused), fusion="native").search(request())
@@ -304,7 +304,7 @@ async def test_one_retriever_has_nothing_to_fuse(engine):
     assert (fusing.asked, response.degraded) == (0, ())
 
 
-async def test_features_that_read_retrievers_keep_fusion_with_the_client(engine):
+async def test_features_of_retrievers_keep_fusion_in_the_client(engine):
     """A model trained on ranks must not see a candidate as one that no retriever found."""
     fusing = Fusing(engine, Retrieved(()))
     features = feature_set(rank={"kind": "retriever", "retriever": "bm25", "value_of": "rank"})

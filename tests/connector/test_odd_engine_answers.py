@@ -147,7 +147,7 @@ async def test_an_odd_response_costs_its_own_retriever_alone(engine_class, respo
 
 
 @CLASSES
-async def test_a_response_that_is_left_out_costs_its_own_retriever_alone(engine_class):
+async def test_a_missing_response_costs_only_its_own_retriever(engine_class):
     both = {"retrievers": ("bm25", "knn"), "query_vector": (0.6, 0.8)}
     name = "other" if engine_class is OpenSearchEngine else "vector"
     answer = await searched(engine_class, Reply(200, {"responses": [GOOD]}, ELASTIC), vector_field=name, **both)

@@ -68,6 +68,6 @@ async def test_an_address_of_another_form_is_refused(address):
         await connect_engine(address)
 
 
-async def test_of_several_nodes_none_of_which_answers_the_last_is_named():
+async def test_when_no_node_answers_the_last_one_is_named():
     with pytest.raises(EngineUnreachable, match=r"no engine at http://127\.0\.0\.1:2: "):
         await connect_engine("http://127.0.0.1:1,127.0.0.1:2")

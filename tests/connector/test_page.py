@@ -73,7 +73,7 @@ class Vanishing(RecordingEngine):
         return {key: source for key, source in found.items() if key.doc_id not in self.gone}
 
 
-async def test_sources_of_the_page_alone_are_fetched_where_nothing_else_reads_them(engine):
+async def test_only_the_page_has_its_sources_fetched_if_no_stage_does(engine):
     watched = Vanishing(engine)
     response = await HybridSearch(watched).search(request(from_=1, size=2))
     assert watched.pages == [tuple(hit.key for hit in response.hits)]
@@ -83,7 +83,7 @@ async def test_sources_of_the_page_alone_are_fetched_where_nothing_else_reads_th
     assert len(watched.pages) == 1
 
 
-async def test_a_document_that_goes_between_ranking_and_page_is_named_and_keeps_its_place(engine):
+async def test_a_document_deleted_before_the_page_keeps_its_place(engine):
     whole = await HybridSearch(engine).search(request())
     response = await HybridSearch(Vanishing(engine, gone=("chai",))).search(request())
     assert [hit.doc_id for hit in response.hits] == [hit.doc_id for hit in whole.hits]

@@ -8,14 +8,14 @@ from tests.contracts.passages import DEFINITION
 from tests.doubles import WordSidecar
 
 
-def test_values_are_found_in_objects_in_lists_and_under_dotted_names():
+def test_values_are_read_from_objects_lists_and_dotted_names():
     source = {"a": {"b": [{"c": 1}, {"c": [2, 3]}, {}]}, "x.y": 4, "none": None, "empty": []}
     assert field_values(source, "a.b.c") == [1, 2, 3]
     assert field_values(source, "x.y") == [4]
     assert [field_values(source, name) for name in ("none", "empty", "a.b.d", "z", "x.y.z")] == [[]] * 5
 
 
-async def test_a_model_reads_fields_of_objects_and_lists_and_nothing_is_no_text(tmp_path):
+async def test_a_model_reads_objects_and_lists_and_reports_no_text(tmp_path):
     engine = EmbeddedEngine(tmp_path)
     await engine.create_index("books", DEFINITION)
     notes = {"one": "cold milk", "two": "green tea with milk"}

@@ -34,7 +34,7 @@ def request(query_text: str, *stages, **changes) -> SearchRequest:
     return SearchRequest(**asked | changes)
 
 
-async def test_what_matches_better_comes_first_and_what_does_not_has_zero(engine):
+async def test_better_matches_rank_first_and_non_matches_score_zero(engine):
     title = stage(by=TITLE, weight=1)
     found = await HybridSearch(engine).search(request("tea milk", title))
     scores = [hit.rerank_scores["title"] for hit in found.hits]

@@ -99,7 +99,7 @@ async def test_one_that_comes_back_takes_its_turn_again(servers):
         await connected(client, again)
 
 
-async def test_one_that_hangs_costs_a_few_searches_and_then_one_a_second(servers):
+async def test_a_hanging_replica_costs_few_searches_then_one_a_second(servers):
     hanging, alive = Answering(SCORES), Answering(SCORES)
     async with SidecarClient(",".join([await servers.start(hanging), await servers.start(alive)])) as client:
         await connected(client, hanging, alive)
@@ -148,7 +148,7 @@ async def test_a_name_with_several_addresses(servers):
         assert both[1].calls == before + 20
 
 
-async def test_what_went_away_is_tried_once_on_each_and_answers_are_not(servers):
+async def test_lost_calls_are_retried_once_per_replica_and_answers_not(servers):
     for status, error, calls in (
         (grpc.StatusCode.UNAVAILABLE, SidecarUnreachable, 3),
         (grpc.StatusCode.CANCELLED, SidecarUnreachable, 3),
@@ -306,7 +306,7 @@ def test_an_empty_address_is_refused(addresses):
         SidecarClient(addresses)
 
 
-def test_a_sidecar_that_answered_before_is_gone_and_not_misaddressed():
+def test_a_sidecar_that_answered_before_is_not_misaddressed():
     details = "failed to connect to all addresses; failing; last error: UNKNOWN: Socket closed"
     never = sidecar_error("h:1", grpc.StatusCode.UNAVAILABLE, details, Access())
     before = sidecar_error("h:1", grpc.StatusCode.UNAVAILABLE, details, Access(), answered=True)

@@ -90,7 +90,7 @@ async def test_a_foreign_index_is_reranked_without_naming_fields_again(shop):
     assert [hit.rerank_score for hit in found.hits] == [3.0, 2.0]
 
 
-async def test_a_field_that_nobody_has_is_named_and_the_others_are_read(shop):
+async def test_a_field_that_no_index_has_is_named_and_others_are_read(shop):
     wrong = Rescore(model="words", weight=1, fields=("boddy", "name"))
     found = await HybridSearch(shop, WordSidecar()).search(request(rescore=wrong))
     ((lack),) = found.degraded

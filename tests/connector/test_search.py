@@ -55,7 +55,7 @@ async def test_every_stage_leaves_its_mark_on_a_hit(engine):
     assert response.timings.total_ms >= response.timings.retrieve_ms > 0
 
 
-async def test_bm25_and_knn_go_out_together_with_one_filter_and_one_window(engine):
+async def test_bm25_and_knn_share_one_request_filter_and_window(engine):
     recording = RecordingEngine(engine)
     await HybridSearch(recording, WordSidecar()).search(request(filters=(Term("kind", "drink"),), rank_window_size=30))
     (queries,) = recording.queries
@@ -81,7 +81,7 @@ async def test_pages_are_cut_from_one_ranking(engine):
 
 
 @pytest.mark.parametrize("retrievers", [("bm25",), ("bm25", "knn")])
-async def test_the_total_counts_lexical_matches_whatever_the_page_and_window(engine, retrievers):
+async def test_the_total_does_not_depend_on_page_and_window(engine, retrievers):
     drinks = request(retrievers=retrievers, query_text="tea", filters=(Term("kind", "drink"),), rank_window_size=1)
     for page in (drinks, drinks.model_copy(update={"from_": 5, "size": 1})):
         response = await HybridSearch(engine, WordSidecar()).search(page)
@@ -193,7 +193,7 @@ async def test_candidates_that_were_scored_in_time_come_first(engine):
     assert [hit.rerank_score is None for hit in partly.hits] == [False, False] + [True] * (len(fused.hits) - 2)
 
 
-async def test_where_partial_scores_are_not_wanted_the_fused_order_is_returned(engine):
+async def test_without_allow_partial_the_fused_order_is_returned(engine):
     whole = Rescore(model="words", allow_partial=False)
     response = await HybridSearch(engine, HalfSidecar(2)).search(request(rescore=whole))
     assert response.hits == (await HybridSearch(engine, WordSidecar()).search(request())).hits

@@ -72,7 +72,7 @@ def by_price(**changes) -> FeatureRescore:
     return FeatureRescore(**{"model": "price", "feature_set": FEATURES} | changes)
 
 
-async def test_a_stage_by_features_asks_the_engine_once_and_the_sidecar_once(engine):
+async def test_a_feature_stage_calls_engine_and_sidecar_once_each(engine):
     recording, sidecar = RecordingEngine(engine), PriceSidecar()
     response = await HybridSearch(recording, sidecar).search(request(by_price()))
     assert response.degraded == ()
@@ -181,7 +181,7 @@ async def test_the_time_of_the_whole_search_bounds_every_stage(engine):
     ]
 
 
-async def test_without_a_model_features_are_computed_and_no_order_changes(engine):
+async def test_features_without_a_model_change_no_order(engine):
     bystander = FeatureRescore(feature_set=FEATURES, with_features=True)
     response = await HybridSearch(engine).search(request(bystander, retrievers=("bm25",)))
     fused = await HybridSearch(engine).search(request(retrievers=("bm25",)))
@@ -218,7 +218,7 @@ async def test_a_stage_without_a_sidecar_says_so(engine):
 
 
 @pytest.mark.parametrize("error", [SidecarTimeout("spent"), EngineError("no", reason="partial")])
-async def test_features_are_on_the_hits_even_when_the_model_gave_no_scores(engine, error):
+async def test_hits_have_features_even_without_scores_of_the_model(engine, error):
     class Forestless(WordSidecar):
         async def rescore_features(self, rows, **asked):
             raise error

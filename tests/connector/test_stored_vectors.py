@@ -126,7 +126,7 @@ async def test_only_the_window_is_fetched(engine, sidecar, tmp_path):
     assert len(recording.queries) == 1
 
 
-async def test_a_second_run_does_nothing_and_another_format_writes_all_again(engine, sidecar, tmp_path):
+async def test_a_second_run_is_a_no_op_and_a_new_format_rewrites_all(engine, sidecar, tmp_path):
     await indexed(engine, sidecar, tmp_path, "fp16")
     assert (await indexed(engine, sidecar, tmp_path, "fp16")).unchanged == 4
     assert (await indexed(engine, sidecar, tmp_path, "int8")).indexed == 4
@@ -168,7 +168,7 @@ async def test_one_run_of_the_model_gives_both_kinds_of_vectors(engine, sidecar,
         assert asked == [("encode_tokens", 4), ("encode", 3)]
 
 
-async def test_vectors_of_another_codec_fall_back_to_texts_once_and_say_so(engine, sidecar, tmp_path, folder):
+async def test_vectors_of_another_codec_fall_back_to_texts_once(engine, sidecar, tmp_path, folder):
     async with serving(load([folder])) as server, SidecarClient(server.address) as trained:
         await indexed(engine, trained, tmp_path, "residual")
         matching = await HybridSearch(engine, trained).search(request())
@@ -219,7 +219,7 @@ async def test_an_index_of_an_earlier_release_has_none(engine, sidecar, tmp_path
     assert await engine.stored_token_vectors("menu", menu("tea")) == {}
 
 
-async def test_what_the_sidecar_cannot_make_is_refused_before_anything_is_written(engine, sidecar, tmp_path):
+async def test_unsupported_token_vectors_are_refused_before_writing(engine, sidecar, tmp_path):
     with pytest.raises(SidecarError, match="no codec for residuals"):
         await indexed(engine, sidecar, tmp_path, "residual")
     cache = VectorCache(tmp_path / "vectors.sqlite3")

@@ -72,7 +72,7 @@ async def test_without_a_limit_each_stage_has_its_own(engine):
     assert sidecar.given == {"encode": 30, "rescore": 40}
 
 
-async def test_encoding_leaves_the_engine_half_and_rescoring_gets_the_rest(engine):
+async def test_encoding_gets_half_the_budget_and_rescoring_the_rest(engine):
     sidecar = Sidecar()
     await HybridSearch(engine, sidecar).search(request(timeout_s=20))
     assert sidecar.given["encode"] <= 10

@@ -56,7 +56,7 @@ async def test_each_call_carries_it_beside_the_key(servers):
     assert "traceparent" not in plain
 
 
-async def test_a_search_carries_it_to_the_sidecar_also_from_the_synchronous_face(servers, tmp_path):
+async def test_async_and_sync_search_send_trace_context_to_the_sidecar(servers, tmp_path):
     engine = EmbeddedEngine(tmp_path)
     await engine.create_index("menu", DEFINITION)
     await engine.index_documents("menu", PASSAGES)

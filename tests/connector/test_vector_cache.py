@@ -37,7 +37,7 @@ def cache(tmp_path):
     return VectorCache(tmp_path / "vectors.sqlite3")
 
 
-def test_on_a_full_disk_indexing_goes_on_and_what_was_kept_stays_whole(cache, tmp_path):
+def test_indexing_continues_on_a_full_disk_with_the_cache_intact(cache, tmp_path):
     kept = 0
     while cache.file.stat().st_size < LIMIT:
         cache.put("full", {f"{kept + number}": (float(kept + number),) * 64 for number in range(10)})

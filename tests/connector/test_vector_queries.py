@@ -117,7 +117,7 @@ def test_a_hit_says_which_passage_it_was():
     assert [each.passage for each in answer.ranking] == [FoundPassage(2, "hot tea"), None, FoundPassage(0, "tea")]
 
 
-def test_fusion_keeps_the_passage_of_the_retriever_that_ranks_the_document_best():
+def test_fusion_keeps_the_passage_of_the_best_ranking_retriever():
     first, second = FoundPassage(0, "first"), FoundPassage(1, "second")
     rankings = {
         "bm25": (Candidate("a", 1, 2.0, {}, first), Candidate("b", 2, 1.0)),

@@ -20,7 +20,7 @@ NOT_SEARCHED = [
 
 class IndexNameContract:
     @pytest.mark.parametrize("name", NOT_NEW, ids=ascii)
-    async def test_a_name_that_servers_refuse_is_refused_before_anything_is_made(self, engine: Engine, name):
+    async def test_a_name_that_servers_refuse_creates_nothing(self, engine: Engine, name):
         for refused in (engine.create_index(name, DEFINITION), engine.plan_index(name, DEFINITION)):
             with pytest.raises(EngineError, match=r"^index '") as error:
                 await refused

@@ -89,7 +89,7 @@ class TextContract:
             with pytest.raises(SearchFailed, match=r"no field 'title\.prefix'"):
                 await found(engine, index, "te", {"title.prefix": 1})
 
-    async def test_the_boosts_of_the_index_are_those_of_a_search_that_names_no_fields(self, engine):
+    async def test_index_boosts_apply_to_a_search_that_names_no_fields(self, engine):
         either = [Document("title", {"title": "tea", "text": "cup"}), Document("text", {"title": "cup", "text": "tea"})]
         for heavier, lighter in (("title", "text"), ("text", "title")):
             async with made(engine, either, boosts={heavier: 3.0}) as index:

@@ -34,7 +34,7 @@ class WritingContract(FilledIndex):
         with pytest.raises(EngineError, match="3 dimensions in field 'vector', not 4"):
             await filled.create_index(index, IndexDefinition(dimensions=4))
 
-    async def test_a_document_that_does_not_fit_is_named_and_the_others_are_kept(self, filled, index):
+    async def test_a_document_that_does_not_fit_is_named_and_others_kept(self, filled, index):
         wrong = Document("wrong", {"title": "Too short"}, (1.0, 0.0))
         right = Document("right", {"title": "Just right"}, (1.0, 0.0, 0.0))
         report = await filled.index_documents(index, [wrong, right])
@@ -49,7 +49,7 @@ class WritingContract(FilledIndex):
         assert (report.indexed, [each.doc_id for each in report.rejected]) == (2, ids_of_all[:3])
         assert await filled.refresh(index) == len(PASSAGES) + 2
 
-    async def test_values_that_no_engine_holds_are_named_and_cost_no_search(self, filled, index):
+    async def test_values_no_engine_holds_are_named_and_break_no_search(self, filled, index):
         wrong = {
             "nan": Document("nan", {"title": "tea", "sizes": [{"eu": float("nan")}]}, (1.0, 0.0, 0.0)),
             "huge": Document("huge", {"title": "tea", "views": 1 << 64}, (1.0, 0.0, 0.0)),
@@ -95,7 +95,7 @@ class WritingContract(FilledIndex):
         assert await filled.stored_digests(index, ["a", "tea", "nowhere"]) == {"a": "d1", "tea": ""}
         assert await filled.stored_digests(index, []) == {}
 
-    async def test_token_vectors_come_back_for_those_that_have_them_and_with_no_search(self, filled, index):
+    async def test_token_vectors_are_returned_on_request_but_by_no_search(self, filled, index):
         packed = bytes(range(256)) * 20
         tea = replace(PASSAGES[0], token_vectors=packed)
         assert (await filled.index_documents(index, [tea, replace(PASSAGES[1], token_vectors=b"x")])).rejected == ()

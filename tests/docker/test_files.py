@@ -118,7 +118,7 @@ def pinned(lock):
     return {one.name: str(one.specifier) for one in found if not one.marker or one.marker.evaluate(image)}
 
 
-def test_the_image_for_gpus_differs_from_the_other_in_onnx_runtime_alone():
+def test_the_gpu_image_differs_only_in_onnx_runtime():
     """Where this fails after a change to the other lock files, `make lock` makes all of them anew."""
     runtime, gpu = pinned("runtime"), pinned("gpu")
     cuda = {name for name in gpu if name.startswith("nvidia-")}
@@ -127,7 +127,7 @@ def test_the_image_for_gpus_differs_from_the_other_in_onnx_runtime_alone():
     assert {name: version for name, version in gpu.items() if name not in cuda} == runtime
 
 
-def test_the_image_gets_every_lock_file_that_it_may_be_built_from():
+def test_the_image_build_copies_every_lock_file():
     dockerfile = (DOCKER / "sidecar.Dockerfile").read_text()
     built_from = {"runtime", *re.findall(r"LOCK=(\w+)", dockerfile)}
     assert built_from == {"runtime", "gpu"}

@@ -75,7 +75,7 @@ def test_weights_make_no_difference_between_two_grades(pairs):
 
 
 @given(documents=st.lists(st.lists(st.integers(0, 3), max_size=5), max_size=20), data=st.data())
-def test_alpha_counts_every_grade_that_can_be_compared_whoever_gave_it(documents, data):
+def test_alpha_counts_every_comparable_grade_of_any_rater(documents, data):
     counts = coincidences(documents, GRADES)
     assert counts.sum() == pytest.approx(sum(len(given) for given in documents if len(given) > 1))
     assert counts == pytest.approx(counts.T)

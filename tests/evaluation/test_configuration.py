@@ -63,7 +63,7 @@ def test_what_is_wrong_is_named_with_its_file(text, said, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["bm25", "knn", "rrf", "rrf+colbert"])
-def test_the_pipeline_of_a_configuration_asks_what_the_named_one_asks(name):
+def test_a_configured_pipeline_sends_what_the_named_one_sends(name):
     named, settings = parse_pipeline(name), PipelineSettings(timeout_s=7)
     rescore = Rescore(model="colbert") if named.models else None
     configured = ConfiguredPipeline.of(name, Configuration(retrievers=named.retrievers, rescore=rescore))

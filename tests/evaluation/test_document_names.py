@@ -63,7 +63,7 @@ async def test_a_run_over_several_indices_is_measured_by_index_and_id(shops):
     assert alone.rankings == {"q": ("1",)}
 
 
-async def test_tuning_goes_by_the_same_names_and_remembers_each_document(shops):
+async def test_tuning_uses_document_names_and_remembers_each_document(shops):
     search = RememberingSearch(shops, WordSidecar())
     asked = {"index": "shop", "query_text": "tea", "retrievers": ("bm25",), "size": 10}
     for _ in range(2):

@@ -71,7 +71,7 @@ async def test_a_document_that_two_models_score_counts_twice(engine):
     assert found == {"rrf+words": dict.fromkeys(QUERIES, 4), "rrf+words+others": dict.fromkeys(QUERIES, 8)}
 
 
-async def test_the_first_queries_are_searched_once_more_before_anything_is_timed(engine):
+async def test_the_first_queries_warm_up_before_timing(engine):
     recording = RecordingEngine(engine)
     queries = {f"q{place}": f"tea {place}" for place in range(WARM_UP_QUERIES + 2)}
     await run_pipeline(HybridSearch(recording), parse_pipeline("bm25"), "menu", queries, SETTINGS)
@@ -208,7 +208,7 @@ async def test_the_environment_names_engine_models_and_machine(engine):
     runs=st.lists(st.dictionaries(st.sampled_from("qr"), st.lists(st.sampled_from("abcdef"), unique=True))),
     depth=st.integers(1, 4),
 )
-def test_a_pool_holds_every_head_and_nothing_else_whatever_the_order_of_runs(runs, depth):
+def test_a_pool_is_the_union_of_heads_in_any_order_of_runs(runs, depth):
     pooled = pool(runs, depth)
     assert pooled == {k: pool(reversed(runs), depth)[k] for k in pooled}
     for query_id, doc_ids in pooled.items():

@@ -23,7 +23,7 @@ def test_what_is_written_is_read_again(tmp_path):
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=30), st.data())
-def test_a_query_is_only_ever_ranked_by_a_model_of_which_it_was_held_out(folds, data):
+def test_a_query_is_ranked_only_by_a_model_it_was_held_out_from(folds, data):
     """Whatever the folds are: the requests of a pipeline name the model of the query's own fold, and no other."""
     held_out = {f"shop-{fold}": {} for fold in folds}
     for number, fold in enumerate(folds):

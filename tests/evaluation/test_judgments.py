@@ -54,7 +54,7 @@ def test_a_line_by_hand():
     }
 
 
-def test_the_order_tells_nothing_and_is_the_same_for_the_same_seed():
+def test_the_order_is_shuffled_and_the_same_for_the_same_seed():
     pooled = {"q1": [*DOCUMENTS], "q2": [*DOCUMENTS]}
     orders = {seed: [each["doc_id"] for each in to_judge(pooled, seed=seed)] for seed in range(4)}
     assert orders[0] == [each["doc_id"] for each in to_judge({key: pooled[key][::-1] for key in pooled})]
@@ -141,7 +141,7 @@ def test_grades_of_several_judges_by_hand(grades, expected):
 
 
 @given(grades=st.lists(st.integers(0, 3), min_size=1, max_size=9), data=st.data())
-def test_a_merged_grade_lies_within_and_does_not_depend_on_the_order(grades, data):
+def test_a_merged_grade_is_within_range_and_ignores_the_order(grades, data):
     other = data.draw(st.permutations(grades))
     for how in METHODS:
         (grade,) = merged(judgments(*grades), how)["q1"].values()

@@ -71,7 +71,7 @@ def test_a_grade_that_err_does_not_know_is_named():
 
 
 @pytest.mark.parametrize("name", STANDARD_MEASURES)
-def test_the_standard_measures_go_by_the_names_they_are_parsed_to(name):
+def test_labels_of_standard_measures_parse_to_the_same_measure(name):
     assert parse_measure(name) == parse_measure(f" {label(name)}{'@10' if name == 'judged@10' else ''} ") == name
 
 
@@ -80,7 +80,7 @@ def test_cutoffs_of_names():
 
 
 @pytest.mark.parametrize("name", ["", "p", "recall", "err", "ndcg@0", "ndcg@x", "ndcg@", "@10", "bpref", "ndcg@10@20"])
-def test_a_measure_that_is_not_there_is_refused_and_the_others_named(name):
+def test_an_unknown_measure_is_refused_and_known_ones_named(name):
     with pytest.raises(ValueError, match="ndcg, rr, ap, with or without @K, or p, r, judged, err with @K"):
         parse_measure(name)
 
@@ -103,7 +103,7 @@ def test_a_query_without_a_ranking_scores_zero_and_counts():
     assert evaluation.mean["ndcg@10"] == 0.5
 
 
-def test_queries_without_a_relevant_document_are_left_out_and_counted():
+def test_queries_without_relevant_documents_are_counted():
     evaluation = evaluate({"q": {"a": 1}, "irrelevant": {"a": 0}, "empty": {}}, {"q": ["a"], "irrelevant": ["a"]})
     assert evaluation.mean["ndcg@10"] == 1.0
     assert evaluation.without_relevant == ("irrelevant", "empty")

@@ -143,7 +143,7 @@ def test_scales_have_some_ticks_within_and_different_ones(values):
         assert all(scale.low <= value <= scale.high * (1 + 1e-9) for value, _ in ticks)
 
 
-def test_the_labels_of_five_pipelines_cover_no_other_and_no_point():
+def test_labels_of_five_pipelines_overlap_no_label_and_no_point():
     """Three of which are nearly in one place."""
     places = [(100, 100), (104, 101), (101, 106), (600, 300), (690, 30)]
     boxes = label_boxes(places, [4, 3, 3, 17, 11], (72, 24, 696, 364))

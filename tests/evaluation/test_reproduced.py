@@ -102,7 +102,7 @@ def test_all_as_expected_is_ok():
     assert outcome(pipelines=got).ok
 
 
-def test_new_scores_are_those_that_differ_and_none_of_degraded_answers():
+def test_new_scores_are_changed_ones_without_degraded_answers():
     found = outcome()
     assert found.new_scores == {"bm25": 0.5481, "rrf+cross-encoder": 0.9077, "rrf+nano": 0.8155, "rrf+colbert": 0.5982}
     pipelines = dict(found.result.pipelines)
@@ -229,5 +229,5 @@ PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder")
         ({"models": {**MODELS, "encoder": model("e", "3")}}, PIPELINES[1:]),
     ],
 )
-def test_a_run_is_searched_again_when_what_decides_it_changed_and_only_then(changed, touched):
+def test_a_run_is_repeated_only_when_its_inputs_changed(changed, touched):
     assert tuple(name for name in PIPELINES if key(name) != key(name, **changed)) == touched

@@ -134,7 +134,7 @@ def test_queries_that_say_nothing_are_not_drawn():
     assert sample(QUERIES, qrels, None) == sample(QUERIES, qrels, 5) == {"q2": "text 2"}
 
 
-def test_new_scores_take_the_place_of_the_old_and_nothing_else_changes(file):
+def test_new_scores_replace_old_ones_and_nothing_else_changes(file):
     write_expected(file, {"bm25": 0.61234, "rrf": 0.7, "rrf+colbert": 0.8})
     lines = {"bm25: 0.5 ": "bm25: 0.6123 ", "rrf: ~": "rrf: 0.7000", "rrf+colbert: 0.75": "rrf+colbert: 0.8000"}
     expected = FILE
@@ -144,7 +144,7 @@ def test_new_scores_take_the_place_of_the_old_and_nothing_else_changes(file):
     assert dict(Experiment.load(file).pipelines) == {"bm25": 0.6123, "rrf": 0.7, "rrf+colbert": 0.8}
 
 
-def test_a_pipeline_without_a_line_of_its_own_is_refused_and_the_file_stays(file):
+def test_a_pipeline_without_its_own_line_is_refused_unchanged(file):
     text = FILE.replace("  rrf: ~\n  rrf+colbert: 0.75\n", "").replace(
         "pipelines:  # nDCG@10\n  bm25", "pipelines:\n  bm25"
     )

@@ -36,7 +36,7 @@ def test_a_run_of_another_program_is_ordered_by_score(tmp_path):
 
 
 @pytest.mark.parametrize("bad", ["a b", "", "a\tb", "a\ud83d"])
-def test_an_id_that_no_run_can_hold_is_refused_and_nothing_is_written(tmp_path, bad):
+def test_an_id_that_no_run_can_hold_is_refused_before_writing(tmp_path, bad):
     with pytest.raises(RunFileError, match="cannot stand in a TREC run"):
         write_run(tmp_path / "a.run", {"q": [bad]}, "a")
     assert list(tmp_path.iterdir()) == []

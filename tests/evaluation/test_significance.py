@@ -33,7 +33,7 @@ def test_paired_t_agrees_with_scipy(differences):
     assert paired_t(differences) == pytest.approx(expected, rel=1e-9)
 
 
-def test_three_equal_gains_can_be_told_from_chance_one_time_in_four():
+def test_three_equal_gains_have_a_p_value_of_one_quarter():
     """Of the eight sign patterns, all plus and all minus are as extreme: p = 2 / 8."""
     assert paired_randomisation(np.array([0.1, 0.1, 0.1])) == pytest.approx(0.25, abs=MONTE_CARLO)
 
@@ -59,7 +59,7 @@ def test_holm_by_hand():
 
 
 @given(st.lists(st.floats(0, 1), max_size=8))
-def test_holm_lies_between_no_correction_and_bonferroni_and_keeps_the_order(p_values):
+def test_holm_is_between_none_and_bonferroni_and_keeps_the_order(p_values):
     corrected = holm(p_values)
     for p, ours in zip(p_values, corrected, strict=True):
         assert p <= ours <= min(1.0, p * len(p_values)) + 1e-12 or ours == max(
@@ -69,7 +69,7 @@ def test_holm_lies_between_no_correction_and_bonferroni_and_keeps_the_order(p_va
     assert by_p == sorted(by_p)
 
 
-def test_compare_subtracts_the_baseline_query_by_query_and_corrects_for_all_pipelines():
+def test_compare_pairs_queries_and_corrects_for_all_pipelines():
     baseline = {f"q{place}": 0.5 for place in range(20)}
     better = {query_id: value + 0.1 for query_id, value in baseline.items()}
     comparisons = compare(baseline, {"better": better, "same": dict(reversed(baseline.items()))})

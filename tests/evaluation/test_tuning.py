@@ -112,7 +112,7 @@ async def test_the_rankings_wanted_longest_ago_are_forgotten_first(engine):
     assert await ask("water") == ["tea", "water", "sugar", "water"]
 
 
-async def test_the_index_counts_by_the_numbers_that_a_search_is_for_before_it_is_asked(engine):
+async def test_bm25_settings_change_before_the_search_that_needs_them(engine):
     """And is left as it is where BM25 has answered already, or is not asked."""
     changes = []
 
@@ -175,7 +175,7 @@ def test_a_query_is_judged_by_what_is_best_on_the_others():
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=7, max_size=7), min_size=1, max_size=5), st.integers(0, 6))
-def test_what_a_query_measures_has_no_part_in_what_it_is_judged_by(rows, changed):
+def test_a_query_has_no_part_in_the_choice_it_is_measured_with(rows, changed):
     tried = attempts(*rows)
     before = chosen_without(tried, folds=7)
     ranks = [sum(row) - row[changed] for row in rows]
@@ -185,7 +185,7 @@ def test_what_a_query_measures_has_no_part_in_what_it_is_judged_by(rows, changed
     assert ranks[round(number)] == pytest.approx(max(ranks))
 
 
-def test_luck_is_not_taken_for_better_and_what_is_better_is_found():
+def test_a_real_gain_is_chosen_and_a_lucky_one_is_not():
     """200 attempts that differ by chance alone; then one of them is better by a fifth on every query."""
     draw = random.Random(7)
     chance = [[draw.gauss(0.5, 0.2) for _ in range(60)] for _ in range(201)]
@@ -227,7 +227,7 @@ async def tuned_in(file, trials, seed=1, about=None):
         return tuned, importances(study)
 
 
-async def test_the_search_finds_what_measures_best_and_starts_from_the_default():
+async def test_tuning_starts_at_the_default_and_finds_the_best():
     tuned, shares = await tuned_in(None, 50)
     assert len(tuned.attempts) == 51
     assert tuned.default.configuration == Configuration()
@@ -256,7 +256,7 @@ async def test_the_search_starts_within_what_may_be_chosen(window):
     assert first.bm25 == Bm25Settings()
 
 
-async def test_a_study_goes_on_where_it_was_left_and_only_for_what_it_was_made(tmp_path):
+async def test_a_study_resumes_only_for_the_task_it_was_made_for(tmp_path):
     file = tmp_path / "study.sqlite3"
     some, _ = await tuned_in(file, 4)
     more, _ = await tuned_in(file, 7)
@@ -277,7 +277,7 @@ async def test_a_study_goes_on_after_an_interruption(tmp_path):
     assert len(tuned.attempts) == 4
 
 
-def test_the_table_has_the_default_first_and_each_configuration_once():
+def test_the_table_lists_the_default_first_and_others_once():
     tried = attempts([0.5, 0.5], [0.9, 0.7], [0.6, 0.6])
     tried.append(Attempt(3, tried[1].configuration, tried[1].values))
     table = attempts_table(Tuned(tried), "ndcg@10")

@@ -9,7 +9,7 @@ values = st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(*[st.sampled_fro
 
 
 @given(values)
-def test_every_query_is_a_win_a_loss_or_a_tie_and_the_sides_mirror_each_other(both):
+def test_every_query_is_a_win_loss_or_tie_and_sides_mirror(both):
     one, other = ({query_id: pair[side] for query_id, pair in both.items()} for side in (0, 1))
     found, mirrored = win_loss(one, other), win_loss(other, one)
     assert len(found.wins) + len(found.losses) + found.ties == len(both)

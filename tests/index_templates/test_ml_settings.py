@@ -35,7 +35,7 @@ def urls(sidecar):
 
 
 @given(PERSISTENT, st.lists(st.tuples(SIDECARS, st.booleans()), min_size=1, max_size=4))
-def test_setting_up_for_one_sidecar_after_the_other_and_undoing_it_leaves_nothing(before, sidecars):
+def test_undoing_the_setup_for_two_sidecars_leaves_nothing(before, sidecars):
     now, record = before, Record()
     for sidecar, private in sidecars:
         change, record = wanted_settings(

@@ -39,7 +39,7 @@ def carried_out(steps, found=()):
     return tuple(there.values())
 
 
-def test_an_empty_cluster_gets_everything_and_a_second_run_changes_nothing():
+def test_an_empty_cluster_gets_all_and_a_second_run_is_a_no_op():
     steps = plan(wanted(), ())
     assert {step.action for step in steps} == {"create"}
     assert len(steps) == 3 * len(MODELS) + 1 + 1 + 4 + 1 + 1
@@ -57,7 +57,7 @@ def test_a_plan_shows_lines_of_a_diff_and_no_key():
     assert not any(API_KEY in line for step in steps for line in step.changes)
 
 
-def test_another_sidecar_takes_deployments_down_while_its_connectors_change():
+def test_models_are_undeployed_while_their_connectors_change():
     found = carried_out(plan(wanted(), ()))
     steps = plan(wanted(HttpSidecar("http://sidecar:9090")), found)
     assert [(step.action, step.kind) for step in steps] == [
@@ -76,13 +76,13 @@ def test_another_key_shows_as_a_change_of_the_connectors_alone():
     assert key_digest("k" * 16) != key_digest("l" * 16)
 
 
-def test_a_model_that_is_not_deployed_is_deployed_and_nothing_else():
+def test_only_a_model_that_is_not_deployed_is_deployed():
     found = [each for each in carried_out(plan(wanted(), ())) if (each.kind, each.name) != ("deployment", RERANKER)]
     (step,) = plan(wanted(), found)
     assert (step.action, step.kind, step.name) == ("create", "deployment", RERANKER)
 
 
-def test_a_connector_that_somebody_deleted_is_made_again_and_its_model_pointed_to_it():
+def test_a_deleted_connector_is_recreated_and_its_model_updated():
     found = [each for each in carried_out(plan(wanted(), ())) if (each.kind, each.name) != ("connector", RERANKER)]
     steps = plan(wanted(), found)
     assert [(step.action, step.kind) for step in steps] == [
@@ -94,7 +94,7 @@ def test_a_connector_that_somebody_deleted_is_made_again_and_its_model_pointed_t
     carried_out(steps, found)
 
 
-def test_settings_are_put_back_after_what_needs_them_and_the_record_goes_last():
+def test_settings_are_restored_late_and_the_record_removed_last():
     setting = Found("cluster setting", "trusted", {"value": ["a", "b"]}, "trusted")
     record = Found("record of settings", "hybridrank-setup", {}, "hybridrank-setup")
     steps = plan_removal((record, setting, *carried_out(plan(wanted(), ()))), {"trusted": None})

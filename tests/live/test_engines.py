@@ -39,7 +39,7 @@ class ServerContract(EngineContract, FilterContract, IndexNameContract):
         await filled.create_index(index, DEFINITION)
         assert await filled.plan_index(index, DEFINITION) == ()
 
-    async def test_documents_that_others_wrote_are_ranked_without_sources_too(self, filled, index):
+    async def test_documents_of_other_writers_are_ranked_without_sources(self, filled, index):
         """They lack the column that holds their id."""
         await filled.request("PUT", f"/{index}/_doc/theirs?refresh=true", {"title": "Tea, tea and tea", "text": "Tea."})
         query = replace(bm25("tea"), with_sources=False)
@@ -73,7 +73,7 @@ class ServerContract(EngineContract, FilterContract, IndexNameContract):
                 await search.search(request.model_copy(update={"timeout_s": 0.0001}))
         assert {hit.doc_id for hit in (await search.search(request)).hits} == {"tea", "chai", "note"}
 
-    async def test_shards_change_neither_the_window_nor_the_order_of_equal_scores(self, engine):
+    async def test_shards_change_neither_the_window_nor_the_order_of_ties(self, engine):
         """kNN's k counts a shard: the window is cut once, over all shards."""
         index = f"test-{uuid.uuid4().hex[:12]}"
         await engine._send("PUT", f"/_index_template/hybridrank-{index}", await _three_shards(engine, index))

@@ -86,7 +86,7 @@ def assert_own(hits, size=10) -> None:
 
 @pytest.mark.parametrize("collapse", [None, "title"])
 @pytest.mark.parametrize("expression", ["alias", "pattern", "list"])
-async def test_each_hit_of_several_indices_is_shown_with_its_own_source(engine, name, shop, expression, collapse):
+async def test_each_hit_of_several_indices_has_its_own_source(engine, name, shop, expression, collapse):
     """Read for the page alone, and with the ranking, since collapsing reads it."""
     indices = {"alias": shop, "pattern": f"{name}-*", "list": f"{name}-de,{name}-english"}
     response = await HybridSearch(engine).search(request(indices[expression], collapse=collapse))
@@ -243,7 +243,7 @@ async def test_documents_with_a_routing_of_their_own_are_found_by_id(engine, nam
     assert all(hit.source["title"] == f"Tea {hit.doc_id}" and hit.highlights for hit in page.hits)
 
 
-async def test_an_alias_that_has_left_an_index_still_shows_what_it_ranked(engine, name):
+async def test_hits_of_an_index_the_alias_has_left_are_still_shown(engine, name):
     """The old index is there for a while: its documents are read from it, and called gone when it is gone."""
     old, new = [await filled(engine, f"{name}-{language}", language) for language in ("old", "new")]
     alias = f"{name}-alias"

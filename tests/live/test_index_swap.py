@@ -55,7 +55,7 @@ async def editions(engine, alias: str, **changes) -> set[str]:
     return {hit.source["edition"] for hit in response.hits}
 
 
-async def test_searches_go_on_while_the_alias_moves_and_the_old_index_goes(engine, name):
+async def test_searches_continue_while_an_alias_is_swapped(engine, name):
     """Four callers all the while, the old index deleted after a second."""
     await filled(engine, f"{name}-v1", "old")
     await filled(engine, f"{name}-v2", "new")
@@ -82,7 +82,7 @@ async def test_searches_go_on_while_the_alias_moves_and_the_old_index_goes(engin
         await engine.request("GET", f"/{name}-v1")
 
 
-async def test_what_should_not_be_swapped_is_refused_and_changes_nothing(engine, name):
+async def test_an_unsafe_swap_is_refused_and_changes_nothing(engine, name):
     await filled(engine, f"{name}-v1", "old")
     await filled(engine, f"{name}-v2", "new", PASSAGES[:3])
     await swap(engine, name, f"{name}-v1")
@@ -103,7 +103,7 @@ async def test_what_should_not_be_swapped_is_refused_and_changes_nothing(engine,
     assert await editions(engine, name) == {"old"}
 
 
-async def test_an_index_gives_its_name_to_the_alias_only_when_it_may_be_deleted(engine, name):
+async def test_an_alias_takes_the_name_of_an_index_with_delete_old(engine, name):
     await filled(engine, name, "old")
     await filled(engine, f"{name}-v2", "new")
     assert "--delete-old deletes it" in await swap(engine, name, f"{name}-v2", expect=1)
@@ -112,7 +112,7 @@ async def test_an_index_gives_its_name_to_the_alias_only_when_it_may_be_deleted(
     assert await editions(engine, name) == {"new"}
 
 
-async def test_an_alias_keeps_its_filter_and_one_that_moved_meanwhile_is_left(engine, name):
+async def test_a_swap_keeps_filters_and_skips_an_alias_that_moved(engine, name):
     await filled(engine, f"{name}-v1", "old")
     await filled(engine, f"{name}-v2", "new")
     only = {"add": {"index": f"{name}-v1", "alias": name, "filter": {"term": {"kind": "drink"}}}}
@@ -126,7 +126,7 @@ async def test_an_alias_keeps_its_filter_and_one_that_moved_meanwhile_is_left(en
         await engine.request("POST", "/_aliases", {"actions": list(plan.actions)})
 
 
-async def test_a_search_for_a_field_that_only_the_new_index_has_does_not_fail(engine, name):
+async def test_a_search_on_a_field_of_the_new_index_survives_the_swap(engine, name):
     """What a process knows of the fields is the old index's, until a field does not fit."""
     await filled(engine, f"{name}-v1", "old")
     fresh = [Document("tea", {"title": "Tea", "text": "Hot tea", "edition": "new", "region": "Assam"}, (1.0, 0.0, 0.0))]

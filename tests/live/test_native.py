@@ -152,7 +152,7 @@ async def test_the_server_is_asked_once_what_it_can(engine, index):
     assert sum("search_pipelines" in path for _, path, _ in engine.proxy.requests) == 1
 
 
-async def test_a_fusion_that_the_server_has_otherwise_is_left_to_the_client(engine, index):
+async def test_the_client_does_a_fusion_the_server_defines_differently(engine, index):
     asked = request(index, 0, fusion=WeightedSum())
     response = await HybridSearch(engine, fusion="native").search(asked)
     assert [(each.stage, each.reason) for each in response.degraded] == [("fusion", "not_native")]
@@ -201,9 +201,7 @@ async def test_what_is_free_of_elasticsearchs_retrievers_runs(elasticsearch_url,
     assert rescored == pytest.approx(expected, rel=1e-5)
 
 
-async def test_elasticsearch_without_a_licence_leaves_fusion_to_the_client_and_says_so(
-    elasticsearch_url, elasticsearch_index
-):
+async def test_without_a_licence_the_client_fuses_and_reports_it(elasticsearch_url, elasticsearch_index):
     name = elasticsearch_index
     async with recording_proxy(elasticsearch_url) as proxy:
         engine = ElasticsearchEngine(proxy.url)

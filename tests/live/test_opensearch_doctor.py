@@ -87,7 +87,7 @@ async def test_a_private_address_that_is_refused(wrong, ml_commons, http_face):
     assert "127.0.0.1" in found[f"setting {PRIVATE_IP}"].detail
 
 
-async def test_no_node_may_run_models_and_afterwards_they_are_deployed_again(wrong, setup, ml_commons):
+async def test_models_are_redeployed_once_a_node_may_run_them(wrong, setup, ml_commons):
     with settings(ml_commons, **{ROLES: ["ml"]}):
         found = await wrong()
         assert f"setting {ROLES}" in found
@@ -151,7 +151,7 @@ async def test_certificates_that_the_cluster_knows_and_does_not_know(wrong, setu
     setup("--yes")
 
 
-async def test_vectors_of_another_length_and_an_index_without_a_pipeline(wrong, ml_commons):
+async def test_a_wrong_dimension_and_a_missing_pipeline_are_reported(wrong, ml_commons):
     vector = {"type": "knn_vector", "dimension": 3, "space_type": "cosinesimil"}
     body = {"settings": {"index.knn": True}, "mappings": {"properties": {"vector": vector}}}
     ml_commons.put("/other", json=body).raise_for_status()
@@ -164,7 +164,7 @@ async def test_vectors_of_another_length_and_an_index_without_a_pipeline(wrong, 
     assert "(none)" in found["index other"].detail
 
 
-async def test_searches_that_were_not_reranked_and_queries_that_were_not_fused(wrong, ml_commons):
+async def test_unreranked_and_unfused_searches_are_reported(wrong, ml_commons):
     words = {"hybrid": {"queries": [{"match": {"text": "tea"}}, {"match": {"title": "tea"}}]}}
     ml_commons.post(f"/{INDEX}/_doc?refresh", json={"title": "tea", "text": "tea"}).raise_for_status()
     with settings(ml_commons, **{"plugins.neural_search.stats_enabled": True}):

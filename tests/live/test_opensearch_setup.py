@@ -195,7 +195,7 @@ def test_nothing_found_is_an_empty_page(tea, ml_commons):
     assert search(ml_commons, RERANKED, hybrid(query=nothing)) == []
 
 
-def test_a_hybrid_query_that_names_no_pipeline_is_fused_all_the_same(tea, ml_commons):
+def test_a_hybrid_query_without_a_pipeline_name_is_fused(tea, ml_commons):
     """Elsewhere it comes back with delimiters for hits, whose scores are below -4e9."""
     assert all(0 < hit["_score"] < 0.04 for hit in search(ml_commons, "/tea/_search", hybrid()))
     scaled = search(ml_commons, "/tea/_search?search_pipeline=hybridrank-normalization", hybrid())
@@ -213,7 +213,7 @@ def test_scores_computed_elsewhere_rank_by_field(setup, tea, ml_commons):
     assert [hit["_id"] for hit in search(ml_commons, by_field, hybrid())] == [hit["_id"] for hit in window[:PAGE]]
 
 
-async def test_a_document_that_the_sidecar_refuses_at_first_is_sent_again(setup, tea, ml_commons):
+async def test_a_document_refused_by_a_busy_sidecar_is_sent_again(setup, tea, ml_commons):
     """The queue is full until the first refusal is counted; ml-commons tries again by itself."""
     slow = GatedReranker()
     models = Models([*load([SHIPPED_MODELS]), loaded(slow)])
@@ -239,7 +239,7 @@ async def test_a_document_that_the_sidecar_refuses_at_first_is_sent_again(setup,
     ml_commons.delete("/tea/_doc/late?refresh").raise_for_status()
 
 
-def test_without_its_sidecar_a_page_is_fused_but_a_neural_query_and_a_write_fail(setup, tea, ml_commons):
+def test_without_its_sidecar_only_neural_queries_and_writes_fail(setup, tea, ml_commons):
     """Another address is also a change of connectors, which ml-commons allows to models that are not deployed alone."""
     steps = setup("--sidecar", NOTHING_LISTENS, "--yes")
     assert {step["kind"] for step in steps if step["action"] == "change"} >= {"connector", "cluster setting"}

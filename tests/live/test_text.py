@@ -97,7 +97,7 @@ class TestOpenSearch(LanguageContract):
             assert index in await check_synonyms(engine, index, RULES)
             assert await found(engine, index, "cuppa") == []
 
-    async def test_an_index_that_does_not_open_again_gets_its_old_synonyms_back(self, engine):
+    async def test_an_index_that_fails_to_open_gets_its_old_synonyms_back(self, engine):
         async with made(engine, titles("green tea"), synonyms=("tea, cuppa",)) as index:
             with pytest.raises(EngineError):
                 await replace_synonyms(_NothingIsChecked(engine), index, {1: "a => b => c"})

@@ -34,7 +34,7 @@ def test_a_process_is_stopped(sleeper):
     assert sleeper.wait() == -15
 
 
-def test_a_number_that_was_given_to_another_process_is_left_alone(sleeper):
+def test_a_process_with_a_reused_pid_is_left_alone(sleeper):
     earlier = ProcessId(sleeper.pid, "another boot/1")
     assert stop([earlier]) == ()
     assert sleeper.poll() is None
@@ -48,12 +48,12 @@ def test_one_that_ignores_the_request_is_killed():
         assert process.wait() == -9
 
 
-def test_one_that_ended_counts_as_gone_even_before_it_is_waited_for():
+def test_a_zombie_counts_as_ended():
     with subprocess.Popen(["true"]) as process:
         assert ended(process.pid)
 
 
-def test_a_leashed_process_ends_with_the_program_that_holds_the_leash(tmp_path):
+def test_a_leashed_process_ends_with_its_owner(tmp_path):
     program = (
         "import subprocess, sys, time\n"
         "from hybridrank.local_engines.process import leash\n"

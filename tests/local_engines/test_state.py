@@ -67,7 +67,7 @@ def test_two_programs_do_not_start_one_server_at_once(tmp_path):
         pass
 
 
-def test_a_run_folder_is_gone_afterwards_and_an_abandoned_one_with_the_next(tmp_path):
+def test_run_folders_are_deleted_and_abandoned_ones_by_the_next(tmp_path):
     with subprocess.Popen(["true"]) as process:
         owner = process_id(process.pid) or ProcessId(process.pid, "over/0")
     abandoned = tmp_path / "abandoned"
@@ -129,7 +129,7 @@ def test_a_link_in_place_of_a_folder_is_refused(tmp_path):
         find_folders(None, environ)
 
 
-def test_root_hands_the_servers_to_someone_else_and_others_run_them_as_themselves():
+def test_root_runs_servers_as_another_user_others_as_themselves():
     if os.geteuid() == 0:
         assert server_account({}).name == "nobody"
         with pytest.raises(LocalEngineError, match="which the servers refuse"):

@@ -105,7 +105,7 @@ def test_idf_of_words_that_no_document_holds_is_zero(combine):
     assert value(one("idf", field="text", combine=combine), {}, answer) == 0.0
 
 
-def test_the_vectors_cosine_is_asked_for_in_each_engines_own_words():
+def test_cosine_similarity_is_written_for_each_engine():
     feature_set = one("vector_similarity", field="vector")
     assert clause(feature_set) == {"knn": {"vector": {"vector": [0.6, 0.8], "k": 2, "filter": ONLY}}}
     assert clause(feature_set, dialect="elasticsearch") == {
@@ -198,7 +198,7 @@ def test_a_decay_never_rises_with_the_distance(a, b, function):
     assert 0.0 <= far <= near <= 1.0
 
 
-def test_rows_are_in_the_order_of_the_candidates_whatever_the_order_of_the_hits():
+def test_rows_follow_the_candidates_in_any_order_of_hits():
     feature_set = one("bm25", fields=["title"])
     candidates = [CandidateFacts(doc_id, {}, 1, 0.0, index="docs") for doc_id in ("a", "b", "c")]
     hits = [{"_index": "docs", "_id": "c", **scored(3.0)}, {"_index": "docs", "_id": "a", **scored(1.0)}]
@@ -206,7 +206,7 @@ def test_rows_are_in_the_order_of_the_candidates_whatever_the_order_of_the_hits(
     assert rows == ((1.0,), pytest.approx((math.nan,), nan_ok=True), (3.0,))
 
 
-def test_documents_with_one_id_in_two_indices_have_rows_of_their_own():
+def test_one_id_in_two_indices_has_two_rows():
     feature_set = one("bm25", fields=["title"])
     candidates = [CandidateFacts("1", {}, rank, 0.0, index=index) for rank, index in enumerate(("en", "de", "fr"), 1)]
     hits = [{"_index": "de", "_id": "1", **scored(3.0)}, {"_index": "en", "_id": "1", **scored(1.0)}]

@@ -57,7 +57,7 @@ keys = st.integers(0, 20).map(lambda number: number.to_bytes(16, "little"))
 
 
 @given(st.integers(0, 8000), st.lists(st.tuples(keys, st.integers(0, 500), st.booleans()), max_size=100))
-def test_it_never_holds_more_than_its_bytes_nor_anything_but_the_last_row_of_a_key(max_bytes, steps):
+def test_the_cache_keeps_its_limit_and_the_last_row_of_a_key(max_bytes, steps):
     cache, last, recent = RowCache(max_bytes), {}, []
     for number, (key, length, looks_up) in enumerate(steps):
         if looks_up:

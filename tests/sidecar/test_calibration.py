@@ -57,12 +57,12 @@ def test_a_temperature_of_two_halves_the_logits():
     assert found.tolist() == pytest.approx([1 / 2, 1 / (1 + math.exp(-1))])
 
 
-def test_between_points_lines_rise_and_beyond_them_they_are_level():
+def test_isotonic_lines_rise_between_points_and_are_flat_beyond():
     found = STEPS.probabilities(np.array([-9.0, -1.0, 0.0, 1.0, 2.0, 9.0]))
     assert found.tolist() == pytest.approx([0.1, 0.1, 0.3, 0.5, 0.5, 0.5])
 
 
-def test_a_line_that_is_rounded_up_does_not_pass_the_point_it_leads_to():
+def test_rounding_never_exceeds_the_next_point():
     end = 0.07970875620903561
     fitted = Isotonic(raw_scores=(-0.6820134730036926, end), values=(0.005105679548153996, 0.7962273903844265))
     below, at = fitted.probabilities(np.array([np.nextafter(end, -1), end]))
@@ -78,7 +78,7 @@ def test_a_higher_raw_score_never_has_a_lower_chance(fitted, raw, data):
     assert 0 <= found.min() <= found.max() <= 1
 
 
-def test_equal_chances_keep_the_order_of_the_raw_scores_and_the_threshold_is_a_chance():
+def test_equal_probabilities_keep_the_order_of_raw_scores():
     scored = [RelevanceScore(str(raw), index, raw, truncated=False) for index, raw in enumerate([1.5, 0.0, 2.5, -5.0])]
     asked = RerankRequest("m", "q", (), score_type=ScoreType.CALIBRATED, min_score=0.3)
     found = [(each.index, each.relevance_score) for each in ranked(asked, scored, STEPS)]
@@ -151,7 +151,7 @@ async def test_a_model_without_is_named_over_both_wires(tiny):
         assert "raw_scores is true" in both.text
 
 
-def test_what_was_fitted_on_other_weights_is_left_out_and_the_log_says_so(folder, capsys):
+def test_a_calibration_of_other_weights_is_ignored_and_logged(folder, capsys):
     assert load_model(folder).calibration == Temperature(slope=0.5, intercept=-1.0)
     calibration.write(folder, {"0" * 64: STEPS})
     model = load_model(folder)

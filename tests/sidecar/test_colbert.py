@@ -74,7 +74,7 @@ async def test_scores_are_those_of_pylate_among_batch_mates_too(service, oracle,
     np.testing.assert_allclose([found[pair] for pair in PAIRS], wanted, rtol=0, atol=SAME_AS_PYLATE)
 
 
-async def test_a_sidecar_serves_checkpoints_and_clients_get_the_same_scores(oracle):
+async def test_clients_of_a_sidecar_get_the_scores_of_the_checkpoints(oracle):
     with sidecar_process(models=FOLDER) as process:
         async with SidecarClient(process.address) as client:
             passages = [CandidateText(str(i), text) for i, text in enumerate(PASSAGES)]
@@ -95,7 +95,7 @@ async def test_stored_token_vectors_score_as_their_texts_do(service, oracle, nam
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_longer_batch_mate_raises_what_pylate_says_of_a_passage_and_not_what_we_say(checkpoints, oracle, name):
+def test_a_longer_batch_mate_changes_pylates_scores_but_not_ours(checkpoints, oracle, name):
     """Its zero padding beats the cosines of a query token with a passage where they are all negative."""
     reranker = checkpoints.get(name).reranker
     ours = reranker.score(reranker.tokenize(QUERY, PASSAGES))
@@ -111,7 +111,7 @@ def test_a_longer_batch_mate_raises_what_pylate_says_of_a_passage_and_not_what_w
 
 
 @pytest.mark.parametrize(("name", "attended"), [("tiny-pylate", 6), ("tiny-colbert-ai", 44)])
-def test_a_query_is_filled_with_masks_that_are_scored_whether_or_not_they_are_seen(name, attended):
+def test_query_expansion_masks_are_scored_attended_to_or_not(name, attended):
     colbert = encoder(name)
     (query,) = colbert.tokenize_texts(["the, query"], TextKind.QUERY)
     ids = json.loads((FOLDER / name / "tokenizer.json").read_text())["model"]["vocab"]

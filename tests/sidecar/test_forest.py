@@ -53,7 +53,7 @@ def test_contributions_add_up_to_the_score(forest, booster, rows):
     np.testing.assert_allclose(contributions.sum(axis=1), forest.predict(rows), rtol=0, atol=1e-9)
 
 
-def test_threads_that_score_and_explain_at_once_get_what_each_gets_alone(forest):
+def test_concurrent_scoring_and_explaining_change_no_result(forest):
     rows = odd_rows(64, seed=5)
     alone = forest.predict(rows), forest.contributions(rows)
     with ThreadPoolExecutor(8) as pool:
@@ -107,7 +107,7 @@ def test_too_few_features_are_refused(tmp_path):
         load_model(path)
 
 
-def test_features_in_another_order_are_refused_where_the_forest_names_them(tmp_path):
+def test_features_in_another_order_than_the_forest_are_refused(tmp_path):
     names = " ".join(f"Column_{index}" for index in range(FEATURES))
     text = model_text()
     assert names in text
@@ -148,7 +148,7 @@ def test_without_lightgbm_a_forest_says_what_to_install(folder, monkeypatch):
         load_model(folder)
 
 
-def test_lightgbm_says_nothing_on_stdout_and_is_loaded_for_forests_alone(folder):
+def test_lightgbm_is_silent_and_loaded_only_for_forests(folder):
     """A parent process reads the first line on stdout."""
     code = f"""
 import json, sys, pathlib

@@ -47,7 +47,7 @@ async def test_cross_encoder_scores_are_those_of_transformers(service, oracle):
     np.testing.assert_allclose(found, wanted, rtol=0, atol=SAME_AS_TRANSFORMERS)
 
 
-async def test_late_interaction_scores_are_those_of_two_loops_over_transformers_rows(service, oracle):
+async def test_late_interaction_scores_equal_loops_over_transformers(service, oracle):
     wanted = oracle["late-interaction"]
     assert np.ptp(wanted) > 100 * SAME_AS_TRANSFORMERS
     found = await scores(service, "tiny-encoder")

@@ -228,7 +228,7 @@ def test_a_threshold_that_is_no_number_is_refused(sidecar):
     assert refused.value.details().startswith("options.min_score: ")
 
 
-def test_a_query_without_a_token_is_refused_where_nothing_can_be_made_of_it(sidecar):
+def test_a_query_without_tokens_is_refused_by_models_needing_one(sidecar):
     with pytest.raises(grpc.RpcError) as refused:
         rerank_pb2_grpc.RerankerStub(sidecar.channel).Rerank(rerank_request("tiny-encoder", "\u0301", "a"))
     assert refused.value.code() is Code.INVALID_ARGUMENT

@@ -67,7 +67,7 @@ async def test_cohere_and_jina_get_one_answer_that_both_can_read(wires, path):
     assert answer.complete
 
 
-async def test_scores_are_probabilities_or_raw_and_the_same_as_over_grpc(wires):
+async def test_http_scores_equal_grpc_scores_raw_and_as_probabilities(wires):
     raw = (await wires.http.post("/v1/rerank", json=RERANK | {"raw_scores": True})).json()["results"]
     squashed = (await wires.http.post("/v1/rerank", json=RERANK)).json()["results"]
     grpc = (await wires.reranker.Rerank(rerank_request("cross-encoder", QUERY, *DOCUMENTS))).results
@@ -180,7 +180,7 @@ async def test_an_unknown_model_lists_those_loaded(wires):
     assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_found")
 
 
-async def test_a_body_over_the_limit_is_refused_whether_or_not_it_says_how_long_it_is(tiny):
+async def test_a_body_over_the_limit_is_refused_with_or_without_length(tiny):
     async def in_parts():
         for _ in range(100):
             yield b" " * 100
@@ -192,7 +192,7 @@ async def test_a_body_over_the_limit_is_refused_whether_or_not_it_says_how_long_
             assert "5000 bytes" in response.json()["message"]
 
 
-async def test_one_too_many_is_refused_by_the_same_rule_and_told_when_to_come_back(gated):
+async def test_an_http_request_too_many_is_refused_with_a_retry_time(gated):
     wires, reranker = gated
     running = asyncio.ensure_future(wires.reranker.Rerank(rerank_request("gated", "a", "a " * 20, "b " * 9)))
     await started(reranker)
@@ -267,7 +267,7 @@ async def test_best_effort_returns_what_is_ready(gated):
     assert await wires.metric("requests_total", wire="http", method="Rerank", outcome="partial") == 1
 
 
-async def test_draining_turns_unready_refuses_what_is_new_and_finishes_what_runs(gated):
+async def test_draining_turns_unready_and_finishes_running_requests(gated):
     wires, reranker = gated
     assert (await wires.http.get("/readyz")).status_code == 200
     running = asyncio.create_task(wires.http.post("/v1/rerank", json={"query": "a", "documents": ["a", "b"]}))
@@ -291,7 +291,7 @@ async def test_readiness_is_the_one_of_every_wire(wires):
     assert (await wires.http.get("/readyz")).status_code == 200
 
 
-async def test_keys_guard_everything_but_health_and_the_page_about_itself(tiny, tmp_path, capsys):
+async def test_keys_guard_everything_but_health_and_the_docs_page(tiny, tmp_path, capsys):
     file = tmp_path / "keys"
     file.write_text(KEY)
     async with serving_both(tiny, keys=KeyRing(file)) as wires:
@@ -307,7 +307,7 @@ async def test_keys_guard_everything_but_health_and_the_page_about_itself(tiny, 
     assert KEY not in capsys.readouterr().err
 
 
-async def test_the_page_about_itself_names_every_path_and_fetches_nothing(wires):
+async def test_the_docs_page_names_every_path_and_loads_no_resources(wires):
     page = (await wires.http.get("/docs")).text
     for path in ("/v1/rerank", "/v2/rerank", "/rerank", "/v1/embeddings", "/healthz", "/readyz", "/metrics"):
         assert f" {path}</code>" in page
@@ -316,7 +316,7 @@ async def test_the_page_about_itself_names_every_path_and_fetches_nothing(wires)
     assert "<script" not in page
 
 
-async def test_garbage_on_the_port_is_answered_and_the_next_call_served(wires):
+async def test_garbage_on_the_port_does_not_stop_the_next_call(wires):
     host, port = wires.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"\x16\x03\x01\x00 garbage\r\n\r\n")

@@ -18,7 +18,7 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]\d+)?")
 @example(0.0)
 @example(-0.00012345678901)
 @example(5e-324)
-def test_a_score_prints_as_a_short_decimal_and_never_as_an_integer(score):
+def test_a_score_prints_as_a_short_decimal_never_an_integer(score):
     printed = to_json([decimal(score)]).decode()[1:-1]
     assert NUMBER.fullmatch(printed)
     assert "." in printed or "e" in printed

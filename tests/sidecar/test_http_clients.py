@@ -94,7 +94,7 @@ async def test_cohere_errors_are_those_the_library_knows(wires, transport):
     assert wrong.value.body["message"].startswith("query: ")
 
 
-async def test_openai_embeddings_with_and_without_its_default_of_base64(wires):
+async def test_openai_embeddings_as_base64_and_as_numbers(wires):
     with openai.OpenAI(api_key="unused", base_url=f"{wires.url}/v1", max_retries=0) as client:
         packed = await call(client.embeddings.create, model="encoder", input=DOCUMENTS)
         plain = await call(client.embeddings.create, model="encoder", input=DOCUMENTS[0], encoding_format="float")

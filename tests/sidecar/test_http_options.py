@@ -54,7 +54,7 @@ async def test_a_long_document_is_cut_or_scored_by_its_windows(http, path):
 
 
 @pytest.mark.parametrize("model", ["cross-encoder", "colbert"])
-async def test_voyage_without_truncation_is_told_which_text_is_too_long(http, model):
+async def test_voyage_without_truncation_names_the_text_too_long(http, model):
     body = BODY | {"model": model, "truncation": False}
     for _ in range(2):  # what the first left in the cache changes nothing
         refused = await http.post("/v1/rerank", json=body)
@@ -68,7 +68,7 @@ async def test_voyage_without_truncation_is_told_which_text_is_too_long(http, mo
     assert (query.status_code, query.json()["message"].split(":")[0]) == (400, "query")
 
 
-async def test_tei_is_told_which_text_is_too_long_when_it_may_not_be_cut(http):
+async def test_tei_without_truncation_names_the_text_too_long(http):
     body = {"query": QUERY, "texts": [ANSWER, ANSWER, LONG]}
     for fields in ({}, {"truncate": True}, {"truncate": None}, {"truncation_direction": "Right"}):
         assert (await http.post("/rerank", json=body | fields)).status_code == 200
@@ -142,7 +142,7 @@ async def test_results_have_no_field_that_elasticsearch_would_refuse(http):
         ("/v1/embeddings", {"input": ["two words", "one"]}, "input[0]"),
     ],
 )
-async def test_a_text_without_a_finite_score_is_named_in_the_words_of_the_api(path, body, named):
+async def test_a_text_without_a_finite_score_is_named_by_its_api_field(path, body, named):
     async with serving_both(Models([loaded(BrokenModel())])) as wires:
         response = await wires.http.post(path, json=body)
     assert response.status_code == 500
@@ -150,6 +150,6 @@ async def test_a_text_without_a_finite_score_is_named_in_the_words_of_the_api(pa
     assert "candidates" not in response.text
 
 
-async def test_an_empty_query_to_encode_is_named_in_the_words_of_the_api(http):
+async def test_an_empty_query_to_encode_is_named_by_its_api_field(http):
     response = await http.post("/v1/embeddings", json={"input": ["a", " "], "input_type": "query"})
     assert (response.status_code, response.json()["error"]["param"]) == (400, "input[1]")

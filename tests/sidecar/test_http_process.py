@@ -32,7 +32,7 @@ def start():
         child.communicate()
 
 
-def test_the_url_is_the_second_line_and_sigterm_finishes_what_runs(start):
+def test_the_url_is_printed_and_sigterm_finishes_running_calls(start):
     child = start("--http-port", "0", "--threads", "1")
     assert child.stdout.readline().startswith("hybridrank sidecar ready on 127.0.0.1:")
     url = child.stdout.readline().removeprefix(SPEAKS_HTTP).strip()

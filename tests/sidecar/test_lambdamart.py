@@ -105,7 +105,7 @@ async def test_contributions_come_when_asked_for_and_add_up(client, booster):
 
 
 @pytest.mark.parametrize("digest", ["", "ab" * 32])
-async def test_rows_of_another_feature_set_are_refused_with_both_digests(client, digest):
+async def test_rows_of_another_feature_set_are_refused_with_digests(client, digest):
     error = await refusal(client.reranker.Rerank(request(odd_rows(2, seed=4), digest=digest)))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert error.details().startswith(
@@ -149,7 +149,7 @@ async def gated(folder):
         forest.gate.set()
 
 
-async def test_what_is_scored_when_the_deadline_nears_is_a_partial_answer(gated, booster):
+async def test_scores_ready_near_the_deadline_are_a_partial_answer(gated, booster):
     client, _ = gated
     rows = np.zeros((2 * block_scoring.MAX_BLOCK_TOKENS, FEATURES))
     rows[-1, 0] = 1.0
@@ -238,7 +238,7 @@ async def test_scores_that_are_not_finite_are_refused(folder):
     assert "candidates[1]" in error.details()
 
 
-async def test_http_says_that_it_cannot_carry_features_and_never_chooses_a_forest(models, folder):
+async def test_http_refuses_forests_and_never_chooses_one_by_default(models, folder):
     body = {"query": "a dog", "documents": ["dogs bark"]}
     async with serving_both(models) as wires:
         for path in ("/v1/rerank", "/v2/rerank"):

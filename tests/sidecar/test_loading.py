@@ -34,7 +34,7 @@ def test_a_graph_of_the_wrong_kind_is_refused(tmp_path):
         load([folder])
 
 
-def test_of_several_versions_the_newest_serves_and_no_more_are_kept_than_asked_for(tmp_path):
+def test_the_newest_version_serves_and_only_wanted_ones_stay(tmp_path):
     for version in ("9", "10", "8"):
         copy(tmp_path, f"tiny/{version}", version=version)
     assert [model.info.version for model in load([tmp_path])] == ["10"]
@@ -43,7 +43,7 @@ def test_of_several_versions_the_newest_serves_and_no_more_are_kept_than_asked_f
     assert kept.get("tiny-encoder").info.version == "10"
 
 
-def test_a_newest_version_that_is_bad_is_passed_over_for_one_that_works(tmp_path, caplog):
+def test_a_bad_newest_version_gives_way_to_one_that_works(tmp_path, caplog):
     copy(tmp_path, "tiny/1", version="1")
     (copy(tmp_path, "tiny/2", version="2") / "model.onnx").write_bytes(b"")
     assert load([tmp_path]).get("tiny-encoder").info.version == "1"
@@ -56,7 +56,7 @@ def test_a_bad_folder_that_nothing_can_stand_in_for_is_refused(tmp_path):
         load([tmp_path / "bad"])
 
 
-def test_two_folders_with_one_name_and_version_and_two_names_with_one_alias(tmp_path):
+def test_duplicate_versions_and_duplicate_aliases_are_refused(tmp_path):
     copy(tmp_path, "a", aliases=("alias",))
     copy(tmp_path, "b")
     assert len(list(load([tmp_path], keep_versions=2))) == 1  # one of them; the log says that the other was refused
@@ -79,7 +79,7 @@ def test_a_folder_without_models_or_that_cannot_be_read_is_named(tmp_path):
         load([tmp_path / "nowhere"])
 
 
-def test_a_further_name_of_a_model_that_is_not_loaded_is_an_error(tmp_path):
+def test_an_alias_of_a_model_that_is_not_loaded_is_an_error(tmp_path):
     copy(tmp_path, "one")
     assert load([tmp_path], names={"rerank-v3.5": "tiny-encoder"}).get("rerank-v3.5").info.name == "tiny-encoder"
     with pytest.raises(ValueError, match=r"the setting names has rerank-v3\.5=bert, but loaded are tiny-encoder"):

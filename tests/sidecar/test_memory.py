@@ -15,7 +15,7 @@ def resident_mb() -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what is freed, and can be told not to")
-def test_what_threads_freed_below_something_that_stays_is_given_back():
+def test_trim_returns_memory_that_threads_freed_to_the_system():
     kept = []
 
     def fragment():

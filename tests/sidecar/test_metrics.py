@@ -79,7 +79,7 @@ async def test_not_ready_names_its_reasons_while_they_hold(tiny):
         assert (await wires.metric("ready"), await wires.metric("not_ready")) == (1, 0)
 
 
-async def test_calls_without_a_good_key_count_and_paths_of_the_caller_do_not(tiny, tmp_path):
+async def test_refused_keys_are_counted_without_paths_of_the_caller(tiny, tmp_path):
     (tmp_path / "keys").write_text(KEY)
     async with serving_both(tiny, keys=KeyRing(tmp_path / "keys")) as wires:
         with pytest.raises(grpc.aio.AioRpcError):
@@ -105,7 +105,7 @@ def expiry(calls: Calls) -> float | None:
     return calls.metrics.registry.get_sample_value("hybridrank_sidecar_certificate_expiry_timestamp_seconds")
 
 
-async def test_the_end_of_the_certificate_is_told_and_follows_its_files(tiny, tmp_path):
+async def test_the_certificate_expiry_metric_follows_its_files(tiny, tmp_path):
     authority = Authority("ours")
     files = authority.sign("server").write(tmp_path)
     worker = Worker(threads=1, max_queue_tokens=1)

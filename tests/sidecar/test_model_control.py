@@ -48,7 +48,7 @@ def versions(control):
     return {model.info.name: model.info.version for model in control.models}
 
 
-async def test_a_loaded_version_takes_over_and_the_one_before_gives_its_memory_back(root, control):
+async def test_a_loaded_version_takes_over_and_frees_the_one_before(root, control):
     old = weakref.ref(control.models.get("tiny-cross-encoder").reranker)
     gc.disable()  # reference counts alone must free it: a cycle would keep a session in memory for a while
     try:
@@ -127,14 +127,14 @@ class TestWatch:
         await watch.look()
         assert not control.outcomes
 
-    async def test_what_was_written_while_the_models_were_loaded_is_found_by_the_first_look(self, root):
+    async def test_the_first_scan_finds_models_written_during_loading(self, root):
         known = scan([root])
         control = ModelControl(load([root]), [root])
         write(root, "2")
         await ModelWatch(control, [root], known=known, every_s=1).look()
         assert versions(control)["tiny-cross-encoder"] == "2"
 
-    async def test_a_new_version_is_loaded_and_its_removal_brings_back_the_one_before(self, root, control, watch):
+    async def test_removing_a_new_version_brings_back_the_one_before(self, root, control, watch):
         new = write(root, "10")
         await watch.look()
         assert versions(control)["tiny-cross-encoder"] == "10"
@@ -147,7 +147,7 @@ class TestWatch:
         await watch.look()
         assert versions(control)["tiny-cross-encoder"] == "1"
 
-    async def test_the_last_folder_of_a_name_takes_it_with_it_and_a_new_name_is_loaded(self, root, control, watch):
+    async def test_removing_the_last_folder_of_a_model_unloads_it(self, root, control, watch):
         shutil.rmtree(root / "tiny-encoder")
         write(root, "1", "tiny-encoder", name="another")
         await watch.look()

@@ -83,7 +83,7 @@ def test_a_wrong_field_is_named(folder, old, new, problem):
     assert str(folder) in str(refused.value)
 
 
-def test_every_shipped_model_has_a_card_that_names_it_and_its_licence():
+def test_every_shipped_model_has_a_card_with_name_and_licence():
     folders = [found.path for found in scan([SHIPPED_MODELS])]
     assert {folder.name for folder in folders} >= {"cross-encoder-minilm-l6", "cross-encoder-nano", "encoder-minilm-l6"}
     for folder in folders:
@@ -105,7 +105,7 @@ def both(folder):
     return folder
 
 
-def test_a_precision_has_the_digest_that_it_has_in_a_folder_of_its_own(both):
+def test_a_precision_has_the_digest_of_a_folder_of_its_own(both):
     alone = model_folder.read(FOLDER / "tiny-encoder").info
     int8 = model_folder.read(both)
     assert int8.fp32.info == replace(alone, comparable_digests=(int8.info.digest,))

@@ -21,7 +21,7 @@ def test_a_root_itself_a_folder_in_it_and_one_deeper(root):
     assert [found.path for found in scan([root / "one", root / "ce"])] == [root / "one", root / "ce/1", root / "ce/2"]
 
 
-def test_name_and_version_are_those_of_the_toml_or_the_folders_where_it_cannot_be_read(root):
+def test_name_and_version_fall_back_to_the_folders(root):
     (root / "ce/2/model.toml").write_text("name = ")
     found = {each.path.relative_to(root).as_posix(): (each.name, each.version) for each in scan([root])}
     assert found == {"one": ("tiny-encoder", "1"), "ce/1": ("tiny-encoder", "1"), "ce/2": ("2", "")}

@@ -25,7 +25,7 @@ def test_an_old_speed_is_forgotten():
     assert pace.seconds("a", 100) == pytest.approx(1, rel=0.05)
 
 
-def test_a_speed_that_nothing_confirmed_for_a_while_is_not_held_against_a_request():
+def test_an_old_measured_speed_refuses_no_request():
     now = [100.0]
     pace = Pace(clock=lambda: now[0])
     pace.measured("a", tokens=1, seconds=3600)

@@ -43,7 +43,7 @@ def test_auto_is_int8_where_it_cannot_saturate(model, multiplies_int8, expected)
     assert placed(model, multiplies_int8=multiplies_int8) == expected
 
 
-def test_a_precision_that_is_asked_for_comes_first_whatever_the_cpu():
+def test_a_requested_precision_comes_first_on_every_cpu():
     assert placed(BOTH, "int8", multiplies_int8=False) == [("int8", "cpu"), ("fp32", "cpu")]
     assert placed(BOTH, "fp32") == [("fp32", "cpu")]
 
@@ -62,7 +62,7 @@ def test_cuda_computes_fp32():
     assert placed(BOTH, device="cpu", providers=GPU) == [("int8", "cpu"), ("fp32", "cpu")]
 
 
-def test_without_cuda_auto_is_the_cpu_and_cuda_an_error_with_the_line_to_install_it():
+def test_without_cuda_auto_is_cpu_and_cuda_says_what_to_install():
     assert placed(BOTH, device="auto") == [("int8", "cpu"), ("fp32", "cpu")]
     with pytest.raises(
         BadModelFolder, match=r"offers CPUExecutionProvider; pip uninstall .* pip install onnxruntime-gpu"

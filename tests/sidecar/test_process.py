@@ -92,7 +92,7 @@ def test_sigterm_turns_unhealthy_finishes_what_runs_and_exits_0(start):
     assert child.wait(timeout=60) == 0
 
 
-def test_a_large_reply_that_is_on_its_way_at_sigterm_arrives_whole(start):
+def test_a_large_reply_in_flight_at_sigterm_arrives_whole(start):
     child = start("--models", str(TINY), "--http-port", "0", "--threads", "1")
     address = address_of(child)
     url = child.stdout.readline().split()[-1]
@@ -108,7 +108,7 @@ def test_a_large_reply_that_is_on_its_way_at_sigterm_arrives_whole(start):
     assert child.wait(timeout=60) == 0
 
 
-def test_callers_that_never_pause_see_answers_and_unavailable_and_nothing_else(start):
+def test_busy_callers_see_only_answers_and_unavailable(start):
     child = start("--models", str(TINY))
     address = address_of(child)
     calling = threading.Barrier(9)
@@ -151,7 +151,7 @@ def test_the_health_command_tells_by_its_exit_code(start):
     assert (missing.returncode, "NOT_FOUND" in missing.stderr) == (1, True)
 
 
-def test_the_health_command_asks_the_port_for_health_when_the_other_speaks_tls(start, secured, tmp_path):
+def test_the_health_command_uses_the_health_port_beside_tls(start, secured, tmp_path):
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = str(one.getsockname()[1])
@@ -214,7 +214,7 @@ def test_without_tls_and_keys_the_open_network_is_warned_of(start):
     assert "set tls_cert and tls_key" in warning["detail"]
 
 
-def test_after_sigterm_calls_are_still_taken_while_load_balancers_learn_of_it(start):
+def test_calls_are_served_after_sigterm_for_load_balancers(start):
     child = start("--models", str(TINY), "--drain-wait-s", "600")
     with grpc.insecure_channel(address_of(child)) as channel:
         statuses = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
@@ -308,7 +308,7 @@ def test_the_helper_says_why_a_sidecar_did_not_start(tmp_path):
         pytest.fail("it started")
 
 
-def test_the_helper_gives_up_on_a_sidecar_that_is_not_ready_in_time():
+def test_starting_a_sidecar_fails_if_it_is_not_ready_in_time():
     with pytest.raises(SidecarNotStarted, match=r"was not ready after 0\.01 s"), sidecar_process(timeout_s=0.01):
         pytest.fail("it started")
 

@@ -25,7 +25,7 @@ def test_every_text_is_in_exactly_one_batch(lengths, budget, in_order):
 
 
 @given(lengths, budgets, st.booleans())
-def test_a_padded_batch_keeps_its_budget_unless_one_text_is_beyond_it(lengths, budget, in_order):
+def test_a_padded_batch_keeps_its_budget_unless_one_text_is_over(lengths, budget, in_order):
     for batch in cut_batches(lengths, max_batch_tokens=budget, in_order=in_order):
         assert len(batch) == 1 or max(lengths[index] for index in batch) * len(batch) <= budget
 
@@ -55,7 +55,7 @@ def test_in_order_the_texts_keep_their_order(lengths, budget):
 
 
 @given(st.lists(st.integers(1, 600), min_size=2, max_size=50), budgets)
-def test_what_fits_together_keeps_the_budget_and_is_mostly_not_padding(lengths, budget):
+def test_inputs_fit_together_within_budget_and_little_padding(lengths, budget):
     padded = max(lengths) * len(lengths)
     assert fit(lengths, max_batch_tokens=budget) == (padded <= budget and padded - sum(lengths) <= padded / 3)
 
@@ -67,7 +67,7 @@ requests = st.tuples(times, tokens, deadlines)
 
 
 @given(st.lists(st.tuples(times, st.floats(0, 1)), min_size=1), st.integers(2000, 100_000))
-def test_the_earliest_deadline_is_first_where_it_comes_before_the_end_of_patience(asked, longest):
+def test_the_earliest_deadline_goes_first_within_patience(asked, longest):
     by_deadline = [arrived + budget for arrived, budget in asked]
     dues = [due_at(arrived, longest, deadline) for (arrived, _), deadline in zip(asked, by_deadline, strict=True)]
     assert by_deadline[next_turn(dues)] == min(by_deadline)

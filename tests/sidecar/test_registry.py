@@ -46,20 +46,20 @@ def test_a_new_version_takes_over_the_name_and_its_aliases():
     assert [model.info.name for model in models] == ["m", "other"]
 
 
-def test_older_versions_stay_by_their_version_as_many_as_are_to_be_kept():
+def test_the_wanted_number_of_older_versions_is_kept():
     models = Models([versioned("m", version, "alias") for version in "1234"], keep_versions=3)
     assert words(models) == {"m": "4", "alias": "4", "m:4": "4", "m:3": "3", "m:2": "2"}
     models.put(models.get("m:3"))  # back to an older one
     assert words(models) == {"m": "3", "alias": "3", "m:3": "3", "m:4": "4", "m:2": "2"}
 
 
-def test_a_version_that_is_put_again_takes_the_place_of_the_old_one():
+def test_a_version_put_again_replaces_the_old_one():
     models = Models([versioned("m", "1", "old")], keep_versions=2)
     models.put(versioned("m", "1", "new"))
     assert words(models) == {"m": "1", "m:1": "1", "new": "1"}
 
 
-def test_two_names_must_not_answer_to_one_word_and_nothing_changes_then():
+def test_a_conflicting_alias_is_refused_and_changes_nothing():
     models = Models([versioned("m", "1"), versioned("n", "1", "alias")])
     for other in (versioned("o", "1", "alias"), versioned("o", "1", "m"), versioned("alias", "1")):
         with pytest.raises(ValueError, match="two models answer to"):

@@ -82,7 +82,7 @@ def test_one_batch_may_hold_pairs_of_several_queries(tiny):
     np.testing.assert_allclose(reranker.score(pairs), alone, atol=1e-5)
 
 
-def test_vectors_have_unit_length_and_do_not_depend_on_batch_mates(tiny):
+def test_vectors_have_unit_length_and_ignore_batch_mates(tiny):
     encoder = tiny.encoder("tiny-encoder")
     sequences = encoder.tokenize_texts(["the query", "", "what is rank " * 10], TextKind.DOCUMENT)
     together = encoder.embed(sequences)

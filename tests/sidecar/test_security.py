@@ -155,7 +155,7 @@ async def test_keys_are_rotated_while_the_server_runs(key_file):
         assert await refusal(list_models(channel, bearer("brand-new-key-0123456789"))) == REFUSED
 
 
-async def test_a_key_file_that_cannot_be_read_leaves_the_keys_as_they_were(key_file, capsys):
+async def test_an_unreadable_key_file_keeps_the_keys_as_they_were(key_file, capsys):
     async with server_with(keys=KeyRing(key_file)) as address, grpc.aio.insecure_channel(address) as channel:
         key_file.unlink()
         assert (await list_models(channel, bearer(KEY))).models
@@ -197,7 +197,7 @@ async def test_tls_speaks_to_those_who_trust_its_authority(authority, tmp_path):
             assert (await refusal(list_models(channel)))[0] is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_certificate_that_expired_is_refused_and_its_successor_is_taken_without_a_restart(authority, tmp_path):
+async def test_an_expired_certificate_is_replaced_without_a_restart(authority, tmp_path):
     tls = Tls(*authority.sign("server", valid_for=-DAY).write(tmp_path))
     async with server_with(tls=tls) as address:
         await assert_no_way_in(address, authority.certificate)
@@ -205,7 +205,7 @@ async def test_a_certificate_that_expired_is_refused_and_its_successor_is_taken_
         assert await names_over_tls(address, authority.certificate) == ["token-overlap"]
 
 
-async def test_a_certificate_of_another_authority_is_taken_up_and_open_connections_stay(authority, tmp_path):
+async def test_a_new_authority_is_used_and_open_connections_stay(authority, tmp_path):
     tls = Tls(*authority.sign("server").write(tmp_path))
     async with server_with(tls=tls) as address, channel_with(address, authority.certificate) as open_channel:
         await list_models(open_channel)
@@ -273,7 +273,7 @@ async def test_garbage_on_the_port_ends_that_connection_and_no_other(secured, au
 
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
-async def test_a_message_that_is_or_unpacks_beyond_the_limit_is_refused(compression):
+async def test_a_message_over_the_limit_packed_or_unpacked_is_refused(compression):
     options = [("grpc.max_send_message_length", -1)]
     async with server_with() as address, grpc.aio.insecure_channel(address, options=options) as channel:
         stub = rerank_pb2_grpc.RerankerStub(channel)
@@ -322,7 +322,7 @@ async def test_the_context_for_http_takes_up_new_certificates(authority, tmp_pat
         assert (await handshake(port, authority.certificate)).subject.rfc4514_string() == "CN=second"
 
 
-async def test_the_context_for_http_asks_for_client_certificates_and_takes_up_a_new_ca(authority, tmp_path):
+async def test_https_wants_client_certificates_and_reloads_a_new_ca(authority, tmp_path):
     callers = Authority("callers")
     ca = tmp_path / "ca.pem"
     ca.write_bytes(callers.certificate)

@@ -48,7 +48,7 @@ def test_worked_example():
     assert expires_at(pem(made)) == 1893456000  # `date -u -d 2030-01-01 +%s`
 
 
-def test_a_chain_ends_with_whichever_of_its_certificates_ends_first():
+def test_a_chain_expires_with_its_first_certificate_to_expire():
     authority = Authority("ours")
     server = authority.sign("server", valid_for=30 * DAY).certificate
     chain = b"# the server, then who signed it\n" + server + b"\n" + authority.certificate

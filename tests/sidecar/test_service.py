@@ -105,7 +105,7 @@ async def test_vectors_come_in_the_order_of_the_texts(service, tiny):
     assert [embedding.truncated for embedding in result.embeddings] == [True, False, False]
 
 
-async def test_an_empty_query_text_is_refused_and_named_but_a_document_may_be_empty(service):
+async def test_an_empty_query_is_refused_but_a_document_may_be_empty(service):
     with pytest.raises(InvalidArgument, match=r"texts\[1\]: is empty"):
         await service.encode(EncodeRequest("tiny-encoder", ("what", "")))
 

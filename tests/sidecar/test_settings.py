@@ -29,7 +29,7 @@ def test_defaults():
     assert settings.worker_threads >= 1
 
 
-def test_a_flag_beats_a_variable_which_beats_the_file_which_beats_the_default(monkeypatch, tmp_path):
+def test_flags_beat_variables_beat_the_file_beats_defaults(monkeypatch, tmp_path):
     file = tmp_path / "sidecar.toml"
     file.write_text('port = 5000\nthreads = 2\ndrain_s = 1.5\nmodels = ["a", "b"]')
     monkeypatch.setenv("HYBRIDRANK_SIDECAR_PORT", "6000")

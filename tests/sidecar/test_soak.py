@@ -17,7 +17,7 @@ def root(tmp_path):
     return tmp_path / "models"
 
 
-async def test_no_call_fails_and_memory_stays_while_models_are_replaced(root, tmp_path):
+async def test_replacing_models_fails_no_call_and_leaks_no_memory(root, tmp_path):
     messages = Messages(TEXTS, ["what does the sidecar score", "who found it"])
     with watched_sidecar(tmp_path / "log", models=root, **SETTINGS) as sidecar:
         outcome = await soak(sidecar, root, messages, seconds=20, reload_every_s=4, most_pairs=20)

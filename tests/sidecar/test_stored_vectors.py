@@ -102,7 +102,7 @@ async def test_residuals_need_the_codec_of_the_folder_and_come_near(client):
     assert len(stored[0]) < len((await encoded(client, TEXTS[:1], pb.TOKEN_VECTORS_INT8))[0])
 
 
-async def test_a_codec_that_prunes_leaves_tokens_out_of_documents_alone(folder, tmp_path):
+async def test_a_pruning_codec_drops_tokens_of_documents_only(folder, tmp_path):
     """The three make up the text that says nothing but "Tea": it keeps them, as it would have none else."""
     path = tmp_path / "tiny-encoder"
     shutil.copytree(folder, path)
@@ -131,7 +131,7 @@ async def test_a_codec_that_prunes_leaves_tokens_out_of_documents_alone(folder, 
         assert len(await scores(client, stored_request(stored))) == len(TEXTS)
 
 
-def test_the_tokens_of_most_texts_are_chosen_and_of_equals_the_lowest_ids(folder):
+def test_the_most_frequent_tokens_are_pruned_and_ties_by_id(folder):
     """Of TEXTS, 46 (##a) is in four, 50 (##e) and 63 (##r) in three: 49 of 109 rows."""
     encoder = load_model(folder).reranker.encoder
     assert frequent_tokens(encoder, TEXTS, 3) == (frozenset({46, 50, 63}), 49 / 109)
@@ -245,7 +245,7 @@ async def test_rows_that_are_not_finite_are_never_stored_nor_ranked(folder):
             await encoded(client, ["other"], pb.TOKEN_VECTORS_FP32)
 
 
-def test_a_codec_of_another_model_is_left_out_and_a_damaged_one_refused(folder, tmp_path, capsys):
+def test_a_codec_of_another_model_is_ignored_a_bad_one_refused(folder, tmp_path, capsys):
     path = tmp_path / "tiny-encoder"
     shutil.copytree(folder, path)
     rows = np.eye(8, load_model(folder).codecs["fp32"].dimensions, dtype=np.float32)

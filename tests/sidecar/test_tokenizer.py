@@ -47,7 +47,7 @@ def test_a_long_passage_is_cut_and_the_query_is_not(tokenizer):
     assert pair.token_ids[-1] == SEP
 
 
-def test_a_long_query_keeps_half_of_the_context_and_is_not_reported(tokenizer):
+def test_a_long_query_keeps_half_the_context_and_is_not_reported(tokenizer):
     (pair,) = tokenizer.pairs("rank " * 100, ["the passage"])
     assert pair.segment_ids.count(0) == 2 + 16 // 2
     assert pair.segment_ids.count(1) == 2 + 1
@@ -60,7 +60,7 @@ def test_an_empty_text_is_its_special_tokens(tokenizer):
 
 
 @pytest.mark.parametrize("gap", [1, 200])
-def test_a_text_far_longer_than_the_context_keeps_the_same_beginning(tokenizer, gap):
+def test_a_text_far_over_the_context_keeps_the_same_beginning(tokenizer, gap):
     words = (" " * gap).join(["rank", "the", "query"] * 200)
     (short,) = tokenizer.singles([(" " * gap).join(["rank", "the", "query"] * 5)])
     (long,) = tokenizer.singles([words])
@@ -80,7 +80,7 @@ def test_a_query_is_cut_once_for_all_its_passages(tokenizer):
 
 
 @pytest.mark.parametrize("windows", [1, 2, 3, 5, 100])
-def test_windows_follow_one_another_overlap_and_reach_as_far_as_they_may(tokenizer, windows):
+def test_windows_are_consecutive_overlap_and_reach_their_limit(tokenizer, windows):
     words = [word for number in range(100) for word in ("rank", "the", *str(number))]
     (whole,) = tokenizer.single_windows([" ".join(words)], 10_000)
     (found,) = tokenizer.single_windows([" ".join(words)], windows)
@@ -92,7 +92,7 @@ def test_windows_follow_one_another_overlap_and_reach_as_far_as_they_may(tokeniz
 
 
 @given(st.integers(0, 100), st.integers(1, 8), st.integers(1, 20))
-def test_windows_of_a_pair_keep_the_query_and_together_hold_the_passage(tokenizer, words, max_windows, query_words):
+def test_windows_of_a_pair_keep_the_query_and_cover_the_passage(tokenizer, words, max_windows, query_words):
     query, passage = "rank " * query_words, " ".join(str(number % 10) for number in range(words))
     (found,) = tokenizer.pair_windows(query, [passage], max_windows)
     (plain,) = tokenizer.pairs(query, [passage])

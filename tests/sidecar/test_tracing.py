@@ -93,7 +93,7 @@ def rescore(address, model=MODEL):
     asyncio.run(call())
 
 
-def test_the_span_of_the_client_is_the_parent_of_ours_on_both_wires_and_nothing_quotes_the_caller(start):
+def test_the_clients_span_is_the_parent_and_spans_quote_no_texts(start):
     with receiving() as receiver:
         sidecar = start("--otlp-endpoint", receiver.url, **LATE)
         headers = {"x-request-id": f"{SECRET}-request"}
@@ -157,7 +157,7 @@ def test_the_span_of_the_client_is_the_parent_of_ours_on_both_wires_and_nothing_
     assert traced == [span.trace_id.hex() for span in (answered, refused, over_http_span)]
 
 
-def test_a_call_without_a_trace_begins_one_and_one_that_is_not_sampled_is_left_alone(start):
+def test_a_call_begins_a_missing_trace_and_keeps_unsampled_ones(start):
     with receiving() as receiver:
         sidecar = start("--otlp-endpoint", receiver.url, OTEL_BSP_SCHEDULE_DELAY="50")
         body = {"query": "a", "documents": ["b"]}
@@ -189,7 +189,7 @@ def test_opentelemetrys_own_variables_hold(start):
         assert not receiver.messages
 
 
-def test_without_the_setting_nothing_is_sent_whatever_variables_say(start):
+def test_without_the_setting_variables_send_no_spans(start):
     with receiving() as receiver:
         ambient = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "FASTAPI_OTEL_AUTO_CONFIGURE": "true"}
         sidecar = start(**ambient, OTEL_BSP_SCHEDULE_DELAY="50")
@@ -289,7 +289,7 @@ print(asyncio.run(ask(make_app(Face(None, Readiness(), 1)))), asyncio.run(ask(Fa
 """
 
 
-def test_fastapis_own_spans_stay_off_also_where_the_process_is_instrumented():
+def test_fastapi_sends_no_spans_even_if_instrumented():
     done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "0 True\n"
 

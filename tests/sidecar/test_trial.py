@@ -138,7 +138,7 @@ def test_a_graph_that_onnx_runtime_cannot_read_is_named(both):
 
 
 @pytest.mark.parametrize("fields", [{"query_prefix": "Passage number one hundred and two: "}, {"pooling": "cls"}])
-def test_a_field_that_changes_what_is_computed_fails_the_self_test(fields, tmp_path):
+def test_a_field_that_changes_the_output_fails_the_self_test(fields, tmp_path):
     """The digest is in order; only what comes out is not what was exported. Late interaction does not pool."""
     folder = shutil.copytree(SHIPPED_MODELS / "encoder-minilm-l6", tmp_path / "model")
     model_folder.write(folder, model_folder.read(folder).toml.model_copy(update=fields))
@@ -146,7 +146,7 @@ def test_a_field_that_changes_what_is_computed_fails_the_self_test(fields, tmp_p
         trial.load_model(folder)
 
 
-def test_a_folder_without_golden_pairs_is_only_checked_for_numbers(both):
+def test_a_folder_without_golden_pairs_needs_only_finite_numbers(both):
     (both / "selftest.json").unlink()
     damage(both, -4.0)
     assert trial.load_model(both).info.precision == "int8"
@@ -168,7 +168,7 @@ def test_the_shipped_models_pass_their_self_test_on_this_machine(shipped, name):
 
 
 @pytest.mark.parametrize("name", ["cross-encoder-minilm-l6", "encoder-minilm-l6"])
-def test_near_ties_are_among_the_golden_pairs_and_the_first_passage_is_the_best_or_nearly(name):
+def test_golden_pairs_have_near_ties_and_a_good_first_passage(name):
     for each in self_test.read(SHIPPED_MODELS / name):
         spread = np.std([golden.relevance_scores for golden in self_test.read(SHIPPED_MODELS / name)])
         assert max(each.relevance_scores) - each.relevance_scores[0] < 0.5 * spread

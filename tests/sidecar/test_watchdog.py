@@ -101,7 +101,7 @@ async def test_readiness_is_off_until_a_look_finds_all_well(worker):
         await stuck_run
 
 
-async def test_when_as_many_threads_are_lost_as_there_are_it_is_hopeless(worker):
+async def test_the_process_stops_when_all_threads_are_lost(worker):
     readiness = Readiness()
     stop = asyncio.Event()
     watchdog = Watchdog(worker, readiness, max_batch_s=0, threads=2, stop=stop)
@@ -151,7 +151,7 @@ def stuck_sidecar():
         child.communicate()
 
 
-def test_a_process_whose_threads_are_all_stuck_tells_its_callers_and_ends_with_1(stuck_sidecar):
+def test_a_process_with_all_threads_stuck_tells_callers_and_ends(stuck_sidecar):
     child, address = stuck_sidecar("--threads", "1", "--max-batch-s", "0.2")
     with grpc.insecure_channel(address) as channel:
         with pytest.raises(grpc.RpcError) as refused:

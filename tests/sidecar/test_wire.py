@@ -95,7 +95,7 @@ async def test_odd_candidates_are_all_scored(client):
 
 
 @pytest.mark.parametrize("model", ["cross-encoder", "colbert"])
-async def test_of_a_long_document_the_best_window_counts_and_is_reported(client, model):
+async def test_the_best_window_of_a_long_document_counts(client, model):
     answer, filler = "A dog barks when someone is at the door. " * 12, LICENCE.read_text()[:6000]
     passages = (answer + filler, filler + answer, filler, answer)
     first, back, none, short = (0, 1, 2, 3)
@@ -159,7 +159,7 @@ async def test_nan_from_a_model_is_an_error_and_never_a_ranking():
     assert "candidates[1]" in error.details()
 
 
-async def test_an_unexpected_error_is_internal_and_keeps_its_words_to_itself(capsys):
+async def test_an_unexpected_error_is_internal_without_its_message(capsys):
     async with serving(Models([loaded(BrokenModel())])) as client:
         call = client.reranker.Rerank(
             rerank_request("broken", QUERY, "raise it"), metadata=(("x-request-id", "my-request-7"),)
@@ -179,7 +179,7 @@ async def logged(capsys, code):
         lines += capsys.readouterr().err
 
 
-async def test_the_deadline_of_the_call_ends_it_and_the_rest_is_not_computed(gated, capsys):
+async def test_the_deadline_ends_a_call_and_the_rest_is_not_computed(gated, capsys):
     client, reranker = gated
     error = await refusal(client.reranker.Rerank(rerank_request("gated", "a", "a b c", "d e f", "g h i"), timeout=0.3))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -202,7 +202,7 @@ async def test_what_a_caller_cancelled_is_not_computed(gated, capsys):
     assert reranker.scored == [3, 1]
 
 
-async def test_a_deadline_that_cannot_be_met_is_refused_at_once_and_nothing_is_computed(gated):
+async def test_an_unreachable_deadline_is_refused_before_computing(gated):
     client, reranker = gated
     client.service.worker.admissions.pace.measured("gated", tokens=1, seconds=3600)
     error = await refusal(client.reranker.Rerank(rerank_request("gated", "a", "a b c"), timeout=600))
@@ -213,7 +213,7 @@ async def test_a_deadline_that_cannot_be_met_is_refused_at_once_and_nothing_is_c
     assert reranker.scored == [1]
 
 
-async def test_best_effort_returns_what_is_scored_when_the_deadline_nears(gated):
+async def test_best_effort_returns_the_scores_ready_near_the_deadline(gated):
     client, reranker = gated
     reranker.free = 2
     request = rerank_request("gated", "a b", "none", "a b", "a b c", "a", options=pb.RerankOptions(best_effort=True))
@@ -234,7 +234,7 @@ async def test_equal_passages_are_scored_once_and_returned_each(gated):
     assert reranker.scored == [2, 1]
 
 
-async def test_a_cached_score_is_the_same_to_the_last_bit_and_is_not_computed_again(shipped):
+async def test_a_cached_score_is_identical_and_not_computed_again(shipped):
     passages = ("A dog barks at the door.", "Cats purr.", "Interest rates rose again.", "Cats purr.")
     async with serving(shipped, score_cache_bytes=1_000_000) as client:
         for model in ("cross-encoder", "colbert"):
@@ -251,7 +251,7 @@ async def test_a_cached_score_is_the_same_to_the_last_bit_and_is_not_computed_ag
         assert (client.service.cache.hits, client.service.cache.misses) == (7, 7)
 
 
-async def test_a_cached_score_belongs_to_one_query_and_one_model_and_keeps_its_truncation():
+async def test_a_cached_score_belongs_to_one_query_and_model():
     models = Models([loaded(GatedReranker(free=1000)), loaded(ConfidentReranker())])
     options = pb.RerankOptions(max_chunks_per_document=1)
     async with serving(models, score_cache_bytes=1_000_000) as client:
@@ -289,7 +289,7 @@ async def test_a_short_request_overtakes_a_long_one():
     assert reranker.scored == [500, 1] + [500] * 199
 
 
-async def test_one_too_many_is_refused_at_once_and_told_when_to_come_back(gated):
+async def test_a_call_too_many_is_refused_at_once_with_a_retry_time(gated):
     client, reranker = gated
     running = client.reranker.Rerank(rerank_request("gated", "a", "a " * 10, "b " * 9))
     await started(reranker)
@@ -308,7 +308,7 @@ async def test_health_of_the_whole_each_service_and_each_model(client):
     assert error.code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_draining_turns_unhealthy_refuses_what_is_new_and_finishes_what_runs(gated):
+async def test_draining_turns_unhealthy_and_finishes_running_calls(gated):
     client, reranker = gated
     running = client.reranker.Rerank(rerank_request("gated", "a", "a", "b"))
     await started(reranker)

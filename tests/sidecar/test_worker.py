@@ -104,7 +104,7 @@ async def test_batches_of_a_cancelled_request_never_begin(worker):
     assert compute.seen == [["a"], ["after"]]
 
 
-async def test_a_request_that_does_not_fit_is_refused_whole_and_at_once(worker):
+async def test_a_request_that_does_not_fit_is_refused_whole(worker):
     compute = Compute(is_open=False)
     first = asyncio.create_task(run(worker, ["a" * 30] * 4, compute))  # 30 run, 90 wait
     await compute.has_started()
@@ -118,7 +118,7 @@ async def test_a_request_that_does_not_fit_is_refused_whole_and_at_once(worker):
     assert ["b" * 11] not in compute.seen
 
 
-async def test_a_request_larger_than_the_queue_is_admitted_when_nothing_waits(worker):
+async def test_a_request_larger_than_the_queue_is_admitted_when_idle(worker):
     computed = await run(worker, ["a" * 150] * 2, Compute())
     assert len(computed.rows) == 2
 
@@ -163,7 +163,7 @@ async def test_the_request_that_is_due_first_is_next(wide):
     assert [batch[0][0] for batch in compute.seen] == ["x", "a", "d", "b", "c"]
 
 
-async def test_a_request_that_cannot_be_done_in_time_is_refused_and_never_computed(worker):
+async def test_a_request_that_would_be_late_is_never_computed(worker):
     worker.admissions.pace.measured("lengths", tokens=10, seconds=10.0)
     compute = Compute()
     with pytest.raises(DeadlineUnreachable, match=r"about 20000 ms; \d+ are left"):
@@ -172,7 +172,7 @@ async def test_a_request_that_cannot_be_done_in_time_is_refused_and_never_comput
     assert compute.seen == [["a" * 20]]
 
 
-async def test_work_that_is_due_before_counts_and_what_comes_after_does_not(wide):
+async def test_only_work_due_earlier_counts_for_admission(wide):
     wide.admissions.pace.measured("lengths", tokens=1000, seconds=1.0)
     compute = Compute(is_open=False)
     busy = asyncio.create_task(run(wide, ["x"], compute))
@@ -190,7 +190,7 @@ async def test_work_that_is_due_before_counts_and_what_comes_after_does_not(wide
     assert [batch[0][0] for batch in compute.seen] == ["x", "d", "a", "b"]
 
 
-async def test_what_would_make_late_what_was_let_in_is_refused_unless_it_is_small_or_comes_after(wide):
+async def test_a_request_that_would_delay_admitted_ones_is_refused(wide):
     wide.admissions.pace.measured("lengths", tokens=1000, seconds=1.0)
     compute = Compute(is_open=False)
     busy = asyncio.create_task(run(wide, ["x"], compute))
@@ -215,7 +215,7 @@ async def test_what_would_make_late_what_was_let_in_is_refused_unless_it_is_smal
     assert [batch[0][0] for batch in compute.seen] == ["x", *["s"] * 10, "f", "p", "a"]
 
 
-async def test_beside_others_a_request_needs_time_to_spare_and_alone_none(worker):
+async def test_a_request_needs_spare_time_only_beside_others(worker):
     worker.admissions.pace.measured("lengths", tokens=10, seconds=10.0)
     compute = Compute(is_open=False)
     tight = asyncio.create_task(run(worker, ["a" * 20], compute, deadline=time.monotonic() + 22))
@@ -289,7 +289,7 @@ async def test_equal_inputs_in_flight_are_computed_once(worker):
     assert sorted(one for batch in compute.seen for one in batch) == ["a", "bb", "ccc", "dddd"]
 
 
-async def test_a_shared_input_is_computed_though_the_first_who_asked_has_gone(worker):
+async def test_a_shared_input_is_computed_after_its_first_caller_left(worker):
     compute = Compute(is_open=False)
     first = asyncio.create_task(run(worker, ["aaa", "b"], compute, keys="ab"))
     await compute.has_started()
@@ -302,7 +302,7 @@ async def test_a_shared_input_is_computed_though_the_first_who_asked_has_gone(wo
     assert compute.seen == [["aaa"], ["b"]]
 
 
-async def test_a_failed_batch_fails_who_began_it_and_others_compute_what_they_shared(worker):
+async def test_a_failed_batch_fails_only_the_request_that_began_it(worker):
     gate, failures = threading.Event(), []
 
     def fail_once(inputs):
@@ -323,7 +323,7 @@ async def test_a_failed_batch_fails_who_began_it_and_others_compute_what_they_sh
     assert worker.admissions.queued_tokens == 0
 
 
-async def test_small_batches_of_several_requests_go_to_their_model_together(worker):
+async def test_small_requests_share_a_batch_of_their_model(worker):
     compute, another = Compute(is_open=False), Compute()
     requests = [asyncio.create_task(run(worker, ["busy"], compute, max_batch_tokens=12))]
     await compute.has_started()
@@ -376,7 +376,7 @@ async def test_of_requests_in_one_batch_only_the_one_at_fault_fails(worker):
     ),
     st.integers(1, 30),
 )
-async def test_whatever_shares_or_leaves_no_row_is_lost_and_the_queue_is_empty_at_the_end(requests, budget):
+async def test_sharing_and_cancelling_lose_no_row_and_empty_the_queue(requests, budget):
     """An input of n letters has the key n, so requests share many; some are cancelled after a moment."""
     worker = Worker(threads=2, max_queue_tokens=10_000)
     compute = Compute()

@@ -35,18 +35,18 @@ def drawn(slope, intercept, *, queries=400, each=25, seed=5):
     return judged(raw, random.random(len(raw)) < sigmoid(slope * raw + intercept), np.repeat(np.arange(queries), each))
 
 
-def test_temperature_finds_the_slope_and_the_intercept_that_the_pairs_were_drawn_by():
+def test_temperature_recovers_slope_and_intercept_of_the_pairs():
     found = fit_temperature(drawn(0.7, -3.0))
     assert (found.slope, found.intercept) == (pytest.approx(0.7, abs=0.05), pytest.approx(-3.0, abs=0.15))
 
 
-def test_temperature_is_finite_where_scores_separate_what_is_relevant():
+def test_temperature_is_finite_for_perfectly_separated_scores():
     found = fit_temperature(judged([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1]))
     assert found.probabilities(np.array([-2.0, 2.0])) == pytest.approx([1 / 4, 3 / 4], abs=0.11)  # targets: 1/4, 3/4
     assert 0 < found.slope < 10
 
 
-def test_neighbours_that_fall_are_pooled_and_equal_scores_are_one():
+def test_isotonic_pools_adjacent_violators_and_equal_scores():
     found = fit_isotonic(judged([1, 2, 3, 4, 4, 5], [0, 1, 0, 1, 0, 1]))
     assert found.raw_scores == (1, 2, 4, 5)
     assert found.values == pytest.approx((0, (1 + 0 + 1 + 0) / 4, (1 + 0 + 1 + 0) / 4, 1))
@@ -68,7 +68,7 @@ def test_what_cannot_be_calibrated_says_why(method):
 
 
 @pytest.mark.parametrize("method", FITS)
-def test_calibrated_chances_come_true_on_queries_that_the_fit_has_not_seen(method):
+def test_calibrated_probabilities_hold_on_unseen_queries(method):
     pairs = drawn(0.7, -3.0)
     before = expected_calibration_error(sigmoid(pairs.raw), pairs.relevant)
     after = expected_calibration_error(cross_fitted(pairs, method), pairs.relevant)
@@ -119,7 +119,7 @@ def test_the_order_of_pairs_changes_no_error_and_bins_lose_none(pairs, data, bin
     assert brier_score(chances, relevant) == pytest.approx(np.mean((chances - relevant) ** 2))
 
 
-def test_the_picture_has_a_point_a_bin_where_its_chance_came_true():
+def test_the_reliability_picture_has_a_point_for_each_bin():
     bins = {"raw & <squashed>": (Bin(9, 0.0, 0.5), Bin(1, 1.0, 1.0)), "calibrated": (Bin(10, 0.5, 0.5),)}
     picture = ElementTree.fromstring(reliability_svg("mine & yours", bins))
     points = [

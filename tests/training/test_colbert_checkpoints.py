@@ -19,7 +19,7 @@ def source(tmp_path):
 
 
 @pytest.mark.parametrize("library", ["pylate", "colbert_ai"])
-def test_a_fresh_export_scores_as_two_loops_over_transformers_rows(source, tmp_path, library):
+def test_a_fresh_export_scores_as_loops_over_transformers(source, tmp_path, library):
     from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_colbert
 
@@ -58,7 +58,7 @@ def described(source):
     return colbert_checkpoints.read(str(source), config, tokenizer).fields
 
 
-def test_what_a_checkpoint_leaves_out_is_what_its_library_takes_for_it(source, tmp_path):
+def test_fields_missing_in_a_checkpoint_get_library_defaults(source, tmp_path):
     from tests.golden import tiny_colbert
 
     tiny_colbert.save_as_colbert_ai(source, 1)
@@ -75,7 +75,7 @@ def test_what_a_checkpoint_leaves_out_is_what_its_library_takes_for_it(source, t
     assert len(fields["skiplist"]) == 32
 
 
-def test_a_word_of_the_skiplist_that_is_no_token_skips_nothing_else(source):
+def test_a_skiplist_word_that_is_no_token_skips_nothing(source):
     from tests.golden import tiny_colbert
 
     tiny_colbert.save_as_pylate(source, 1, skiplist_words=[".", "…", "[UNK]"])
@@ -134,7 +134,7 @@ def test_a_projection_that_we_do_not_know_is_refused(source, file, changes, prob
         ({"doc_token_id": "[D]"}, r"marks texts with '\[D\]'"),
     ],
 )
-def test_what_colbert_ai_does_and_the_sidecar_does_not_is_refused(source, metadata, problem):
+def test_unsupported_features_of_colbert_ai_are_refused(source, metadata, problem):
     from hybridrank.training.onnx.source_files import ExportFailed
     from tests.golden import tiny_colbert
 

@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
     return out
 
 
-def test_transformers_reads_the_same_tokens_and_scores_nearly_the_same(folder):
+def test_transformers_reads_the_same_tokens_and_scores_alike(folder):
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -81,7 +81,7 @@ def encoder(tmp_path_factory):
     return out
 
 
-def test_sentence_transformers_reads_the_encoder_and_makes_nearly_the_same_vectors(encoder):
+def test_sentence_transformers_makes_nearly_the_same_vectors(encoder):
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(encoder), device="cpu")
@@ -95,7 +95,7 @@ def test_sentence_transformers_reads_the_encoder_and_makes_nearly_the_same_vecto
 
 
 @pytest.mark.parametrize("kind", ["encoder", "cross-encoder"])
-def test_what_was_exported_comes_back_rounded_and_is_exported_alike(kind, tmp_path):
+def test_dequantized_weights_are_rounded_and_export_alike(kind, tmp_path):
     from safetensors.numpy import load_file
 
     from hybridrank.training.onnx.dequantize import dequantize

@@ -18,7 +18,7 @@ from hybridrank.sidecar.types import TextKind
 from tests.training import tiny_berts
 
 
-def test_without_the_train_extra_the_error_holds_the_install_line():
+def test_without_the_train_extra_the_error_says_what_to_install():
     code = "import sys; sys.modules['torch'] = None; import hybridrank.training.onnx.export"
     failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert failed.returncode == 1
@@ -48,7 +48,7 @@ def operators(path):
 
 
 @pytest.mark.torch
-def test_pooling_prefixes_and_length_come_from_the_files_beside_the_model(encoder, tmp_path):
+def test_pooling_prefixes_and_length_come_from_model_files(encoder, tmp_path):
     from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_models
 
@@ -110,7 +110,7 @@ def test_a_model_that_cannot_be_fused_is_exported_as_it_is(encoder, tmp_path):
 
 
 @pytest.mark.torch
-def test_a_bert_has_the_operators_of_the_models_that_ship_layer_by_layer(tmp_path):
+def test_a_bert_has_the_operators_of_shipped_models_by_layer(tmp_path):
     from hybridrank.training.onnx.export import export_model
 
     layers, shipped = 2, operators(SHIPPED_MODELS / "cross-encoder-minilm-l6" / "model.onnx")
@@ -127,7 +127,7 @@ def test_a_bert_has_the_operators_of_the_models_that_ship_layer_by_layer(tmp_pat
 
 
 @pytest.mark.torch
-def test_fused_rows_of_different_lengths_score_as_transformers_scores_them_alone(tmp_path):
+def test_fused_rows_of_mixed_lengths_score_as_transformers_alone(tmp_path):
     from hybridrank.training.onnx.export import export_model
     from tests.golden import tiny_models
 
@@ -189,7 +189,7 @@ def test_positions_of_roberta_start_behind_its_padding(encoder):
 
 
 @pytest.mark.torch
-def test_the_command_writes_a_folder_that_serves_and_never_over_another(encoder, tmp_path):
+def test_the_command_writes_a_working_folder_without_overwriting(encoder, tmp_path):
     from hybridrank.cli.commands.model import app
 
     command = ["export", str(encoder), "--out", str(tmp_path / "out"), "--licence", "MIT"]

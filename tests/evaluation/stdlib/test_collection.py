@@ -17,7 +17,7 @@ def collection() -> StdlibCollection:
     return read_stdlib()
 
 
-def test_what_every_python_has_is_there_under_the_name_people_use(collection):
+def test_names_of_every_python_are_there_under_public_names(collection):
     ids = {each.doc_id for each in collection.documents()}
     expected = """
         builtins.open builtins.OSError json json.dumps json.JSONDecoder os.path os.path.join os.listdir random.choice
@@ -69,7 +69,7 @@ def test_nothing_of_this_process_gets_into_a_document(monkeypatch):
     assert "a-secret-nobody-may-index" not in repr(read_stdlib().entries)
 
 
-def test_nothing_is_imported_into_the_caller_and_nothing_is_printed(tmp_path):
+def test_reading_the_collection_imports_and_prints_nothing(tmp_path):
     program = (
         "import sys; from hybridrank.evaluation.collections.stdlib import read_stdlib;"
         "before = set(sys.modules); read_stdlib();"
@@ -93,7 +93,7 @@ def test_the_questions_that_ship_are_whole(collection):
     assert len(set(queries.values())) == len(queries)
 
 
-def test_judgments_of_documents_this_python_lacks_are_left_out_and_counted(tmp_path):
+def test_judgments_of_missing_documents_are_dropped_and_counted(tmp_path):
     (tmp_path / "qrels").mkdir()
     (tmp_path / "qrels/test.tsv").write_text(
         "query-id\tcorpus-id\tscore\nq1\tjson.dumps\t2\nq1\tgone.away\t1\nq2\tgone\t2\n"

@@ -119,14 +119,14 @@ def test_only_docstrings_that_somebody_wrote_count():
         assert not has_own_docstring(value), value
 
 
-def test_the_sentence_python_gives_every_enumeration_does_not_count():
+def test_the_default_docstring_of_enumerations_is_ignored():
     class Old:
         __doc__ = "An enumeration."
 
     assert not has_own_docstring(Old)
 
 
-def test_signatures_show_plain_defaults_and_hide_what_belongs_to_the_process():
+def test_signatures_show_plain_defaults_and_hide_process_state():
     def brew(leaves, *, cups=(1, None), kind="green", extra={}, where=os.environ, how=lambda: None, unit=int):  # noqa: B006
         ...
 
@@ -148,7 +148,7 @@ def _function(name, module):
     return function
 
 
-def test_without_a_list_a_module_exposes_what_it_or_a_private_module_defines():
+def test_without_all_own_and_private_definitions_are_public():
     module = _module(
         "tea",
         brew=_function("brew", "tea"),
@@ -160,7 +160,7 @@ def test_without_a_list_a_module_exposes_what_it_or_a_private_module_defines():
     assert [(name, listed) for name, _, listed in exposed("tea", module)] == [("brew", False), ("fast", False)]
 
 
-def test_with_a_list_it_exposes_that_and_what_a_package_takes_from_its_submodules():
+def test_with_all_its_names_and_submodule_exports_are_public():
     module = _module(
         "tea",
         __all__=["borrowed", "missing"],
@@ -180,7 +180,7 @@ def test_private_modules_and_mere_implementations_are_not_public(module, public)
     assert is_public(module) is public
 
 
-def test_modules_with_side_effects_are_skipped_before_they_are_imported(monkeypatch):
+def test_modules_with_side_effects_are_never_imported(monkeypatch):
     monkeypatch.setattr("sys.stdlib_module_names", {"antigravity", "this", "test", "unittest", "json", "os", "_json"})
     seen = {name: reason for name, module, reason in import_public_modules() if module is None}
     assert {"antigravity", "this", "test"} <= set(seen)

@@ -23,7 +23,7 @@ def test_rows_are_standardised_and_missing_values_say_so():
 @pytest.mark.parametrize(
     "name", ["linear", *(pytest.param(each, marks=pytest.mark.torch) for each in BASELINES if each != "linear")]
 )
-def test_a_baseline_ranks_new_queries_better_than_the_best_feature_alone(name):
+def test_a_baseline_beats_the_best_single_feature_on_new_queries(name):
     fresh = made_up(seed=9)
     data = made_up()
     score = BASELINES[name](data, [data.query_ids[:15], data.query_ids[15:30], data.query_ids[30:]])

@@ -47,7 +47,7 @@ def test_coec_is_clicks_over_those_that_the_places_get():
     assert found["q", "b"] == pytest.approx(1)
 
 
-def test_grades_count_the_cuts_and_leave_out_what_was_hardly_shown():
+def test_grades_follow_the_cuts_and_skip_rarely_shown_documents():
     table = [*clicks_of_the_model(), Shown("q", "rare", 1, 9, 9)]
     assert grades(table, "pbm", cuts=(0.01, 0.2, 0.5)) == {"q": {"a": 3, "b": 2, "c": 1, "d": 1, "e": 2}}
     assert "rare" in grades(table, "coec", min_shown=9)["q"]

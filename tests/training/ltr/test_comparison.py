@@ -23,12 +23,12 @@ QRELS = {"q1": {"a": 0, "b": 2, "elsewhere": 1}, "q2": {"a": 1, "d": 0}, "q3": {
 SCORES = np.array([0.0, 1.0, 1.0, -1.0, 2.0])
 
 
-def test_rows_are_ordered_by_score_and_equal_scores_keep_their_order():
+def test_rows_are_ordered_by_score_and_ties_keep_their_order():
     assert rankings(DATA) == {"q1": ("a", "b", "c"), "q2": ("a", "d")}
     assert rankings(DATA, SCORES) == {"q1": ("b", "c", "a"), "q2": ("d", "a")}
 
 
-def test_rankers_are_measured_against_all_judgments_of_all_queries():
+def test_rankers_are_measured_against_all_judgments():
     found = compare_rankers(DATA, QRELS, {"lambdamart": SCORES}, "rrf")
     ideal = 2 + 1 / math.log2(3)  # with the relevant document that was no candidate
     assert found.evaluations["rrf"].per_query["q1"]["ndcg@10"] == pytest.approx(2 / math.log2(3) / ideal)

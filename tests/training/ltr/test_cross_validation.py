@@ -62,7 +62,7 @@ def test_a_shops_queries_make_five_folds_of_a_like_size(collections):
     assert [len(fold) for fold in folds] == [27] * 5
 
 
-def test_every_row_is_scored_by_a_model_that_saw_nothing_of_its_query():
+def test_every_row_is_scored_by_a_model_that_never_saw_its_query():
     data = made_up(queries=10, rows=4)
     data.grades[::4] = UNJUDGED
     folds = split([[query_id] for query_id in data.query_ids], 5)

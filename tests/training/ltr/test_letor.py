@@ -29,7 +29,7 @@ def test_ranklibs_lines_are_read_and_what_is_absent_is_missing(tmp_path):
     assert (data.query_ids, data.sizes, data.doc_ids) == (("rambo", "7"), (2, 1), ("7555", "1370", ""))
 
 
-def test_svmlights_lines_have_their_groups_elsewhere_and_0_where_nothing_is(tmp_path):
+def test_svmlight_has_groups_in_another_file_and_sparse_zeros(tmp_path):
     with gzip.open(path := tmp_path / "rank.gz", "wt") as file:
         file.write("1 1:0.5\n0 3:2\n2 2:1\n")
     (sizes := tmp_path / "rank.query").write_text("1\n2\n")

@@ -26,7 +26,7 @@ def test_a_setting_that_is_clearly_better_is_taken():
 
 
 @pytest.mark.parametrize("first", [7, 8])
-def test_of_settings_that_cannot_be_told_apart_the_first_is_taken(first):
+def test_of_equally_good_settings_the_first_is_taken(first):
     data = made_up(queries=30)
     leaves = {f"{each}": QUICK.model_copy(update={"num_leaves": each}) for each in (first, 15 - first)}
     choice = choose(data, NAMES, leaves, folds_of(data))
@@ -34,7 +34,7 @@ def test_of_settings_that_cannot_be_told_apart_the_first_is_taken(first):
     assert len(set(choice.measured.values())) == 2
 
 
-def test_what_a_fold_is_ranked_by_never_depends_on_its_own_judgments():
+def test_the_model_of_a_fold_never_depends_on_its_own_judgments():
     """Turning all grades of a fold round changes the choices and trees of the other folds, and not its own scores."""
     data = made_up(queries=30)
     folds = folds_of(data)

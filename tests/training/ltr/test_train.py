@@ -22,7 +22,7 @@ def mean(values):
     return sum(values.values()) / len(values)
 
 
-def test_a_forest_ranks_new_queries_better_than_the_best_feature_alone():
+def test_a_forest_beats_the_best_single_feature_on_new_queries():
     fresh = made_up(seed=9)
     forest = train(made_up(), NAMES, OPTIONS)
     alone = np.nan_to_num(fresh.rows[:, 0])
@@ -163,7 +163,7 @@ def test_lightgbms_own_example_comes_out_as_lightgbm_has_it(collections, tmp_pat
     assert found == pytest.approx(wanted, abs=0.005)
 
 
-def test_what_is_known_of_features_holds_unless_the_options_say_otherwise():
+def test_constraints_of_features_hold_unless_options_differ():
     features = [
         {"name": "title", "kind": "bm25", "fields": ["title"]},
         {"name": "rank", "kind": "fused", "value_of": "rank"},

@@ -41,7 +41,7 @@ def test_the_layer_farthest_from_one_that_stays_goes_first():
     assert shares_at(fading, model, 5) == ["stays", 1, 0.5, 1, "stays"]
 
 
-def test_it_begins_as_the_whole_network_and_ends_as_the_one_without():
+def test_fading_goes_from_the_whole_network_to_the_smaller_one():
     import torch
 
     from hybridrank.training.neural.fading import Fading

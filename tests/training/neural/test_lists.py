@@ -61,7 +61,7 @@ ids = st.lists(st.integers(0, 60).map("d{}".format), unique=True, max_size=40)
 
 
 @given(ids, st.dictionaries(st.integers(0, 60).map("d{}".format), st.integers(0, 3), max_size=6), st.integers(0, 9))
-def test_lists_hold_relevant_documents_first_and_every_document_once(ranking, grades, seed):
+def test_lists_have_relevant_documents_first_and_no_duplicates(ranking, grades, seed):
     mining = Mining(documents=8, relevant=2, hardest=3, depth=20)
     chosen = choose(ranking, grades, mining, random.Random(seed))
     relevant = [doc_id for doc_id, grade in grades.items() if grade > 0]
@@ -101,7 +101,7 @@ def test_a_teacher_is_a_weighted_sum_of_z_scores_and_the_grade():
     assert found == pytest.approx((2 * z + 3, 0, -2 * z))
 
 
-def test_a_retriever_that_was_not_asked_says_nothing_and_a_model_that_was_not_asked_is_an_error():
+def test_missing_retrievers_score_zero_and_missing_models_fail():
     assert taught(LIST, TeacherWeights(weights={"knn": 1.0}), {}).scores["teacher"] == (0, 0, 0)
     with pytest.raises(RecipeError, match=r"query q1 has no scores of 'big'"):
         taught(LIST, TeacherWeights(weights={"big": 1.0}), {})
@@ -161,7 +161,7 @@ def test_what_is_wrong_with_a_recipe_is_named_with_the_file(change, problem, tmp
         load_recipe(path)
 
 
-def test_losses_that_need_judgments_are_refused_beside_queries_without(tmp_path):
+def test_losses_that_need_judgments_refuse_unjudged_queries(tmp_path):
     path = tmp_path / "recipe.yaml"
     content = RECIPE.replace("shop}]", "shop, queries_from: documents}]") + "teacher: {weights: {bm25: 1}}\n"
     path.write_text(content.replace("{name: lce}", "{name: kl}, {name: lce}"))

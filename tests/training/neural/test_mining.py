@@ -22,7 +22,7 @@ async def test_a_list_begins_with_the_best_judged_document(tmp_path):
     assert lists[0].grades[0] == 2
 
 
-async def test_a_document_that_is_the_query_is_not_in_its_list_and_nothing_there_is_judged(tmp_path):
+async def test_a_document_query_is_not_in_its_own_unjudged_list(tmp_path):
     search = HybridSearch(await menu_engine(tmp_path), WordSidecar())
     asked = {"chai": "spiced black tea with hot milk", "tea": "hot tea leaves in water"}
     lists = {each.query_id: each async for each in mine(search, "menu", asked, None, MINING, seed=1)}
@@ -35,7 +35,7 @@ async def test_a_document_that_is_the_query_is_not_in_its_list_and_nothing_there
     assert "chai" in judged.doc_ids
 
 
-async def test_lists_of_several_indices_name_index_and_id_with_their_own_texts(tmp_path):
+async def test_lists_of_several_indices_name_index_and_id(tmp_path):
     engine = await menu_engine(tmp_path)
     await engine.create_index("cellar", IndexDefinition(dimensions=8))
     others = [Document(doc_id, {"title": "Cold", "text": "hot tea of the cellar"}) for doc_id in ("chai", "tea")]

@@ -101,7 +101,7 @@ def test_twenty_steps_make_a_model_folder_that_a_sidecar_serves(workplace):
     assert "menu (40)" in card
 
 
-def test_a_training_that_is_killed_goes_on_and_ends_as_one_that_was_not(workplace):
+def test_a_killed_training_resumes_to_the_same_result(workplace):
     from safetensors.torch import load_file
 
     arguments = (*CROSS_ENCODER, "--out", "killed", "--max-steps", "20")
