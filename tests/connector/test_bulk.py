@@ -122,7 +122,9 @@ async def test_the_embedded_engine_takes_the_same_ids(tmp_path):
     assert await engine.refresh("ids") == 3
 
 
-@pytest.mark.parametrize("value", [float("nan"), "\ud83d", object(), {("a",): 1}], ids=repr)
+@pytest.mark.parametrize(
+    "value", [float("nan"), "\ud83d", object(), {("a",): 1}], ids=["nan", "surrogate", "object", "key"]
+)
 async def test_what_json_has_no_form_for_is_named(engine, server, tmp_path, value):
     odd = Document("odd", {"title": value})
     report = await engine.index_documents("odd", [odd, document("ok")])

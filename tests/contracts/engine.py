@@ -71,20 +71,20 @@ class EngineContract(FeatureContract, WritingContract):
     @pytest.mark.parametrize(
         ("filters", "passing"),
         [
-            ([Term("kind", "drink")], {"tea", "chai"}),
-            ([Terms("kind", ("food", "note"))], {"soup", "cake", "note"}),
-            ([Range("price", gte=4, lt=7)], {"chai", "cake"}),
-            ([Range("price", gt=3), Term("kind", "drink")], {"chai"}),
-            ([Not(Term("kind", "food"))], {"tea", "chai", "note"}),
-            ([Not(Range("price", lte=5))], {"soup", "note"}),
+            ([Term("kind", "drink")], "tea chai"),
+            ([Terms("kind", ("food", "note"))], "soup cake note"),
+            ([Range("price", gte=4, lt=7)], "chai cake"),
+            ([Range("price", gt=3), Term("kind", "drink")], "chai"),
+            ([Not(Term("kind", "food"))], "tea chai note"),
+            ([Not(Range("price", lte=5))], "soup note"),
         ],
         ids=str,
     )
     async def test_a_filter_applies_to_bm25_and_knn_alike(self, filled, index, filters, passing):
         everything = "tea water milk spices vegetables flour vector"
-        assert set(ids(await self.one(filled, index, bm25(everything, filters=filters)))) == passing
+        assert set(ids(await self.one(filled, index, bm25(everything, filters=filters)))) == {*passing.split()}
         found = set(ids(await self.one(filled, index, knn(1.0, 1.0, 1.0, filters=filters))))
-        assert found == passing - {"note"}  # it has no vector
+        assert found == {*passing.split()} - {"note"}  # it has no vector
 
     async def test_a_filter_fills_the_window_with_documents_that_pass(self, filled, index):
         only_food = [Term("kind", "food")]
