@@ -22,7 +22,7 @@ from hybridrank.connector import ModelInfo, SidecarClient
 from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.evaluation.experiments.environment import describe_environment
 from hybridrank.evaluation.report.tables import ReportTable
-from hybridrank.sidecar.runtime.maxsim import unit_rows
+from hybridrank.model_files.arrays import unit_rows
 
 DOCUMENTS, LENGTHS, DIMENSIONS, QUERY_TOKENS = 1000, (90, 151), 128, 32
 ROUNDS, WARM_UP = 30, 3

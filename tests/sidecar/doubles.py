@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from hybridrank.common.model_info import ModelInfo
 from hybridrank.sidecar.models.catalog import LoadedModel
 from hybridrank.sidecar.rerankers.base import Pair
 from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
-from hybridrank.sidecar.types import ModelInfo, TextKind
+from hybridrank.sidecar.types import TextKind
 
 GATED = replace(TokenOverlapReranker.info, name="gated")
 

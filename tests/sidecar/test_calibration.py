@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from hybridrank.model_files import calibration
 from hybridrank.model_files.calibration import Isotonic, Temperature
-from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.sidecar.models.loading import load
 from hybridrank.sidecar.models.trial import load_model
 from hybridrank.sidecar.protocol import rerank_pb2 as pb

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybridrank.common.model_info import FeatureSetInfo, ModelInfo
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.protocol import codec
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
@@ -13,8 +14,6 @@ from hybridrank.sidecar.types import (
     Embedding,
     EncodeRequest,
     EncodeResult,
-    FeatureSetInfo,
-    ModelInfo,
     Passage,
     RelevanceScore,
     RerankRequest,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hybridrank.model_files import forest_folder
-from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.sidecar.models.trial import load_model
 from hybridrank.sidecar.runtime.forest import Forest
 from tests.sidecar.forests import FEATURES, feature_set, model_text, odd_rows, write_forest

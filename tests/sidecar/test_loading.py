@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from hybridrank.model_files import model_folder
-from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.sidecar.models.loading import load
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.forests import write_forest

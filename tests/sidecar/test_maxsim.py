@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridrank.sidecar.runtime.maxsim import maxsim, unit_rows
+from hybridrank.model_files.arrays import unit_rows
+from hybridrank.sidecar.runtime.maxsim import maxsim
 
 DIMENSIONS = 4
 

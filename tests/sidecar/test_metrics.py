@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hybridrank.sidecar.batching.worker import Worker
-from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.sidecar.errors import ModelRefused
 from hybridrank.sidecar.models.control import ModelControl
 from hybridrank.sidecar.models.loading import load
 from hybridrank.sidecar.service import RerankService
@@ -135,7 +135,7 @@ async def test_changes_of_models_count_by_how_they_ended(tmp_path):
     await control.unload("tiny-encoder")
     await control.load("tiny-encoder")
     (tmp_path / "tiny-encoder" / "model.toml").write_text("broken")
-    with pytest.raises(BadModelFolder):
+    with pytest.raises(ModelRefused):
         await control.load("tiny-encoder")
     assert [loads(outcome) for outcome in ("loaded", "refused", "unloaded")] == [1, 1, 1]
     worker.close()

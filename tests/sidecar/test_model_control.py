@@ -10,7 +10,7 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from hybridrank.model_files import model_folder
-from hybridrank.sidecar.errors import BadModelFolder, InvalidArgument, ModelNotFound
+from hybridrank.sidecar.errors import InvalidArgument, ModelNotFound, ModelRefused
 from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.models.control import ModelControl
 from hybridrank.sidecar.models.loading import load
@@ -84,7 +84,7 @@ async def test_an_encoder_gives_its_memory_back_too(root, control):
 )
 async def test_a_bad_folder_is_refused_and_what_served_still_does(root, control, damage, problem):
     damage(write(root, "2"))
-    with pytest.raises(BadModelFolder, match=problem):
+    with pytest.raises(ModelRefused, match=problem):
         await control.load("tiny-cross-encoder/2")
     assert versions(control) == {"tiny-encoder": "1", "tiny-cross-encoder": "1"}
     assert control.outcomes == {"refused": 1}
@@ -92,7 +92,7 @@ async def test_a_bad_folder_is_refused_and_what_served_still_does(root, control,
 
 async def test_an_alias_of_another_model_is_refused(root, control):
     write(root, "2", aliases=("tiny-encoder",))
-    with pytest.raises(BadModelFolder, match="two models answer to 'tiny-encoder'"):
+    with pytest.raises(ModelRefused, match="two models answer to 'tiny-encoder'"):
         await control.load("tiny-cross-encoder/2")
     assert versions(control)["tiny-cross-encoder"] == "1"
 

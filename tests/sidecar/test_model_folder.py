@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from hybridrank.model_files import model_folder
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.models import SHIPPED_MODELS
-from hybridrank.sidecar.errors import BadModelFolder
 from hybridrank.sidecar.models.scan import scan
 from tests.golden.sidecar import FOLDER
 

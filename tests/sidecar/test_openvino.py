@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.models import SHIPPED_MODELS
-from hybridrank.sidecar.errors import BadModelFolder
 from hybridrank.sidecar.models import trial
 from hybridrank.sidecar.runtime.onnx_session import OnnxSession
 from hybridrank.sidecar.runtime.openvino_session import OpenVinoSession
@@ -113,7 +113,7 @@ def test_openvino_s_own_telemetry_is_never_imported(tmp_path):
 def test_without_its_package_the_error_says_what_to_install(tmp_path):
     code = (
         "sys.modules['openvino'] = None\n"
-        "from hybridrank.sidecar import errors\n"
+        "from hybridrank.model_files import errors\n"
         "from hybridrank.sidecar.models import trial\n"
         "try: trial.load_model(folder, runtime='openvino')\n"
         "except errors.BadModelFolder as error: print(error)"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.model_folder import CrossEncoderToml, ModelFolder
-from hybridrank.sidecar.errors import BadModelFolder
 from hybridrank.sidecar.runtime.precision import place
 
 CPU = ["CPUExecutionProvider"]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hybridrank.model_files import self_test
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.self_test import GoldenPairs, Verdict, compare
-from hybridrank.sidecar.errors import BadModelFolder
 
 # The standard deviation of these is 2: deviations and gaps below are in halves of what the numbers show.
 WANTED = [[4.0, 2.0, 1.9, 0.0, -2.0]]

@@ -1,7 +1,5 @@
 """Every error has a row in the table, and is told on both wires in the same words."""
 
-from pathlib import Path
-
 import grpc
 import pytest
 
@@ -26,7 +24,7 @@ EXAMPLES = (
     errors.NotAllowed("model_control"),
     errors.Draining(),
     errors.BadScore("m", "query"),
-    errors.BadModelFolder(Path("folder"), "no model.toml here"),
+    errors.ModelRefused("folder: no model.toml here"),
     errors.InternalError("request-7"),
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hybridrank.model_files import token_vectors
-from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.sidecar.models.catalog import LoadedModel, Models
 from hybridrank.sidecar.models.loading import load
 from hybridrank.sidecar.models.trial import load_model

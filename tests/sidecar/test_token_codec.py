@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybridrank.model_files.arrays import unit_rows
 from hybridrank.model_files.token_codec import BadTokenCodec, ResidualCodec, codecs_of
 from hybridrank.model_files.token_vectors import BadTokenVectors, read, unpack, write
-from hybridrank.sidecar.runtime.maxsim import unit_rows
 from hybridrank.training.token_codec import train_codec
 
 MODEL = hashlib.sha256(b"model").hexdigest()

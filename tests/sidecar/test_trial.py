@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from hybridrank.model_files import model_folder, self_test
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.models import SHIPPED_MODELS
-from hybridrank.sidecar.errors import BadModelFolder
 from hybridrank.sidecar.models import trial
 from hybridrank.training.onnx.golden_pairs import reference
 from tests.golden.sidecar import FOLDER

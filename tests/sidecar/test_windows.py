@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hybridrank.common.model_info import ModelInfo
 from hybridrank.sidecar.batching.admission import margin_s
 from hybridrank.sidecar.batching.worker import Worker
 from hybridrank.sidecar.errors import Overloaded
@@ -20,7 +21,7 @@ from hybridrank.sidecar.rerankers.base import Pair
 from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 from hybridrank.sidecar.service import RerankService
-from hybridrank.sidecar.types import ChunkScore, ModelInfo, Passage, RerankRequest
+from hybridrank.sidecar.types import ChunkScore, Passage, RerankRequest
 from tests.sidecar.doubles import loaded
 from tests.sidecar.serving import rerank_request, serving
 

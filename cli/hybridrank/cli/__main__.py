@@ -19,7 +19,7 @@ _EXPLAINED = {
     "hybridrank.ltr_features.feature_set.BadFeatureSet",
     "hybridrank.ltr_features.sltr.NotInPlugin",
     "pydantic_core._pydantic_core.ValidationError",
-    "hybridrank.sidecar.errors.BadModelFolder",
+    "hybridrank.model_files.errors.BadModelFolder",
     "hybridrank.training.ltr.errors.LtrError",
     "hybridrank.training.neural.errors.RecipeError",
     "builtins.ImportError",

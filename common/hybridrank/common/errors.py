@@ -1,13 +1,17 @@
-"""Errors in a file that a user wrote: in the whole file, or in one line."""
+"""The root of all errors of hybridrank, and errors in a file that a user wrote: in the whole file, or in one line."""
 
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["BadFile", "BadLine", "log_bad_line"]
+__all__ = ["BadFile", "BadLine", "HybridrankError", "log_bad_line"]
 
 
-class BadFile(ValueError):
+class HybridrankError(Exception):
+    """Base class of every error that hybridrank defines."""
+
+
+class BadFile(HybridrankError, ValueError):
     """The file cannot be read; the message names the file, the line if known, and what to do."""
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError, model_validator
 
 from hybridrank.common.error_text import os_problem, wrong_values
-from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.model_files.errors import BadModelFolder
 
 __all__ = ["FILE", "Calibration", "Isotonic", "Temperature", "read", "sigmoid", "write"]
 

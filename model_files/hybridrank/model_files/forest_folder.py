@@ -11,10 +11,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from hybridrank.common.model_info import FeatureSetInfo, ModelInfo
 from hybridrank.ltr_features.feature_set import BadFeatureSet, FeatureSet
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.model_folder import Text, read_toml, require_files, sha256, write_toml
-from hybridrank.sidecar.errors import BadModelFolder
-from hybridrank.sidecar.types import FeatureSetInfo, ModelInfo
 
 __all__ = ["KIND", "MODEL", "ForestFolder", "LambdaMartToml", "read", "write"]
 

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hybridrank.common.error_text import wrong_values
-from hybridrank.sidecar.errors import BadModelFolder
-from hybridrank.sidecar.types import ModelInfo
+from hybridrank.common.model_info import ModelInfo
+from hybridrank.model_files.errors import BadModelFolder
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from hybridrank.common.error_text import wrong_values
-from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.model_files.errors import BadModelFolder
 
 __all__ = ["FILE", "GoldenPairs", "Verdict", "compare", "read", "write"]
 

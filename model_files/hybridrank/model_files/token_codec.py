@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from hybridrank.sidecar.runtime.maxsim import FloatArray
+from hybridrank.model_files.arrays import FloatArray
 
 __all__ = ["CODEC", "BadTokenCodec", "Format", "PlainCodec", "ResidualCodec", "TokenCodec", "codecs_of"]
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.token_codec import Format, TokenCodec
-from hybridrank.sidecar.runtime.maxsim import FloatArray
 
 __all__ = ["BadTokenVectors", "TokenVectors", "read", "unpack", "write"]
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hybridrank.common.error_text import os_problem
+from hybridrank.common.errors import HybridrankError
 from hybridrank.sidecar.app.settings import Settings, check_files, load_settings
-from hybridrank.sidecar.errors import SidecarError
 
 
 def main(arguments: Sequence[str] | None = None, *, program: str = "python -m hybridrank.sidecar") -> int:
@@ -41,7 +41,7 @@ def run(settings: Settings) -> int:
     try:
         check_files(settings)
         asyncio.run(serve(settings))
-    except (SidecarError, ValueError, OSError) as error:
+    except (HybridrankError, ValueError, OSError) as error:
         problem = os_problem(error) if isinstance(error, OSError) else error
         print(f"the sidecar cannot start: {problem}", file=sys.stderr)
         return 1

@@ -13,16 +13,16 @@ SidecarError
 ├── Draining             the server is shutting down
 ├── BadScore             a model returned a number that is not finite
 ├── InternalError        a bug; the log has it
-└── BadModelFolder       a model cannot be loaded (.folder)
+└── ModelRefused         the model folder of a call cannot be loaded
 
 `transport/status.py` maps each to a status. No message repeats the text of a query or a passage.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+
+from hybridrank.common.errors import HybridrankError
 
 __all__ = [
-    "BadModelFolder",
     "BadScore",
     "DeadlinePassed",
     "DeadlineUnreachable",
@@ -30,6 +30,7 @@ __all__ = [
     "InternalError",
     "InvalidArgument",
     "ModelNotFound",
+    "ModelRefused",
     "NotAllowed",
     "Overloaded",
     "SidecarError",
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 
-class SidecarError(Exception):
+class SidecarError(HybridrankError):
     """Base class of every error of this package."""
 
 
@@ -138,9 +139,5 @@ class InternalError(SidecarError):
         super().__init__(f"internal error; the sidecar's log has it under request id {request_id}")
 
 
-class BadModelFolder(SidecarError):
-    """A model folder is incomplete, contradicts itself or was changed."""
-
-    def __init__(self, folder: Path, problem: str) -> None:
-        super().__init__(f"{folder}: {problem}")
-        self.folder = folder
+class ModelRefused(SidecarError):
+    """The model folder that a call names cannot be loaded; the serving models continue."""

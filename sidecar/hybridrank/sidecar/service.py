@@ -1,5 +1,6 @@
 """The service behind every protocol: finds the model, computes missing rows, sorts, trims."""
 
+from hybridrank.common.model_info import ModelInfo
 from hybridrank.sidecar.batching.worker import BatchTotals, Worker
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.models.catalog import Models
@@ -12,15 +13,7 @@ from hybridrank.sidecar.scoring.stored_scoring import score_stored
 from hybridrank.sidecar.scoring.text_job import encode_work
 from hybridrank.sidecar.scoring.text_scoring import score_texts
 from hybridrank.sidecar.scoring.token_encoding import encode_tokens
-from hybridrank.sidecar.types import (
-    Embedding,
-    EncodeRequest,
-    EncodeResult,
-    ModelInfo,
-    RerankRequest,
-    RerankResult,
-    ScoreType,
-)
+from hybridrank.sidecar.types import Embedding, EncodeRequest, EncodeResult, RerankRequest, RerankResult, ScoreType
 
 
 class RerankService:

@@ -10,10 +10,9 @@ from collections.abc import Sequence, Set
 import numpy as np
 
 from hybridrank.common.counts import counted
+from hybridrank.model_files.arrays import FloatArray, unit_rows
 from hybridrank.model_files.token_codec import ResidualCodec
-from hybridrank.sidecar.rerankers.colbert import TokenEncoder
-from hybridrank.sidecar.runtime.maxsim import FloatArray, unit_rows
-from hybridrank.sidecar.types import TextKind
+from hybridrank.sidecar.in_process import TextKind, TokenEncoder
 
 __all__ = ["DOCUMENTS", "default_centroids", "frequent_tokens", "sample_rows", "train_codec"]
 

@@ -81,7 +81,7 @@ class Sidecar:
 
     @classmethod
     async def load(cls, settings: Settings, stop: asyncio.Event) -> Self:
-        """Loads and tests the models, then builds everything. Raises SidecarError, ValueError and OSError."""
+        """Loads and tests the models, then builds everything. Raises HybridrankError, ValueError and OSError."""
         load_folder = partial(
             trial.load_model, precision=settings.precision, device=settings.device, runtime=settings.runtime
         )

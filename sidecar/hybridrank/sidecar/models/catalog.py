@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from hybridrank.common.model_info import ModelInfo
 from hybridrank.model_files.calibration import Calibration
 from hybridrank.model_files.token_codec import Format, TokenCodec
 from hybridrank.sidecar.errors import InvalidArgument, ModelNotFound
 from hybridrank.sidecar.rerankers.base import Encoder, Reranker
 from hybridrank.sidecar.rerankers.lambdamart import LambdaMartReranker
-from hybridrank.sidecar.types import ModelInfo
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import structlog
 
-from hybridrank.sidecar.errors import BadModelFolder, InvalidArgument
+from hybridrank.common.model_info import ModelInfo
+from hybridrank.model_files.errors import BadModelFolder
+from hybridrank.sidecar.errors import InvalidArgument, ModelRefused
 from hybridrank.sidecar.models.catalog import LoadedModel, Models
 from hybridrank.sidecar.models.loading import LoadFolder
 from hybridrank.sidecar.models.trial import load_model
-from hybridrank.sidecar.types import ModelInfo
 
 __all__ = ["ModelControl"]
 
@@ -42,7 +43,7 @@ class ModelControl:
     async def load(self, path: str | Path) -> ModelInfo:
         """Loads the model in this folder and points its name to it; drops older versions that are not kept.
 
-        Raises InvalidArgument for a folder outside the model folders, BadModelFolder for one that cannot serve.
+        Raises InvalidArgument for a folder outside the model folders, ModelRefused for one that cannot serve.
         """
         folder = self._folder(path)
         async with self._lock:
@@ -56,7 +57,7 @@ class ModelControl:
             except BadModelFolder as error:
                 self.outcomes["refused"] += 1
                 log.error("model refused", error=str(error))
-                raise
+                raise ModelRefused(str(error)) from error
             self.outcomes["loaded"] += 1
             log.info("model loaded", model=model.info.name, version=model.info.version, digest=model.info.digest)
             await self._changed(before - set(self.models))

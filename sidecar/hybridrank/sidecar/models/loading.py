@@ -6,8 +6,8 @@ from pathlib import Path
 
 import structlog
 
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.models import SHIPPED
-from hybridrank.sidecar.errors import BadModelFolder
 from hybridrank.sidecar.models.catalog import LoadedModel, Models
 from hybridrank.sidecar.models.scan import Found, newest_first, scan
 from hybridrank.sidecar.models.trial import load_model

@@ -11,10 +11,10 @@ import structlog
 from hybridrank.common.counts import counted
 from hybridrank.common.error_text import os_problem
 from hybridrank.model_files import calibration, forest_folder, model_folder, self_test
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.model_folder import ColbertToml, CrossEncoderToml, EncoderToml, ModelFolder
 from hybridrank.model_files.self_test import GoldenPairs, Verdict
 from hybridrank.model_files.token_codec import CODEC, BadTokenCodec, ResidualCodec, codecs_of
-from hybridrank.sidecar.errors import BadModelFolder
 from hybridrank.sidecar.models.catalog import LoadedModel
 from hybridrank.sidecar.rerankers.base import Encoder, Reranker
 from hybridrank.sidecar.rerankers.colbert import ColbertReranker

@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 
 from hybridrank.common.error_text import os_problem
-from hybridrank.sidecar.errors import BadModelFolder, ModelNotFound
+from hybridrank.sidecar.errors import ModelNotFound, ModelRefused
 from hybridrank.sidecar.models.control import ModelControl
 from hybridrank.sidecar.models.scan import Found, newest_first, scan
 
@@ -66,5 +66,5 @@ class ModelWatch:
             for model in list(self._control.models):
                 if model.info.name == name and model.info.version not in kept:
                     await self._control.unload(f"{name}:{model.info.version}")
-        except (BadModelFolder, ModelNotFound):
+        except (ModelRefused, ModelNotFound):
             return  # logged there; the serving models continue

@@ -2,6 +2,7 @@
 
 import math
 
+from hybridrank.common.model_info import FeatureSetInfo, ModelInfo
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
 from hybridrank.sidecar.types import (
@@ -10,8 +11,6 @@ from hybridrank.sidecar.types import (
     ChunkScore,
     EncodeRequest,
     EncodeResult,
-    FeatureSetInfo,
-    ModelInfo,
     Passage,
     RerankRequest,
     RerankResult,

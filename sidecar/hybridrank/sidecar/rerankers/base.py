@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from hybridrank.common.model_info import ModelInfo
+from hybridrank.model_files.arrays import FloatArray
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
-from hybridrank.sidecar.types import ModelInfo, TextKind
-
-FloatArray = npt.NDArray[np.float32]
+from hybridrank.sidecar.types import TextKind
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,15 @@ from typing import Protocol
 
 import numpy as np
 
+from hybridrank.common.model_info import ModelInfo
 from hybridrank.model_files import token_vectors
+from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.token_vectors import TokenVectors
 from hybridrank.sidecar.errors import InvalidArgument
-from hybridrank.sidecar.rerankers.base import FloatArray, Pair
+from hybridrank.sidecar.rerankers.base import Pair
 from hybridrank.sidecar.runtime.maxsim import maxsim, maxsim_of_rows
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
-from hybridrank.sidecar.types import ModelInfo, TextKind
+from hybridrank.sidecar.types import TextKind
 
 # A query is encoded with its first batch and reused by the others; so many queries may be in progress at once.
 QUERIES_AT_HAND = 64

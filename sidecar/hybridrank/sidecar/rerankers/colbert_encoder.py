@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from hybridrank.model_files.arrays import FloatArray
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.model_folder import ColbertToml, ModelFolder
-from hybridrank.sidecar.errors import BadModelFolder
-from hybridrank.sidecar.rerankers.base import FloatArray
 from hybridrank.sidecar.rerankers.dense import scored_rows
 from hybridrank.sidecar.runtime.precision import Runtime
 from hybridrank.sidecar.runtime.session import open_session, served

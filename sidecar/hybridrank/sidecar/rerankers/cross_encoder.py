@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.model_folder import ModelFolder
-from hybridrank.sidecar.rerankers.base import FloatArray, Pair
+from hybridrank.sidecar.rerankers.base import Pair
 from hybridrank.sidecar.runtime.precision import Runtime
 from hybridrank.sidecar.runtime.session import open_session, served
 from hybridrank.sidecar.runtime.tokenizer import TextTokenizer

@@ -5,9 +5,8 @@ from typing import Literal
 
 import numpy as np
 
+from hybridrank.model_files.arrays import FloatArray, unit_rows
 from hybridrank.model_files.model_folder import EncoderToml, ModelFolder
-from hybridrank.sidecar.rerankers.base import FloatArray
-from hybridrank.sidecar.runtime.maxsim import unit_rows
 from hybridrank.sidecar.runtime.precision import Runtime
 from hybridrank.sidecar.runtime.session import open_session, served
 from hybridrank.sidecar.runtime.tokenizer import TextTokenizer, TokenSequence

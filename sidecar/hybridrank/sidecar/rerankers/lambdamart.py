@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.forest_folder import MODEL, ForestFolder
-from hybridrank.sidecar.errors import BadModelFolder
 from hybridrank.sidecar.runtime.forest import BadForest, Forest, Matrix
 
 __all__ = ["LambdaMartReranker"]

@@ -6,9 +6,10 @@ from zlib import crc32
 
 import numpy as np
 
-from hybridrank.sidecar.rerankers.base import FloatArray, Pair
+from hybridrank.common.model_info import ModelInfo
+from hybridrank.model_files.arrays import FloatArray
+from hybridrank.sidecar.rerankers.base import Pair
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
-from hybridrank.sidecar.types import ModelInfo
 
 MAX_TOKENS = 512
 OVERLAP = 64

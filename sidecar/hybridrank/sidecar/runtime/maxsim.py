@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from hybridrank.model_files.arrays import FloatArray
 
 
 def maxsim(query: FloatArray, passages: Sequence[FloatArray]) -> FloatArray:
@@ -42,13 +42,3 @@ def maxsim_of_rows(query: FloatArray, rows: FloatArray, lengths: npt.NDArray[np.
     cosines = query.astype(np.float32, copy=False) @ rows.astype(np.float32, copy=False).T
     scores[filled] = np.maximum.reduceat(cosines, starts, axis=1).mean(axis=0)
     return scores
-
-
-def unit_rows(rows: FloatArray) -> FloatArray:
-    """Divides each of `rows` (n, d) by its length; a row of zeros does not change.
-
-    >>> unit_rows(np.array([[3, 4], [0, 0]], dtype=np.float32)).round(1).tolist()
-    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
-    """
-    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)

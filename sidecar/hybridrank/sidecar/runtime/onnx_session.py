@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.sidecar.runtime.precision import CUDA
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 

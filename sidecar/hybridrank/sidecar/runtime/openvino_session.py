@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.sidecar.runtime.cpu import usable_cores
 from hybridrank.sidecar.runtime.onnx_session import INPUTS, padded
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence

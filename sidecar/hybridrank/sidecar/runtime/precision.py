@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.model_folder import ModelFolder
-from hybridrank.sidecar.errors import BadModelFolder
 
 __all__ = ["CUDA", "Device", "Placed", "Precision", "Runtime", "place"]
 

@@ -7,12 +7,12 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hybridrank.common.model_info import ModelInfo
+from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.model_folder import ModelFolder
-from hybridrank.sidecar.errors import BadModelFolder
 from hybridrank.sidecar.runtime.onnx_session import OnnxSession
 from hybridrank.sidecar.runtime.precision import Runtime
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
-from hybridrank.sidecar.types import ModelInfo
 
 
 class Session(Protocol):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
-from hybridrank.sidecar.errors import BadModelFolder
+from hybridrank.model_files.errors import BadModelFolder
 
 PADDING_TOKENS = ("[PAD]", "<pad>")
 CHARACTERS_PER_TOKEN = 8  # English has four to five

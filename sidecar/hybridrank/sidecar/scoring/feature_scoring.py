@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hybridrank.common.model_info import ModelInfo
 from hybridrank.sidecar.batching.worker import Worker
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.rerankers.lambdamart import LambdaMartReranker
 from hybridrank.sidecar.runtime.forest import Matrix
 from hybridrank.sidecar.scoring.block_scoring import score_blocks
-from hybridrank.sidecar.types import ModelInfo, RelevanceScore, RerankRequest, Timings
+from hybridrank.sidecar.types import RelevanceScore, RerankRequest, Timings
 
 __all__ = ["score_rows"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from hybridrank.sidecar.types import ModelInfo
+from hybridrank.common.model_info import ModelInfo
 
 KEY_BYTES = 16  # two of a billion keys collide with a probability of one in 10^20
 

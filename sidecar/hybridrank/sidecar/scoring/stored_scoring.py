@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.token_vectors import BadTokenVectors, TokenVectors, read
 from hybridrank.sidecar.batching.worker import Worker
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.models.catalog import LoadedModel
-from hybridrank.sidecar.rerankers.base import FloatArray
 from hybridrank.sidecar.rerankers.colbert import ColbertReranker
 from hybridrank.sidecar.scoring.block_scoring import score_blocks
 from hybridrank.sidecar.scoring.text_job import require_query

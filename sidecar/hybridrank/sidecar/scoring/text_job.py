@@ -6,20 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from hybridrank.common.model_info import ModelInfo
+from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.token_codec import TokenCodec
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.rerankers.base import Encoder, Pair, Reranker
 from hybridrank.sidecar.rerankers.colbert import TokenEncoder
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 from hybridrank.sidecar.scoring.keys import text_keys
-from hybridrank.sidecar.types import EncodeRequest, ModelInfo, RerankRequest, TextKind
+from hybridrank.sidecar.types import EncodeRequest, RerankRequest, TextKind
 
-__all__ = ["FloatArray", "Input", "Work", "encode_work", "require_query", "rerank_work", "token_work"]
+__all__ = ["Input", "Work", "encode_work", "require_query", "rerank_work", "token_work"]
 
-FloatArray = npt.NDArray[np.float32]
 Input = TypeVar("Input", Pair, TokenSequence)
 
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from hybridrank.model_files.arrays import FloatArray
 from hybridrank.sidecar.rerankers.base import Reranker
 from hybridrank.sidecar.scoring.computer import Computer
 from hybridrank.sidecar.scoring.keys import window_key
 from hybridrank.sidecar.scoring.row_cache import Row
-from hybridrank.sidecar.scoring.text_job import FloatArray, rerank_work
+from hybridrank.sidecar.scoring.text_job import rerank_work
 from hybridrank.sidecar.types import ChunkScore, RelevanceScore, RerankRequest, Timings
 
 __all__ = ["score_texts"]

@@ -6,7 +6,6 @@ from typing import Literal
 import grpc
 
 from hybridrank.sidecar.errors import (
-    BadModelFolder,
     BadScore,
     DeadlinePassed,
     DeadlineUnreachable,
@@ -14,6 +13,7 @@ from hybridrank.sidecar.errors import (
     InternalError,
     InvalidArgument,
     ModelNotFound,
+    ModelRefused,
     NotAllowed,
     Overloaded,
     SidecarError,
@@ -48,7 +48,7 @@ STATUSES: dict[type[SidecarError], Status] = {
     DeadlinePassed: Status(Code.DEADLINE_EXCEEDED, 504, "expired"),
     Draining: Status(Code.UNAVAILABLE, 503, "refused"),
     BadScore: Status(Code.INTERNAL, 500, "failed"),
-    BadModelFolder: Status(Code.FAILED_PRECONDITION, 409, "invalid"),
+    ModelRefused: Status(Code.FAILED_PRECONDITION, 409, "invalid"),
     InternalError: Status(Code.INTERNAL, 500, "failed"),
 }
 

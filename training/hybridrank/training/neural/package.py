@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from hybridrank.model_files import model_folder
 from hybridrank.model_files.model_folder import EncoderToml, ModelFolder
-from hybridrank.sidecar.models import trial
+from hybridrank.sidecar import in_process
 from hybridrank.training.neural.dev import ALONE, BLENDED, dev_ndcg
 from hybridrank.training.neural.lists import RankedList
 from hybridrank.training.neural.recipe import Recipe
@@ -100,14 +100,14 @@ def _export(source: Path, recipe: Recipe, folder: Path, precision: Literal["both
 
 def _measure(folder: Path, recipe: Recipe, dev: Sequence[RankedList], precision: Any) -> dict[str, dict[str, float]]:
     """Measures the trained scoring: the vectors of an encoder, the late interaction of a ColBERT."""
-    loaded = trial.load_model(folder, precision=precision)
+    loaded = in_process.load_model(folder, precision=precision)
     if recipe.kind == "encoder":
         assert loaded.encoder is not None
-        return dev_ndcg(dev, [trial.cosines(loaded.encoder, each.query, each.texts) for each in dev])
+        return dev_ndcg(dev, [in_process.cosines(loaded.encoder, each.query, each.texts) for each in dev])
 
     # One text at a time: padded to the longest of 50, they take twice as long.
     def scores(each: RankedList) -> list[float]:
-        return [trial.relevance_scores(loaded.reranker, each.query, [text])[0] for text in each.texts]
+        return [in_process.relevance_scores(loaded.reranker, each.query, [text])[0] for text in each.texts]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # one call uses one core
         return dev_ndcg(dev, list(pool.map(scores, dev)))

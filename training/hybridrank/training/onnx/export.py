@@ -17,11 +17,8 @@ import numpy as np
 from hybridrank.model_files import model_folder, self_test
 from hybridrank.model_files.model_folder import FP32_ONNX, ColbertToml, CrossEncoderToml, EncoderToml, ModelFolder
 from hybridrank.model_files.self_test import GoldenPairs
-from hybridrank.sidecar.models import trial
-from hybridrank.sidecar.rerankers.colbert_encoder import OUTPUT as TOKEN_VECTORS
-from hybridrank.sidecar.runtime.onnx_session import INPUTS, OnnxSession, padded
-from hybridrank.sidecar.runtime.precision import Placed
-from hybridrank.sidecar.runtime.tokenizer import TextTokenizer
+from hybridrank.sidecar import in_process
+from hybridrank.sidecar.in_process import INPUTS, TOKEN_VECTORS, OnnxSession, Placed, TextTokenizer, padded
 from hybridrank.training.onnx.golden_pairs import reference
 
 try:
@@ -117,7 +114,7 @@ def export_model(
         backend.no_padding()
         backend.save(str(folder / "tokenizer.json"))
         _write_fp32(folder, toml, model, config, names, output)
-        golden = reference(trial.build(Placed(model_folder.write(folder, toml), "cpu")))
+        golden = reference(in_process.build(Placed(model_folder.write(folder, toml), "cpu")))
         self_test.write(folder, golden)
         if precision != "fp32":
             toml = _tried_int8(folder, toml, golden)
@@ -133,7 +130,7 @@ def export_model(
 def _tried_int8(folder: Path, toml: Toml, golden: Sequence[GoldenPairs]) -> Toml:
     """Quantises to int8 if that ranks the golden pairs as fp32 does; warns about scores that moved."""
     toml = _quantize(folder, toml)
-    verdict = trial.score_golden_pairs(trial.build(Placed(model_folder.write(folder, toml), "cpu")), golden)
+    verdict = in_process.score_golden_pairs(in_process.build(Placed(model_folder.write(folder, toml), "cpu")), golden)
     if problem := verdict.problem():
         raise ExportFailed(f"int8 will not do for this model: {problem}; export it with --precision fp32")
     if verdict.remark:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from hybridrank.model_files import self_test
 from hybridrank.model_files.self_test import GoldenPairs
-from hybridrank.sidecar.models import trial
-from hybridrank.sidecar.models.catalog import LoadedModel
+from hybridrank.sidecar import in_process
+from hybridrank.sidecar.in_process import LoadedModel
 
 __all__ = ["GOLDEN_PAIRS", "reference"]
 
@@ -119,8 +119,8 @@ def reference(model: LoadedModel) -> tuple[GoldenPairs, ...]:
         GoldenPairs(
             query=query,
             passages=passages,
-            relevance_scores=tuple(trial.relevance_scores(model.reranker, query, passages)),
-            cosines=tuple(trial.cosines(model.encoder, query, passages)) if model.encoder else None,
+            relevance_scores=tuple(in_process.relevance_scores(model.reranker, query, passages)),
+            cosines=tuple(in_process.cosines(model.encoder, query, passages)) if model.encoder else None,
         )
         for query, passages in GOLDEN_PAIRS
     )
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("model", type=Path, help="a model folder of the sidecar that holds fp32")
     parser.add_argument("out", type=Path, help="the folder to write selftest.json to")
     options = parser.parse_args(arguments)
-    self_test.write(options.out, reference(trial.load_model(options.model, precision="fp32")))
+    self_test.write(options.out, reference(in_process.load_model(options.model, precision="fp32")))
 
 
 if __name__ == "__main__":

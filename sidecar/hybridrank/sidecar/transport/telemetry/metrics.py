@@ -7,9 +7,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hybridrank.common.model_info import ModelInfo
 from hybridrank.sidecar.batching.worker import BatchTotals
 from hybridrank.sidecar.scoring.row_cache import RowCache
-from hybridrank.sidecar.types import EncodeResult, ModelInfo, RerankResult
+from hybridrank.sidecar.types import EncodeResult, RerankResult
 
 PREFIX = "hybridrank_sidecar"
 
