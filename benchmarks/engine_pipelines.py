@@ -46,7 +46,7 @@ Ranking = Sequence[tuple[str, float]]
 
 @dataclass(frozen=True)
 class OpenSearch:
-    """What an application knows of the cluster: a URL."""
+    """The view of an application on the cluster: a URL."""
 
     url: str
 

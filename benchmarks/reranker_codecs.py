@@ -1,4 +1,4 @@
-"""What fewer bytes a token vector cost in quality: the size of a document and nDCG@10 by each codec.
+"""The cost of smaller token vectors in quality: the size of a document and nDCG@10 with each codec.
 
 The first documents of BM25 for each judged query, ranked by late interaction alone over stored vectors. Documents are
 encoded once, and every codec packs the same rows. Codecs are trained as `hybridrank colbert train-codec` does by

@@ -49,7 +49,7 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one benchmark found.
+    """Results of one benchmark.
 
     `environment` says where (as `describe_environment`, and whatever else may change the numbers), `measured` holds the
     numbers themselves as JSON values; `paragraphs` and `table` are what the page shows of them.

@@ -1,4 +1,4 @@
-"""What the benchmarks under load share: a sidecar whose log and memory are watched, and messages made beforehand.
+"""Parts of the load benchmarks: a sidecar whose log and memory are watched, and messages made beforehand.
 
 Messages are bytes, put together from parts that were encoded once, and replies are not decoded: what offers the load
 should not need the cores that the sidecar is measured on.
@@ -43,7 +43,7 @@ class WatchedSidecar:
         return 1024 * int(kilobytes)
 
     def calls(self) -> dict[str, dict]:
-        """What its log says of every call, by request id: code, ms, and the error if there was one."""
+        """Returns code, ms and the error, if any, of each call in its log, by request id."""
         lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
         return {line["request_id"]: line for line in lines if line.get("event") == "call"}
 
@@ -76,7 +76,7 @@ def watched_sidecar(log: Path, **settings: object) -> Iterator[WatchedSidecar]:
 
 
 async def environment(sidecar: WatchedSidecar) -> dict:
-    """Where it runs and which models it serves."""
+    """Describes the machine and the served models."""
     async with SidecarClient(sidecar.address) as client:
         return describe_environment(None, await client.models())
 

@@ -46,7 +46,7 @@ class Call:
 
 @dataclass
 class Found:
-    """What was measured: pairs a second at capacity, every call, and the resident bytes once a second."""
+    """Measurements: pairs a second at capacity, every call, and the resident bytes once a second."""
 
     capacity: float
     calls: list[Call]
@@ -106,7 +106,7 @@ class Load:
         self._chance = random.Random(1)
 
     async def pairs_a_second(self, seconds: float, callers: int = 4) -> float:
-        """What so many callers get that send a call as soon as the one before is answered."""
+        """Returns the throughput of so many callers, each of which sends a call once the one before is answered."""
         started = time.monotonic()
         done = 0
 

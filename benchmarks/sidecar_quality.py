@@ -1,4 +1,4 @@
-"""What int8 costs in quality: the same candidates ranked by the served cross-encoder and by its weights at fp32.
+"""The cost of int8 in quality: the same candidates ranked by the served cross-encoder and by its fp32 weights.
 
     python -m benchmarks.sidecar_quality --collection ../scifact --fp32-model ~/peers/fp32-onnx
 

@@ -46,7 +46,7 @@ BEST_EFFORT_S = 0.5
 
 @dataclass
 class Outcome:
-    """What became of the calls: how many of each kind, what failed, and the resident bytes, once a second."""
+    """Results of the calls: how many of each kind, the failures, and the resident bytes once a second."""
 
     calls: Counter[str] = field(default_factory=Counter)
     partial: int = 0

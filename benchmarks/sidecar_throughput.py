@@ -172,7 +172,7 @@ def section(
 
 
 def faster(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """How many times as fast, the median over rounds: what slows a round down slows both."""
+    """Returns the speed-up, as the median over rounds: what slows a round down slows both."""
     return statistics.median(their / our for our, their in zip(ours, theirs, strict=True))
 
 

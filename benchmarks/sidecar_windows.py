@@ -1,4 +1,4 @@
-"""What windows of long texts do to quality within a budget: nDCG@10 with one window beside several, in turn.
+"""The effect of windows of long texts on quality within a budget: nDCG@10 with one window and with several, in turn.
 
     python -m benchmarks.sidecar_windows --collection ../squad --collection ../medquad:liveqa [--queries N] [--dry-run]
 
@@ -41,7 +41,7 @@ MEASURE = "ndcg@10"
 
 @dataclass
 class Searched:
-    """What the searches with one number of windows found, by query; `cut_short` are those that lacked something."""
+    """Results of the searches with one number of windows, by query; `cut_short` are those that lacked something."""
 
     rankings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ms: dict[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What smaller vectors cost: nDCG@10 of kNN alone, how much of the floats' ranking is kept, and the size of the index.
+"""The cost of smaller vectors: nDCG@10 of kNN alone, the share of the floats' ranking that is kept, and the index size.
 
     python -m benchmarks.vector_kinds --collection DIR --engine http://localhost:9200 [--engine …]
 
@@ -40,7 +40,7 @@ Rankings = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Searched:
-    """What one kind gives: the size of its index, and the first hundred of each query by oversampling."""
+    """Results of one kind: the size of its index, and the first hundred of each query by oversampling."""
 
     megabytes: float
     rankings: Mapping[float | None, Rankings]
@@ -116,7 +116,7 @@ async def first(engine: RestEngine, text: str, vector: Vector, factor: float | N
 
 
 def kept(whole: Rankings, rankings: Rankings, depth: int) -> float:
-    """Which share of the floats' first documents is among the first here, over all queries."""
+    """Returns the share of the floats' first documents that are among the first here, over all queries."""
     shares = (len(set(whole[each][:depth]) & set(rankings[each][:depth])) / depth for each in whole)
     return sum(shares) / len(whole)
 

@@ -1,4 +1,4 @@
-"""What several test packages share."""
+"""Fixtures that several test packages share."""
 
 import os
 from pathlib import Path

@@ -20,6 +20,7 @@ MAX_MODULES = 20
 MAX_TEST_NAME = 60
 # Folders that are still larger: commands and what they call are to be sorted by what they do.
 CROWDED = {"cli/hybridrank/cli", "cli/hybridrank/cli/commands"}
+QUESTION_WORDS = ("What", "How", "Whether", "Which", "Where", "When")
 GENERATED = ("_pb2.py", "_pb2_grpc.py")
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -75,6 +76,16 @@ def long_test_names(paths: list[Path]) -> Iterator[str]:
                     yield f"{path}: {node.name} has {len(node.name)} characters, over {MAX_TEST_NAME}"
 
 
+def docstring_openings(paths: list[Path]) -> Iterator[str]:
+    """Docstrings that begin with a question word rather than a noun phrase or a verb."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for path in paths:
+        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+            words = (ast.get_docstring(node) or "").split() if isinstance(node, kinds) else []
+            if words and words[0] in QUESTION_WORDS:
+                yield f"{path}: {getattr(node, 'name', 'the module')}: begin the docstring with a noun phrase or a verb"
+
+
 def unexported_names(paths: list[Path]) -> Iterator[str]:
     """Names that examples in README and docs/ import and that `__all__` of their module lacks."""
     exported = {}
@@ -91,7 +102,7 @@ def unexported_names(paths: list[Path]) -> Iterator[str]:
                         yield f"{page.relative_to(ROOT)} imports {missing} from {node.module}, whose __all__ lacks it"
 
 
-CHECKS = (long_modules, crowded_folders, import_circles, long_test_names, unexported_names)
+CHECKS = (long_modules, crowded_folders, import_circles, long_test_names, docstring_openings, unexported_names)
 
 
 def main() -> int:

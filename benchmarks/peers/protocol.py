@@ -1,4 +1,4 @@
-"""What a worker says to the benchmark, a JSON value a line: what it is and its scores, then seconds for each "go".
+"""Protocol of a worker, a JSON value a line: its description and scores, then seconds for each "go".
 
 Run by the peers' interpreters, so it needs nothing but Python.
 """

@@ -1,4 +1,4 @@
-"""What the comparison says of two ways that rank alike, and of two that do not."""
+"""The comparison of two ways that rank alike, and of two that do not."""
 
 import pytest
 

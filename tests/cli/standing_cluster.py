@@ -20,7 +20,7 @@ class StandingCluster:
 
     @property
     def writes(self) -> list[tuple[str, str, Any]]:
-        """What would change something."""
+        """Requests that would change something."""
         return [each for each in self.requests if each[0] not in ("GET", "HEAD")]
 
 

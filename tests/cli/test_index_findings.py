@@ -1,4 +1,4 @@
-"""What doctor says of an index held against the models of a sidecar: whose vectors, and whose language."""
+"""Findings of doctor about an index and the models of a sidecar: the encoder of its vectors, and its language."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the options of `hybridrank index` about text come to."""
+"""Effects of the text options of `hybridrank index`."""
 
 import pytest
 import typer

@@ -1,4 +1,4 @@
-"""What measuring commands leave on a cluster is named, with the line that deletes it."""
+"""Measuring commands name what they leave on a cluster, with the line that deletes it."""
 
 import asyncio
 import io
@@ -13,7 +13,7 @@ from tests.cli.standing_cluster import standing_cluster
 
 
 async def left(cluster, sidecar_address, **options):
-    """What is said of the index `menu-1` that a command has made there."""
+    """The message about the index `menu-1` that a command has made there."""
     console = Console(file=io.StringIO(), soft_wrap=True)
     async with AsyncExitStack() as stack:
         url = cluster.url.replace("://", "://someone:secret@")

@@ -160,7 +160,7 @@ def logged(shop, run, tmp_path_factory):
 
 
 def test_each_query_is_served_by_a_forest_that_has_not_seen_it(shop, run, trained, logged, tmp_path):
-    """What is served is the order of a forest that is, again, trained without the query's fold; and no other."""
+    """The served order is that of a forest trained again without the query's fold, and of no other."""
     folder = trained[0].parent / "folds"
     pipelines = "rrf,rrf+lambdamart,rrf+lambdamart+cross-encoder"
     flags = ("--collection", shop, "--split", "train", "--pipelines", pipelines, "--baseline", "rrf", "--window", 20)

@@ -127,7 +127,7 @@ def folder(tmp_path):
 
 
 def upload(cluster, folder, *flags, fails: type[Exception] | None = None) -> str:
-    """What the command says, or the message of the error that it ends with."""
+    """The output of the command, or the message of the error that it ends with."""
     done = CliRunner().invoke(app, ["upload", str(folder), "--engine", cluster.url, *flags])
     if fails:
         assert isinstance(done.exception, fails), done.output

@@ -64,7 +64,7 @@ def cluster(inference):
 
 
 def setup(cluster, *flags, fails: type[Exception] | None = None, key: str = "") -> str:
-    """What the command says, or the message of the error that it ends with. The key is in none of it."""
+    """The output of the command, or the message of the error that it ends with. The key is in none of it."""
     line = ["elasticsearch", "--url", cluster.url, *flags]
     done = CliRunner().invoke(app, line, env={"HYBRIDRANK_CLIENT_API_KEY": key, "COLUMNS": "200"})
     said = done.output + str(done.exception or "")

@@ -1,4 +1,4 @@
-"""What is on the screen: the tables, and signs of life."""
+"""Output on the screen: tables and progress."""
 
 import threading
 from dataclasses import replace

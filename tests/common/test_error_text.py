@@ -1,4 +1,4 @@
-"""What pydantic and the system say, in every place that shows it to people."""
+"""Messages of pydantic and the system, in every place that shows them to people."""
 
 import json
 import sys

@@ -27,7 +27,7 @@ Sending: TypeAlias = Literal["whole", "closed", "reset", "trickled", "never"]
 
 @dataclass(frozen=True)
 class Reply:
-    """What is sent back; a body that is not bytes goes as JSON.
+    """Reply of the server; a body that is not bytes is sent as JSON.
 
     It goes `whole`, or the connection is `closed` or `reset` in the middle of the body, or the body is `trickled` ten
     bytes every 300 ms, or nothing is ever sent.

@@ -1,4 +1,4 @@
-"""What people meet on the way to an engine: each cause has its own words, and says what to do."""
+"""Errors on the way to an engine: each cause has its own message, which says what to do."""
 
 import socket
 import ssl

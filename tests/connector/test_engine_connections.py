@@ -1,4 +1,4 @@
-"""What an engine holds open: nothing once it is closed, whatever became of its nodes."""
+"""Connections of an engine: none stays open once it is closed, in whatever state its nodes are."""
 
 import pytest
 

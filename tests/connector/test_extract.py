@@ -1,4 +1,4 @@
-"""What becomes of features when a server answers only in part."""
+"""Features when a server answers only in part."""
 
 import pytest
 from aiohttp import web

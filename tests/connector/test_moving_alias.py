@@ -15,7 +15,7 @@ QUERIES = {name: Bm25Query("tea", {"title": 1.0}, 10) for name in ("title", "mor
 
 
 def hits(*names: str) -> dict[str, Any]:
-    """What a search answers: documents by index/id."""
+    """Returns the answer of a search: documents by index/id."""
     found = [dict(zip(("_index", "_id"), name.split("/"), strict=True)) for name in names]
     return {
         "took": 1,

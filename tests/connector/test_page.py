@@ -1,4 +1,4 @@
-"""What a page shows besides its hits: one hit a value, fragments, counts."""
+"""Further parts of a page: collapsed hits, highlights, counts."""
 
 import pytest
 

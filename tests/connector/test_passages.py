@@ -1,4 +1,4 @@
-"""What a model reads of a document, wherever in it the fields lie."""
+"""Passages that a model reads of a document, wherever in it the fields are."""
 
 from hybridrank.connector import HybridSearch, Rescore, SearchRequest
 from hybridrank.connector.engines.embedded import EmbeddedEngine

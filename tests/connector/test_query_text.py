@@ -1,4 +1,4 @@
-"""How much of a long query is searched for."""
+"""Limits of long query texts."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Which fields a reranker reads, on an index whose fields have other names than ours."""
+"""Fields that a reranker reads on an index whose fields have other names than ours."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What becomes of a query on an index that holds its vectors in another way: fields, bodies, and the best passage."""
+"""Queries on indices that store vectors in different ways: fields, bodies, and the best passage."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""What every Engine does. Subclass EngineContract and provide `engine` and `index` fixtures."""
+"""Contract of every Engine. Subclass EngineContract and provide `engine` and `index` fixtures."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the contracts of an engine start from: an index that holds PASSAGES."""
+"""Fixture of the engine contracts: an index that holds PASSAGES."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What filters mean on every Engine. Subclass FilterContract and provide `engine` and `index` fixtures."""
+"""The meaning of filters on every Engine. Subclass FilterContract and provide `engine` and `index` fixtures."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What every reranker does, as tests: subclass it and provide a `reranker` fixture."""
+"""Contract of every reranker, as tests: subclass it and provide a `reranker` fixture."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What every engine makes of text and of objects. Subclass TextContract and provide an `engine` fixture."""
+"""Text and objects on every engine. Subclass TextContract and provide an `engine` fixture."""
 
 import uuid
 from contextlib import asynccontextmanager

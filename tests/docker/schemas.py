@@ -10,7 +10,7 @@ QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 
 
 def definitions(swagger: Schema) -> Schema:
-    """What the files of `of_kinds` refer to. A quantity may be a number too: `nvidia.com/gpu: 1`."""
+    """Definitions that the files of `of_kinds` refer to. A quantity may be a number too: `nvidia.com/gpu: 1`."""
     return {
         "definitions": {
             **{name: strict(inner) for name, inner in swagger.items()},

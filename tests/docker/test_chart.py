@@ -47,7 +47,7 @@ def pod(*arguments):
 
 
 def faults(text, kubernetes):
-    """What kubeconform has against the manifests; a kind without a schema is one of them."""
+    """Faults that kubeconform finds in the manifests; a kind without a schema is one of them."""
     folder = schemas(kubernetes).parent / "{{.NormalizedKubernetesVersion}}"
     location = folder / "{{.ResourceKind}}{{.KindSuffix}}.json"
     where = [f"-kubernetes-version={kubernetes}", f"-schema-location={location}"]

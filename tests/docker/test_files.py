@@ -119,7 +119,7 @@ def pinned(lock):
 
 
 def test_the_gpu_image_differs_only_in_onnx_runtime():
-    """Where this fails after a change to the other lock files, `make lock` makes all of them anew."""
+    """If this fails after a change to the other lock files, `make lock` makes all of them anew."""
     runtime, gpu = pinned("runtime"), pinned("gpu")
     cuda = {name for name in gpu if name.startswith("nvidia-")}
     assert {"nvidia-cudnn-cu13", "nvidia-cublas"} <= cuda

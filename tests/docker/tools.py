@@ -30,7 +30,7 @@ GO_MISSING = "the checks of docker/ need Go, 1.21 or newer, to build helm and ku
 
 
 def tool(name: str) -> Path:
-    """Where the pinned tool is, or will be."""
+    """Returns the path of the pinned tool, installed or not."""
     return CACHE / TOOLS[name].rpartition("@")[2] / name
 
 

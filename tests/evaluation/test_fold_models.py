@@ -1,4 +1,4 @@
-"""Which model has not seen a query, and what is refused because no model is known not to have."""
+"""Models that have not seen a query, and refusals where no such model is known."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What an experiment gave beside what was expected, the aim, the page, and runs that are kept."""
+"""Experiments against their expected scores, the aim, the page, and runs that are kept."""
 
 import json
 from dataclasses import replace
@@ -153,7 +153,7 @@ def write_page():
 
 
 def test_the_page_is_the_golden_one():
-    """Where a change is meant, call `write_page` and look at what it changed."""
+    """If a change is intended, call `write_page` and review the difference."""
     assert page() == GOLDEN.read_text(encoding="utf-8")
 
 

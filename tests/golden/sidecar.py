@@ -43,7 +43,7 @@ def rewrite() -> None:
 
 
 def shipped_scores(models: Models) -> dict[str, Any]:
-    """What the shipped models return on this machine, each pair and each text alone."""
+    """Returns the scores of the shipped models on this machine, each pair and each text alone."""
     encoder = models.encoder("encoder")
     sequences = encoder.tokenize_texts(PASSAGES, TextKind.DOCUMENT)
     vectors = np.concatenate([encoder.embed([sequence]) for sequence in sequences])

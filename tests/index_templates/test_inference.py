@@ -27,7 +27,7 @@ def sidecar(tmp_path_factory):
 
 
 def ask(body, **values):
-    """What Elasticsearch sends for an endpoint of service `custom`, and what it reads from the answer."""
+    """Returns what Elasticsearch sends for an endpoint of service `custom`, and what it reads from the answer."""
     settings = body["service_settings"]
     secrets = {"api_key": "k"}
     headers = {name: replaced(value, secrets) for name, value in settings["headers"].items()}

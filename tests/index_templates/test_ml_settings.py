@@ -26,7 +26,7 @@ def server(persistent):
 
 
 def put(persistent, change):
-    """What a server makes of `PUT _cluster/settings`: null clears."""
+    """Applies `PUT _cluster/settings` as a server does: null clears."""
     return {name: value for name, value in (persistent | change).items() if value is not None}
 
 

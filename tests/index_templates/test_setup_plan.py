@@ -1,4 +1,4 @@
-"""What setup wants of an OpenSearch cluster, and the steps there and back, on a small model of the cluster."""
+"""Requirements of setup for an OpenSearch cluster, and the steps there and back, on a small model of the cluster."""
 
 import json
 

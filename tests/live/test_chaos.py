@@ -32,13 +32,13 @@ READ = 300  # documents of the indices that are only read
 
 @dataclass
 class Seen:
-    """What the searches of one index came to."""
+    """Results of the searches of one index."""
 
     responses: list[SearchResponse] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
 
     async def next_ones_marked(self, count: int = 5) -> list[bool]:
-        """Whether something was missing, for searches that are asked from now on."""
+        """Waits for the next searches and returns, for each, whether its answer lacked something."""
         start = len(self.responses) + 1  # one is under way
         while len(self.responses) < start + count:
             assert not self.errors
@@ -125,7 +125,7 @@ def expected_digest(count: int) -> str:
 
 
 async def shards_missing(engine: RestEngine, index: str, *, nodes: int) -> int:
-    """How many of its three shards are nowhere, once the cluster knows how many nodes it has left."""
+    """Returns how many of its three shards are missing, once the cluster knows how many nodes it has left."""
     health = await engine._send("GET", f"/_cluster/health/{index}?wait_for_nodes={nodes}&timeout=60s")
     return 3 - health["active_primary_shards"]
 

@@ -40,14 +40,14 @@ async def filled(engine, index: str, edition: str, passages=PASSAGES) -> str:
 
 
 async def swap(engine, *arguments: str, expect: int = 0) -> str:
-    """What `hybridrank index swap` says on both streams."""
+    """Returns the output of `hybridrank index swap` on both streams."""
     done = await asyncio.to_thread(CliRunner().invoke, app, ["swap", *arguments, "--engine", engine.url])
     assert done.exit_code == expect, done.output
     return done.output
 
 
 async def editions(engine, alias: str, **changes) -> set[str]:
-    """What a hybrid search through the alias comes from; nothing of it may be left out."""
+    """Returns the editions that a hybrid search through the alias finds; nothing may be left out."""
     request = SearchRequest(index=alias, query_text="hot tea", query_vector=(1.0, 0.2, 0.0), **changes)
     response = await HybridSearch(engine).search(request)
     assert response.degraded == ()
@@ -127,7 +127,7 @@ async def test_a_swap_keeps_filters_and_skips_an_alias_that_moved(engine, name):
 
 
 async def test_a_search_on_a_field_of_the_new_index_survives_the_swap(engine, name):
-    """What a process knows of the fields is the old index's, until a field does not fit."""
+    """A process keeps the fields of the old index until a field does not fit."""
     await filled(engine, f"{name}-v1", "old")
     fresh = [Document("tea", {"title": "Tea", "text": "Hot tea", "edition": "new", "region": "Assam"}, (1.0, 0.0, 0.0))]
     await swap(engine, name, f"{name}-v1")

@@ -63,7 +63,7 @@ def request(index: str, number: int, **stage) -> SearchRequest:
 
 
 def rows(log: FeatureLog) -> dict[tuple[str, str], list[float]]:
-    """What was logged, by query and document."""
+    """Returns the logged rows, by query and document."""
     return {(each["query_id"], each["doc_id"]): [*each["features"].values()] for each in read_feature_log(log.folder)}
 
 

@@ -1,4 +1,4 @@
-"""What an LTR plugin would make of our feature sets and forests, on real servers that lack it.
+"""Our feature sets and forests in an LTR plugin, imitated on real servers that lack it.
 
 The plugin's features are the scores of templates, which any server computes once the words are filled in; its trees
 are read by the rules of its parser. Together they must rank as LightGBM does with the features that we extract.

@@ -34,7 +34,7 @@ def made(setup, ml_commons):
 
 @pytest.fixture
 def wrong(made, ml_commons_url):
-    """What doctor finds, but for what is ok: subject → finding."""
+    """Returns the findings of doctor that are not ok: subject → finding."""
 
     async def wrong(sidecar="", index=""):
         engine = await connect_engine(ml_commons_url, timeout_s=60)
@@ -118,7 +118,7 @@ async def test_a_key_that_is_missing_and_a_sidecar_that_is_gone(wrong, setup, ml
 
 
 async def test_a_model_that_is_not_deployed_and_may_not_deploy_itself(wrong, setup, ml_commons):
-    """What answers is deployed, however late ml-commons says so; what is not says so when it is tried."""
+    """A model that answers is deployed, however late ml-commons reports it; one that is not reports it when tried."""
     with settings(ml_commons, **{AUTO_DEPLOY: False}):
         assert await wrong() == {}
         found = ml_commons.post("/_plugins/_ml/models/_search", json={"query": {"term": {"name.keyword": RERANKER}}})

@@ -1,4 +1,4 @@
-"""What real servers give a page besides its hits, the same with fusion in the engine where it has one."""
+"""Further parts of a page on real servers, the same with fusion in the engine where it has one."""
 
 from dataclasses import replace
 

@@ -80,7 +80,7 @@ async def _settings(url):
 
 
 def test_tuning_bm25_on_a_server_agrees_with_evaluate(tmp_path, monkeypatch, engine_url, sidecar_address):
-    """What was measured on the way, each by other numbers and from memory, is what `evaluate` finds for one of them."""
+    """Values measured during tuning, each with other numbers and from memory, equal those of `evaluate`."""
     menu = write_menu(tmp_path / "menu")
     (menu / "qrels/dev.tsv").write_text("query-id\tcorpus-id\tscore\nq3\tcake\t1\nq3\tsoup\t2\nq3\tchai\t1\n")
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""What the servers make of text and of objects: languages, subfields, synonyms that change, keys in any number."""
+"""Text and objects on real servers: languages, subfields, synonyms that change, keys in any number."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""How real servers hold vectors: smaller, several of a document, and one for each passage of a long one."""
+"""Vectors on real servers: smaller ones, several for a document, and one for each passage of a long one."""
 
 import uuid
 
@@ -47,7 +47,7 @@ def spoke(angle: int) -> tuple[float, ...]:
 
 
 async def available(engine, kind: str) -> bool:
-    """Whether the server can hold vectors so; faiss is what OpenSearch wants for `on_disk`, and is not here."""
+    """True if the server can store such vectors; OpenSearch needs faiss for `on_disk`, which is not installed here."""
     info = await engine.info()
     return not lacks(engine.name, info.version, DIMENSIONS, kind) and kind != "on_disk"
 

@@ -56,7 +56,7 @@ def folders(tmp_path):
 
 @pytest.fixture
 def artifacts(folders):
-    """What the lock file would pin, already in the cache, where a private umask put it."""
+    """Artifacts as the lock file pins them, already in the cache, where a private umask put them."""
     pinned = []
     for coordinates, (folder, content) in CONTENTS.items():
         part = "large" if "large" in coordinates else "node"

@@ -1,4 +1,4 @@
-"""Which Java is chosen among several, and what is said when none fits."""
+"""The choice of one Java among several, and the error when none fits."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What another shell learns about a running cluster, and folders left behind by programs that were killed."""
+"""The state of a running cluster as another shell sees it, and folders that killed programs left behind."""
 
 import fcntl
 import multiprocessing

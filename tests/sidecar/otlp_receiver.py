@@ -16,7 +16,7 @@ EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
 class Receiver(grpc.GenericRpcHandler):
-    """What came: raw messages, their metadata, and the spans in them."""
+    """Received messages, their metadata, and the spans in them."""
 
     def __init__(self):
         self.url = ""

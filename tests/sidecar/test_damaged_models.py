@@ -34,7 +34,7 @@ def sign(folder):
 
 
 def refusal(folder):
-    """What a sidecar says that does not start."""
+    """Returns the message of a sidecar that does not start."""
     command = [sys.executable, "-m", "hybridrank.sidecar", "--port", "0", "--http-port", "-1", "--models", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == (1, ""), done.stderr

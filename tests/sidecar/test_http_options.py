@@ -1,4 +1,4 @@
-"""What callers may say of long texts, in the words of each API: honoured, or refused with the field and why."""
+"""Options of each API for long texts: followed, or refused with the field and the reason."""
 
 import httpx
 import pytest

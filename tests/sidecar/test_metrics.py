@@ -1,4 +1,4 @@
-"""What is counted: the same for both wires, documented, and without a word of a user."""
+"""Metrics: the same for both wires, documented, and without a word of a user."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Which precision is tried first follows from the setting, the CPU, the folder and the device."""
+"""The order of precisions follows from the setting, the CPU, the folder and the device."""
 
 from pathlib import Path
 

@@ -35,7 +35,7 @@ def test_a_cross_encoder_does_not_encode(shipped):
 
 
 def words(models):
-    """What every word of a set of models leads to."""
+    """Returns the model that each name of a set of models leads to."""
     return {word: model.info.version for word, model in models._by_word.items()}
 
 

@@ -1,4 +1,4 @@
-"""What reaches the model: special tokens, segments, and what is cut from a text that is too long."""
+"""Inputs of the model: special tokens, segments, and the part cut from a text that is too long."""
 
 import itertools
 

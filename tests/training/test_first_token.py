@@ -1,4 +1,4 @@
-"""What only the first token's result needs is computed for the first token, and comes out the same."""
+"""Parts that only the first token's result needs are computed for the first token alone, with the same result."""
 
 import numpy as np
 import onnxruntime

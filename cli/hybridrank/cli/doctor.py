@@ -122,7 +122,7 @@ async def _capabilities(engine: Engine) -> Finding:
 
 
 async def _pipelines(engine: Engine, sidecar_http: str, index: str) -> list[Finding]:
-    """Where the cluster has models of a sidecar, or should have."""
+    """Checks the search pipelines of a cluster that has models of a sidecar, or should have."""
     if not isinstance(engine, RestEngine) or engine.name != "opensearch":
         return []
     try:

@@ -1,4 +1,4 @@
-"""What the measuring commands share: a collection into an index, pipelines over its queries, all with progress."""
+"""Parts of the measuring commands: indexing a collection and running pipelines over its queries, with progress."""
 
 import os
 import re
@@ -60,7 +60,7 @@ class JudgedCollection:
     bad_lines: int
 
     def facts(self, searched: Mapping[str, str]) -> dict[str, Any]:
-        """What the result's JSON says of it, of its queries those that were searched."""
+        """Returns the collection's entry in the JSON result, with only the queries that were searched."""
         return {
             "name": self.name,
             "digest": self.digest,
@@ -162,7 +162,7 @@ class Bench:
         return runs
 
     async def about(self, settings: PipelineSettings, collection: Mapping[str, Any]) -> dict[str, Any]:
-        """What the result's JSON says was run."""
+        """Returns the description of the run in the JSON result."""
         return {
             "collection": dict(collection),
             "settings": settings.as_json(),

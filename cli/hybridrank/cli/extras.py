@@ -74,7 +74,7 @@ def require(what: str, *extras: str, also: tuple[str, ...] = ()) -> None:
 
 
 def module_missing(error: ModuleNotFoundError) -> str | None:
-    """What to say of a module that an extra brings; None for any other."""
+    """Returns the install hint for a module that belongs to an extra; None for any other."""
     module = (error.name or "").partition(".")[0]
     found = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
     return found and f"{module} is not installed: {install_line(found)}"

@@ -12,7 +12,7 @@ __all__ = ["by_name", "feature_sets_of", "load_feature_sets"]
 
 
 def load_feature_sets(files: Sequence[Path] | None) -> list[FeatureSet]:
-    """What --features names. Raises typer.BadParameter."""
+    """Loads the feature sets that --features names. Raises typer.BadParameter."""
     try:
         return [FeatureSet.load(file) for file in files or ()]
     except BadFeatureSet as error:

@@ -1,4 +1,4 @@
-"""Whether the library can search an index: its fields as the mapping has them, then one search by every stage."""
+"""Checks that the library can search an index: the fields of its mapping, then one search by every stage."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ async def check_index(
 
 
 def field_findings(index: str, fields: Fields, models: Sequence[ModelInfo]) -> list[Finding]:
-    """What the mapping says of BM25, kNN and rescoring."""
+    """Findings about BM25, kNN and rescoring in the mapping."""
     return [_text(index, fields), _vectors(index, fields, models)]
 
 

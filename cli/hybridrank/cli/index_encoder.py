@@ -1,4 +1,4 @@
-"""Which encoder made the vectors of an index: what the index notes, and noting it."""
+"""The encoder of an index's vectors: reads what the index records, and records it."""
 
 from hybridrank.cli.session import open_engine, open_sidecar
 from hybridrank.connector.engines.base import Engine

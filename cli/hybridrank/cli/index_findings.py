@@ -1,4 +1,4 @@
-"""What `hybridrank doctor --index` finds of an index and the sidecar's models: encoder and language. Pure."""
+"""Findings of `hybridrank doctor --index` about an index and the sidecar's models: encoder and language. Pure."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Which of the models of a command can score the token vectors that an index stores."""
+"""Selects the models of a command that can score the token vectors of an index."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,4 @@
-"""What `hybridrank ltr` trains on: candidates of a collection's judged queries, or a log of searches with clicks."""
+"""Training data of `hybridrank ltr`: candidates of a collection's judged queries, or a log of searches with clicks."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ async def from_collection(
 
 
 def from_log(folder: Path, events: Path, feature_set: FeatureSet) -> Judged:
-    """What live searches showed; a click is grade 1."""
+    """Reads logged searches and their clicks; a click is grade 1."""
     skipped: list[BadLine] = []
     showings = ubi_showings(events, skipped.append)
     tell_skipped(skipped, err)

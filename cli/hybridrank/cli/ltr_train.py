@@ -34,7 +34,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 @dataclass(frozen=True)
 class Plan:
-    """What both ways of training are asked for."""
+    """Options that both ways of training share."""
 
     feature_set: FeatureSet
     fits: Mapping[str, Fit]

@@ -26,7 +26,7 @@ _STORE = "_default_"
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What is wanted in the cluster. `index` is one on which the plugin tries every template; "" for none."""
+    """Parts to store in the cluster. `index` is one on which the plugin tries every template; "" for none."""
 
     feature_set: FeatureSet
     model: str
@@ -59,7 +59,7 @@ def read_upload(model: Path, to: str, name: str, index: str) -> Upload:
 
 
 async def stored_parts(send: Send, wanted: Upload) -> list[Found]:
-    """What of it is there. Raises EngineError where the plugin is not installed."""
+    """Returns the parts that the cluster already has. Raises EngineError where the plugin is not installed."""
     try:
         stores = (await send("GET", "/_ltr", None))["stores"]
     except (EngineError, KeyError) as error:

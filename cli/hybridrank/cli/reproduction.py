@@ -30,7 +30,7 @@ __all__ = ["Reproduction"]
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Where collections lie, whether what was kept counts, and the outside reference, if one is wanted.
+    """Settings: the folder of collections, whether kept runs count, and the outside reference, if one is wanted.
 
     Progress goes to `console`; `tell` is called with each outcome as it is there.
     """
@@ -44,7 +44,7 @@ class Reproduction:
 
     @property
     def kept(self) -> KeptRuns:
-        """What runs before left, in the cache folder."""
+        """Returns the runs that the cache folder holds."""
         return KeptRuns(cache_folder() / "reproduced")
 
     async def run(self, experiments: tuple[Experiment, ...], sidecar: str) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""What a command works with: an engine, and a sidecar that is there already or lives as long as the command."""
+"""Session of a command: an engine, and a sidecar that runs already or lives as long as the command."""
 
 import asyncio
 import os
@@ -126,5 +126,5 @@ async def _running(needs: Collection[str], encoders: Collection[EncoderNote]) ->
 
 
 def _from_environment(names: Mapping[str, str]) -> dict[str, Any]:
-    """What the environment says, by the names of arguments."""
+    """Returns the settings of the environment, by the names of arguments."""
     return {argument: os.environ[name] for name, argument in names.items() if os.environ.get(name)}

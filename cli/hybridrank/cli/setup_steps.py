@@ -1,4 +1,4 @@
-"""How the steps of a plan are shown, and when somebody is asked before they are carried out."""
+"""Shows the steps of a plan and asks before they are carried out."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What `hybridrank train` does: a recipe → lists → a trained reranker → a model folder for the sidecar."""
+"""Steps of `hybridrank train`: a recipe → lists → a trained reranker → a model folder for the sidecar."""
 
 import asyncio
 from dataclasses import asdict

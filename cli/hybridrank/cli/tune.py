@@ -53,7 +53,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 @dataclass(frozen=True)
 class _Result:
-    """What was chosen on dev, what each choice decided, and what default and winner measure on test."""
+    """The choice on dev, the reason for each part of it, and the measures of default and winner on test."""
 
     tuned: Tuned
     importances: Mapping[str, float]
@@ -72,7 +72,7 @@ class _Result:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What the command was asked for."""
+    """Options of the command."""
 
     folder: Path
     dev_split: str
@@ -133,7 +133,7 @@ class Tuning:
         return summarise(runs, test.qrels, self.default_name, about, measures)
 
     async def _about(self, bench: Bench, dev: JudgedCollection, queries: Mapping[str, str]) -> dict[str, Any]:
-        """What values on dev depend on."""
+        """Returns everything that values on dev depend on."""
         info, known = await bench.engine.info(), by_name(bench.models)
         judged = json.dumps({each: [text, dict(dev.qrels[each])] for each, text in queries.items()}, sort_keys=True)
         return {
@@ -153,7 +153,7 @@ class Tuning:
 
 @asynccontextmanager
 async def _bm25_of(engine: Engine, index: str) -> AsyncIterator[ChangeBm25]:
-    """What changes k1 and b of the index; None, and leaving, brings back those that it has."""
+    """Yields a function that changes k1 and b of the index; None, or leaving the context, restores its own."""
     assert isinstance(engine, RestEngine)
     (before,) = (await bm25_settings(engine, index)).values()
 
@@ -184,7 +184,7 @@ def show_tuned(result: _Result, measure: str, file: Path) -> None:
 
 
 def tunes_bm25(engine: str, index: str) -> bool:
-    """Whether k1 and b can be tuned; says why not."""
+    """True if k1 and b can be tuned; prints the reason otherwise."""
     if not engine or engine.startswith("embedded:"):
         err.print("note: BM25's k1 and b are fixed in the embedded engine, and are not tuned")
     elif index:

@@ -115,7 +115,7 @@ def test_in_batch_negatives_exclude_relevant_documents():
 
 
 def peers_loss(name, scores, targets):
-    """What sentence-transformers computes for the same scores, without a model in between."""
+    """Returns the loss of sentence-transformers for the same scores, without a model in between."""
     from sentence_transformers.cross_encoder import losses
 
     class Model(torch.nn.Module):

@@ -16,7 +16,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class DemoEngine(str, Enum):
-    """Where the demo searches."""
+    """Engine that the demo searches."""
 
     embedded = "embedded"
     opensearch = "opensearch"

@@ -16,7 +16,7 @@ SCORE_DIGITS = 11
 
 @dataclass(frozen=True)
 class Answer:
-    """What becomes the body, and whether it is all that was asked for."""
+    """Body of an answer, and whether it is complete."""
 
     content: Any
     complete: bool = True
@@ -44,7 +44,7 @@ class Usage(BaseModel):
 
 
 class Detail(BaseModel):
-    """What else there is to say of a result. Apart from it, since Elasticsearch refuses results with more fields."""
+    """Further facts about a result. Apart from it, since Elasticsearch refuses results with more fields."""
 
     index: int = Field(description="0-based place in the request.")
     truncated: bool = Field(description="Whether the model did not see all of the text.")
@@ -143,7 +143,7 @@ def decimal(score: float) -> float:
 
 
 def detail(index: int, truncated: bool) -> dict[str, Any]:  # noqa: FBT001
-    """What a Detail holds of any text."""
+    """Returns the fields of a Detail for any text."""
     return {"index": index, "truncated": truncated}
 
 
@@ -153,7 +153,7 @@ def _chunks(score: RelevanceScore) -> dict[str, Any]:
 
 
 def usage(tokens: int) -> dict[str, int]:
-    """What a Usage holds."""
+    """Returns the fields of a Usage."""
     return {"total_tokens": tokens, "prompt_tokens": tokens}
 
 

@@ -1,4 +1,4 @@
-"""What HTTP callers send: the bodies of each API as they are, and what they ask of the service."""
+"""Request bodies of each HTTP API, and the service requests that they stand for."""
 
 import re
 import time
@@ -73,7 +73,7 @@ class RerankBody(Body):
 
     @property
     def is_voyage(self) -> bool:
-        """Whether Voyage's client sent it: it always sends fields that nobody else has."""
+        """True if Voyage's client sent it: it always sends fields that no other API has."""
         return bool(self.model_fields_set & {"top_k", "truncation"})
 
 
@@ -159,7 +159,7 @@ def deadline_of(timeout_ms: str | None) -> float | None:
 
 
 def _chunks(body: RerankBody, max_tokens: int) -> int:
-    """How many windows a document is scored as: those asked for, or by default as many as `max_tokens_per_doc` holds.
+    """Returns the number of windows for a document: the one in the request, or as many as `max_tokens_per_doc` holds.
 
     InvalidArgument for a limit that would not be kept.
     """

@@ -40,7 +40,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Face:
-    """What every call needs. With `keys`, all but health and the page about itself wants one."""
+    """Dependencies of every call. With `keys`, all paths but health and the docs page need one."""
 
     calls: Calls
     readiness: Readiness

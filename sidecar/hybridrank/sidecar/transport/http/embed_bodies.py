@@ -46,7 +46,7 @@ class EmbeddingsBody(Body):
 
     @property
     def is_base64(self) -> bool:
-        """Whether vectors are sent packed."""
+        """True if vectors are sent as base64."""
         return "base64" in {self.encoding_format, self.embedding_type}
 
 

@@ -1,4 +1,4 @@
-"""What HTTP callers get instead of an answer: each API's own shape, around the same words and statuses."""
+"""HTTP errors: each API's own shape around the same messages and statuses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ _TRY_AGAIN = {"x-amzn-errortype": "ThrottlingException"}
 
 
 def error_headers(error: SidecarError) -> dict[str, str]:
-    """What clients act upon: when to come back, where that helps."""
+    """Returns the headers that clients act upon: when to retry, where that helps."""
     return dict(retry_after(error)) | (_TRY_AGAIN if isinstance(error, Overloaded) else {})
 
 

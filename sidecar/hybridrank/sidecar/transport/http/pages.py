@@ -1,4 +1,4 @@
-"""What the HTTP face answers to GET: health, metrics, the models that are loaded, the page about itself."""
+"""Answers to HTTP GET: health, metrics, the loaded models, the docs page."""
 
 from importlib.metadata import version
 from typing import Any, Literal, TypeAlias
