@@ -8,7 +8,8 @@ import pytest
 from hybridrank.connector import EngineTimeout, HybridSearch, Rescore, SearchRequest
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.errors import SidecarTimeout
-from hybridrank.connector.search_context import Trace
+from hybridrank.connector.search_context import SearchContext
+from hybridrank.connector.search_context.budget import Budget
 from tests.contracts.passages import DEFINITION, PASSAGES
 
 
@@ -101,12 +102,13 @@ async def test_an_engine_beyond_the_limit_is_cancelled_and_named(engine):
 
 
 def test_what_is_left_is_shared_out():
-    never = Trace()
-    assert never.budget_s(0.3, share=0.5) == 0.3
-    long_ago = Trace(timeout_s=1.0)
-    long_ago.clock[0] -= 2.0
-    with pytest.raises(SidecarTimeout, match="1 s were spent before this stage"):
-        long_ago.budget_s(0.3)
+    never = SearchContext(Budget())
+    assert never.limit_s("encode", 0.3, share=0.5) == 0.3
+    long_ago = SearchContext(Budget(1.0, started_at=time.perf_counter() - 2.0))
+    assert long_ago.limit_s("encode", 0.3) is None
+    (left_out,) = long_ago.left_out.entries
+    assert (left_out.stage, left_out.reason) == ("encode", "timeout")
+    assert left_out.detail == "the search's 1 s were spent before this stage"
 
 
 async def test_nothing_left_for_rescoring_leaves_the_fused_order(engine):

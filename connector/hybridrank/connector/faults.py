@@ -7,56 +7,64 @@ data of one search: a timeout, a failed shard, a text that a model cannot read.
 A strict search fails on the first kind and degrades on the second. Unclear faults count as operational.
 """
 
-__all__ = ["CONFIGURATION", "OPERATIONAL", "is_configuration"]
+from enum import Enum
 
-CONFIGURATION = frozenset(
-    {
-        "bad_field",  # the index does not have the field, or its vectors have another length
-        "bad_filter",  # a field of that type cannot match the filter
-        "bad_name",
-        "index_missing",
-        "invalid",  # the sidecar cannot serve such a request: no reranker, another feature set, another codec
-        "model_missing",
-        "no_token_vectors",  # the index has none at all
-        "not_writable",  # the index accepts no documents until somebody changes it
-        "not_native",  # the server, its licence or the feature set does not allow fusion in the engine
-        "refused",  # the key, the password or the certificate
-        "sidecar_missing",
-        "unimplemented",  # the server at the sidecar's address is not a sidecar, or an old one
-        "unsupported",  # this engine does not support it at all
-        "wrong_dimensions",
-        "wrong_encoder",
-        # of index creation and administration
-        "alias",
-        "bad_synonyms",
-        "not_an_engine",
-        "wrong_language",
-        "wrong_subfields",
-        "wrong_synonyms",
-        "wrong_vectors",
-    }
-)
-OPERATIONAL = frozenset(
-    {
-        "bad_answer",
-        "bad_scores",
-        "circuit_open",
-        "engine_error",
-        "no_values",  # the field exists, but is empty in this ranking
-        "not_fused",
-        "not_written",
-        "overloaded",
-        "partial",
-        "sidecar_error",
-        "timeout",
-        "too_many_clauses",  # this query has very many words
-        "token_vectors",  # some of these candidates have none
-        "unreachable",
-        "unreadable",  # this query or passage, not every one
-    }
-)
-"""Every reason word of ours is in one of the two sets."""
+from typing_extensions import Self
 
+__all__ = ["Reason", "is_configuration"]
+
+
+class Reason(str, Enum):
+    """Reason of a left-out part of a search, in a word of ours; engines have further ones. docs/connector.md lists all.
+
+    >>> Reason.TIMEOUT == "timeout", Reason.TIMEOUT.configuration
+    (True, False)
+    """
+
+    configuration: bool
+
+    def __new__(cls, word: str, configuration: bool) -> Self:  # noqa: FBT001
+        """Creates a member whose value is the word."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.configuration = configuration
+        return member
+
+    # Configuration faults
+    BAD_FIELD = "bad_field", True
+    BAD_FILTER = "bad_filter", True
+    BAD_NAME = "bad_name", True
+    INDEX_MISSING = "index_missing", True
+    INVALID = "invalid", True
+    MODEL_MISSING = "model_missing", True
+    NO_TOKEN_VECTORS = "no_token_vectors", True
+    NOT_AN_ENGINE = "not_an_engine", True
+    NOT_NATIVE = "not_native", True
+    REFUSED = "refused", True
+    SIDECAR_MISSING = "sidecar_missing", True
+    UNIMPLEMENTED = "unimplemented", True
+    UNSUPPORTED = "unsupported", True
+    WRONG_ENCODER = "wrong_encoder", True
+
+    # Operational faults
+    BAD_ANSWER = "bad_answer", False
+    BAD_SCORES = "bad_scores", False
+    CIRCUIT_OPEN = "circuit_open", False
+    ENGINE_ERROR = "engine_error", False
+    NO_VALUES = "no_values", False
+    NOT_FUSED = "not_fused", False
+    NOT_WRITTEN = "not_written", False
+    OVERLOADED = "overloaded", False
+    PARTIAL = "partial", False
+    SIDECAR_ERROR = "sidecar_error", False
+    TIMEOUT = "timeout", False
+    TOKEN_VECTORS = "token_vectors", False
+    TOO_MANY_CLAUSES = "too_many_clauses", False
+    UNREACHABLE = "unreachable", False
+    UNREADABLE = "unreadable", False
+
+
+_OURS = {each.value: each for each in Reason}
 _CONFIGURATION_STATUSES = frozenset({400, 401, 403, 404})
 _OF_THIS_SEARCH = frozenset(
     {"index_closed_exception", "task_cancelled_exception", "too_many_clauses", "too_many_nested_clauses"}
@@ -75,6 +83,6 @@ def is_configuration(reason: str, status: int = 0) -> bool:
     >>> is_configuration("parsing_exception", 400), is_configuration("circuit_breaking_exception", 429)
     (True, False)
     """
-    if reason in CONFIGURATION or reason in OPERATIONAL:
-        return reason in CONFIGURATION
+    if reason in _OURS:
+        return _OURS[reason].configuration
     return status in _CONFIGURATION_STATUSES and reason not in _OF_THIS_SEARCH

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 from hybridrank.connector.engines.mapping.field_types import Kind
 from hybridrank.connector.engines.mapping.fields import Fields, unknown
 from hybridrank.connector.engines.mapping.filter_fitting import as_number, as_word
+from hybridrank.connector.faults import Reason
 from hybridrank.connector.passages import field_values
 from hybridrank.connector.types import DocumentKey, Hit
 
@@ -62,16 +63,16 @@ def arranged(
     return sorted_by(collapsed(hits, path, kinds.get(path or "", "other")), paths, kinds)
 
 
-def without_values(index: str, fields: Fields, hits: Sequence[Hit], names: Sequence[str]) -> list[tuple[str, str]]:
+def without_values(index: str, fields: Fields, hits: Sequence[Hit], names: Sequence[str]) -> list[tuple[Reason, str]]:
     """Returns reason and sentence for each field without a value in any hit: a wrong name, or only gaps."""
     faults = []
     for name in names:
         if any(field_values(hit.source, fields.made_of.get(name, name)) for hit in hits):
             continue
         if sentence := unknown(index, fields, name):
-            faults.append(("bad_field", sentence))
+            faults.append((Reason.BAD_FIELD, sentence))
         elif hits:
-            faults.append(("no_values", f"no hit has a value in the field {name!r}"))
+            faults.append((Reason.NO_VALUES, f"no hit has a value in the field {name!r}"))
     return faults
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import SidecarError, SidecarMissing
+from hybridrank.connector.faults import Reason
 from hybridrank.connector.paging import arranged, dressed, without_values
 from hybridrank.connector.request import SearchRequest
-from hybridrank.connector.search_context import Trace
+from hybridrank.connector.search_context import SearchContext
+from hybridrank.connector.search_context.budget import Budget
 from hybridrank.connector.sidecar_client.base import Sidecar
 from hybridrank.connector.stages.feature_log import FeatureLog
 from hybridrank.connector.stages.rescoring import Stages
@@ -48,39 +50,41 @@ class HybridSearch:
         Raises EngineError, SearchFailed if every retriever failed, and Misconfigured for a fault in a strict request,
         or if a sidecar is needed and there is none.
         """
-        trace = Trace(request.timeout_s, request.strict)
-        encoding = await self._encode(request, trace)
-        trace.tick()
-        fused, aggregations = await FirstStage(self.engine, self.fusion).run(request, encoding, trace)
-        trace.tick()
-        stages = Stages(self.engine, self.sidecar, self.feature_log)
-        hits = await self._arranged(request, await stages.run(request, encoding, fused, trace), trace)
-        trace.tick()
-        page = await self._shown(request, hits[request.from_ : request.from_ + request.size], trace)
-        trace.tick()
+        search = SearchContext(Budget(request.timeout_s), request.strict)
+        with search.part("encode"):
+            encoding = await self._encode(request, search)
+        with search.part("retrieve"):
+            first = await FirstStage(self.engine, self.fusion).run(request, encoding, search)
+        with search.part("rescore"):
+            stages = Stages(self.engine, self.sidecar, self.feature_log)
+            hits = await self._arranged(request, await stages.run(request, encoding, first.hits, search), search)
+        with search.part("page"):
+            page = await self._shown(request, hits[request.from_ : request.from_ + request.size], search)
         return SearchResponse(
             hits=page,
             total_candidates=len(hits),
-            degraded=tuple(trace.degraded),
-            timings=trace.timings(),
-            aggregations=aggregations,
-            profile=trace.profile,
-            total=trace.total,
+            degraded=tuple(search.left_out.entries),
+            timings=search.stopwatch.timings(),
+            aggregations=first.aggregations,
+            profile=first.profile,
+            total=first.total,
         )
 
-    async def _arranged(self, request: SearchRequest, ranking: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
+    async def _arranged(
+        self, request: SearchRequest, ranking: tuple[Hit, ...], search: SearchContext
+    ) -> tuple[Hit, ...]:
         asked = {"collapse": [request.collapse] if request.collapse else [], "sort": [*request.sort]}
         if not any(asked.values()):
             return ranking
-        fields = await trace.part("sort" if request.sort else "collapse", self.engine.fields_of(request.index))
+        fields = await search.optional("sort" if request.sort else "collapse", self.engine.fields_of(request.index))
         if fields is None:
             return ranking
         for part, names in asked.items():
             for reason, sentence in without_values(request.index, fields, ranking, names):
-                trace.record(part, reason, sentence)
+                search.left_out.record(part, reason, sentence)
         return arranged(ranking, request.collapse, request.sort, fields)
 
-    async def _shown(self, request: SearchRequest, page: tuple[Hit, ...], trace: Trace) -> tuple[Hit, ...]:
+    async def _shown(self, request: SearchRequest, page: tuple[Hit, ...], search: SearchContext) -> tuple[Hit, ...]:
         """Fetches sources, unless already read, and highlights for this page only."""
         keys = [hit.key for hit in page]
         asked: dict[str, Awaitable[Mapping[DocumentKey, Any]]] = {}
@@ -88,15 +92,15 @@ class HybridSearch:
             asked["source"] = self.engine.sources(request.index, keys, excluded(request))
         if page and request.highlight:
             asked["highlight"] = self.engine.highlight(request.index, lexical(request), request.highlight, keys)
-        answers = await asyncio.gather(*(trace.part(name, answer) for name, answer in asked.items()))
+        answers = await asyncio.gather(*(search.optional(name, answer) for name, answer in asked.items()))
         found = {name: answer for name, answer in zip(asked, answers, strict=True) if answer is not None}
         if gone := [hit for hit in page if hit.key not in found.get("source", keys)]:
             names = ", ".join(hit.doc_id if hit.index == request.index else str(hit.key) for hit in gone)
             detail = f"{names}: deleted since the ranking, or with their index, or on a shard that has left since"
-            trace.record("source", "partial", detail)
+            search.left_out.record("source", Reason.PARTIAL, detail)
         return dressed(page, found)
 
-    async def _encode(self, request: SearchRequest, trace: Trace) -> Encoding | None:
+    async def _encode(self, request: SearchRequest, search: SearchContext) -> Encoding | None:
         """Returns the query's vector and its model, from the reply; the model of a caller's own vector is unknown."""
         if request.query_vector is not None:
             return Encoding(request.query_vector)
@@ -105,12 +109,14 @@ class HybridSearch:
         if self.sidecar is None:
             needed = "comparing vectors needs a query_vector in the request, or a sidecar that encodes the query"
             raise SidecarMissing("encode", needed)
+        timeout_s = search.limit_s("encode", request.encode_timeout_s, share=_ENCODE_SHARE)
+        if timeout_s is None:
+            return None
         try:
-            timeout_s = trace.budget_s(request.encode_timeout_s, share=_ENCODE_SHARE)
             (encoding,) = await self.sidecar.encode(
                 [request.query_text], model=request.encoder, kind="query", timeout_s=timeout_s
             )
         except SidecarError as error:
-            trace.lacks("encode", error)
+            search.left_out.failed("encode", error)
             return None
         return encoding

@@ -11,8 +11,9 @@ from typing import TypeAlias
 
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError, InvalidRequest, SidecarError, SidecarMissing
+from hybridrank.connector.faults import Reason
 from hybridrank.connector.request import FeatureRescore, QueryRescore, Rescore, SearchRequest, Stage
-from hybridrank.connector.search_context import Trace
+from hybridrank.connector.search_context import SearchContext
 from hybridrank.connector.sidecar_client.base import Sidecar
 from hybridrank.connector.stages.blend import blend
 from hybridrank.connector.stages.feature_log import FeatureLog
@@ -31,14 +32,14 @@ _LEAST_S = 0.001  # for scoring if the features took all the time: the sidecar t
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Resources of the stages. A failed stage is left out and named in the trace; the next one continues without it."""
+    """Resources of the stages. A failed stage is left out and is in `degraded`; the next one continues without it."""
 
     engine: Engine
     sidecar: Sidecar | None
     feature_log: FeatureLog | None = None
 
     async def run(
-        self, request: SearchRequest, encoding: Encoding | None, hits: tuple[Hit, ...], trace: Trace
+        self, request: SearchRequest, encoding: Encoding | None, hits: tuple[Hit, ...], search: SearchContext
     ) -> tuple[Hit, ...]:
         """Returns `hits` in the order of the stages. Raises SidecarMissing for a stage that needs a sidecar.
 
@@ -50,10 +51,12 @@ class Stages:
         head = len(hits)
         for stage in request.stages if hits else ():
             window = hits[: min(head, stage.rescore_window_size)]
+            timeout_s = search.limit_s(_name(request, stage), stage.timeout_s)
+            if timeout_s is None:
+                continue
             try:
-                timeout_s = trace.budget_s(stage.timeout_s)
                 if isinstance(stage, Rescore):
-                    scores = await self._by_text(stage, request, window, timeout_s, trace)
+                    scores = await self._by_text(stage, request, window, timeout_s, search)
                 elif isinstance(stage, QueryRescore):
                     scores = await self._by_query(stage, request.index, query, window, timeout_s)
                 else:
@@ -64,20 +67,20 @@ class Stages:
                     hits = _with_features(hits, rows) if stage.with_features else hits
                     scores = await self._by_features(stage, rows, ends_at - perf_counter())
             except (SidecarError, EngineError) as error:
-                trace.lacks(_name(request, stage), error)
+                search.left_out.failed(_name(request, stage), error)
                 continue
             if scores:
                 scored = sum(each is not None for each in scores)
                 if scored < len(scores):
                     detail = f"{scored} of {len(scores)} scored in time"
-                    trace.record(_name(request, stage), "partial", detail)
+                    search.left_out.record(_name(request, stage), Reason.PARTIAL, detail)
                 hits, head = blend(hits, scores, stage.weight, model=stage.model), scored
         if computed and self.feature_log:
-            await self._log(self.feature_log, request, query, computed, hits, trace)
+            await self._log(self.feature_log, request, query, computed, hits, search)
         return hits
 
     async def _by_text(
-        self, stage: Rescore, request: SearchRequest, window: Sequence[Hit], timeout_s: float, trace: Trace
+        self, stage: Rescore, request: SearchRequest, window: Sequence[Hit], timeout_s: float, search: SearchContext
     ) -> Scores:
         """Scores stored token vectors if the stage requests it; texts otherwise, or if that fails."""
         rescore = partial(
@@ -88,17 +91,19 @@ class Stages:
             max_chunks=stage.max_chunks,
         )
         ends_at = perf_counter() + timeout_s
-        fields = await trace.bound(self.engine.fields_of(request.index))
+        fields = await search.budget.bound(self.engine.fields_of(request.index))
         texts = passages(window, text_fields(stage, request, fields))
         if stage.token_vectors:
             try:
                 stored = await with_token_vectors(self.engine, request.index, texts, timeout_s)
                 return await rescore(stored, timeout_s=max(ends_at - perf_counter(), _LEAST_S))
             except (EngineError, InvalidRequest) as error:
-                trace.lacks(_name(request, stage), error, reason="token_vectors", instead="scored by texts")
+                search.left_out.failed(
+                    _name(request, stage), error, reason=Reason.TOKEN_VECTORS, instead="scored by texts"
+                )
                 timeout_s = max(ends_at - perf_counter(), _LEAST_S)
         for reason, sentence in text_faults(stage, request, fields, window, texts):
-            trace.record(_name(request, stage), reason, sentence)
+            search.left_out.record(_name(request, stage), reason, sentence)
         if not any(each.text for each in texts):
             return ()  # all would have the same score
         return await rescore(texts, timeout_s=timeout_s)
@@ -135,12 +140,12 @@ class Stages:
         query: FeatureQuery,
         computed: Sequence[FeatureRows],
         hits: Sequence[Hit],
-        trace: Trace,
+        search: SearchContext,
     ) -> None:
         try:
             await asyncio.to_thread(log.write, request, query, computed, hits)
         except OSError as error:
-            trace.record("feature_log", "not_written", f"{log.folder}: {error}")
+            search.left_out.record("feature_log", Reason.NOT_WRITTEN, f"{log.folder}: {error}")
 
 
 def _name(request: SearchRequest, stage: Stage) -> str:

@@ -2,96 +2,112 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreachable, IndexMissing, SearchFailed
+from hybridrank.connector.faults import Reason
 from hybridrank.connector.fusion import Fused
 from hybridrank.connector.request import FeatureRescore, SearchRequest
-from hybridrank.connector.search_context import Trace
-from hybridrank.connector.types import Bm25Query, Encoding, Hit, KnnQuery, Query, Ranking
+from hybridrank.connector.search_context import SearchContext
+from hybridrank.connector.total_hits import TotalHits
+from hybridrank.connector.types import Bm25Query, Encoding, Hit, KnnQuery, Query, Retrieved
 from hybridrank.index_templates import HEAVY_FIELDS
 
-__all__ = ["FirstStage", "FusedBy", "excluded", "lexical", "queries_of"]
+__all__ = ["FirstRanking", "FirstStage", "FusedBy", "excluded", "lexical", "queries_of"]
 
 FusedBy: TypeAlias = Literal["client", "native"]
 
 
 @dataclass(frozen=True, slots=True)
+class FirstRanking:
+    """Fused hits, and the rest of the engine's answer, as in SearchResponse."""
+
+    hits: tuple[Hit, ...]
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    total: TotalHits | None = None
+    aggregations: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FirstStage:
-    """Retrieval and fusion. If the engine cannot fuse ("native"), this does ("client"), and records it in the trace."""
+    """Retrieval and fusion. If the engine cannot fuse ("native"), this does ("client"), and says so in `degraded`."""
 
     engine: Engine
     fusion: FusedBy
 
-    async def run(
-        self, request: SearchRequest, encoding: Encoding | None, trace: Trace
-    ) -> tuple[tuple[Hit, ...], Mapping[str, Any]]:
-        """Returns the fused ranking, and the aggregations, which are requested at the same time.
+    async def run(self, request: SearchRequest, encoding: Encoding | None, search: SearchContext) -> FirstRanking:
+        """Returns the fused ranking, with the aggregations, which are requested at the same time.
 
         Raises EngineError, or SearchFailed if every retriever failed.
         """
-        ranked = self._ranked(request, queries_of(request, encoding), trace)
-        hits, aggregations = await asyncio.gather(ranked, self._aggregated(request, trace))
-        return hits, aggregations
+        ranked = self._ranked(request, queries_of(request, encoding), search)
+        ranking, aggregations = await asyncio.gather(ranked, self._aggregated(request, search))
+        return FirstRanking(ranking.hits, ranking.profile, ranking.total, aggregations)
 
-    async def _aggregated(self, request: SearchRequest, trace: Trace) -> Mapping[str, Any]:
+    async def _aggregated(self, request: SearchRequest, search: SearchContext) -> Mapping[str, Any]:
         """Aggregates over the matches of BM25, with any retrievers: kNN only returns the nearest, not matches."""
         if not request.aggregations:
             return {}
         query = replace(lexical(request), rank_window_size=0, aggregations=request.aggregations)
         try:
-            answer = (await trace.bound(self.engine.retrieve(request.index, {"aggregations": query})))["aggregations"]
+            answers = await search.budget.bound(self.engine.retrieve(request.index, {"aggregations": query}))
+            answer = answers["aggregations"]
             if isinstance(answer, EngineError):
                 raise answer
         except EngineError as error:
-            trace.lacks("aggregations", error)
+            search.left_out.failed("aggregations", error)
             return {}
         if answer.warning:
-            trace.record("aggregations", "partial", answer.warning)
+            search.left_out.record("aggregations", Reason.PARTIAL, answer.warning)
         return answer.aggregations
 
-    async def _ranked(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
+    async def _ranked(self, request: SearchRequest, queries: dict[str, Query], search: SearchContext) -> FirstRanking:
         if self.fusion == "client" or len(queries) == 1:
-            return await self._fused_here(request, queries, trace)
+            return await self._fused_here(request, queries, search)
         try:
             if _reads_retrievers(request):
                 raise EngineError(
                     "a feature of kind 'retriever' reads what fusion in the engine does not tell", reason="not_native"
                 )
-            return await self._fused_there(request, queries, trace)
+            return await self._fused_there(request, queries, search)
         except (EngineUnreachable, EngineTimeout, IndexMissing):
             raise  # another request would fail too
         except EngineError as error:
-            trace.lacks("fusion", error, instead="fused by the client")
-            return await self._fused_here(request, queries, trace)
+            search.left_out.failed("fusion", error, instead="fused by the client")
+            return await self._fused_here(request, queries, search)
 
-    async def _fused_there(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
-        answer = await trace.bound(self.engine.retrieve_fused(request.index, queries, request.fusion))
+    async def _fused_there(
+        self, request: SearchRequest, queries: dict[str, Query], search: SearchContext
+    ) -> FirstRanking:
+        answer = await search.budget.bound(self.engine.retrieve_fused(request.index, queries, request.fusion))
         if answer.warning:
-            trace.record("fusion", "partial", answer.warning)
-        trace.profile |= {"fusion": answer.profile} if answer.profile else {}
-        return tuple(_hit(Fused(each, {})) for each in answer.ranking)
+            search.left_out.record("fusion", Reason.PARTIAL, answer.warning)
+        profile = {"fusion": answer.profile} if answer.profile else {}
+        return FirstRanking(tuple(_hit(Fused(each, {})) for each in answer.ranking), profile)
 
-    async def _fused_here(self, request: SearchRequest, queries: dict[str, Query], trace: Trace) -> tuple[Hit, ...]:
-        outcome = await trace.bound(self.engine.retrieve(request.index, queries))
-        rankings: dict[str, Ranking] = {}
+    async def _fused_here(
+        self, request: SearchRequest, queries: dict[str, Query], search: SearchContext
+    ) -> FirstRanking:
+        outcome = await search.budget.bound(self.engine.retrieve(request.index, queries))
+        answers: dict[str, Retrieved] = {}
         causes: dict[str, EngineError] = {}
         for retriever, answer in outcome.items():
             if isinstance(answer, EngineError):
                 causes[retriever] = answer
-                trace.lacks(retriever, answer)
+                search.left_out.failed(retriever, answer)
             else:
-                rankings[retriever] = answer.ranking
-                trace.profile |= {retriever: answer.profile} if answer.profile else {}
-                trace.total = answer.total or trace.total
+                answers[retriever] = answer
                 if answer.warning:
-                    trace.record(retriever, "partial", answer.warning)
-        if not rankings:
+                    search.left_out.record(retriever, Reason.PARTIAL, answer.warning)
+        if not answers:
             missing = (each for each in causes.values() if isinstance(each, IndexMissing))
             raise next(missing, SearchFailed(causes))
-        return tuple(_hit(each) for each in request.fusion.fuse(rankings))
+        hits = request.fusion.fuse({retriever: answer.ranking for retriever, answer in answers.items()})
+        profile = {retriever: answer.profile for retriever, answer in answers.items() if answer.profile}
+        total = next((answer.total for answer in answers.values() if answer.total), None)
+        return FirstRanking(tuple(map(_hit, hits)), profile, total)
 
 
 def lexical(request: SearchRequest) -> Bm25Query:

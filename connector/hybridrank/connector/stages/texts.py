@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hybridrank.connector.engines.mapping.fields import Fields, unknown
+from hybridrank.connector.faults import Reason
 from hybridrank.connector.passages import field_values, passage_text
 from hybridrank.connector.request import Rescore, SearchRequest
 from hybridrank.connector.sidecar_client.base import Passage
@@ -28,11 +29,11 @@ def passages(window: Sequence[Hit], paths: Sequence[str]) -> list[Passage]:
 
 def text_faults(
     stage: Rescore, request: SearchRequest, fields: Fields, window: Sequence[Hit], texts: Sequence[Passage]
-) -> list[tuple[str, str]]:
+) -> list[tuple[Reason, str]]:
     """Returns reason and sentence of each fault: fields absent in mapping and candidates, or a window without text."""
     index, named = request.index, stage.fields or tuple(request.fields)
     faults = [
-        ("bad_field", sentence)
+        (Reason.BAD_FIELD, sentence)
         for name in named
         if (sentence := unknown(index, fields, name)) and not any(field_values(hit.source, name) for hit in window)
     ]
@@ -44,5 +45,7 @@ def text_faults(
     if not named and all(unknown(index, fields, each) for each in fields.boosts):
         known = ", ".join(sorted(fields.types)) or "none"
         advice = f"name its text fields in `fields` of the request or of Rescore; it has {known}"
-        return [("bad_field", f"index {index!r} has none of the fields {read}, which are read by default; {advice}")]
-    return [("no_values", f"no candidate has a text in {read}; all would score alike")]
+        return [
+            (Reason.BAD_FIELD, f"index {index!r} has none of the fields {read}, which are read by default; {advice}")
+        ]
+    return [(Reason.NO_VALUES, f"no candidate has a text in {read}; all would score alike")]
