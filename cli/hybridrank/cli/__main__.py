@@ -2,30 +2,15 @@
 
 import sys
 
-from hybridrank.cli.extras import MissingExtra, module_missing, require
+from hybridrank.cli.extras import module_missing, require
 from hybridrank.common.error_text import os_problem, wrong_values
+from hybridrank.common.errors import HybridrankError
 
 __all__ = ["main"]
 
 # By name, as importing them would load what only some commands need.
-_EXPLAINED = {
-    "hybridrank.common.errors.BadFile",
-    "hybridrank.connector.errors.ConnectorError",
-    "hybridrank.evaluation.collections.beir.CollectionError",
-    "hybridrank.cli.nothing_written.NothingWritten",
-    "hybridrank.cli.sidecar_process.SidecarNotStarted",
-    "hybridrank.startable.UnknownModel",
-    "hybridrank.local_engines.errors.LocalEngineError",
-    "hybridrank.ltr_features.feature_set.BadFeatureSet",
-    "hybridrank.ltr_features.sltr.NotInPlugin",
-    "pydantic_core._pydantic_core.ValidationError",
-    "hybridrank.model_files.errors.BadModelFolder",
-    "hybridrank.training.ltr.errors.LtrError",
-    "hybridrank.training.neural.errors.RecipeError",
-    "builtins.ImportError",
-    "builtins.OSError",
-}
-_WRONG_USAGE = {"hybridrank.connector.errors.BadAddress"}
+_INVALID = "pydantic_core._pydantic_core.ValidationError"
+_WRONG_USAGE = "hybridrank.connector.errors.BadAddress"
 
 
 def main() -> None:
@@ -35,13 +20,11 @@ def main() -> None:
         from hybridrank.cli.app import app
 
         app()
-    except MissingExtra as error:
-        _fail(str(error))
     except Exception as error:
         names = {f"{each.__module__}.{each.__qualname__}" for each in type(error).__mro__}
-        if not names & _EXPLAINED:
+        if not isinstance(error, HybridrankError | ImportError | OSError) and _INVALID not in names:
             raise
-        _fail(_text(error), 2 if names & _WRONG_USAGE else 1)
+        _fail(_text(error), 2 if _WRONG_USAGE in names else 1)
 
 
 def _text(error: Exception) -> str:

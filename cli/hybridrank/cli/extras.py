@@ -4,6 +4,8 @@ import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 
+from hybridrank.common.errors import HybridrankError
+
 __all__ = ["EXTRAS", "MissingExtra", "install_line", "missing", "module_missing", "require"]
 
 _TOML = () if sys.version_info >= (3, 11) else ("tomli",)
@@ -48,7 +50,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 """Extra → its top-level modules, as pyproject.toml names their packages. A module that several bring: the first."""
 
 
-class MissingExtra(ImportError):
+class MissingExtra(HybridrankError, ImportError):
     """A command needs packages that are not installed; the message holds the `pip install` line."""
 
 

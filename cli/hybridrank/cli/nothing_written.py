@@ -1,9 +1,11 @@
 """The error of a command that has nothing to write, so that a script which calls it does not go on."""
 
+from hybridrank.common.errors import HybridrankError
+
 __all__ = ["NothingWritten"]
 
 
-class NothingWritten(Exception):
+class NothingWritten(HybridrankError):
     """There is nothing to write, and no file was touched; the message says why and what to do."""
 
     def __init__(self, why: str) -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import IO
 
 from hybridrank.cli.extras import MissingExtra, install_line, missing
+from hybridrank.common.errors import HybridrankError
 
 READY = "hybridrank sidecar ready on "
 STOP_TIMEOUT_S = 10.0
 
 
-class SidecarNotStarted(RuntimeError):
+class SidecarNotStarted(HybridrankError, RuntimeError):
     """The child process ended, or said nothing, before it was ready; the message holds the end of its log."""
 
 

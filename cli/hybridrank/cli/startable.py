@@ -3,12 +3,14 @@
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
+from hybridrank.common.errors import HybridrankError
+
 __all__ = ["UnknownModel", "check_startable"]
 
 _ENCODER = "encoder"  # named by commands, not by people; whoever needs it says so in its own words
 
 
-class UnknownModel(ValueError):
+class UnknownModel(HybridrankError, ValueError):
     """A model that the sidecar lacks, or would lack, or that the index cannot serve; the message has more."""
 
 

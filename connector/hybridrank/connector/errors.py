@@ -1,4 +1,4 @@
-"""Every error that the connector raises.
+"""Every error that the connector raises; as all errors of hybridrank, they are below `HybridrankError`.
 
 ConnectorError
 ├── BadAddress         not the address of an engine or a sidecar; a ValueError too
@@ -30,6 +30,7 @@ ones.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from hybridrank.common.errors import HybridrankError
 from hybridrank.connector.types import Degraded
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "EngineError",
     "EngineTimeout",
     "EngineUnreachable",
+    "HybridrankError",
     "IndexMissing",
     "InvalidRequest",
     "Misconfigured",
@@ -70,7 +72,7 @@ def _told(faults: Iterable[tuple[str, str]]) -> str:
     return "; ".join(f"{', '.join(names)}: {fault}" for fault, names in parts.items())
 
 
-class ConnectorError(Exception):
+class ConnectorError(HybridrankError):
     """Base class of every error of this package."""
 
 

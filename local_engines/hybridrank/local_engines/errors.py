@@ -9,10 +9,12 @@ LocalEngineError
 
 from collections.abc import Sequence
 
+from hybridrank.common.errors import HybridrankError
+
 __all__ = ["ChecksumMismatch", "DownloadFailed", "JdkMissing", "LocalEngineError", "NodeFailed"]
 
 
-class LocalEngineError(Exception):
+class LocalEngineError(HybridrankError):
     """Base class of every error of this package."""
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from hybridrank.common.error_text import wrong_value
+from hybridrank.common.errors import HybridrankError
 from hybridrank.common.settings_file import read_settings
 from hybridrank.ltr_features.document import Age, FieldLength, Number, VectorSimilarity
 from hybridrank.ltr_features.stages import FromRequest, Fused, QueryLength, RerankScore, Retriever
@@ -35,7 +36,7 @@ Feature: TypeAlias = Annotated[
 ]
 
 
-class BadFeatureSet(ValueError):
+class BadFeatureSet(HybridrankError, ValueError):
     """A file does not describe a feature set; the message names file, feature and field."""
 
 

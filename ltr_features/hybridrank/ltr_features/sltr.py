@@ -12,6 +12,7 @@ split, or as the forest says). So every template matches every document, and a f
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from hybridrank.common.errors import HybridrankError
 from hybridrank.ltr_features.base import MISSING
 from hybridrank.ltr_features.document import Number
 from hybridrank.ltr_features.feature_set import Feature, FeatureSet
@@ -28,7 +29,7 @@ _TEMPLATE = FeatureQuery(f"{{{{{KEYWORDS}}}}}")  # {{keywords}}, in Mustache
 _LOG, _NAMED = "log", "features"
 
 
-class NotInPlugin(ValueError):
+class NotInPlugin(HybridrankError, ValueError):
     """The feature set has features that a query's score cannot express; the message names them with their kinds."""
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hybridrank.common.errors import HybridrankError
 from hybridrank.model_files.arrays import FloatArray
 
 __all__ = ["CODEC", "BadTokenCodec", "Format", "PlainCodec", "ResidualCodec", "TokenCodec", "codecs_of"]
@@ -24,7 +25,7 @@ _PLAIN_TYPES: Mapping[str, np.dtype[Any]] = dict(zip(_PLAIN, map(np.dtype, ("<f4
 _BLOCK = 4096  # tokens that are compared with all centroids at once
 
 
-class BadTokenCodec(ValueError):
+class BadTokenCodec(HybridrankError, ValueError):
     """The file is not a codec, or was changed."""
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from hybridrank.common.errors import HybridrankError
 from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.token_codec import Format, TokenCodec
 
@@ -27,7 +28,7 @@ _FORMATS: tuple[Format, ...] = ("fp32", "fp16", "int8", "residual")
 _TRUNCATED = 1
 
 
-class BadTokenVectors(ValueError):
+class BadTokenVectors(HybridrankError, ValueError):
     """The bytes are damaged, or another model or codec made them."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from hybridrank.common.cells import identifier, whole_number
-from hybridrank.common.errors import BadLine, log_bad_line
+from hybridrank.common.errors import BadLine, HybridrankError, log_bad_line
 from hybridrank.common.user_file import UserFile
 from hybridrank.connector.types import Document
 
@@ -28,7 +28,7 @@ _HEADER = (
 )
 
 
-class CollectionError(Exception):
+class CollectionError(HybridrankError):
     """A collection cannot be read: the message names the file and the expected content."""
 
 

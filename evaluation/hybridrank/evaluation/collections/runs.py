@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hybridrank.common.cells import number, words
+from hybridrank.common.errors import HybridrankError
 from hybridrank.common.json_values import text_problem
 from hybridrank.common.user_file import UserFile
 
 __all__ = ["RunFileError", "read_run", "write_run"]
 
 
-class RunFileError(ValueError):
+class RunFileError(HybridrankError, ValueError):
     """A run file cannot be written or read: the message names the file, and the line or the id."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hybridrank.common.errors import HybridrankError
 from hybridrank.connector.types import Document
 from hybridrank.evaluation.collections.runs import read_run
 
@@ -27,7 +28,7 @@ DEPTH = 100
 TIMEOUT_S = 1800.0
 
 
-class PyseriniFailed(ChildProcessError):
+class PyseriniFailed(HybridrankError, ChildProcessError):
     """A program of Pyserini failed; the message has the end of its output."""
 
 

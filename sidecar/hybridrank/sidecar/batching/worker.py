@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from hybridrank.common.errors import HybridrankError
 from hybridrank.sidecar.batching.admission import Admission, Admissions
 from hybridrank.sidecar.batching.queue import cut_batches, fit, next_turn
 from hybridrank.sidecar.errors import DeadlinePassed
@@ -100,7 +101,7 @@ class _Batch:
         return self.jobs[0].admission.model
 
 
-class BatchStuck(RuntimeError):
+class BatchStuck(HybridrankError, RuntimeError):
     """A batch ran too long and is no longer waited for."""
 
 

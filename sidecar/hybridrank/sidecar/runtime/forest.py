@@ -9,12 +9,14 @@ from threading import local
 import numpy as np
 import numpy.typing as npt
 
+from hybridrank.common.errors import HybridrankError
+
 __all__ = ["BadForest", "Forest", "Matrix"]
 
 Matrix = npt.NDArray[np.float64]
 
 
-class BadForest(ValueError):
+class BadForest(HybridrankError, ValueError):
     """LightGBM cannot read the file, or it is not a ranking forest."""
 
 

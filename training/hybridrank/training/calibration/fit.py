@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from hybridrank.common.errors import HybridrankError
 from hybridrank.model_files.calibration import Calibration, Isotonic, Temperature, sigmoid
 
 __all__ = [
@@ -30,7 +31,7 @@ FOLDS = 5
 SEED = 13
 
 
-class NotCalibratable(ValueError):
+class NotCalibratable(HybridrankError, ValueError):
     """The scores are not informative of relevance, or too few were judged; the message says which."""
 
 

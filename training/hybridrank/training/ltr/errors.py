@@ -8,10 +8,12 @@ LtrError
 └── CannotExport      a format cannot express the forest
 """
 
+from hybridrank.common.errors import HybridrankError
+
 __all__ = ["CannotExport", "ClickError", "FeaturesMissing", "LetorError", "LtrError", "TrainingError"]
 
 
-class LtrError(ValueError):
+class LtrError(HybridrankError, ValueError):
     """Data, options or a model are wrong."""
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hybridrank.common.errors import HybridrankError
 from hybridrank.model_files import model_folder
 from hybridrank.model_files.model_folder import CrossEncoderToml, EncoderToml
 
@@ -41,7 +42,7 @@ MODEL = "m."  # prefix of the graph's names before those of transformers
 SPECIAL_TOKENS = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
 
 
-class NotDequantizable(Exception):
+class NotDequantizable(HybridrankError):
     """The model is not an int8 BERT as quantised by ONNX Runtime."""
 
 

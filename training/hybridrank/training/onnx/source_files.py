@@ -7,12 +7,14 @@ from typing import Any
 from transformers.modeling_utils import load_state_dict
 from transformers.utils import cached_file
 
+from hybridrank.common.errors import HybridrankError
+
 __all__ = ["ExportFailed", "saved_json", "saved_weights"]
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
-class ExportFailed(Exception):
+class ExportFailed(HybridrankError):
     """The model cannot be exported, or its export computes different results."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
+from hybridrank.common.errors import HybridrankError
 from hybridrank.connector.engines.mapping.field_types import FLAT_TYPES, FieldType, known_fields
 from hybridrank.connector.passages import field_values
 from hybridrank.connector.queries.filters import bounds
@@ -29,7 +30,7 @@ _HELD = {name: (-(2**bits), 2**bits - 1) for name, bits in {"byte": 7, "short": 
 _HELD |= {"unsigned_long": (0, 2**64 - 1), "token_count": _HELD["integer"]}
 
 
-class Unfit(ValueError):
+class Unfit(HybridrankError, ValueError):
     """A filter that cannot work in this index; the message names the field, its type and a solution."""
 
 

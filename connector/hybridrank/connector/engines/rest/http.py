@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from hybridrank.common.error_text import os_problem
+from hybridrank.common.errors import HybridrankError
 from hybridrank.common.loopback import is_loopback
 from hybridrank.connector.engines.rest.addresses import Address, parse_address
 from hybridrank.connector.errors import BadAccess
@@ -19,7 +20,7 @@ from hybridrank.connector.errors import BadAccess
 __all__ = ["Access", "Redirected", "open_session", "proxy_of"]
 
 
-class Redirected(aiohttp.ClientError):
+class Redirected(HybridrankError, aiohttp.ClientError):
     """The server redirects elsewhere. Credentials and documents do not follow."""
 
 
