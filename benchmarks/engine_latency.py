@@ -28,9 +28,9 @@ from hybridrank.cli.experiments import judged_queries
 from hybridrank.cli.options import cache_folder
 from hybridrank.cli.progress import progress
 from hybridrank.cli.session import open_sidecar
-from hybridrank.connector import HybridSearch, SearchRequest, SidecarClient, connect_engine
+from hybridrank.connector import HybridSearch, Rrf, SearchRequest, SidecarClient, connect_engine
 from hybridrank.connector.engines.base import Engine
-from hybridrank.connector.engines.opensearch import hybrid
+from hybridrank.connector.engines.opensearch import native as in_opensearch
 from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.passages import passage_text
 from hybridrank.connector.queries.retrievers import bm25, knn
@@ -151,7 +151,7 @@ def ways(engine: Engine, client: AsyncOpenSearch) -> Mapping[str, Way]:
         window = request.rank_window_size
         queries = queries_of(request, Encoding(request.query_vector) if request.query_vector else None)
         bodies = [bm25.body(queries["bm25"]), knn.opensearch(queries["knn"])]
-        body = hybrid.rrf(bodies, rank_constant=60, weights=[1, 1], rank_window_size=window)
+        body = in_opensearch.body(bodies, Rrf().native("opensearch", ("bm25", "knn")), window)
         return await client.search(index=request.index, body=body | {"size": size})
 
     return {

@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridrank.connector import FeatureRescore, HybridSearch, Rrf, SearchRequest, WeightedSum
+from hybridrank.connector.engines.elasticsearch import native as in_elasticsearch
 from hybridrank.connector.engines.elasticsearch import retrievers
-from hybridrank.connector.engines.elasticsearch.native import elasticsearch_lack
 from hybridrank.connector.engines.embedded import EmbeddedEngine
-from hybridrank.connector.engines.opensearch import hybrid
-from hybridrank.connector.engines.opensearch.native import opensearch_lack
+from hybridrank.connector.engines.opensearch import native as in_opensearch
 from hybridrank.connector.engines.rest import fused
 from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreachable, IndexMissing
 from hybridrank.connector.types import Candidate, Retrieved
@@ -33,8 +32,17 @@ KNN = {
 BOTH = ("bm25", "knn")
 
 
+def opensearch_lack(answer, fusion, retrievers) -> str:
+    try:
+        form = fusion.native("opensearch", retrievers)
+    except EngineError as error:
+        return f"{error.reason}: {error}"
+    return in_opensearch.lack(answer, form, len(retrievers))
+
+
 def rrf_body(*weights: float) -> dict:
-    return hybrid.rrf([BM25, KNN], rank_constant=20, weights=weights, rank_window_size=50)
+    fusion = Rrf(rank_constant=20, weights=dict(zip(BOTH, weights, strict=True)))
+    return in_opensearch.body([BM25, KNN], fusion.native("opensearch", BOTH), 50)
 
 
 def test_the_hybrid_body_needs_no_search_pipeline_on_the_server():
@@ -59,7 +67,7 @@ def test_weights_are_sent_as_floats_that_sum_to_one():
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=5).filter(lambda weights: fsum(weights) > 1e-6))
 def test_shares_sum_to_one(weights):
-    shares = hybrid.shares(weights)
+    shares = in_opensearch.shares(weights)
     assert fsum(shares) == pytest.approx(1)
     assert all(isinstance(each, float) and 0 <= each <= 1 for each in shares)
 
@@ -69,7 +77,7 @@ def test_scores_by_shares_times_the_sum_are_ours(given_rankings, given_weights):
     """Oracle: the server adds share / (rank_constant + rank); scaled by the sum of the weights that is Rrf."""
     weights = dict(zip(("bm25", "knn", "title", "tags"), given_weights, strict=True))
     fusion = Rrf(weights=weights)
-    shares = dict(zip(given_rankings, hybrid.shares(fused.weights(fusion, list(given_rankings))), strict=True))
+    shares = dict(zip(given_rankings, in_opensearch.shares(fusion.weights_of(list(given_rankings))), strict=True))
     total = fsum(weights[name] for name in given_rankings)
     theirs: dict[str, float] = {}
     for name, ranking in given_rankings.items():
@@ -200,7 +208,7 @@ def test_five_queries_are_the_most():
     ],
 )
 def test_which_elasticsearch_can(version, licence, fusion, lack):
-    found = elasticsearch_lack(version, licence, fusion, BOTH)
+    found = in_elasticsearch.lack(version, licence, fusion.native("elasticsearch", BOTH))
     assert lack in found
     assert bool(found) == bool(lack)
 

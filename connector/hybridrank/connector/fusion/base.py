@@ -1,13 +1,18 @@
 """Input and output of fusion: rankings in, one ranking out, each document with its evidence from the retrievers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import fsum
-from typing import Protocol
+from typing import Annotated, Any, Protocol
 
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import Self
+
+from hybridrank.connector.errors import EngineError
 from hybridrank.connector.types import Candidate, FoundPassage, Ranking, RetrieverScore
 
-__all__ = ["Fused", "FusionMethod", "merge"]
+__all__ = ["Chooser", "Fused", "FusionMethod", "NativeForm", "merge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +23,72 @@ class Fused:
     retrievers: Mapping[str, RetrieverScore]
 
 
-class FusionMethod(Protocol):
-    """A method to fuse rankings into one."""
+@dataclass(frozen=True, slots=True)
+class NativeForm:
+    """A fusion as an engine computes it: its name there, the first version that has it (major, minor), its parameters.
 
+    `weights` are sent one for each retriever, and none are sent where they are empty. `per_retriever` are further
+    settings of each retriever. The engine's scores times `scale` are ours.
+    """
+
+    name: str
+    since: tuple[int, int]
+    parameters: Mapping[str, Any]
+    weights: tuple[float, ...] = ()
+    per_retriever: Mapping[str, Any] = field(default_factory=dict)
+    scale: float = 1.0
+
+
+class Chooser(Protocol):
+    """Chooses numbers; an optuna trial is one."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None) -> float:
+        """A number from low to high, both included."""
+        ...
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """A whole number from low to high, both included."""
+        ...
+
+    def suggest_categorical(self, name: str, choices: tuple[str, ...]) -> Any:
+        """One of the choices."""
+        ...
+
+
+class FusionMethod(BaseModel, ABC):
+    """A way to turn rankings into one. `kind` is its name in files and in JSON.
+
+    A retriever that `weights` does not name weighs 1; weights are ≥ 0 and need not sum to anything.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: str
+    weights: Mapping[str, Annotated[float, Field(ge=0)]] = {}
+
+    @abstractmethod
     def fuse(self, rankings: Mapping[str, Ranking]) -> tuple[Fused, ...]:
         """Returns every document of the rankings, best first. The order of `rankings` does not matter."""
-        ...
+
+    def native(self, engine: str, retrievers: Sequence[str]) -> NativeForm:  # noqa: ARG002
+        """Returns what the engine of this name is asked with, so that it fuses the rankings of these retrievers itself.
+
+        Raises EngineError with reason "not_native" where it has no such fusion, or computes another one.
+        """
+        raise EngineError(f"{engine} has no fusion {self.kind!r}; fuse with the client", reason="not_native")
+
+    @classmethod
+    def tuned(cls, chooser: Chooser, weights: Mapping[str, float]) -> Self:  # noqa: ARG003
+        """Returns the fusion with these weights and its other parameters as the chooser has them."""
+        return cls(weights=weights)
+
+    def choices(self) -> dict[str, Any]:
+        """Returns what a chooser would have to choose in `tuned` for this fusion."""
+        return {}
+
+    def weights_of(self, retrievers: Sequence[str]) -> tuple[float, ...]:
+        """Returns the weight of each retriever, in their order."""
+        return tuple(self.weights.get(retriever, 1.0) for retriever in retrievers)
 
 
 def merge(rankings: Mapping[str, Ranking], shares: Mapping[str, Sequence[float]]) -> tuple[Fused, ...]:

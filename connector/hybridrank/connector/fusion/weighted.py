@@ -1,27 +1,23 @@
 """Weighted sum of normalised scores."""
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from hybridrank.connector.fusion.base import Fused, merge
+from hybridrank.connector.errors import EngineError
+from hybridrank.connector.fusion.base import Fused, FusionMethod, NativeForm, merge
 from hybridrank.connector.types import Ranking
 
 __all__ = ["WeightedSum", "min_max"]
 
 
-class WeightedSum(BaseModel):
+class WeightedSum(FusionMethod):
     """The sum over retrievers of weight · min_max(score); a retriever without the document adds nothing.
 
     Scores are scaled to [0, 1] inside each ranking (Bruch, Gai & Ingber, TOIS 2023, call it convex combination). A
     retriever without an entry in `weights` has weight 1.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     kind: Literal["weighted_sum"] = "weighted_sum"
-    weights: Mapping[str, Annotated[float, Field(ge=0)]] = {}
 
     def fuse(self, rankings: Mapping[str, Ranking]) -> tuple[Fused, ...]:
         """Fuses by normalised score."""
@@ -30,6 +26,20 @@ class WeightedSum(BaseModel):
             for retriever, ranking in rankings.items()
         }
         return merge(rankings, shares)
+
+    def native(self, engine: str, retrievers: Sequence[str]) -> NativeForm:
+        """Elasticsearch has it since 8.18 as the retriever `linear`.
+
+        OpenSearch scales otherwise: the lowest score becomes 0.001, and the sum a mean.
+        """
+        if engine == "elasticsearch":
+            return NativeForm(
+                "linear", (8, 18), {}, self.weights_of(retrievers), per_retriever={"normalizer": "minmax"}
+            )
+        if engine == "opensearch":
+            problem = "OpenSearch scales scores in another way than WeightedSum; Rrf is what it has in common with us"
+            raise EngineError(problem, reason="not_native")
+        return super().native(engine, retrievers)
 
 
 def min_max(ranking: Ranking) -> list[float]:

@@ -86,7 +86,7 @@ def _cells(attempt: Attempt) -> tuple[str, ...]:
         f"{name} {weights.get(name, 1):g}" if len(each.retrievers) > 1 else name for name in each.retrievers
     )
     boosts = " ".join(f"{name} {boost:g}" for name, boost in each.fields.items()) or "the index's"
-    fusion = f"rrf {each.fusion.rank_constant}" if each.fusion.kind == "rrf" else each.fusion.kind
+    fusion = " ".join(map(str, (each.fusion.kind, *each.fusion.choices().values())))
     numbers = f", k1 {each.bm25.k1:g} b {each.bm25.b:g}" if each.bm25 else ""
     stage = each.rescore
     return (

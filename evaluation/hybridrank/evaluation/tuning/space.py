@@ -5,34 +5,18 @@ Steps are as coarse as distinguishable differences; and two searches with the sa
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from hybridrank.connector import Rescore
 from hybridrank.connector.admin.similarity import Bm25Settings
-from hybridrank.connector.fusion import Fusion, Rrf, WeightedSum
+from hybridrank.connector.fusion import FUSIONS, Chooser, FusionMethod, Rrf
 from hybridrank.connector.request import RetrieverName
 from hybridrank.connector.types import DEFAULT_CHUNKS
 from hybridrank.evaluation.experiments.configuration import Configuration
 
-__all__ = ["Chooser", "Space"]
+__all__ = ["Space"]
 
 _NONE = "none"
-
-
-class Chooser(Protocol):
-    """The methods of an optuna trial that choose values."""
-
-    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None) -> float:
-        """Returns a number from low to high, both included."""
-        ...
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        """Returns a whole number from low to high, both included."""
-        ...
-
-    def suggest_categorical(self, name: str, choices: tuple[str, ...]) -> Any:
-        """Returns one of the choices."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +26,7 @@ class Space:
     - `fields`: the boost of each except the last, 0 (left out) to 8 in quarters; the last has boost 1, because only the
       ratio of boosts changes an order. With fewer than two, the index's own fields and boosts stay.
     - knn_share: kNN's weight in fusion, 0 (BM25 alone) to 1 (kNN alone) in twentieths; BM25 has the rest.
-    - fusion: reciprocal ranks with a rank_constant from 1 to 200, or the weighted sum of scores.
+    - fusion: one of those that there are, with the parameters that it chooses itself (`FusionMethod.tuned`).
     - with `bm25`, for a server: k1 from 0.4 to 2 in tenths and b from 0 to 1 in twentieths.
     - rank_window_size: 50 to 200 candidates per retriever, in steps of 50.
     - model: one of `models`, or none; its weight, 0.1 to 1 in twentieths; its window, 10 to `max_window`, in steps of
@@ -74,13 +58,12 @@ class Space:
         """Returns the choices nearest to a configuration, as the start of the search."""
         stage = default.rescore
         share = default.retrievers.count("knn") / len(default.retrievers)
-        fusion = {"rank_constant": default.fusion.rank_constant} if isinstance(default.fusion, Rrf) else {}
         model = {"model": stage.model if stage else _NONE} if self.models else {}
         return {
             "knn_share": share,
             **{f"boost:{each}": 1.0 for each in self.fields[:-1] if share < 1},
             **({"k1": 1.2, "b": 0.75} if self.bm25 and share < 1 else {}),
-            **({"fusion": default.fusion.kind} | fusion if 0 < share < 1 else {}),
+            **({"fusion": default.fusion.kind} | default.fusion.choices() if 0 < share < 1 else {}),
             "rank_window_size": default.rank_window_size,
             **model,
             **(
@@ -104,11 +87,9 @@ class Space:
         return {name: boost for name, boost in (boosts | {last: 1.0}).items() if boost} if others else {}
 
     @staticmethod
-    def _fusion(trial: Chooser, knn_share: float) -> Fusion:
+    def _fusion(trial: Chooser, knn_share: float) -> FusionMethod:
         weights = {"bm25": round(1 - knn_share, 2), "knn": knn_share}
-        if trial.suggest_categorical("fusion", ("rrf", "weighted_sum")) == "weighted_sum":
-            return WeightedSum(weights=weights)
-        return Rrf(rank_constant=trial.suggest_int("rank_constant", 1, 200, log=True), weights=weights)
+        return FUSIONS[trial.suggest_categorical("fusion", tuple(FUSIONS))].tuned(trial, weights)
 
     def _numbers(self, trial: Chooser) -> Bm25Settings | None:
         if not self.bm25:

@@ -11,16 +11,15 @@ from elastic_transport import ConnectionError as TransportConnectionError
 from elasticsearch import ApiError, AsyncElasticsearch, JsonSerializer, SerializationError
 
 from hybridrank.common.per_loop import PerLoop
-from hybridrank.connector.engines.elasticsearch import retrievers
+from hybridrank.connector.engines.elasticsearch import native
 from hybridrank.connector.engines.elasticsearch.licence import active_licence, licence_lack
-from hybridrank.connector.engines.elasticsearch.native import elasticsearch_lack
 from hybridrank.connector.engines.rest.answers import bad_answer, json_answer, search_responses
 from hybridrank.connector.engines.rest.causes import no_connection, refusal
 from hybridrank.connector.engines.rest.engine import RestEngine
 from hybridrank.connector.engines.rest.http import Access, open_session
 from hybridrank.connector.engines.rest.json_body import parsed, text_of
 from hybridrank.connector.errors import EngineError, EngineTimeout
-from hybridrank.connector.fusion import Fusion, Rrf
+from hybridrank.connector.fusion import NativeForm
 from hybridrank.connector.queries.retrievers import knn
 from hybridrank.connector.types import KnnQuery
 from hybridrank.index_templates import IndexDefinition
@@ -60,10 +59,10 @@ class ElasticsearchEngine(RestEngine):
     def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
         return knn.elasticsearch(query)
 
-    async def _fusion_lack(self, fusion: Fusion, retrievers: Sequence[str]) -> str:
+    async def _native_lack(self, form: NativeForm, queries: int) -> str:  # noqa: ARG002
         if self._version_and_licence is None:
             self._version_and_licence = (await self.info()).version, await active_licence(self._send)
-        return elasticsearch_lack(*self._version_and_licence, fusion, retrievers)
+        return native.lack(*self._version_and_licence, form)
 
     async def _fitting(self, definition: IndexDefinition, template: Mapping[str, Any] | None = None) -> IndexDefinition:
         if definition.vectors == "on_disk":
@@ -73,18 +72,9 @@ class ElasticsearchEngine(RestEngine):
         return await super()._fitting(definition, template)
 
     def _fused_body(
-        self, bodies: Sequence[Mapping[str, Any]], fusion: Fusion, weights: Sequence[float], rank_window_size: int
-    ) -> tuple[dict[str, Any], float]:
-        found = [retrievers.standard(body["query"]) for body in bodies]
-        fused = (
-            retrievers.rrf(
-                found, rank_constant=fusion.rank_constant, weights=weights, rank_window_size=rank_window_size
-            )
-            if isinstance(fusion, Rrf)
-            else retrievers.linear(found, weights=weights, rank_window_size=rank_window_size)
-        )
-        body = retrievers.body(fused, size=rank_window_size, source=bodies[0]["_source"])
-        return body | ({"profile": True} if "profile" in bodies[0] else {}), 1.0
+        self, bodies: Sequence[Mapping[str, Any]], form: NativeForm, rank_window_size: int
+    ) -> dict[str, Any]:
+        return native.body(bodies, form, rank_window_size)
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         headers = {"accept": "application/json"} | ({"content-type": "application/json"} if body is not None else {})

@@ -1,21 +1,29 @@
-"""Fusion inside Elasticsearch: which of our fusions its version and licence support, or the reason why not. Pure."""
+"""Fusion inside Elasticsearch: whether its version and licence allow it, and the search that asks for it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from hybridrank.connector.engines.elasticsearch import retrievers
 from hybridrank.connector.engines.elasticsearch.licence import licence_lack
-from hybridrank.connector.engines.rest.fused import major_minor, weights
-from hybridrank.connector.fusion import Fusion, Rrf
+from hybridrank.connector.engines.rest.fused import major_minor
+from hybridrank.connector.fusion import NativeForm
 
-__all__ = ["elasticsearch_lack"]
-
-_RRF, _LINEAR, _WEIGHTED_RRF = (8, 16), (8, 18), (9, 2)
+__all__ = ["body", "lack"]
 
 
-def elasticsearch_lack(version: str, licence: str, fusion: Fusion, retrievers: Sequence[str]) -> str:
+def lack(version: str, licence: str, form: NativeForm) -> str:
     """Returns why Elasticsearch cannot compute this fusion; empty if it can. `licence` is the active type, if any."""
-    method, since = ("rrf", _RRF) if isinstance(fusion, Rrf) else ("linear", _LINEAR)
-    if method == "rrf" and any(weight != 1 for weight in weights(fusion, retrievers)):
-        method, since = "rrf with weights", _WEIGHTED_RRF
-    if major_minor(version) < since:
-        return f"Elasticsearch {version} has no retriever {method}; {'.'.join(map(str, since))} and later have"
-    return licence_lack(f"the retriever {method}", licence)
+    name = f"{form.name} with weights" if form.weights and not form.per_retriever else form.name
+    if major_minor(version) < form.since:
+        return f"Elasticsearch {version} has no retriever {name}; {'.'.join(map(str, form.since))} and later have"
+    return licence_lack(f"the retriever {name}", licence)
+
+
+def body(bodies: Sequence[Mapping[str, Any]], form: NativeForm, rank_window_size: int) -> dict[str, Any]:
+    """Returns one search whose hits are the fused ranking."""
+    held = [retrievers.standard(body["query"]) for body in bodies]
+    fused = retrievers.fused(held, form, rank_window_size=rank_window_size)
+    return {
+        **retrievers.body(fused, size=rank_window_size, source=bodies[0]["_source"]),
+        **({"profile": True} if "profile" in bodies[0] else {}),
+    }

@@ -9,7 +9,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-__all__ = ["Retriever", "body", "linear", "rescorer", "rrf", "standard", "text_similarity_reranker"]
+from hybridrank.connector.fusion import NativeForm
+
+__all__ = ["Retriever", "body", "fused", "linear", "rescorer", "rrf", "standard", "text_similarity_reranker"]
 
 Retriever: TypeAlias = dict[str, Any]
 
@@ -17,6 +19,15 @@ Retriever: TypeAlias = dict[str, Any]
 def standard(query: Mapping[str, Any]) -> Retriever:
     """Returns the documents that the query matches; a `knn` query is possible, like any other."""
     return {"standard": {"query": query}}
+
+
+def fused(retrievers: Sequence[Retriever], form: NativeForm, *, rank_window_size: int) -> Retriever:
+    """Fused by a form that a fusion of ours has in Elasticsearch."""
+    held = [*retrievers]
+    if form.weights:
+        pairs = zip(retrievers, form.weights, strict=True)
+        held = [{"retriever": each, "weight": weight, **form.per_retriever} for each, weight in pairs]
+    return {form.name: {"retrievers": held, **form.parameters, "rank_window_size": rank_window_size}}
 
 
 def rrf(

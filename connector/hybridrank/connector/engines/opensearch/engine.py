@@ -3,22 +3,20 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
-from math import fsum
 from typing import Any
 
 from opensearchpy import AIOHttpConnection, AsyncOpenSearch, JSONSerializer, exceptions
 from opensearchpy._async.http_aiohttp import OpenSearchClientResponse
 
 from hybridrank.common.per_loop import PerLoop
-from hybridrank.connector.engines.opensearch import hybrid
-from hybridrank.connector.engines.opensearch.native import opensearch_lack
+from hybridrank.connector.engines.opensearch import native
 from hybridrank.connector.engines.rest.answers import bad_answer, json_answer, reading, search_responses
 from hybridrank.connector.engines.rest.causes import no_connection, read, refusal
 from hybridrank.connector.engines.rest.engine import RestEngine
 from hybridrank.connector.engines.rest.http import Access, open_session
 from hybridrank.connector.engines.rest.json_body import parsed, text_of
 from hybridrank.connector.errors import EngineError, EngineTimeout
-from hybridrank.connector.fusion import Fusion, Rrf
+from hybridrank.connector.fusion import NativeForm
 from hybridrank.connector.queries.retrievers import knn
 from hybridrank.connector.types import KnnQuery
 
@@ -55,20 +53,16 @@ class OpenSearchEngine(RestEngine):
     def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
         return knn.opensearch(query)
 
-    async def _fusion_lack(self, fusion: Fusion, retrievers: Sequence[str]) -> str:
+    async def _native_lack(self, form: NativeForm, queries: int) -> str:
         if not self._nodes:
             self._nodes = await self._send("GET", "/_nodes/search_pipelines")
         with reading("/_nodes/search_pipelines"):
-            return opensearch_lack(self._nodes, fusion, retrievers)
+            return native.lack(self._nodes, form, queries)
 
     def _fused_body(
-        self, bodies: Sequence[Mapping[str, Any]], fusion: Fusion, weights: Sequence[float], rank_window_size: int
-    ) -> tuple[dict[str, Any], float]:
-        assert isinstance(fusion, Rrf)
-        body = hybrid.rrf(
-            bodies, rank_constant=fusion.rank_constant, weights=weights, rank_window_size=rank_window_size
-        )
-        return body, fsum(weights) if any(weight != 1 for weight in weights) else 1.0
+        self, bodies: Sequence[Mapping[str, Any]], form: NativeForm, rank_window_size: int
+    ) -> dict[str, Any]:
+        return native.body(bodies, form, rank_window_size)
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         try:

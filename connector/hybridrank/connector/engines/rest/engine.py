@@ -25,7 +25,7 @@ from hybridrank.connector.engines.rest.bulk import BulkWriter
 from hybridrank.connector.engines.rest.paths import index_path, url_path
 from hybridrank.connector.engines.rest.server_info import capabilities, version
 from hybridrank.connector.errors import EngineError, IndexMissing
-from hybridrank.connector.fusion import Fusion
+from hybridrank.connector.fusion import Fusion, NativeForm
 from hybridrank.connector.queries import documents
 from hybridrank.connector.queries.retrievers import bm25
 from hybridrank.connector.types import Bm25Query, Document, DocumentKey, EngineInfo, KnnQuery, Query, Retrieved
@@ -91,16 +91,17 @@ class RestEngine(ABC):
         for query in queries.values():
             if error := await self._query_error(index, query):
                 raise error
-        if lack := await self._fusion_lack(fusion, list(queries)):
+        form = fusion.native(self.name, list(queries))
+        if lack := await self._native_lack(form, len(queries)):
             raise EngineError(lack, reason="not_native")
         window = max(each.rank_window_size for each in queries.values())
         mapped = await self.fields_of(index)
         bodies = [self._body(fields.as_sent(each, index, mapped)) for each in queries.values()]
-        body, scale = self._fused_body(bodies, fusion, fused.weights(fusion, list(queries)), window)
+        body = self._fused_body(bodies, form, window)
         answer = await self._search(index_path(index, "_search"), body, scored=True)
         if await self._has_moved(index, [answer]):
             return await self.retrieve_fused(index, queries, fusion)
-        return fused.ranked(index, answer, scale=scale, lacking=fields.unsearched(list(queries.values()), mapped))
+        return fused.ranked(index, answer, scale=form.scale, lacking=fields.unsearched(list(queries.values()), mapped))
 
     async def fields_of(self, index: str) -> Fields:
         """Returns the fields from the mapping, which is read once."""
@@ -376,14 +377,14 @@ class RestEngine(ABC):
     def _knn_body(self, query: KnnQuery) -> dict[str, Any]: ...
 
     @abstractmethod
-    async def _fusion_lack(self, fusion: Fusion, retrievers: Sequence[str]) -> str:
+    async def _native_lack(self, form: NativeForm, queries: int) -> str:
         """Returns the reason why the server cannot compute this fusion, empty if it can; the server is asked once."""
 
     @abstractmethod
     def _fused_body(
-        self, bodies: Sequence[Mapping[str, Any]], fusion: Fusion, weights: Sequence[float], rank_window_size: int
-    ) -> tuple[dict[str, Any], float]:
-        """Returns one search that fuses the retrievers' bodies, and the factor from its scores to ours."""
+        self, bodies: Sequence[Mapping[str, Any]], form: NativeForm, rank_window_size: int
+    ) -> dict[str, Any]:
+        """Returns one search that fuses the bodies of the retrievers."""
 
     @abstractmethod
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

@@ -1,21 +1,15 @@
 """Answers of an engine that fused the rankings itself. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from hybridrank.connector.engines.rest import msearch
 from hybridrank.connector.errors import EngineError
-from hybridrank.connector.fusion import Fusion
 from hybridrank.connector.types import Retrieved
 
-__all__ = ["major_minor", "ranked", "weights"]
-
-
-def weights(fusion: Fusion, retrievers: Sequence[str]) -> list[float]:
-    """Returns the weight of each retriever, in order."""
-    return [fusion.weights.get(retriever, 1.0) for retriever in retrievers]
+__all__ = ["major_minor", "ranked"]
 
 
 def ranked(index: str, answer: Mapping[str, Any], *, scale: float, lacking: str = "") -> Retrieved:
