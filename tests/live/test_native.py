@@ -170,8 +170,7 @@ async def test_hits_that_nothing_fused_are_told_from_a_ranking(engine, index):
     whole = engine._fused_body
 
     def without_processor(*asked):
-        body, scale = whole(*asked)
-        return body | {"search_pipeline": {"response_processors": []}}, scale
+        return whole(*asked) | {"search_pipeline": {"response_processors": []}}
 
     engine._fused_body = without_processor
     response = await HybridSearch(engine, fusion="native").search(request(index, 0))

@@ -80,7 +80,7 @@ class FusionMethod(BaseModel, ABC):
     @classmethod
     def tuned(cls, chooser: Chooser, weights: Mapping[str, float]) -> Self:  # noqa: ARG003
         """Returns the fusion with these weights and its other parameters as the chooser has them."""
-        return cls(weights=weights)
+        return cls.model_validate({"weights": weights})
 
     def choices(self) -> dict[str, Any]:
         """Returns what a chooser would have to choose in `tuned` for this fusion."""
