@@ -68,11 +68,20 @@ def test_a_command_in_the_docs_has_options_that_exist(command):
     assert missing == []
 
 
-def test_links_between_pages_lead_somewhere():
-    broken = [
-        f"{page.name}: {target}"
-        for page in PAGES
-        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text())
-        if not (page.parent / target).exists()
+def anchors(page):
+    """Returns the anchors of a page's headings, as GitHub forms them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    slugs = [
+        re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     ]
+    return {slug if slug not in slugs[:at] else f"{slug}-{slugs[:at].count(slug)}" for at, slug in enumerate(slugs)}
+
+
+def test_links_between_pages_lead_somewhere():
+    broken = []
+    for page in [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]:
+        for path, section in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text()):
+            target = page.parent / path if path else page
+            if not target.exists() or (section and section not in anchors(target)):
+                broken.append(f"{page.name}: {path}#{section}")
     assert broken == []
