@@ -29,6 +29,10 @@ _OF_ONE_REPLICA = (SidecarFailed, SidecarOverloaded, BadScores)
 same."""
 
 
+class _Interrupted(SidecarUnreachable):
+    """This process forked in the middle of a call, which starts again."""
+
+
 class Replicas:
     """`addresses` as in SidecarClient. Connects on the first call in each event loop and process.
 
@@ -66,6 +70,10 @@ class Replicas:
             tried.append(target)
             try:
                 answer = await self._try(channels, target, method, request, deadline - monotonic(), read)
+            except _Interrupted:
+                tried.pop()  # a fork says nothing about the replica
+                if monotonic() >= deadline:
+                    raise
             except SidecarError as error:
                 if not self._may_try_again(channels, error, tried) or monotonic() >= deadline:
                     raise
@@ -101,7 +109,7 @@ class Replicas:
         except asyncio.CancelledError:
             if not channels.given_up or _is_cancelled(asyncio.current_task()):
                 raise
-            raise SidecarUnreachable(f"sidecar at {target}: this process forked in the middle of the call") from None
+            raise _Interrupted(f"sidecar at {target}: this process forked in the middle of the call") from None
         finally:
             channels.calls -= 1
         self._breakers[target] = self._breakers[target].succeeded()
