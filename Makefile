@@ -18,8 +18,9 @@ demo: $(VENV)/.runtime  ## hybrid search with reranking over Python's own docume
 
 dev: $(VENV)/.dev  ## the virtual environment with everything the tests need
 
-# What measures time, or shares servers, runs alone; the rest in two processes, a file in one of them.
-ALONE := tests/connector tests/sidecar tests/live tests/local_engines
+# What needs the whole machine runs alone: servers, and answers near a deadline. The rest runs in two processes.
+TIMED := tests/connector/test_bad_days.py tests/connector/test_forks.py $(addprefix tests/sidecar/test_,lambdamart.py soak.py windows.py)
+ALONE := tests/live tests/local_engines $(TIMED)
 PLAIN := -m "not torch and not chart and not wheel"
 
 test: $(VENV)/.dev  ## all tests, live engines included (torch not needed)
