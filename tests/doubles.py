@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError, SidecarError, SidecarTimeout
+from hybridrank.connector.queries.retrievers import Query
 from hybridrank.connector.sidecar_client.base import Passage
-from hybridrank.connector.types import DocumentKey, Encoding, Query, RelevanceScore, Retrieved
+from hybridrank.connector.types import DocumentKey, Encoding, RelevanceScore, Retrieved
 from hybridrank.index_templates import EncoderNote
 
 WORDS = ("tea", "milk", "water", "hot", "spices", "flour", "sugar", "vegetables")

@@ -9,7 +9,7 @@ from hybridrank.cli.app import app
 from hybridrank.cli.index_check import field_findings
 from hybridrank.connector import ModelInfo
 from hybridrank.connector.engines.embedded import EmbeddedEngine
-from hybridrank.connector.engines.mapping.fields import Fields
+from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.types import Document
 from hybridrank.index_templates import IndexDefinition
 from tests.connector.fake_engine import Reply, fake_engine

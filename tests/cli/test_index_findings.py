@@ -4,7 +4,7 @@ import pytest
 
 from hybridrank.cli.index_findings import encoder_findings, language_findings
 from hybridrank.connector import ModelInfo
-from hybridrank.connector.engines.mapping.fields import Fields
+from hybridrank.connector.mapping.fields import Fields
 from hybridrank.index_templates import EncoderNote
 from hybridrank.index_templates.languages import language_lack
 

@@ -10,13 +10,15 @@ from aiohttp import web
 from hybridrank.connector import FeatureRescore, HybridSearch, SearchFailed, SearchRequest, SidecarError
 from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
 from hybridrank.connector.engines.embedded import EmbeddedEngine
-from hybridrank.connector.engines.mapping import encoders, fields
 from hybridrank.connector.engines.opensearch import OpenSearchEngine
 from hybridrank.connector.errors import EngineError, Misconfigured
 from hybridrank.connector.indexing import index_documents
 from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.mapping import encoders, fields
+from hybridrank.connector.queries import checks
+from hybridrank.connector.queries.retrievers import KnnQuery
 from hybridrank.connector.sidecar_client.client import ModelInfo
-from hybridrank.connector.types import Document, KnnQuery
+from hybridrank.connector.types import Document
 from hybridrank.index_templates import EncoderNote, IndexDefinition, noted_encoders, render, with_notes
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
 from tests.doubles import WORDS, WordSidecar
@@ -201,7 +203,7 @@ def test_every_field_of_vectors_has_its_note(kind):
     there = fields.read({"docs": {"mappings": mappings}})
     for name in ("vector", "title_vector"):
         query = KnnQuery((0.0,) * 384, name, 10, 20, encoder=BGE)
-        assert "holds vectors of minilm" in encoders.encoder_problem("docs", there, query)
+        assert "holds vectors of minilm" in checks.encoder_problem("docs", there, query)
 
 
 def test_an_alias_of_a_vector_field_is_compared_as_the_field():
@@ -216,11 +218,11 @@ def test_an_alias_of_a_vector_field_is_compared_as_the_field():
         {"name": "near", "features": [{"kind": "vector_similarity", "name": "near", "field": "meaning"}]}
     )
     about = FeatureQuery("tea", (1.0, 0.0), encoder=BGE)
-    assert "holds vectors of minilm" in encoders.encoder_problem("menu", there, query)
+    assert "holds vectors of minilm" in checks.encoder_problem("menu", there, query)
     assert "holds vectors of minilm" in encoders.feature_encoder_problem("menu", there, near, about)
-    assert "2 dimensions" in fields.problem("menu", there, replace(query, vector=(1.0,) * 3))
+    assert "2 dimensions" in checks.problem("menu", there, replace(query, vector=(1.0,) * 3))
     assert "2 dimensions" in fields.feature_problem("menu", there, near, replace(about, vector=(1.0,) * 3))
-    assert fields.with_fields(query, there).field == "vec"
+    assert checks.with_fields(query, there).field == "vec"
 
 
 def test_a_note_leaves_what_others_noted():

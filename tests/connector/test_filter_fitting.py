@@ -5,9 +5,11 @@ from pydantic import ValidationError
 
 from hybridrank.cli.filters import parse
 from hybridrank.connector import SearchRequest
-from hybridrank.connector.engines.mapping import fields
-from hybridrank.connector.engines.mapping.filter_fitting import cut_short, fitted
-from hybridrank.connector.types import Document, Not, Range, Term, Terms
+from hybridrank.connector.mapping import fields
+from hybridrank.connector.mapping.filter_values import cut_short
+from hybridrank.connector.queries import checks
+from hybridrank.connector.queries.filters import Not, Range, Term, Terms
+from hybridrank.connector.types import Document
 from tests.contracts.passages import bm25
 
 FOREIGN = {
@@ -33,12 +35,12 @@ MAPPING = {"shop": {"mappings": {"properties": FOREIGN, "runtime": {"day": {"typ
 
 def sent(each, mappings=None):
     there = fields.read(mappings or MAPPING)
-    assert fields.filter_problem("shop", there, bm25("tea", filters=[each])) == ""
-    return fitted("shop", there.filtered, [each])[0]
+    assert checks.filter_problem("shop", there, bm25("tea", filters=[each])) == ""
+    return each.fitted("shop", there.filtered)
 
 
 def problem(each, mappings=None):
-    return fields.filter_problem("shop", fields.read(mappings or MAPPING), bm25("tea", filters=[each]))
+    return checks.filter_problem("shop", fields.read(mappings or MAPPING), bm25("tea", filters=[each]))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 from hybridrank.connector import FeatureRescore, HybridSearch, Rescore, SearchRequest
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.fusion import Rrf, WeightedSum
+from hybridrank.connector.queries.retrievers import Bm25Query
 from hybridrank.connector.stages.feature_log import FeatureLog, read_feature_log
-from hybridrank.connector.types import Bm25Query, Candidate, Document, DocumentKey
+from hybridrank.connector.types import Candidate, Document, DocumentKey
 from hybridrank.index_templates import IndexDefinition
 from tests.contracts.passages import feature_set
 from tests.doubles import WordSidecar

@@ -8,7 +8,8 @@ from aiohttp import web
 from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
 from hybridrank.connector.engines.opensearch import OpenSearchEngine
 from hybridrank.connector.queries.documents import among
-from hybridrank.connector.types import Bm25Query, DocumentKey
+from hybridrank.connector.queries.retrievers import Bm25Query
+from hybridrank.connector.types import DocumentKey
 
 HEADERS = {"X-Elastic-Product": "Elasticsearch"}  # without it the client refuses
 QUERIES = {name: Bm25Query("tea", {"title": 1.0}, 10) for name in ("title", "more")}

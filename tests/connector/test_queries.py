@@ -3,8 +3,9 @@
 import pytest
 
 from hybridrank.connector.queries import filters
-from hybridrank.connector.queries.retrievers import bm25, knn
-from hybridrank.connector.types import Bm25Query, DocumentKey, KnnQuery, Not, Range, Term, Terms
+from hybridrank.connector.queries.filters import Not, Range, Term, Terms
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, bm25, knn
+from hybridrank.connector.types import DocumentKey
 
 DRINKS = (Term("kind", "drink"), Range("price", gte=2, lt=9))
 DRINK_CLAUSES = [{"term": {"kind": "drink"}}, {"range": {"price": {"gte": 2, "lt": 9}}}]

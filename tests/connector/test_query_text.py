@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 
 from hybridrank.common.query_text import beginning
 from hybridrank.connector.engines.rest.causes import refusal
-from hybridrank.connector.queries.retrievers import bm25
-from hybridrank.connector.types import Bm25Query
+from hybridrank.connector.queries.retrievers import Bm25Query, bm25
 from hybridrank.ltr_features import Among, FeatureQuery, FeatureSet, features_body
 
 

@@ -1,7 +1,13 @@
+from dataclasses import dataclass
+
 import pytest
 from pydantic import ValidationError
 
-from hybridrank.connector import Not, Range, Rescore, SearchRequest, Term, Terms
+from hybridrank.connector import HybridSearch, Not, Range, Rescore, SearchRequest, Term, Terms
+from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.queries.filters import FieldFilter
+from hybridrank.connector.types import Document
+from hybridrank.index_templates import IndexDefinition
 
 
 def test_the_window_covers_the_page():
@@ -74,3 +80,65 @@ def test_half_a_surrogate_pair_is_refused_by_name(wrong, field):
     with pytest.raises(ValidationError, match=field) as raised:
         SearchRequest(**{"index": "docs", "query_text": "tea"} | wrong)
     assert "tea" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        ({"field": "kind", "value": "drink"}, Term("kind", "drink")),
+        ({"field": "kind", "values": ["drink", 7]}, Terms("kind", ("drink", 7))),
+        ({"field": "price", "gte": 2, "lt": 3.5}, Range("price", gte=2, lt=3.5)),
+        ({"filter": {"filter": {"field": "kind", "value": True}}}, Not(Not(Term("kind", True)))),
+    ],
+    ids=str,
+)
+def test_a_filter_is_read_from_a_file_by_its_fields(content, wanted):
+    request = SearchRequest.model_validate({"index": "docs", "query_text": "tea", "filters": [content]})
+    assert request.filters == (wanted,)
+    assert SearchRequest.model_validate_json(request.model_dump_json()).filters == (wanted,)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ({"field": "kind", "value": "drink", "boost": 2}, r"filters\.0\.Term\.boost\n"),
+        ({"field": "kind"}, "Range of field 'kind' has no bound"),
+        ({"value": "drink"}, "Not: filter; Range: field, gte, lte, gt, lt; Term: field, value; Terms: field, values"),
+        ("kind=drink", "a filter has the fields of one of"),
+    ],
+    ids=str,
+)
+def test_a_wrong_filter_of_a_file_gets_one_error(content, problem):
+    with pytest.raises(ValidationError, match=problem) as raised:
+        SearchRequest.model_validate({"index": "docs", "query_text": "tea", "filters": [content]})
+    assert raised.value.error_count() == 1
+
+
+@dataclass(frozen=True)
+class Longer(FieldFilter):
+    """A filter of an application, with a script."""
+
+    minimum: int
+
+    def clause(self):
+        return {"script": {"script": f"doc[{self.field!r}].value.length() >= {self.minimum}"}}
+
+    def converted(self, type_, where):
+        return self
+
+    def test_value(self, type_):
+        return lambda value: len(str(value)) >= self.minimum
+
+
+async def test_a_filter_of_an_application_works_on_the_embedded_engine(tmp_path):
+    engine = EmbeddedEngine(tmp_path)
+    await engine.create_index("docs", IndexDefinition(dimensions=2))
+    kinds = {"a": "green", "b": "black", "c": "red"}
+    await engine.index_documents(
+        "docs", [Document(each, {"text": "tea", "kind": kind}) for each, kind in kinds.items()]
+    )
+    await engine.refresh("docs")
+    for each, found in ((Longer("kind", 5), ["a", "b"]), (Not(Longer("kind", 5)), ["c"])):
+        request = SearchRequest(index="docs", query_text="tea", retrievers=("bm25",), filters=(each,), strict=True)
+        response = await HybridSearch(engine).search(request)
+        assert [hit.doc_id for hit in response.hits] == found

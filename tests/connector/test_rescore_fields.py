@@ -4,7 +4,7 @@ import pytest
 
 from hybridrank.connector import Hit, HybridSearch, Misconfigured, Rescore, SearchRequest
 from hybridrank.connector.engines.embedded import EmbeddedEngine
-from hybridrank.connector.engines.mapping.fields import read
+from hybridrank.connector.mapping.fields import read
 from hybridrank.connector.stages.texts import passages, text_faults, text_fields
 from hybridrank.connector.types import Document
 from hybridrank.index_templates import IndexDefinition

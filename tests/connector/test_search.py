@@ -12,7 +12,8 @@ from hybridrank.connector.errors import (
     SidecarOverloaded,
     SidecarTimeout,
 )
-from hybridrank.connector.types import Bm25Query, Document, KnnQuery
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery
+from hybridrank.connector.types import Document
 from hybridrank.index_templates import HEAVY_FIELDS, IndexDefinition
 from tests.contracts.passages import PASSAGES
 from tests.doubles import WORDS, BrokenSidecar, FailingRetriever, HalfSidecar, RecordingEngine, WordSidecar

@@ -19,7 +19,8 @@ from hybridrank.connector import (
 )
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.errors import EngineTimeout
-from hybridrank.connector.types import Degraded, Document, Term
+from hybridrank.connector.queries.filters import Term
+from hybridrank.connector.types import Degraded, Document
 from hybridrank.index_templates import IndexDefinition
 from hybridrank.ltr_features import FeatureSet
 from tests.contracts.passages import PASSAGES

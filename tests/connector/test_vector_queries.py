@@ -3,12 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridrank.connector.engines.mapping import fields
-from hybridrank.connector.engines.mapping.field_types import known_fields
 from hybridrank.connector.engines.rest import msearch
 from hybridrank.connector.fusion import Rrf
-from hybridrank.connector.queries.retrievers import bm25, knn
-from hybridrank.connector.types import Bm25Query, Candidate, FoundPassage, KnnQuery, Term
+from hybridrank.connector.mapping import fields
+from hybridrank.connector.mapping.byte_vectors import as_bytes
+from hybridrank.connector.mapping.field_types import known_fields
+from hybridrank.connector.queries import checks
+from hybridrank.connector.queries.filters import Term
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, bm25, knn
+from hybridrank.connector.types import Candidate, FoundPassage
 from hybridrank.index_templates import IndexDefinition, render
 
 VECTOR = (0.5, -0.25, 0.0)
@@ -22,21 +25,21 @@ def index(engine: str = "opensearch", **definition) -> fields.Fields:
 
 
 def test_only_vectors_that_the_engine_rounds_are_compared_again():
-    assert fields.with_fields(QUERY, index()).oversample is None
-    assert fields.with_fields(QUERY, index(vectors="byte")).oversample is None
-    rounded = fields.with_fields(QUERY, index(vectors="int8"))
+    assert checks.with_fields(QUERY, index()).oversample is None
+    assert checks.with_fields(QUERY, index(vectors="byte")).oversample is None
+    rounded = checks.with_fields(QUERY, index(vectors="int8"))
     assert knn.opensearch(rounded)["query"]["knn"]["vector"]["rescore"] == {"oversample_factor": 3.0}
-    rounded = fields.with_fields(QUERY, index("elasticsearch", vectors="bbq"))
+    rounded = checks.with_fields(QUERY, index("elasticsearch", vectors="bbq"))
     assert knn.elasticsearch(rounded)["query"]["knn"]["rescore_vector"] == {"oversample": 3.0}
 
 
 def test_bytes_are_asked_for_with_bytes():
-    assert fields.with_fields(QUERY, index(vectors="byte")).vector == (127, -64, 0)
+    assert checks.with_fields(QUERY, index(vectors="byte")).vector == (127, -64, 0)
 
 
 @given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=8).map(tuple))
 def test_bytes_are_in_range_and_keep_the_direction(vector):
-    rounded = knn.as_bytes(vector)
+    rounded = as_bytes(vector)
     assert all(-127 <= each <= 127 for each in rounded)
     peak = max(map(abs, vector))
     if peak:
@@ -49,9 +52,9 @@ def test_bytes_are_in_range_and_keep_the_direction(vector):
 
 def test_an_index_of_passages_is_asked_for_those():
     there = index(passages=True)
-    nearest = fields.with_fields(KnnQuery(VECTOR, "vector", 10, 20, (Term("kind", "drink"),), ("vector",)), there)
+    nearest = checks.with_fields(KnnQuery(VECTOR, "vector", 10, 20, (Term("kind", "drink"),), ("vector",)), there)
     lacks = f"index 'docs' has no field 'kind'; {known_fields('kind', there.types)}"
-    assert fields.problem("docs", there, nearest) == lacks
+    assert checks.problem("docs", there, nearest) == lacks
     assert knn.elasticsearch(nearest) == {
         "query": {
             "nested": {
@@ -74,7 +77,7 @@ def test_an_index_of_passages_is_asked_for_those():
         "track_total_hits": False,
         "_source": {"excludes": ["vector", "passages"]},
     }
-    words = bm25.body(fields.with_fields(WORDS, there))
+    words = bm25.body(checks.with_fields(WORDS, there))
     assert words["_source"] == {"excludes": ["vector", "passages"]}
     assert [*words["query"]["bool"]] == ["must", "should"]
     (best,) = words["query"]["bool"]["should"]
@@ -84,7 +87,7 @@ def test_an_index_of_passages_is_asked_for_those():
 
 def test_counting_brings_no_passage_along():
     counting = Bm25Query("tea", {"text": 1.0}, 0)
-    assert fields.with_fields(counting, index(passages=True)).passages == ""
+    assert checks.with_fields(counting, index(passages=True)).passages == ""
 
 
 def test_a_vector_in_a_nested_field_of_another_name_may_be_named():
@@ -95,12 +98,12 @@ def test_a_vector_in_a_nested_field_of_another_name_may_be_named():
         }
     }
     there = fields.read({"docs": {"mappings": {"properties": properties}}})
-    named = fields.with_fields(KnnQuery(VECTOR, "chunks.embedding", 10, 20), there)
+    named = checks.with_fields(KnnQuery(VECTOR, "chunks.embedding", 10, 20), there)
     assert (named.path, named.source_excludes) == ("chunks", ("chunks.embedding",))
-    assert fields.problem("docs", there, named) == ""
+    assert checks.problem("docs", there, named) == ""
     inside = KnnQuery(VECTOR, "chunks.embedding", 10, 20, (Term("chunks.by", "ann"),))
-    assert "lies in the nested field 'chunks'" in fields.problem("docs", there, inside)
-    assert "3 dimensions" in fields.problem("docs", there, KnnQuery((1.0,), "chunks.embedding", 10, 20))
+    assert "lies in the nested field 'chunks'" in checks.problem("docs", there, inside)
+    assert "3 dimensions" in checks.problem("docs", there, KnnQuery((1.0,), "chunks.embedding", 10, 20))
 
 
 def hit(doc_id: str, **inner) -> dict:

@@ -6,15 +6,9 @@ from dataclasses import replace
 import pytest
 
 from hybridrank.connector.errors import EngineError, IndexMissing
+from hybridrank.connector.queries.filters import Not, Range, Term, Terms
 from hybridrank.connector.total_hits import TotalHits
-from hybridrank.connector.types import (
-    DocumentKey,
-    Not,
-    Range,
-    Retrieved,
-    Term,
-    Terms,
-)
+from hybridrank.connector.types import DocumentKey, Retrieved
 from hybridrank.index_templates import HEAVY_FIELDS
 from hybridrank.ltr_features import FeatureQuery
 from tests.contracts.features import FeatureContract

@@ -4,7 +4,8 @@ import pytest
 
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError
-from hybridrank.connector.types import Document, Not, Range, Term, Terms
+from hybridrank.connector.queries.filters import Not, Range, Term, Terms
+from hybridrank.connector.types import Document
 from tests.contracts.passages import DEFINITION, bm25, ids, knn
 
 LONG = "x" * 1025

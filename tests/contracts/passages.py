@@ -3,13 +3,8 @@
 import math
 
 from hybridrank.connector.engines.base import Engine
-from hybridrank.connector.types import (
-    Bm25Query,
-    Document,
-    DocumentKey,
-    KnnQuery,
-    Ranking,
-)
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery
+from hybridrank.connector.types import Document, DocumentKey, Ranking
 from hybridrank.index_templates import HEAVY_FIELDS, IndexDefinition
 from hybridrank.ltr_features import CandidateFacts, FeatureQuery, FeatureSet, matrix
 

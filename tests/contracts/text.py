@@ -8,7 +8,8 @@ import pytest
 from hybridrank.connector import HybridSearch, SearchRequest
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError, SearchFailed
-from hybridrank.connector.types import Document, Filter, Not, Range, Term, Terms
+from hybridrank.connector.queries.filters import Filter, Not, Range, Term, Terms
+from hybridrank.connector.types import Document
 from hybridrank.index_templates import IndexDefinition
 
 SHOES = [

@@ -5,11 +5,8 @@ from dataclasses import replace
 import pytest
 
 from hybridrank.connector.errors import EngineError, IndexMissing
-from hybridrank.connector.types import (
-    Document,
-    Range,
-    Term,
-)
+from hybridrank.connector.queries.filters import Range, Term
+from hybridrank.connector.types import Document
 from hybridrank.index_templates import HEAVY_FIELDS, IndexDefinition
 from tests.contracts.filled import FilledIndex
 from tests.contracts.passages import DEFINITION, PASSAGES, _passage, bm25, ids, keys

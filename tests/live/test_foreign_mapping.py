@@ -5,7 +5,8 @@ import uuid
 import pytest
 
 from hybridrank.connector import HybridSearch, SearchFailed, SearchRequest, connect_engine
-from hybridrank.connector.types import Document, Not, Range, Term, Terms
+from hybridrank.connector.queries.filters import Not, Range, Term, Terms
+from hybridrank.connector.types import Document
 
 MAPPING = {
     "title": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}},

@@ -10,7 +10,7 @@ from hybridrank.cli.__main__ import main
 from hybridrank.connector import Document, connect_engine
 from hybridrank.connector.admin.similarity import Bm25Settings, bm25_settings, change_bm25_settings
 from hybridrank.connector.errors import EngineError, IndexMissing
-from hybridrank.connector.types import Bm25Query
+from hybridrank.connector.queries.retrievers import Bm25Query
 from tests.evaluation.menu import write_menu
 from tests.live.indices import index_of
 

@@ -7,7 +7,7 @@ Only bounds that are numbers become numbers, so that words are never put in the 
 import re
 
 from hybridrank.cli.choices import FILTER_SYNTAX
-from hybridrank.connector.types import Filter, Not, Range, Term, Terms
+from hybridrank.connector.queries.filters import Filter, Not, Range, Term, Terms
 
 __all__ = ["parse"]
 

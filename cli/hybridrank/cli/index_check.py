@@ -7,7 +7,7 @@ from hybridrank.cluster_setup.findings import Finding
 from hybridrank.common.counts import counted
 from hybridrank.connector import ConnectorError, HybridSearch, ModelInfo, Rescore, SearchRequest, SidecarClient
 from hybridrank.connector.engines.base import Engine
-from hybridrank.connector.engines.mapping.fields import Fields
+from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.request import RetrieverName
 
 __all__ = ["check_index", "field_findings"]

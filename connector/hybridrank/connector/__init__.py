@@ -31,6 +31,7 @@ from hybridrank.connector.errors import (
     UnreadableText,
 )
 from hybridrank.connector.fusion import Rrf, WeightedSum
+from hybridrank.connector.queries.filters import Not, Range, Term, Terms
 from hybridrank.connector.request import FeatureRescore, QueryRescore, Rescore, SearchRequest
 from hybridrank.connector.search import HybridSearch
 from hybridrank.connector.sidecar_client.client import FeatureSetInfo, ModelInfo, SidecarClient
@@ -42,13 +43,9 @@ from hybridrank.connector.types import (
     Degraded,
     Document,
     Hit,
-    Not,
-    Range,
     RelevanceScore,
     RetrieverScore,
     SearchResponse,
-    Term,
-    Terms,
     Timings,
 )
 

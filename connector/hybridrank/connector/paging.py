@@ -5,10 +5,10 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
-from hybridrank.connector.engines.mapping.field_types import Kind
-from hybridrank.connector.engines.mapping.fields import Fields, unknown
-from hybridrank.connector.engines.mapping.filter_fitting import as_number, as_word
 from hybridrank.connector.faults import Reason
+from hybridrank.connector.mapping.field_types import Kind
+from hybridrank.connector.mapping.fields import Fields, unknown
+from hybridrank.connector.mapping.filter_values import as_number, as_word
 from hybridrank.connector.passages import field_values
 from hybridrank.connector.types import DocumentKey, Hit
 

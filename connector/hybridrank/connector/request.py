@@ -12,7 +12,8 @@ from hybridrank.common.query_text import MAX_QUERY_CHARACTERS
 from hybridrank.connector.engines.index_names import expression_problem
 from hybridrank.connector.fusion import Fusion, Rrf
 from hybridrank.connector.paging import Direction
-from hybridrank.connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, Filter
+from hybridrank.connector.queries.filters import Filter
+from hybridrank.connector.types import DEFAULT_CHUNKS, MAX_CHUNKS
 from hybridrank.ltr_features import FeatureSet
 from hybridrank.ltr_features.text import Bm25, Phrase, Proximity
 

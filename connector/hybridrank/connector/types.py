@@ -10,27 +10,19 @@ from hybridrank.index_templates import EncoderNote
 __all__ = [
     "DEFAULT_CHUNKS",
     "MAX_CHUNKS",
-    "Bm25Query",
     "Candidate",
     "Degraded",
     "Document",
     "DocumentKey",
     "Encoding",
     "EngineInfo",
-    "Filter",
     "FoundPassage",
     "Hit",
-    "KnnQuery",
-    "Not",
-    "Query",
-    "Range",
     "Ranking",
     "RelevanceScore",
     "Retrieved",
     "RetrieverScore",
     "SearchResponse",
-    "Term",
-    "Terms",
     "Timings",
     "TokenFormat",
     "Vector",
@@ -42,75 +34,6 @@ MAX_CHUNKS = 100
 Vector: TypeAlias = tuple[float, ...]
 TokenFormat: TypeAlias = Literal["fp32", "fp16", "int8", "residual"]
 """Format of packed token vectors; docs/token-vectors.md has the cost of each."""
-Scalar: TypeAlias = str | int | float | bool
-MAX_TERMS = 65_536
-"""Maximum values of one Terms: the limit of OpenSearch and Elasticsearch (index.max_terms_count)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """The field has this value, or has it among several."""
-
-    field: str
-    value: Scalar
-
-    def __post_init__(self) -> None:
-        _check_field(self, self.field)
-        _check_scalar(self, self.field, self.value, "Terms takes several")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The field has one of these values."""
-
-    field: str
-    values: tuple[Scalar, ...]
-
-    def __post_init__(self) -> None:
-        _check_field(self, self.field)
-        if not isinstance(self.values, (tuple, list)):
-            raise ValueError(f"Terms of field {self.field!r} takes a tuple of values, not {_kind(self.values)}")
-        object.__setattr__(self, "values", tuple(self.values))
-        if len(self.values) > MAX_TERMS:
-            raise ValueError(f"Terms of field {self.field!r} takes {MAX_TERMS} values, not {len(self.values)}")
-        for value in self.values:
-            _check_scalar(self, self.field, value, "each is one value")
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The field is between the given bounds: gte and lte include the bound, gt and lt do not."""
-
-    field: str
-    gte: float | str | None = None
-    lte: float | str | None = None
-    gt: float | str | None = None
-    lt: float | str | None = None
-
-    def __post_init__(self) -> None:
-        _check_field(self, self.field)
-        bounds = [each for each in (self.gte, self.lte, self.gt, self.lt) if each is not None]
-        if not bounds:
-            raise ValueError(f"Range of field {self.field!r} has no bound; give gte, lte, gt or lt")
-        for each in bounds:
-            _check_scalar(self, self.field, each, "a bound is a number or a string")
-            if isinstance(each, bool):
-                raise ValueError(f"Range of field {self.field!r} takes numbers and strings, not bool")
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The inner filter does not hold; a document without the field passes."""
-
-    filter: "Filter"
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.filter, (Term, Terms, Range, Not)):
-            raise ValueError(f"Not takes a Term, Terms, Range or Not, not {_kind(self.filter)}")
-
-
-Filter: TypeAlias = Term | Terms | Range | Not
-"""A small set of filters that every engine applies exactly, for both BM25 and kNN."""
 
 
 class DocumentKey(NamedTuple):
@@ -121,22 +44,6 @@ class DocumentKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.index}/{self.doc_id}"
-
-
-def _check_field(each: object, field: object) -> None:
-    if not isinstance(field, str) or not field or "*" in field:
-        raise ValueError(f"{type(each).__name__} takes the name of one field, not {field!r}")
-
-
-def _check_scalar(each: object, field: str, value: object, hint: str) -> None:
-    """Raises ValueError for values that no engine can compare; a request refuses NaN and half surrogate pairs."""
-    if not isinstance(value, (str, int, float)):
-        name = f"{type(each).__name__} of field {field!r}"
-        raise ValueError(f"{name} takes a string, a number or a boolean, not {_kind(value)}; {hint}")
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,55 +92,6 @@ class Retrieved:
     aggregations: Mapping[str, Any] = field(default_factory=dict)
     profile: Mapping[str, Any] = field(default_factory=dict)
     total: TotalHits | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Bm25Query:
-    """Query of the BM25 retriever: `text` against `fields` (name → boost), for `rank_window_size` candidates.
-
-    Without `fields`, it uses the fields and boosts of the index.
-
-    `source_excludes` names large fields that hits leave out. `aggregations`, in the engine's syntax, count over all
-    matches. `passages` is the nested field whose best passage each hit includes. Without `with_sources` the ranking has
-    only ids and scores. `track_total_hits` is the maximum of counted matches; True counts all of them.
-    """
-
-    text: str
-    fields: Mapping[str, float]
-    rank_window_size: int
-    filters: tuple[Filter, ...] = ()
-    source_excludes: tuple[str, ...] = ()
-    aggregations: Mapping[str, Any] = field(default_factory=dict)
-    profile: bool = False
-    passages: str = ""
-    with_sources: bool = True
-    track_total_hits: bool | int = False
-
-
-@dataclass(frozen=True, slots=True)
-class KnnQuery:
-    """Query of the kNN retriever: the nearest `rank_window_size` documents to `vector` by cosine.
-
-    `num_candidates` limits the candidates of an approximate index on each shard; an exact engine ignores it. If the
-    index rounds vectors, `oversample` times as many are rescored with full-precision vectors. `path` is the nested
-    field that contains `field`; a document then has its nearest passage's score. `encoder` made the vector, None for a
-    caller's own: an engine compares it with the encoder of the index's vectors.
-    """
-
-    vector: Vector
-    field: str
-    rank_window_size: int
-    num_candidates: int
-    filters: tuple[Filter, ...] = ()
-    source_excludes: tuple[str, ...] = ()
-    profile: bool = False
-    oversample: float | None = None
-    path: str = ""
-    with_sources: bool = True
-    encoder: EncoderNote | None = None
-
-
-Query: TypeAlias = Bm25Query | KnnQuery
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from hybridrank.common import json_values
-from hybridrank.connector.engines.mapping.fields import Fields
 from hybridrank.connector.errors import EngineError
 from hybridrank.connector.fusion import Fusion
-from hybridrank.connector.types import Bm25Query, Document, DocumentKey, EngineInfo, Query, Retrieved, Vector
+from hybridrank.connector.mapping.fields import Fields
+from hybridrank.connector.queries.retrievers import Bm25Query, Query
+from hybridrank.connector.types import Document, DocumentKey, EngineInfo, Retrieved, Vector
 from hybridrank.index_templates import EncoderNote, IndexDefinition
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
 

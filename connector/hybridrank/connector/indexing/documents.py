@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any, Protocol
 
 from hybridrank.connector.engines.base import Engine, RejectedDocument, fitting
-from hybridrank.connector.engines.mapping.encoders import lacking_note, warn_of_missing_note
 from hybridrank.connector.errors import SidecarError
 from hybridrank.connector.indexing.splitting import Split, split
 from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.mapping.encoders import lacking_note, warn_of_missing_note
 from hybridrank.connector.passages import passage_text
 from hybridrank.connector.sidecar_client.base import Encoder
 from hybridrank.connector.sidecar_client.client import ModelInfo

@@ -9,10 +9,11 @@ from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreachable, IndexMissing, SearchFailed
 from hybridrank.connector.faults import Reason
 from hybridrank.connector.fusion import Fused
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, Query
 from hybridrank.connector.request import FeatureRescore, SearchRequest
 from hybridrank.connector.search_context import SearchContext
 from hybridrank.connector.total_hits import TotalHits
-from hybridrank.connector.types import Bm25Query, Encoding, Hit, KnnQuery, Query, Retrieved
+from hybridrank.connector.types import Encoding, Hit, Retrieved
 from hybridrank.index_templates import HEAVY_FIELDS
 
 __all__ = ["FirstRanking", "FirstStage", "FusedBy", "excluded", "lexical", "queries_of"]

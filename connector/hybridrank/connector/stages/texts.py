@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from hybridrank.connector.engines.mapping.fields import Fields, unknown
 from hybridrank.connector.faults import Reason
+from hybridrank.connector.mapping.fields import Fields, unknown
 from hybridrank.connector.passages import field_values, passage_text
 from hybridrank.connector.request import Rescore, SearchRequest
 from hybridrank.connector.sidecar_client.base import Passage

@@ -12,18 +12,11 @@ from typing import Any, Literal, TypeAlias, cast
 from hybridrank.connector import HybridSearch
 from hybridrank.connector.admin.similarity import Bm25Settings
 from hybridrank.connector.engines.base import Engine
-from hybridrank.connector.engines.mapping.fields import Fields
 from hybridrank.connector.errors import EngineError
+from hybridrank.connector.mapping.fields import Fields
+from hybridrank.connector.queries.retrievers import Bm25Query, Query
 from hybridrank.connector.sidecar_client.base import Passage, Sidecar
-from hybridrank.connector.types import (
-    DEFAULT_CHUNKS,
-    Bm25Query,
-    DocumentKey,
-    Encoding,
-    Query,
-    RelevanceScore,
-    Retrieved,
-)
+from hybridrank.connector.types import DEFAULT_CHUNKS, DocumentKey, Encoding, RelevanceScore, Retrieved
 
 __all__ = ["ChangeBm25", "RememberingEngine", "RememberingSearch", "RememberingSidecar"]
 

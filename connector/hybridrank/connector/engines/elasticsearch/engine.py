@@ -20,8 +20,7 @@ from hybridrank.connector.engines.rest.http import Access, open_session
 from hybridrank.connector.engines.rest.json_body import parsed, text_of
 from hybridrank.connector.errors import EngineError, EngineTimeout
 from hybridrank.connector.fusion import NativeForm
-from hybridrank.connector.queries.retrievers import knn
-from hybridrank.connector.types import KnnQuery
+from hybridrank.connector.queries.retrievers import KnnQuery, knn
 from hybridrank.index_templates import IndexDefinition
 
 __all__ = ["ElasticsearchEngine"]

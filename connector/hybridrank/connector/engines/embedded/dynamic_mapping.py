@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hybridrank.connector.engines.embedded.analysis import analyzer_names
-from hybridrank.connector.engines.mapping.field_types import METADATA, FieldType
-from hybridrank.connector.engines.mapping.filter_fitting import as_number
+from hybridrank.connector.mapping.field_types import METADATA, FieldType
+from hybridrank.connector.mapping.filter_values import as_number
 from hybridrank.index_templates import IndexDefinition
 
 __all__ = ["declared", "filter_types", "learned", "new_fields"]

@@ -25,17 +25,17 @@ from hybridrank.connector.engines.embedded.dynamic_mapping import declared, lear
 from hybridrank.connector.engines.embedded.index_reader import Snapshot
 from hybridrank.connector.engines.embedded.snippets import snippets
 from hybridrank.connector.engines.index_names import check_name, check_new_name, expression_problem, new_name_problem
-from hybridrank.connector.engines.mapping import fields
-from hybridrank.connector.engines.mapping.encoders import (
-    encoder_conflict,
-    encoder_problem,
-    feature_encoder_problem,
-    warn_of_query,
-)
-from hybridrank.connector.engines.mapping.fields import Fields
 from hybridrank.connector.errors import EngineError, IndexMissing
 from hybridrank.connector.fusion import Fusion
-from hybridrank.connector.types import Bm25Query, Document, DocumentKey, EngineInfo, Query, Retrieved, Vector
+from hybridrank.connector.mapping import fields
+from hybridrank.connector.mapping.encoders import (
+    encoder_conflict,
+    feature_encoder_problem,
+)
+from hybridrank.connector.mapping.fields import Fields
+from hybridrank.connector.queries import checks
+from hybridrank.connector.queries.retrievers import Bm25Query, Query
+from hybridrank.connector.types import Document, DocumentKey, EngineInfo, Retrieved, Vector
 from hybridrank.index_templates import EncoderNote, IndexDefinition
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
 
@@ -73,7 +73,7 @@ class EmbeddedEngine:
         """Returns one ranking per query, over the documents at the last refresh."""
         snapshot = await asyncio.to_thread(self._snapshot, index)
         for query in queries.values():
-            warn_of_query(repr(self), index, snapshot.fields, query)
+            checks.warn_of_query(repr(self), index, snapshot.fields, query)
         return {name: await asyncio.to_thread(_answer, index, snapshot, query) for name, query in queries.items()}
 
     async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:  # noqa: ARG002
@@ -345,10 +345,7 @@ def _version(database: sqlite3.Connection) -> int:
 def _answer(index: str, snapshot: Snapshot, query: Query) -> Retrieved | EngineError:
     if isinstance(query, Bm25Query) and query.aggregations:
         return EngineError("the embedded engine has no aggregations", reason="unsupported")
-    if problem := encoder_problem(index, snapshot.fields, query):
-        return EngineError(problem, reason="wrong_encoder")
-    if problem := fields.problem(index, snapshot.fields, query):
-        return EngineError(problem, reason="bad_field")
-    if problem := fields.filter_problem(index, snapshot.fields, query):
-        return EngineError(problem, reason="bad_filter")
-    return snapshot.rank(fields.as_sent(query, index, snapshot.fields))
+    for reason, find in checks.PROBLEMS.items():
+        if problem := find(index, snapshot.fields, query):
+            return EngineError(problem, reason=reason)
+    return snapshot.rank(checks.as_sent(query, index, snapshot.fields))

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from hybridrank.connector.engines.embedded import filters
 from hybridrank.connector.engines.embedded.analysis import analyzer_names, analyzers, beginnings
 from hybridrank.connector.engines.embedded.dynamic_mapping import filter_types
-from hybridrank.connector.engines.mapping.fields import Fields
+from hybridrank.connector.mapping.fields import Fields
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, Query
 from hybridrank.connector.queries.retrievers.bm25 import TIE_BREAKER, searched_text
 from hybridrank.connector.total_hits import TotalHits
-from hybridrank.connector.types import Bm25Query, Candidate, DocumentKey, KnnQuery, Query, Retrieved, Vector
+from hybridrank.connector.types import Candidate, DocumentKey, Retrieved, Vector
 from hybridrank.index_templates import IndexDefinition
 
 __all__ = ["K1_PLUS_1", "Snapshot"]

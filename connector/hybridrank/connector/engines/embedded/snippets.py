@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import tantivy
 
 from hybridrank.connector.engines.embedded.index_reader import Snapshot
+from hybridrank.connector.queries.retrievers import Bm25Query
 from hybridrank.connector.queries.retrievers.bm25 import searched_text
-from hybridrank.connector.types import Bm25Query, DocumentKey
+from hybridrank.connector.types import DocumentKey
 
 __all__ = ["snippets"]
 

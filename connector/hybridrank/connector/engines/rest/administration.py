@@ -7,14 +7,14 @@ from typing import Any
 from hybridrank import index_templates
 from hybridrank.connector.engines.base import IndexReport, fitting
 from hybridrank.connector.engines.index_names import check_name, check_new_name
-from hybridrank.connector.engines.mapping.existing import check_index
-from hybridrank.connector.engines.mapping.filter_fitting import cut_short
-from hybridrank.connector.engines.mapping.machine_fields import machine_fields
 from hybridrank.connector.engines.rest.answers import reading
 from hybridrank.connector.engines.rest.bulk import BulkWriter
 from hybridrank.connector.engines.rest.cluster import Cluster
 from hybridrank.connector.engines.rest.paths import index_path, url_path
 from hybridrank.connector.errors import EngineError, IndexMissing
+from hybridrank.connector.mapping.existing import check_index
+from hybridrank.connector.mapping.filter_values import cut_short
+from hybridrank.connector.mapping.machine_fields import machine_fields
 from hybridrank.connector.types import Document
 from hybridrank.index_templates import EncoderNote, IndexDefinition
 from hybridrank.index_templates.vectors import lacks

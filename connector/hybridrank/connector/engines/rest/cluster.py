@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from hybridrank.connector.engines.mapping import fields
-from hybridrank.connector.engines.mapping.fields import Fields
 from hybridrank.connector.engines.rest.answers import by_index, reading
 from hybridrank.connector.engines.rest.paths import index_path
 from hybridrank.connector.engines.rest.server_info import capabilities, version
 from hybridrank.connector.errors import IndexMissing
+from hybridrank.connector.mapping import fields
+from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.types import EngineInfo
 
 __all__ = ["Cluster"]

@@ -7,18 +7,18 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from hybridrank.connector.engines.mapping import fields
-from hybridrank.connector.engines.mapping.encoders import encoder_problem, feature_encoder_problem, warn_of_query
-from hybridrank.connector.engines.mapping.fields import Fields
 from hybridrank.connector.engines.rest import fused, id_column, msearch
 from hybridrank.connector.engines.rest.answers import reading, search_answer
 from hybridrank.connector.engines.rest.cluster import Cluster
 from hybridrank.connector.engines.rest.paths import index_path
 from hybridrank.connector.errors import EngineError
 from hybridrank.connector.fusion import Fusion, NativeForm
-from hybridrank.connector.queries import documents
-from hybridrank.connector.queries.retrievers import bm25
-from hybridrank.connector.types import Bm25Query, DocumentKey, KnnQuery, Query, Retrieved
+from hybridrank.connector.mapping import fields
+from hybridrank.connector.mapping.encoders import feature_encoder_problem
+from hybridrank.connector.mapping.fields import Fields
+from hybridrank.connector.queries import checks, documents
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, Query, bm25
+from hybridrank.connector.types import DocumentKey, Retrieved
 from hybridrank.ltr_features import Among, FeatureQuery, FeatureSet, features_body
 
 __all__ = ["Searching"]
@@ -57,7 +57,7 @@ class Searching(Cluster):
             mapped = await self.fields_of(index)
             if not msearch.holding(responses.values()).issubset(mapped.encoders):  # an alias moved between two of them
                 responses = await self._responses(index, bodies)
-            lacking = {name: fields.unsearched([queries[name]], mapped) for name in responses}
+            lacking = {name: checks.unsearched([queries[name]], mapped) for name in responses}
             outcome |= {name: msearch.retrieved(index, each, lacking[name]) for name, each in responses.items()}
         return outcome
 
@@ -71,12 +71,12 @@ class Searching(Cluster):
             raise EngineError(lack, reason="not_native")
         window = max(each.rank_window_size for each in queries.values())
         mapped = await self.fields_of(index)
-        bodies = [self._body(fields.as_sent(each, index, mapped)) for each in queries.values()]
+        bodies = [self._body(checks.as_sent(each, index, mapped)) for each in queries.values()]
         body = self._fused_body(bodies, form, window)
         answer = await self._search(index_path(index, "_search"), body, scored=True)
         if await self._has_moved(index, [answer]):
             return await self.retrieve_fused(index, queries, fusion)
-        return fused.ranked(index, answer, scale=form.scale, lacking=fields.unsearched(list(queries.values()), mapped))
+        return fused.ranked(index, answer, scale=form.scale, lacking=checks.unsearched(list(queries.values()), mapped))
 
     async def highlight(
         self, index: str, query: Bm25Query, names: Sequence[str], keys: Sequence[DocumentKey]
@@ -84,7 +84,7 @@ class Searching(Cluster):
         """Sends one `_search` for these documents alone, so that only the page is highlighted, not the window."""
         if problem := await self._problem(index, partial(fields.absent, names=names)):
             raise EngineError(problem, reason="bad_field")
-        body = bm25.highlights(fields.with_fields(query, await self.fields_of(index)), names, keys)
+        body = bm25.highlights(checks.with_fields(query, await self.fields_of(index)), names, keys)
         answer = await self._documents(index, keys, body)
         return {
             id_column.key(hit): {name: tuple(fragments) for name, fragments in hit.get("highlight", {}).items()}
@@ -129,11 +129,10 @@ class Searching(Cluster):
         return dict(zip(bodies, responses, strict=True))
 
     async def _query_error(self, index: str, query: Query) -> EngineError | None:
-        checks = {"wrong_encoder": encoder_problem, "bad_field": fields.problem, "bad_filter": fields.filter_problem}
-        for reason, find in checks.items():
+        for reason, find in checks.PROBLEMS.items():
             if problem := await self._problem(index, partial(find, query=query)):
                 return EngineError(problem, reason=reason)
-        warn_of_query(repr(self), index, await self.fields_of(index), query)
+        checks.warn_of_query(repr(self), index, await self.fields_of(index), query)
         return None
 
     async def _problem(self, index: str, find: Callable[[str, Fields], str]) -> str:
@@ -181,7 +180,7 @@ class Searching(Cluster):
 
     def _ranking_body(self, index: str, query: Query, mapped: Fields) -> dict[str, Any]:
         """Builds the body; reads ids by column if nothing else of the documents is needed."""
-        query = fields.as_sent(query, index, mapped)
+        query = checks.as_sent(query, index, mapped)
         reads = query.with_sources or (query.passages if isinstance(query, Bm25Query) else query.path)
         named = mapped.has_ids and index not in self._unnamed
         body = self._body(query)

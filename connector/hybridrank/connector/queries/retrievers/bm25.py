@@ -1,19 +1,43 @@
 """BM25 query body for a query text, the same for OpenSearch and Elasticsearch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from hybridrank.common.query_text import beginning
 from hybridrank.connector.queries import documents
-from hybridrank.connector.queries.filters import clauses
+from hybridrank.connector.queries.filters import Filter, clauses
 from hybridrank.connector.queries.retrievers import nested
-from hybridrank.connector.types import Bm25Query, DocumentKey
+from hybridrank.connector.types import DocumentKey
 
-__all__ = ["TIE_BREAKER", "body", "highlights", "searched_text"]
+__all__ = ["TIE_BREAKER", "Bm25Query", "body", "highlights", "searched_text"]
 
 TIE_BREAKER = 0.2
 """Weight of the weaker fields relative to the best one. Chosen on scifact train and dev, nDCG@10: 0.0 .678, 0.1 .690,
 0.2 .695, 0.3 .695, 0.5 .691, 1.0 (fields added up) .672."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bm25Query:
+    """Query of the BM25 retriever: `text` against `fields` (name → boost), for `rank_window_size` candidates.
+
+    Without `fields`, it uses the fields and boosts of the index.
+
+    `source_excludes` names large fields that hits leave out. `aggregations`, in the engine's syntax, count over all
+    matches. `passages` is the nested field whose best passage each hit includes. Without `with_sources` the ranking has
+    only ids and scores. `track_total_hits` is the maximum of counted matches; True counts all of them.
+    """
+
+    text: str
+    fields: Mapping[str, float]
+    rank_window_size: int
+    filters: tuple[Filter, ...] = ()
+    source_excludes: tuple[str, ...] = ()
+    aggregations: Mapping[str, Any] = field(default_factory=dict)
+    profile: bool = False
+    passages: str = ""
+    with_sources: bool = True
+    track_total_hits: bool | int = False
 
 
 def body(query: Bm25Query) -> dict[str, Any]:

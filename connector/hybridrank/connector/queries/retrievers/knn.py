@@ -4,25 +4,38 @@ The filter is inside the kNN clause: outside it would be applied after the k nea
 cuts the ranking to the global window, because k counts per shard.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
-from hybridrank.connector.queries.filters import clauses
+from hybridrank.connector.queries.filters import Filter, clauses
 from hybridrank.connector.queries.retrievers import nested
-from hybridrank.connector.types import KnnQuery, Vector
+from hybridrank.connector.types import Vector
+from hybridrank.index_templates import EncoderNote
 
-__all__ = ["as_bytes", "elasticsearch", "opensearch"]
-
-_LARGEST = 127
+__all__ = ["KnnQuery", "elasticsearch", "opensearch"]
 
 
-def as_bytes(vector: Vector) -> tuple[int, ...]:
-    """Scales to whole numbers from -127 to 127, using the full range: for cosine only the direction of a vector counts.
+@dataclass(frozen=True, slots=True)
+class KnnQuery:
+    """Query of the kNN retriever: the nearest `rank_window_size` documents to `vector` by cosine.
 
-    >>> as_bytes((0.1, -0.05, 0.0))
-    (127, -64, 0)
+    `num_candidates` limits the candidates of an approximate index on each shard; an exact engine ignores it. If the
+    index rounds vectors, `oversample` times as many are rescored with full-precision vectors. `path` is the nested
+    field that contains `field`; a document then has its nearest passage's score. `encoder` made the vector, None for a
+    caller's own: an engine compares it with the encoder of the index's vectors.
     """
-    peak = max(map(abs, vector), default=0) or 1
-    return tuple(round(_LARGEST * value / peak) for value in vector)
+
+    vector: Vector
+    field: str
+    rank_window_size: int
+    num_candidates: int
+    filters: tuple[Filter, ...] = ()
+    source_excludes: tuple[str, ...] = ()
+    profile: bool = False
+    oversample: float | None = None
+    path: str = ""
+    with_sources: bool = True
+    encoder: EncoderNote | None = None
 
 
 def opensearch(query: KnnQuery) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from base64 import b64encode
 from typing import Any
 
-from hybridrank.connector.engines.mapping.fields import Fields
-from hybridrank.connector.queries.retrievers import knn
+from hybridrank.connector.mapping.byte_vectors import as_bytes
+from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.types import Document, Vector
 from hybridrank.index_templates import ID_FIELD
 from hybridrank.index_templates.vectors import PASSAGES
@@ -16,7 +16,7 @@ def machine_fields(document: Document, mapped: Fields) -> dict[str, Any]:
     """Returns the machine fields of one document, as the index stores them."""
 
     def stored(name: str, vector: Vector) -> list[float]:
-        return list(knn.as_bytes(vector) if mapped.held.get(name) == "byte" else vector)
+        return list(as_bytes(vector) if mapped.held.get(name) == "byte" else vector)
 
     vectors = dict(document.vectors) | ({"vector": document.vector} if document.vector else {})
     packed = {"token_vectors": b64encode(document.token_vectors).decode()} if document.token_vectors else {}

@@ -43,6 +43,11 @@ class FieldType:
         """The comparison of values; `none` if there are none to compare, as in an object or a vector."""
         return _KINDS.get(self.name, "none")
 
+    @property
+    def hint(self) -> str:
+        """A way out for a filter by a field without values; empty if there is none."""
+        return "; name one of its keys, as in FIELD.KEY" if self.name in ("object", "nested", *FLAT_TYPES) else ""
+
 
 METADATA = {"_id": FieldType("_id"), "_index": FieldType("keyword"), "_routing": FieldType("keyword")}
 """Fields of every document on a server."""

@@ -2,19 +2,17 @@
 
 import logging
 
-from hybridrank.connector.engines.mapping.fields import Fields, with_fields
-from hybridrank.connector.types import KnnQuery, Query
+from hybridrank.connector.mapping.fields import Fields
 from hybridrank.index_templates import EncoderNote, IndexDefinition
 from hybridrank.index_templates.encoders import same_encoder
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
 
 __all__ = [
     "encoder_conflict",
-    "encoder_problem",
     "feature_encoder_problem",
     "lacking_note",
+    "vector_problem",
     "warn_of_missing_note",
-    "warn_of_query",
 ]
 
 log = logging.getLogger(__name__)
@@ -22,23 +20,13 @@ log = logging.getLogger(__name__)
 _WARNED: set[tuple[str, str, str]] = set()  # engine, index, field
 
 
-def encoder_problem(index: str, fields: Fields, query: Query) -> str:
-    """Returns a sentence if the index's vectors are from another encoder than the query's; empty if they are not.
-
-    A caller's own vector has no known encoder and cannot be checked.
-    """
-    if not isinstance(query, KnnQuery) or query.encoder is None:
-        return ""
-    return _problem(index, fields, with_fields(query, fields).field, query.encoder)
-
-
 def feature_encoder_problem(index: str, fields: Fields, feature_set: FeatureSet, query: FeatureQuery) -> str:
-    """Same as `encoder_problem`, for the vector fields that features compare with the query's."""
+    """Returns a sentence if a feature compares vectors of another encoder than the query's; empty if none does."""
     if not isinstance(query.encoder, EncoderNote):
         return ""
     compared = [each for each in feature_set.features if each.kind == "vector_similarity"]
     paths = ((each.name, fields.vector_path(each.field)) for each in compared)
-    problems = ((name, _problem(index, fields, path, query.encoder)) for name, path in paths)
+    problems = ((name, vector_problem(index, fields, path, query.encoder)) for name, path in paths)
     return next((f"feature {name!r}: {problem}" for name, problem in problems if problem), "")
 
 
@@ -78,13 +66,8 @@ def warn_of_missing_note(engine: str, index: str, fields: Fields, path: str, enc
     )
 
 
-def warn_of_query(engine: str, index: str, fields: Fields, query: Query) -> None:
-    """Same as `warn_of_missing_note`, before vectors are compared with that of a query."""
-    if isinstance(query, KnnQuery) and query.encoder:
-        warn_of_missing_note(engine, index, fields, with_fields(query, fields).field, query.encoder)
-
-
-def _problem(index: str, fields: Fields, path: str, wanted: EncoderNote) -> str:
+def vector_problem(index: str, fields: Fields, path: str, wanted: EncoderNote) -> str:
+    """Returns a sentence if the field's vectors are from another encoder than `wanted`; empty if they are not."""
     notes = _notes(fields, path)
     wrong = [(concrete, note) for concrete, note in notes if note and not same_encoder(note, wanted)]
     if not wrong:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hybridrank import index_templates
-from hybridrank.connector.engines.mapping import fields
-from hybridrank.connector.engines.mapping.encoders import encoder_conflict
 from hybridrank.connector.errors import EngineError
+from hybridrank.connector.mapping import fields
+from hybridrank.connector.mapping.encoders import encoder_conflict
 from hybridrank.index_templates import IndexDefinition
 from hybridrank.index_templates.vectors import Engine, held, vector_field
 

@@ -1,16 +1,14 @@
 """Checks a query against an index's mapping, because engines return no hits and no error for a misspelt field."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal
 
-from hybridrank.connector.engines.mapping import field_types
-from hybridrank.connector.engines.mapping.field_types import FLAT_TYPES, METADATA, FieldType, known_fields
-from hybridrank.connector.engines.mapping.filter_fitting import Unfit, fitted
-from hybridrank.connector.queries.aggregations import aggregated_fields
-from hybridrank.connector.queries.retrievers.knn import as_bytes
-from hybridrank.connector.types import Bm25Query, Filter, KnnQuery, Not, Query, Vector
+from hybridrank.connector.mapping import field_types
+from hybridrank.connector.mapping.byte_vectors import as_bytes
+from hybridrank.connector.mapping.field_types import FLAT_TYPES, METADATA, FieldType, known_fields
+from hybridrank.connector.types import Vector
 from hybridrank.index_templates import DEFAULT_BOOSTS, ID_FIELD, EncoderNote, noted, noted_encoders
 from hybridrank.index_templates.vectors import PASSAGES, held
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
@@ -18,22 +16,14 @@ from hybridrank.ltr_features import FeatureQuery, FeatureSet
 __all__ = [
     "Fields",
     "absent",
-    "as_sent",
     "feature_problem",
     "feature_vector",
-    "filter_problem",
-    "problem",
     "read",
     "unknown",
-    "unsearched",
-    "with_fields",
     "without_vectors",
 ]
 
-_PASSAGE_VECTOR = f"{PASSAGES}.vector"
-_NAMED = 5  # indices without a field that a message names: a pattern may match hundreds
-
-AnyQuery = TypeVar("AnyQuery", bound=Query)
+PASSAGE_VECTOR = f"{PASSAGES}.vector"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,83 +111,14 @@ def _noted_boosts(noted: Any) -> dict[str, float]:
     return {name: factor for name, factor in factors if isinstance(factor, int | float) and factor > 0}
 
 
-def unsearched(queries: Sequence[Query], fields: Fields) -> str:
-    """Returns a sentence with the indices that do not have a query's vector field; empty if all have it."""
-    wanted = [found.field for query in queries if isinstance(found := with_fields(query, fields), KnnQuery)]
-    lacking = [index for index in fields.indices for name in wanted if name not in fields.encoders[index]]
-    if len(fields.indices) == 1 or not lacking:
-        return ""
-    more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
-    return f"{', '.join(lacking[:_NAMED])}{more}: no vectors in the field {wanted[0]!r}"
-
-
-def with_fields(query: AnyQuery, fields: Fields) -> AnyQuery:
-    """Adapts the query to the index: adds its fields and boosts if none are named, converts vectors to its storage.
-
-    If the index has passages instead of one vector per document, passages are compared, and hits include the best one.
-    No hit includes vectors.
-    """
-    has_passages = _has_passages(fields)
-    excluded = without_vectors(query.source_excludes, fields)
-    if isinstance(query, Bm25Query):
-        passages = PASSAGES if has_passages and query.rank_window_size else ""
-        wanted = query.fields or fields.boosts
-        return cast("AnyQuery", replace(query, fields=wanted, passages=passages, source_excludes=excluded))
-    name = fields.vector_path(query.field)
-    if has_passages and name == "vector" and name not in fields.dimensions:
-        name = _PASSAGE_VECTOR
-    held = fields.held.get(name, "float")
-    return cast(
-        "AnyQuery",
-        replace(
-            query,
-            vector=as_bytes(query.vector) if held == "byte" else query.vector,
-            field=name,
-            path=_parent_of(name, fields, ("nested",)),
-            oversample=query.oversample if held == "rounded" else None,
-            source_excludes=excluded,
-        ),
-    )
-
-
 def without_vectors(source_excludes: Sequence[str], fields: Fields) -> tuple[str, ...]:
     """Returns the fields that sources leave out: the named ones, and all vectors."""
-    vectors = (PASSAGES if _has_passages(fields) and name == _PASSAGE_VECTOR else name for name in fields.dimensions)
+    vectors = (PASSAGES if has_passages(fields) and name == PASSAGE_VECTOR else name for name in fields.dimensions)
     return tuple(dict.fromkeys((*source_excludes, *vectors)))
 
 
-def _has_passages(fields: Fields) -> bool:
-    return _PASSAGE_VECTOR in fields.dimensions and fields.types.get(PASSAGES) == "nested"
-
-
-def problem(index: str, fields: Fields, query: Query) -> str:
-    """Returns a sentence on the query's field that does not fit the index; empty if all fit."""
-    query = with_fields(query, fields)
-    if isinstance(query, Bm25Query):
-        wanted = [*query.fields]
-    else:
-        wanted = [] if query.field in fields.dimensions else [query.field]
-    missing = absent(index, fields, [*wanted, *(_filtered_field(each) for each in query.filters)])
-    if isinstance(query, Bm25Query):
-        counted = aggregated_fields(query.aggregations)
-        return missing or next(filter(None, (unknown(index, fields, name) for name in counted)), "")
-    if missing:
-        return missing
-    return _wrong_length(index, fields, query.field, len(query.vector))
-
-
-def filter_problem(index: str, fields: Fields, query: Query) -> str:
-    """Returns a sentence on the filter that cannot work in the index; empty if all can."""
-    try:
-        fitted(index, fields.filtered, query.filters)
-    except Unfit as unfit:
-        return str(unfit)
-    return ""
-
-
-def as_sent(query: AnyQuery, index: str, fields: Fields) -> AnyQuery:
-    """Returns the query with its fields and filter values, after `problem` and `filter_problem` have passed."""
-    return replace(with_fields(query, fields), filters=fitted(index, fields.filtered, query.filters))
+def has_passages(fields: Fields) -> bool:
+    return PASSAGE_VECTOR in fields.dimensions and fields.types.get(PASSAGES) == "nested"
 
 
 def absent(index: str, fields: Fields, names: Sequence[str]) -> str:
@@ -217,14 +138,14 @@ def feature_problem(index: str, fields: Fields, feature_set: FeatureSet, query: 
         names = (*getattr(feature, "fields", ()), *filter(None, [getattr(feature, "field", None)]))
         found = [_missing(index, fields, name) for name in names]
         if feature.kind == "vector_similarity" and query.vector is not None:
-            found.append(_wrong_length(index, fields, fields.vector_path(feature.field), len(query.vector)))
+            found.append(wrong_length(index, fields, fields.vector_path(feature.field), len(query.vector)))
         if any(found):
             return f"feature {feature.name!r}: {next(filter(None, found))}"
     return ""
 
 
 def _missing(index: str, fields: Fields, name: str) -> str:
-    if nested := _parent_of(name, fields, ("nested",)):
+    if nested := parent_of(name, fields, ("nested",)):
         return (
             f"field {name!r} of index {index!r} lies in the nested field {nested!r}, where a query matches nothing;"
             " include_in_root in its mapping puts a copy where queries look"
@@ -237,20 +158,20 @@ def _missing(index: str, fields: Fields, name: str) -> str:
 
 def unknown(index: str, fields: Fields, name: str) -> str:
     """Returns a sentence if the index's mapping does not have the field; empty if it has, nested or not."""
-    if name in fields.types or name.startswith("_") or _parent_of(name, fields, FLAT_TYPES):
+    if name in fields.types or name.startswith("_") or parent_of(name, fields, FLAT_TYPES):
         return ""
     if "*" in name and any(fnmatchcase(each, name) for each in fields.types):
         return ""
     return f"index {index!r} has no field {name!r}; {known_fields(name, fields.types)}"
 
 
-def _parent_of(name: str, fields: Fields, types: Sequence[str]) -> str:
+def parent_of(name: str, fields: Fields, types: Sequence[str]) -> str:
     """Returns the object around the field, if it has one of these types; empty otherwise."""
     parents = (name[:place] for place, letter in enumerate(name) if letter == ".")
     return next((parent for parent in parents if fields.types.get(parent) in types), "")
 
 
-def _wrong_length(index: str, fields: Fields, name: str, length: int) -> str:
+def wrong_length(index: str, fields: Fields, name: str, length: int) -> str:
     dimensions = fields.dimensions.get(name, {length})
     if length in dimensions:
         return ""
@@ -289,7 +210,3 @@ def _merge(own: Fields, found: Fields) -> None:
     found.made_of.update({path: made for path, made in own.made_of.items() if path not in found.made_of})
     for path, copies in own.copied.items():
         found.copied[path] = list(dict.fromkeys([*found.copied.get(path, ()), *copies]))
-
-
-def _filtered_field(each: Filter) -> str:
-    return _filtered_field(each.filter) if isinstance(each, Not) else each.field

@@ -1,4 +1,4 @@
-"""Fits filters to the fields of an index, so that they work the same on every engine. Pure.
+"""Values of filters, converted to the types of fields, so that filters work the same on every engine. Pure.
 
 A value is compared by the field's type in the mapping: `Term("sku", 7)` matches the term 7 in a keyword field and
 `Term("price", "7")` the number 7 in a numeric one. A value that a field of that type cannot hold, and so cannot match,
@@ -7,18 +7,29 @@ is refused by name: an engine would return no hits and no error. docs/connector.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 from hybridrank.common.errors import HybridrankError
-from hybridrank.connector.engines.mapping.field_types import FLAT_TYPES, FieldType, known_fields
+from hybridrank.connector.mapping.field_types import FLAT_TYPES, FieldType
 from hybridrank.connector.passages import field_values
-from hybridrank.connector.queries.filters import bounds
-from hybridrank.connector.types import Filter, Not, Range, Scalar, Term, Terms
 
-__all__ = ["FilterTypes", "Unfit", "as_number", "as_word", "cut_short", "fitted", "is_indexed", "types_of"]
+__all__ = [
+    "FilterTypes",
+    "Scalar",
+    "Unfit",
+    "as_number",
+    "as_word",
+    "bound_of",
+    "cut_short",
+    "indexed",
+    "is_indexed",
+    "types_of",
+    "value_of",
+]
+
+Scalar: TypeAlias = str | int | float | bool
 
 FilterTypes = Mapping[str, Mapping[FieldType, str]]
 """Path → each type of the field in the indices of a search → the first index with that type."""
@@ -34,30 +45,6 @@ class Unfit(HybridrankError, ValueError):
     """A filter that cannot work in this index; the message names the field, its type and a solution."""
 
 
-def fitted(index: str, types: FilterTypes, filters: Sequence[Filter]) -> tuple[Filter, ...]:
-    """Returns the filters with their values converted to the types of the fields. Raises Unfit.
-
-    >>> price = {"price": {FieldType("double"): "shop"}}
-    >>> fitted("shop", price, [Term("price", "5.50")])
-    (Term(field='price', value=5.5),)
-    """
-    return tuple(_fitted(index, types, each) for each in filters)
-
-
-def _fitted(index: str, types: FilterTypes, each: Filter) -> Filter:
-    if isinstance(each, Not):
-        return Not(_fitted(index, types, each.filter))
-    where = f"field {each.field!r} of index {index!r}"
-    by_type = types_of(each.field, types)
-    if not by_type:
-        raise Unfit(f"index {index!r} has no field {each.field!r} to filter by; {known_fields(each.field, types)}")
-    found = {type_: _by_type(each, type_, where) for type_ in by_type}
-    if len(set(found.values())) > 1:
-        kinds = ", ".join(f"{type_.name} in {concrete!r}" for type_, concrete in by_type.items())
-        raise Unfit(f"{where} is {kinds}: the filter cannot mean the same in all; search them one by one")
-    return next(iter(found.values()))
-
-
 def types_of(name: str, types: FilterTypes) -> Mapping[FieldType, str]:
     """Returns the types of a field, or of a key of a flat object; empty if there is none."""
     if name in types:
@@ -67,28 +54,12 @@ def types_of(name: str, types: FilterTypes) -> Mapping[FieldType, str]:
     return {FieldType("flat key", type_.ignore_above): concrete for type_, concrete in flat.items()}
 
 
-def _by_type(each: Term | Terms | Range, type_: FieldType, where: str) -> Filter:
-    if type_.kind == "none":
-        key = "; name one of its keys, as in FIELD.KEY" if type_.name in ("object", "nested", *FLAT_TYPES) else ""
-        raise Unfit(f"{where} is of type {type_.name}, which has no values to filter by{key}")
-    if type_.kind == "text":
-        if not type_.whole_values:
-            raise Unfit(
-                f"{where} is analysed text, which holds single words, and a filter compares whole values; write the"
-                " values into a keyword field too (or a subfield of type keyword), and filter by that"
-            )
-        return _by_type(replace(each, field=type_.whole_values), FieldType("keyword", type_.ignore_above), where)
-    match each:
-        case Term(_, value):
-            return replace(each, value=_value(value, type_, where))
-        case Terms(_, values):
-            return replace(each, values=tuple(dict.fromkeys(_value(value, type_, where) for value in values)))
-        case Range():
-            found: dict[str, Any] = {name: _bound(bound, type_, where) for name, bound in bounds(each).items()}
-            return replace(each, **found)
+def value_of(value: Scalar, type_: FieldType, where: str) -> Scalar:
+    """Returns a value as a field of the type holds it. Raises Unfit for one that it cannot hold.
 
-
-def _value(value: Scalar, type_: FieldType, where: str) -> Scalar:
+    >>> value_of("5.50", FieldType("double"), "field 'price'")
+    5.5
+    """
     match type_.kind:
         case "keyword":
             word = as_word(value)
@@ -113,7 +84,8 @@ def _value(value: Scalar, type_: FieldType, where: str) -> Scalar:
     return value
 
 
-def _bound(bound: float | str, type_: FieldType, where: str) -> float | str:
+def bound_of(bound: float | str, type_: FieldType, where: str) -> float | str:
+    """Returns a bound as a field of the type compares it. Raises Unfit for a bound or a type without an order."""
     if type_.name == "flat key":
         raise Unfit(
             f"{where} has no range: an object that is kept flat holds every value as a word; an index made with"
@@ -144,6 +116,22 @@ def _number(value: Scalar, type_: FieldType, where: str, held_as: str) -> float:
     if not least <= number <= most:
         raise Unfit(f"{where} is of type {type_.name}, which holds {least} to {most}; {_shown(value)} is beyond")
     return number
+
+
+def indexed(values: Iterable[Any], type_: FieldType) -> list[Any]:
+    """Returns the values as an index of that type compares them, without those that it does not index.
+
+    >>> indexed(["5.50", 7, "five"], FieldType("double"))
+    [5.5, 7.0]
+    """
+    match type_.kind:
+        case "number":
+            return [float(number) for value in values if (number := as_number(value)) is not None]
+        case "boolean":
+            return [value in (True, "true") for value in values if isinstance(value, (bool, str)) and value != ""]
+        case _:
+            words = (as_word(value) for value in values if isinstance(value, (str, int, float)))
+            return [word for word in words if is_indexed(word, type_)]
 
 
 def cut_short(types: FilterTypes, source: Mapping[str, Any]) -> str:
