@@ -35,8 +35,8 @@ from hybridrank.model_files import token_vectors
 from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.token_codec import TokenCodec, codecs_of
 from hybridrank.models import SHIPPED_MODELS
-from hybridrank.sidecar.models.catalog import LoadedModel
 from hybridrank.sidecar.models.trial import load_model
+from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 from hybridrank.sidecar.types import TextKind
 from hybridrank.training.token_codec import DOCUMENTS, default_centroids, frequent_tokens, sample_rows, train_codec

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from hybridrank.common.model_info import ModelInfo
-from hybridrank.sidecar.models.catalog import LoadedModel
 from hybridrank.sidecar.rerankers.base import Pair
+from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 from hybridrank.sidecar.types import TextKind
@@ -47,6 +47,7 @@ class BrokenModel(TokenOverlapReranker):
     """Returns NaN for texts of fewer than two words, and raises for texts that hold the word "raise"."""
 
     info = replace(TokenOverlapReranker.info, name="broken", kind="encoder")
+    http_order = 1
 
     def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
         if any("raise" in passage for passage in passages):

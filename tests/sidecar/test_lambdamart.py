@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from hybridrank.model_files import forest_folder
-from hybridrank.sidecar.models.catalog import LoadedModel, Models
+from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.models.control import ModelControl
 from hybridrank.sidecar.models.loading import load
 from hybridrank.sidecar.models.trial import load_model
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
-from hybridrank.sidecar.rerankers.lambdamart import LambdaMartReranker
-from hybridrank.sidecar.scoring import block_scoring, feature_scoring
+from hybridrank.sidecar.rerankers.kind import LoadedModel
+from hybridrank.sidecar.rerankers.lambdamart import ROW_TOKENS, LambdaMartReranker
+from hybridrank.sidecar.scoring import block_scoring
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.forests import FEATURES, feature_set, model_text, odd_rows, rows_on_the_edge, write_forest
 from tests.sidecar.http_serving import serving_both
@@ -169,7 +170,7 @@ async def test_rows_that_wait_count_in_the_queue(gated):
     first = asyncio.ensure_future(client.reranker.Rerank(request(np.ones((1, FEATURES)))))
     assert await asyncio.to_thread(forest.started.wait, 60)
     others = asyncio.ensure_future(client.reranker.Rerank(request(np.ones((5, FEATURES)))))
-    while client.service.queued_tokens != 5 * feature_scoring.ROW_TOKENS:  # noqa: ASYNC110
+    while client.service.queued_tokens != 5 * ROW_TOKENS:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     forest.gate.set()
     assert len((await first).results) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from hybridrank.model_files import token_vectors
 from hybridrank.model_files.errors import BadModelFolder
-from hybridrank.sidecar.models.catalog import LoadedModel, Models
+from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.models.loading import load
 from hybridrank.sidecar.models.trial import load_model
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
@@ -107,7 +107,7 @@ async def test_a_pruning_codec_drops_tokens_of_documents_only(folder, tmp_path):
     path = tmp_path / "tiny-encoder"
     shutil.copytree(folder, path)
     model = load_model(path)
-    encoder, whole = model.reranker.encoder, model.codecs["residual"]
+    encoder, whole = model.token_encoder, model.codecs["residual"]
     pruned = frozenset(encoder.tokenize_texts(["tea"], TextKind.DOCUMENT)[0].token_ids[1:-1])
     codec = replace(whole, pruned=pruned)
     codec.save(path / "codec.npz")
@@ -235,8 +235,8 @@ async def test_rows_that_are_not_finite_are_never_stored_nor_ranked(folder):
             return np.full(len(passages), np.nan, dtype=np.float32)
 
     model = load_model(folder)
-    broken = Overflowing(model.reranker.encoder)
-    async with serving(Models([LoadedModel(model.info, broken, model.encoder, model.codecs)])) as client:
+    broken = Overflowing(model.token_encoder, model.codecs)
+    async with serving(Models([replace(model, reranker=broken)])) as client:
         stored = await encoded(client, TEXTS[:1], pb.TOKEN_VECTORS_FP32)
         with pytest.raises(grpc.aio.AioRpcError, match="not finite for candidates"):
             await client.reranker.Rerank(stored_request(stored))

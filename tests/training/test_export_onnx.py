@@ -134,7 +134,7 @@ def test_fused_rows_of_mixed_lengths_score_as_transformers_alone(tmp_path):
     tiny_models.save(tmp_path / "source", "cross-encoder", seed=6)
     export_model(str(tmp_path / "source"), tmp_path / "out", precision="fp32")
     passages = ["a", "the rank of a passage is what the search engine is ranked by", "query", "what is search? " * 5]
-    scores = trial.relevance_scores(trial.load_model(tmp_path / "out").reranker, "what is rank", passages)
+    scores = trial.load_model(tmp_path / "out").reranker.relevance_scores("what is rank", passages)
     wanted = tiny_models.logits(tmp_path / "source", [("what is rank", passage) for passage in passages])
     np.testing.assert_allclose(scores, wanted, atol=1e-4)
     assert np.ptp(scores) > 0.1

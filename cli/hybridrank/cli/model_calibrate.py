@@ -16,8 +16,7 @@ from hybridrank.cli.session import default_engine
 from hybridrank.common.counts import counted
 from hybridrank.connector.passages import passage_text
 from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
-from hybridrank.sidecar.models import trial
-from hybridrank.sidecar.models.catalog import LoadedModel
+from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.runtime.cpu import usable_cores
 from hybridrank.training.calibration.error import brier_score, expected_calibration_error
 from hybridrank.training.calibration.fit import JudgedScores
@@ -67,9 +66,7 @@ def _scores(loaded: LoadedModel, asked: Mapping[str, str], passages: Mapping[str
     total = sum(map(len, passages.values()))
 
     def of_one(query_id: str) -> list[float]:
-        return (
-            trial.relevance_scores(loaded.reranker, asked[query_id], passages[query_id]) if passages[query_id] else []
-        )
+        return loaded.reranker.relevance_scores(asked[query_id], passages[query_id]) if passages[query_id] else []
 
     scores: list[float] = []
     with (

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from hybridrank.common.model_info import FeatureSetInfo, ModelInfo
 from hybridrank.ltr_features.feature_set import BadFeatureSet, FeatureSet
 from hybridrank.model_files.errors import BadModelFolder
-from hybridrank.model_files.model_folder import Text, read_toml, require_files, sha256, write_toml
+from hybridrank.model_files.model_folder import ModelToml, read_toml, require_files, sha256, write_toml
 
 __all__ = ["KIND", "MODEL", "ForestFolder", "LambdaMartToml", "read", "write"]
 
@@ -22,21 +20,14 @@ KIND: Literal["lambdamart"] = "lambdamart"
 MODEL, FEATURES = "model.txt", "features.json"
 
 
-class LambdaMartToml(BaseModel):
+class LambdaMartToml(ModelToml):
     """The content of model.toml for a forest. `version` changes with trees or features; `write` adds the digests.
 
     `feature_set` is the digest of the feature set, `digest` the digest of everything that decides a score.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["lambdamart"] = KIND
-    name: Text
-    version: Text
-    aliases: tuple[Text, ...] = ()
-    licence: Text
     feature_set: str = ""
-    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ class ForestFolder:
 def read(folder: Path) -> ForestFolder:
     """Reads model.toml and compares its digests with the files; raises BadModelFolder with the reason."""
     require_files(folder, (MODEL, FEATURES))
-    toml = read_toml(folder, {KIND: LambdaMartToml})
+    toml = read_toml(folder, LambdaMartToml)
     if (digest := _digest(folder)) != toml.digest:
         raise BadModelFolder(
             folder,

@@ -6,7 +6,7 @@ A folder with an int8 model.onnx may also hold the same model at fp32, in model.
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -27,6 +27,8 @@ __all__ = [
     "CrossEncoderToml",
     "EncoderToml",
     "ModelFolder",
+    "ModelToml",
+    "OnnxToml",
     "Text",
     "digest_of",
     "kind_of",
@@ -47,24 +49,37 @@ LANGUAGE = r"^([a-z]{2,3}|\*)$"
 Language = Annotated[str, Field(pattern=LANGUAGE)]
 
 
-class _ModelToml(BaseModel):
-    """The fields of model.toml that every model has. `version` changes when the weights change."""
+class ModelToml(BaseModel):
+    """The fields of model.toml that every model has. `version` changes when the weights change.
+
+    A kind of models is a subclass with its name as the only value of `kind`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    kind: str
     name: Text
     version: Text
     aliases: tuple[Text, ...] = ()
-    precision: Literal["fp32", "int8"]
-    max_tokens: Annotated[int, Field(ge=8)]  # including special tokens
     licence: Text
     digest: str = ""
+
+
+class OnnxToml(ModelToml):
+    """The fields of model.toml that every model with a model.onnx has."""
+
+    precision: Literal["fp32", "int8"]
+    max_tokens: Annotated[int, Field(ge=8)]  # including special tokens
     fp32_digest: str = ""  # digest of the model with model.fp32.onnx in place of model.onnx
     languages: tuple[Language, ...] = ()  # training languages; empty if unknown
     reduced_range: bool = False  # int8 weights within 7 bits: sums of products saturate on no CPU
 
+    def info_fields(self) -> dict[str, Any]:
+        """Returns what callers see of the fields of this kind, by their names in ModelInfo."""
+        return {}
 
-class EncoderToml(_ModelToml):
+
+class EncoderToml(OnnxToml):
     """An encoder: how its token rows become a vector, and which prefix it expects before each kind of text."""
 
     kind: Literal["encoder"] = "encoder"
@@ -73,8 +88,12 @@ class EncoderToml(_ModelToml):
     query_prefix: str = ""
     document_prefix: str = ""
 
+    def info_fields(self) -> dict[str, Any]:
+        """Returns the dimensions, the pooling and the prefixes."""
+        return self.model_dump(include={"dimensions", "pooling", "query_prefix", "document_prefix"})
 
-class ColbertToml(_ModelToml):
+
+class ColbertToml(OnnxToml):
     """A ColBERT checkpoint: how it reads queries and documents, and which document tokens it does not score.
 
     Lengths are in tokens, including special tokens and the marker; `max_tokens` is the length for documents.
@@ -91,25 +110,24 @@ class ColbertToml(_ModelToml):
     attend_to_expansion: bool = False
     skiplist: tuple[str, ...] = ()  # document tokens that are read but not scored
 
+    def info_fields(self) -> dict[str, Any]:
+        """Returns the prefixes."""
+        return self.model_dump(include={"query_prefix", "document_prefix"})
 
-class CrossEncoderToml(_ModelToml):
+
+class CrossEncoderToml(OnnxToml):
     """A cross-encoder: its head returns one unbounded logit per pair."""
 
     kind: Literal["cross-encoder"] = "cross-encoder"
     head: Literal["logit"] = "logit"
 
 
-ModelToml = EncoderToml | CrossEncoderToml | ColbertToml
-Toml = TypeVar("Toml", bound=BaseModel)
-TOMLS: dict[str, type[EncoderToml] | type[CrossEncoderToml] | type[ColbertToml]] = {
-    "encoder": EncoderToml,
-    "cross-encoder": CrossEncoderToml,
-    "colbert": ColbertToml,
-}
-IN_DIGEST = frozenset(
+Toml = TypeVar("Toml", bound=ModelToml)
+TOMLS: dict[str, type[OnnxToml]] = {"encoder": EncoderToml, "cross-encoder": CrossEncoderToml, "colbert": ColbertToml}
+NOT_IN_DIGEST = frozenset(
     {
-        *("kind", "precision", "max_tokens", "pooling", "head", "query_prefix", "document_prefix"),
-        *("query_length", "query_marker", "document_marker", "expansion_token", "attend_to_expansion", "skiplist"),
+        *("name", "version", "aliases", "licence", "languages", "dimensions"),
+        *("digest", "fp32_digest", "reduced_range"),
     }
 )
 
@@ -122,7 +140,7 @@ class ModelFolder:
     """
 
     path: Path
-    toml: ModelToml
+    toml: OnnxToml
     file: str = "model.onnx"
     int8_digest: str = ""
 
@@ -149,20 +167,20 @@ class ModelFolder:
             digest=toml.digest,
             precision=toml.precision,
             max_tokens=toml.max_tokens,
-            dimensions=toml.dimensions if isinstance(toml, EncoderToml) else 0,
             aliases=toml.aliases,
-            pooling=toml.pooling if isinstance(toml, EncoderToml) else "",
-            query_prefix="" if isinstance(toml, CrossEncoderToml) else toml.query_prefix,
-            document_prefix="" if isinstance(toml, CrossEncoderToml) else toml.document_prefix,
             comparable_digests=tuple(filter(None, (toml.fp32_digest, self.int8_digest))),
             languages=toml.languages,
+            **toml.info_fields(),
         )
 
 
-def read(folder: Path) -> ModelFolder:
-    """Reads model.toml and compares its digest with the files; raises BadModelFolder with the reason."""
+def read(folder: Path, *kinds: type[OnnxToml]) -> ModelFolder:
+    """Reads model.toml, as one of `kinds` or else of all that training writes, and compares its digest with the files.
+
+    Raises BadModelFolder with the reason.
+    """
     require_files(folder, FILES)
-    toml = read_toml(folder, TOMLS)
+    toml = read_toml(folder, *(kinds or TOMLS.values()))
     _compare(folder, "model.onnx", toml, toml.digest)
     if toml.fp32_digest or (folder / FP32_ONNX).is_file():
         if toml.precision == "fp32":
@@ -185,19 +203,20 @@ def require_files(folder: Path, names: Sequence[str]) -> None:
             raise BadModelFolder(folder, f"{name} is missing")
 
 
-def read_toml(folder: Path, kinds: Mapping[str, type[Toml]]) -> Toml:
+def read_toml(folder: Path, *kinds: type[Toml]) -> Toml:
     """Reads model.toml as the class of its kind; raises BadModelFolder with the reason."""
     fields = _fields(folder)
-    kind = fields.get("kind")
-    if not isinstance(kind, str) or kind not in kinds:
-        raise BadModelFolder(folder, f"model.toml: kind is {kind!r}; it must be one of {', '.join(kinds)}")
+    by_name = {each.model_fields["kind"].default: each for each in kinds}
+    toml = by_name.get(kind) if isinstance(kind := fields.get("kind"), str) else None
+    if toml is None:
+        raise BadModelFolder(folder, f"model.toml: kind is {kind!r}; it must be one of {', '.join(by_name)}")
     try:
-        return kinds[kind].model_validate(fields)
+        return toml.model_validate(fields)
     except ValidationError as error:
         raise BadModelFolder(folder, f"model.toml: {wrong_values(error.errors())}") from error
 
 
-def write_toml(folder: Path, toml: BaseModel) -> None:
+def write_toml(folder: Path, toml: ModelToml) -> None:
     """Writes model.toml."""
     # JSON strings, numbers, booleans and arrays of strings are also valid TOML.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in toml.model_dump().items()]
@@ -214,7 +233,7 @@ def _fields(folder: Path) -> dict[str, Any]:
     return fields
 
 
-def _compare(folder: Path, file: str, toml: ModelToml, expected: str) -> None:
+def _compare(folder: Path, file: str, toml: OnnxToml, expected: str) -> None:
     digest = digest_of(folder, toml, file)
     if digest != expected:
         raise BadModelFolder(
@@ -224,7 +243,7 @@ def _compare(folder: Path, file: str, toml: ModelToml, expected: str) -> None:
         )
 
 
-def write(folder: Path, toml: ModelToml) -> ModelFolder:
+def write(folder: Path, toml: OnnxToml) -> ModelFolder:
     """Writes model.toml with the digests of the files that are already in `folder`."""
     both = (folder / FP32_ONNX).is_file()
     digests = {
@@ -236,7 +255,7 @@ def write(folder: Path, toml: ModelToml) -> ModelFolder:
     return ModelFolder(folder, complete)
 
 
-def digest_of(folder: Path, toml: ModelToml, file: str = "model.onnx") -> str:
+def digest_of(folder: Path, toml: OnnxToml, file: str = "model.onnx") -> str:
     """Returns the SHA-256 over the digests of the graph and tokenizer.json and over the fields that decide the output.
 
     So a precision has the same digest whether or not another precision is beside it.
@@ -244,11 +263,11 @@ def digest_of(folder: Path, toml: ModelToml, file: str = "model.onnx") -> str:
     whole = hashlib.sha256()
     for name in (file, "tokenizer.json"):
         whole.update(sha256(folder / name))
-    whole.update(json.dumps(toml.model_dump(include=set(IN_DIGEST)), sort_keys=True).encode())
+    whole.update(json.dumps(toml.model_dump(exclude=set(NOT_IN_DIGEST)), sort_keys=True).encode())
     return whole.hexdigest()
 
 
-def _at_fp32(toml: ModelToml, digest: str = "") -> ModelToml:
+def _at_fp32(toml: OnnxToml, digest: str = "") -> OnnxToml:
     return toml.model_copy(update={"precision": "fp32", "digest": digest, "fp32_digest": "", "reduced_range": False})
 
 

@@ -4,15 +4,12 @@ from hybridrank.common.model_info import ModelInfo
 from hybridrank.sidecar.batching.worker import BatchTotals, Worker
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.models.catalog import Models
-from hybridrank.sidecar.rerankers.lambdamart import LambdaMartReranker
 from hybridrank.sidecar.scoring.computer import Computer
-from hybridrank.sidecar.scoring.feature_scoring import score_rows
 from hybridrank.sidecar.scoring.ranking import ranked
 from hybridrank.sidecar.scoring.row_cache import RowCache
-from hybridrank.sidecar.scoring.stored_scoring import score_stored
 from hybridrank.sidecar.scoring.text_job import encode_work
-from hybridrank.sidecar.scoring.text_scoring import score_texts
 from hybridrank.sidecar.scoring.token_encoding import encode_tokens
+from hybridrank.sidecar.scoring.tools import ScoringTools
 from hybridrank.sidecar.types import Embedding, EncodeRequest, EncodeResult, RerankRequest, RerankResult, ScoreType
 
 
@@ -24,6 +21,7 @@ class RerankService:
         self.worker = worker
         self.cache = RowCache(score_cache_bytes)
         self._computer = Computer(worker, self.cache, max_batch_tokens=max_batch_tokens)
+        self._scoring = ScoringTools(self._computer, worker)
 
     @property
     def queued_tokens(self) -> int:
@@ -40,15 +38,10 @@ class RerankService:
 
         With `best_effort`, passages without a score shortly before the deadline are missing.
         """
-        model, tokens = self.models.get(request.model), 0
+        model = self.models.get(request.model)
         if request.score_type is ScoreType.CALIBRATED and model.calibration is None:
             raise InvalidArgument("options.score_type", _no_calibration(model.info))
-        if isinstance(model.reranker, LambdaMartReranker):
-            scores, timings = await score_rows(request, model.reranker, self.worker)
-        elif any(passage.token_vectors for passage in request.passages):
-            scores, timings = await score_stored(request, model, self.worker)
-        else:
-            scores, timings, tokens = await score_texts(request, model.reranker, self._computer)
+        scores, timings, tokens = await model.reranker.scores(request, self._scoring)
         complete = len(scores) == len(request.passages)
         best_first, chunks = ranked(request, scores, model.calibration), sum(each.scored_chunks for each in scores)
         return RerankResult(best_first, model.info, timings, complete, tokens, chunks)

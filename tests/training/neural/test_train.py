@@ -94,7 +94,7 @@ def test_twenty_steps_make_a_model_folder_that_a_sidecar_serves(workplace):
     loaded = trial.load_model(workplace / "run" / "model")
     assert loaded.info.aliases == ("waiter",)
     assert loaded.info.precision == ("fp32" if measured["refused"] else "int8")
-    scores = trial.relevance_scores(loaded.reranker, "a dish with tomato", [DISHES["soup"], DISHES["tea"]])
+    scores = loaded.reranker.relevance_scores("a dish with tomato", [DISHES["soup"], DISHES["tea"]])
     assert scores[0] > scores[1]
     card = (workplace / "run" / "model" / "README.md").read_text()
     assert loaded.info.digest in card

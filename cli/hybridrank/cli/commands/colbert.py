@@ -50,14 +50,13 @@ def train_codec_command(
     from hybridrank.evaluation.collections.beir import BeirFolder
     from hybridrank.model_files.token_codec import CODEC
     from hybridrank.sidecar.models.trial import load_model
-    from hybridrank.sidecar.rerankers.colbert import ColbertReranker
     from hybridrank.training.token_codec import default_centroids, frequent_tokens, sample_rows, train_codec
 
     loaded = load_model(model)
-    if not isinstance(loaded.reranker, ColbertReranker):
+    if loaded.token_encoder is None:
         raise typer.BadParameter(f"{model} is a {loaded.info.kind}, which makes no token vectors", param_hint="--model")
     texts = [passage_text(each.source) for each in BeirFolder(collection).documents()]
-    encoder = loaded.reranker.encoder
+    encoder = loaded.token_encoder
     pruned, share = frequent_tokens(encoder, texts, prune) if prune else (frozenset[int](), 0.0)
     try:
         rows = sample_rows(encoder, texts, documents=documents, pruned=pruned)

@@ -1,29 +1,12 @@
 """Models of this process, by name, name:version or alias."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from hybridrank.common.model_info import ModelInfo
-from hybridrank.model_files.calibration import Calibration
-from hybridrank.model_files.token_codec import Format, TokenCodec
 from hybridrank.sidecar.errors import InvalidArgument, ModelNotFound
-from hybridrank.sidecar.rerankers.base import Encoder, Reranker
-from hybridrank.sidecar.rerankers.lambdamart import LambdaMartReranker
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedModel:
-    """A loaded model: every model reranks, a forest by features and the others by texts; an encoder also encodes.
-
-    `codecs` are the storage formats of a late-interaction model's token vectors; `calibration`, if any, turns its raw
-    scores into probabilities of relevance.
-    """
-
-    info: ModelInfo
-    reranker: Reranker | LambdaMartReranker
-    encoder: Encoder | None = None
-    codecs: Mapping[Format, TokenCodec] = field(default_factory=dict)
-    calibration: Calibration | None = None
+from hybridrank.sidecar.rerankers.base import Encoder
+from hybridrank.sidecar.rerankers.kind import LoadedModel
 
 
 class Models:

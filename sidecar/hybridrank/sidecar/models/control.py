@@ -12,9 +12,10 @@ import structlog
 from hybridrank.common.model_info import ModelInfo
 from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.sidecar.errors import InvalidArgument, ModelRefused
-from hybridrank.sidecar.models.catalog import LoadedModel, Models
+from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.models.loading import LoadFolder
 from hybridrank.sidecar.models.trial import load_model
+from hybridrank.sidecar.rerankers.kind import LoadedModel
 
 __all__ = ["ModelControl"]
 

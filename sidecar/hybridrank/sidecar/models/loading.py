@@ -8,9 +8,10 @@ import structlog
 
 from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.models import SHIPPED
-from hybridrank.sidecar.models.catalog import LoadedModel, Models
+from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.models.scan import Found, newest_first, scan
 from hybridrank.sidecar.models.trial import load_model
+from hybridrank.sidecar.rerankers.kind import LoadedModel
 
 __all__ = ["LoadFolder", "find", "load"]
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.model_folder import ColbertToml, ModelFolder
+from hybridrank.sidecar.rerankers.colbert import late_interaction
 from hybridrank.sidecar.rerankers.dense import scored_rows
-from hybridrank.sidecar.runtime.precision import Runtime
+from hybridrank.sidecar.rerankers.kind import LoadedModel, Variant, onnx_variants
+from hybridrank.sidecar.runtime.precision import Placed, Runtime, Wanted
 from hybridrank.sidecar.runtime.session import open_session, served
 from hybridrank.sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
 from hybridrank.sidecar.types import TextKind
@@ -94,3 +97,13 @@ class _Reader:
             segment_ids=(*sequence.segment_ids[:1], 0, *sequence.segment_ids[1:]),
             special=(*sequence.special[:1], True, *sequence.special[1:]),
         )
+
+
+def variants(path: Path, wanted: Wanted) -> Sequence[Variant]:
+    """The kind `colbert`: it reranks by late interaction, with sums as in the published ColBERT."""
+    return onnx_variants(path, ColbertToml, wanted, _load)
+
+
+def _load(placed: Placed, toml: ColbertToml) -> LoadedModel:
+    encoder = ColbertEncoder(placed.folder, toml, placed.device, placed.runtime)
+    return late_interaction(placed.folder, encoder, toml.dimensions, sums=True)

@@ -1,18 +1,24 @@
 """A cross-encoder: query and passage go through the model together, and its head returns one logit."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from hybridrank.model_files.arrays import FloatArray
-from hybridrank.model_files.model_folder import ModelFolder
-from hybridrank.sidecar.rerankers.base import Pair
-from hybridrank.sidecar.runtime.precision import Runtime
+from hybridrank.model_files.model_folder import CrossEncoderToml, ModelFolder
+from hybridrank.sidecar.rerankers.base import Pair, PairReranker
+from hybridrank.sidecar.rerankers.kind import LoadedModel, Variant, onnx_variants
+from hybridrank.sidecar.runtime.precision import Placed, Runtime, Wanted
 from hybridrank.sidecar.runtime.session import open_session, served
 from hybridrank.sidecar.runtime.tokenizer import TextTokenizer
 
+__all__ = ["CrossEncoderReranker", "variants"]
 
-class CrossEncoderReranker:
+
+class CrossEncoderReranker(PairReranker):
     """Relevance scores are logits: unbounded, comparable within one query."""
+
+    http_order = 0
 
     def __init__(self, folder: ModelFolder, device: Literal["cpu", "cuda"] = "cpu", runtime: Runtime = "onnx") -> None:
         self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", folder.toml.max_tokens)
@@ -32,3 +38,13 @@ class CrossEncoderReranker:
     def score(self, pairs: Sequence[Pair]) -> FloatArray:
         """Returns (n,) logits."""
         return self._session.run([pair.sequence for pair in pairs])[:, 0]
+
+
+def variants(path: Path, wanted: Wanted) -> Sequence[Variant]:
+    """The kind `cross-encoder`."""
+    return onnx_variants(path, CrossEncoderToml, wanted, _load)
+
+
+def _load(placed: Placed, _toml: CrossEncoderToml) -> LoadedModel:
+    reranker = CrossEncoderReranker(placed.folder, placed.device, placed.runtime)
+    return LoadedModel(reranker.info, reranker)

@@ -1,13 +1,16 @@
 """A dense encoder: one unit vector per text; its token rows also serve late interaction."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from hybridrank.model_files.arrays import FloatArray, unit_rows
 from hybridrank.model_files.model_folder import EncoderToml, ModelFolder
-from hybridrank.sidecar.runtime.precision import Runtime
+from hybridrank.sidecar.rerankers.colbert import late_interaction
+from hybridrank.sidecar.rerankers.kind import LoadedModel, Variant, onnx_variants
+from hybridrank.sidecar.runtime.precision import Placed, Runtime, Wanted
 from hybridrank.sidecar.runtime.session import open_session, served
 from hybridrank.sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
 from hybridrank.sidecar.types import TextKind
@@ -61,3 +64,13 @@ def scored_rows(hidden: FloatArray, sequences: Sequence[TokenSequence]) -> list[
         unit_rows(rows[: len(sequence)][~np.array(sequence.special)])
         for rows, sequence in zip(hidden, sequences, strict=True)
     ]
+
+
+def variants(path: Path, wanted: Wanted) -> Sequence[Variant]:
+    """The kind `encoder`: it encodes texts, and reranks by late interaction over its token rows."""
+    return onnx_variants(path, EncoderToml, wanted, _load)
+
+
+def _load(placed: Placed, toml: EncoderToml) -> LoadedModel:
+    encoder = DenseEncoder(placed.folder, toml, placed.device, placed.runtime)
+    return late_interaction(placed.folder, encoder, toml.dimensions, dense=encoder)

@@ -8,14 +8,14 @@ import numpy as np
 
 from hybridrank.common.model_info import ModelInfo
 from hybridrank.model_files.arrays import FloatArray
-from hybridrank.sidecar.rerankers.base import Pair
+from hybridrank.sidecar.rerankers.base import Pair, PairReranker
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 
 MAX_TOKENS = 512
 OVERLAP = 64
 
 
-class TokenOverlapReranker:
+class TokenOverlapReranker(PairReranker):
     """Relevance scores in [0, 1]: the share of the query's different words that are among the 512 of a window.
 
     >>> reranker = TokenOverlapReranker()
@@ -24,14 +24,13 @@ class TokenOverlapReranker:
     """
 
     info = ModelInfo("token-overlap", "1", "cross-encoder", "0" * 64, "fp32", MAX_TOKENS)
-    batches = True
-
-    def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
-        """Splits into tokens: a token is a lower-case word, and its id is the word's CRC-32."""
-        return [only for (only,) in self.windows(query, passages, 1)]
+    http_order = 0
 
     def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
-        """Returns windows of 512 words, each of which shares 64 with the next."""
+        """Returns windows of 512 tokens, each of which shares 64 with the next.
+
+        A token is a lower-case word, and its id is the word's CRC-32.
+        """
         (head,) = _windows(query, 1)
         return [[Pair(window, head) for window in _windows(passage, max_windows)] for passage in passages]
 

@@ -7,12 +7,21 @@ from typing import Literal
 from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.model_folder import ModelFolder
 
-__all__ = ["CUDA", "Device", "Placed", "Precision", "Runtime", "place"]
+__all__ = ["CUDA", "Device", "Placed", "Precision", "Runtime", "Wanted", "place"]
 
 Precision = Literal["auto", "int8", "fp32"]
 Device = Literal["auto", "cpu", "cuda"]
 Runtime = Literal["onnx", "openvino"]
 CUDA = "CUDAExecutionProvider"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The settings of a sidecar about computing; kinds of models without a choice ignore them."""
+
+    precision: Precision = "auto"
+    device: Device = "cpu"
+    runtime: Runtime = "onnx"
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from hybridrank.common.model_info import ModelInfo
 from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.token_codec import TokenCodec
 from hybridrank.sidecar.errors import InvalidArgument
-from hybridrank.sidecar.rerankers.base import Encoder, Pair, Reranker
-from hybridrank.sidecar.rerankers.colbert import TokenEncoder
+from hybridrank.sidecar.rerankers.base import Encoder, Pair, PairReranker, TokenEncoder
+from hybridrank.sidecar.rerankers.checks import require_query, require_text
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 from hybridrank.sidecar.scoring.keys import text_keys
 from hybridrank.sidecar.types import EncodeRequest, RerankRequest, TextKind
 
-__all__ = ["Input", "Work", "encode_work", "require_query", "rerank_work", "token_work"]
+__all__ = ["Input", "Work", "encode_work", "rerank_work", "token_work"]
 
 Input = TypeVar("Input", Pair, TokenSequence)
 
@@ -58,7 +58,7 @@ class Work(Generic[Input]):
         )
 
 
-def rerank_work(request: RerankRequest, reranker: Reranker) -> Work[Pair]:
+def rerank_work(request: RerankRequest, reranker: PairReranker) -> Work[Pair]:
     """Scores the first window of each passage, or all allowed ones if no passage may be cut.
 
     Raises InvalidArgument for a query without a word, or for contributions, which it does not have.
@@ -113,14 +113,6 @@ def token_work(
     return replace(work, windows=windows)
 
 
-def require_query(request: RerankRequest, model: ModelInfo) -> None:
-    """Raises InvalidArgument for a query without a word, or for contributions, which text models do not have."""
-    _require_text("query", request.query)
-    if request.contributions:
-        problem = f"are of features, and {model.name} is a {model.kind}, which reads text; leave them out"
-        raise InvalidArgument("options.contributions", problem)
-
-
 def _encode(
     request: EncodeRequest,
     encoder: Encoder | TokenEncoder,
@@ -129,7 +121,7 @@ def _encode(
 ) -> Work[TokenSequence]:
     if request.kind is TextKind.QUERY:
         for index, text in enumerate(request.texts):
-            _require_text(f"texts[{index}]", text)
+            require_text(f"texts[{index}]", text)
     kind = kind if request.truncate else f"{kind} of the whole"
 
     def windows(asked: Sequence[str], most: int) -> list[list[TokenSequence]]:  # noqa: ARG001
@@ -155,8 +147,3 @@ def _encode(
 def _require_whole(field: str, *, cut: bool) -> None:
     if cut:
         raise InvalidArgument(field, "is longer than the model reads; shorten it, or allow it to be cut")
-
-
-def _require_text(field: str, text: str) -> None:
-    if not text.strip():
-        raise InvalidArgument(field, "is empty; send at least one word")

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from hybridrank.model_files.arrays import FloatArray
-from hybridrank.sidecar.rerankers.base import Reranker
+from hybridrank.sidecar.rerankers.base import PairReranker, Scored
 from hybridrank.sidecar.scoring.computer import Computer
 from hybridrank.sidecar.scoring.keys import window_key
 from hybridrank.sidecar.scoring.row_cache import Row
 from hybridrank.sidecar.scoring.text_job import rerank_work
-from hybridrank.sidecar.types import ChunkScore, RelevanceScore, RerankRequest, Timings
+from hybridrank.sidecar.types import ChunkScore, RelevanceScore, RerankRequest
 
 __all__ = ["score_texts"]
 
@@ -22,9 +22,7 @@ COMBINE: Mapping[ChunkScore, Callable[[FloatArray], Any]] = {
 }
 
 
-async def score_texts(
-    request: RerankRequest, reranker: Reranker, computer: Computer
-) -> tuple[list[RelevanceScore], Timings, int]:
+async def score_texts(request: RerankRequest, reranker: PairReranker, computer: Computer) -> Scored:
     """Returns the raw score of each passage, in order, and the number of tokens that the model read.
 
     With `best_effort`, only passages whose first window was scored shortly before the deadline. Further windows are
@@ -46,7 +44,7 @@ async def score_texts(
         if 0 in found and (request.truncate or not _cut(found)):
             scores.append(_score(request, place, found))
             tokens += sum(row.tokens for row in found.values())
-    return scores, timings, tokens
+    return Scored(scores, timings, tokens)
 
 
 def _score(request: RerankRequest, place: int, windows: Mapping[int, Row]) -> RelevanceScore:

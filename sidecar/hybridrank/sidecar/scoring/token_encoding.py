@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from hybridrank.model_files import token_vectors
 from hybridrank.model_files.token_codec import CODEC, TokenCodec
 from hybridrank.sidecar.errors import InvalidArgument
-from hybridrank.sidecar.models.catalog import LoadedModel
-from hybridrank.sidecar.rerankers.colbert import ColbertReranker
+from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.scoring.computer import Computer
 from hybridrank.sidecar.scoring.row_cache import Row
 from hybridrank.sidecar.scoring.text_job import token_work
@@ -21,10 +20,10 @@ async def encode_tokens(request: EncodeRequest, model: LoadedModel, computer: Co
 
     Raises InvalidArgument for a model that makes none, and for a codec that it does not have.
     """
-    if not isinstance(model.reranker, ColbertReranker):
+    if model.token_encoder is None:
         raise InvalidArgument("model", f"{model.info.name} is a {model.info.kind}, which makes no token vectors")
     codec = _codec(model, request.token_vectors)
-    work = token_work(request, model.reranker.encoder, model.encoder, codec)
+    work = token_work(request, model.token_encoder, model.encoder, codec)
     rows, timings = await computer.rows(work)
     packed = await asyncio.to_thread(_packed, codec, rows, vectors=1 if model.encoder else 0)
     tokens = sum(rows[key].tokens for key in work.keys)

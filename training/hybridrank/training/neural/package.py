@@ -107,7 +107,7 @@ def _measure(folder: Path, recipe: Recipe, dev: Sequence[RankedList], precision:
 
     # One text at a time: padded to the longest of 50, they take twice as long.
     def scores(each: RankedList) -> list[float]:
-        return [in_process.relevance_scores(loaded.reranker, each.query, [text])[0] for text in each.texts]
+        return [loaded.reranker.relevance_scores(each.query, [text])[0] for text in each.texts]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # one call uses one core
         return dev_ndcg(dev, list(pool.map(scores, dev)))

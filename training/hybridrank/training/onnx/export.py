@@ -15,10 +15,17 @@ from typing import Any, Literal
 import numpy as np
 
 from hybridrank.model_files import model_folder, self_test
-from hybridrank.model_files.model_folder import FP32_ONNX, ColbertToml, CrossEncoderToml, EncoderToml, ModelFolder
+from hybridrank.model_files.model_folder import (
+    FP32_ONNX,
+    ColbertToml,
+    CrossEncoderToml,
+    EncoderToml,
+    ModelFolder,
+    OnnxToml,
+)
 from hybridrank.model_files.self_test import GoldenPairs
 from hybridrank.sidecar import in_process
-from hybridrank.sidecar.in_process import INPUTS, TOKEN_VECTORS, OnnxSession, Placed, TextTokenizer, padded
+from hybridrank.sidecar.in_process import INPUTS, TOKEN_VECTORS, OnnxSession, TextTokenizer, padded
 from hybridrank.training.onnx.golden_pairs import reference
 
 try:
@@ -45,7 +52,6 @@ LENGTHS = ("query_length", "max_tokens")
 SAMPLES = ("short", "A longer sentence, with numbers 1 2 3 and an émoji 😀.", "one two three four five " * 12)
 POOLING_FLAGS = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token"}
 KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
-Toml = CrossEncoderToml | EncoderToml | ColbertToml
 
 
 def export_model(
@@ -83,7 +89,7 @@ def export_model(
         "licence": licence,
         "languages": tuple(languages),
     }
-    toml: Toml
+    toml: OnnxToml
     loaded, output, checkpoint = transformers.AutoModel, "last_hidden_state", None
     if checkpoint := colbert_checkpoints.read(source, config, tokenizer):
         output = TOKEN_VECTORS
@@ -114,7 +120,8 @@ def export_model(
         backend.no_padding()
         backend.save(str(folder / "tokenizer.json"))
         _write_fp32(folder, toml, model, config, names, output)
-        golden = reference(in_process.build(Placed(model_folder.write(folder, toml), "cpu")))
+        model_folder.write(folder, toml)
+        golden = reference(in_process.load_untested(folder, "fp32"))
         self_test.write(folder, golden)
         if precision != "fp32":
             toml = _tried_int8(folder, toml, golden)
@@ -127,10 +134,11 @@ def export_model(
     return model_folder.read(out)
 
 
-def _tried_int8(folder: Path, toml: Toml, golden: Sequence[GoldenPairs]) -> Toml:
+def _tried_int8(folder: Path, toml: OnnxToml, golden: Sequence[GoldenPairs]) -> OnnxToml:
     """Quantises to int8 if that ranks the golden pairs as fp32 does; warns about scores that moved."""
     toml = _quantize(folder, toml)
-    verdict = in_process.score_golden_pairs(in_process.build(Placed(model_folder.write(folder, toml), "cpu")), golden)
+    model_folder.write(folder, toml)
+    verdict = in_process.score_golden_pairs(in_process.load_untested(folder, "int8"), golden)
     if problem := verdict.problem():
         raise ExportFailed(f"int8 will not do for this model: {problem}; export it with --precision fp32")
     if verdict.remark:
@@ -138,7 +146,7 @@ def _tried_int8(folder: Path, toml: Toml, golden: Sequence[GoldenPairs]) -> Toml
     return toml
 
 
-def _write_fp32(folder: Path, toml: Toml, model: Any, config: Any, names: list[str], output: str) -> None:
+def _write_fp32(folder: Path, toml: OnnxToml, model: Any, config: Any, names: list[str], output: str) -> None:
     """Writes model.onnx, fused if the fused graph computes the same as the original."""
     path = folder / "model.onnx"
     if (
@@ -177,7 +185,7 @@ def _export_graph(model: Any, names: list[str], output: str, path: Path) -> None
     onnx.save(graph, str(path))
 
 
-def _quantize(folder: Path, toml: Toml) -> Toml:
+def _quantize(folder: Path, toml: OnnxToml) -> OnnxToml:
     """Replaces model.onnx by int8 and keeps the original as model.fp32.onnx.
 
     Weights are signed, with one scale per column and only seven of their eight bits: then sums saturate on no CPU.
@@ -200,7 +208,7 @@ def _quantize(folder: Path, toml: Toml) -> Toml:
     return toml.model_copy(update={"precision": "int8", "reduced_range": True})
 
 
-def _difference(folder: Path, toml: Toml, model: Any, names: list[str], output: str) -> float:
+def _difference(folder: Path, toml: OnnxToml, model: Any, names: list[str], output: str) -> float:
     """Returns the largest difference between the graph and the original, on batches of other shapes than in tracing."""
     tokenizer = TextTokenizer(folder / "tokenizer.json", toml.max_tokens)
     session = OnnxSession(folder / "model.onnx", output, tokenizer.padding_id)

@@ -119,7 +119,7 @@ def reference(model: LoadedModel) -> tuple[GoldenPairs, ...]:
         GoldenPairs(
             query=query,
             passages=passages,
-            relevance_scores=tuple(in_process.relevance_scores(model.reranker, query, passages)),
+            relevance_scores=tuple(model.reranker.relevance_scores(query, passages)),
             cosines=tuple(in_process.cosines(model.encoder, query, passages)) if model.encoder else None,
         )
         for query, passages in GOLDEN_PAIRS

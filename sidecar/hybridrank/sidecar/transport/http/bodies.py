@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Sequence
 from difflib import get_close_matches
+from operator import itemgetter
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -117,7 +118,7 @@ def rerank_request(body: RerankBody, models: Models, deadline: float | None) -> 
     texts = [_text(document, index, body.rank_fields) for index, document in enumerate(body.documents)]
     top = body.top_k if body.top_k is not None else body.top_n
     model = body.model or first_reranker(models)
-    if models.get(model).info.feature_set:
+    if models.get(model).reranker.http_order is None:
         problem = f"{model} reads features, which this API cannot carry; call Rerank over gRPC, or name another model"
         raise InvalidArgument("model", problem)
     chunks = _chunks(body, models.get(model).info.max_tokens)
@@ -184,11 +185,9 @@ def _score_type(body: RerankBody | TeiBody) -> ScoreType:
 
 
 def first_reranker(models: Models) -> str:
-    """A cross-encoder where there is one; late interaction otherwise. Never a forest, which reads no text."""
-    names = sorted(
-        (model for model in models if not model.info.feature_set), key=lambda model: model.info.kind != "cross-encoder"
-    )
-    return names[0].info.name if names else ""
+    """Returns the name of the model that serves calls without one, by `http_order`; empty if no model reads texts."""
+    orders = [(model.reranker.http_order, model.info.name) for model in models]
+    return min(((order, name) for order, name in orders if order is not None), key=itemgetter(0), default=(0, ""))[1]
 
 
 def _text(document: str | dict[str, Any], index: int, rank_fields: Sequence[str] | None) -> str:

@@ -9,7 +9,7 @@ from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel
 
 from hybridrank.sidecar.errors import SidecarError
-from hybridrank.sidecar.models.catalog import LoadedModel
+from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.transport.http import answers
 from hybridrank.sidecar.transport.http.bodies import first_reranker
 from hybridrank.sidecar.transport.http.calls import JSON, Face
