@@ -1,8 +1,8 @@
 """Passages that a model reads of a document, wherever in it the fields are."""
 
+from hybridrank.common.field_paths import field_values
 from hybridrank.connector import HybridSearch, Rescore, SearchRequest
 from hybridrank.connector.engines.embedded import EmbeddedEngine
-from hybridrank.connector.passages import field_values
 from hybridrank.connector.types import Document
 from tests.contracts.passages import DEFINITION
 from tests.doubles import WordSidecar

@@ -145,6 +145,8 @@ def test_the_length_of_a_text_is_counted_in_the_stored_document():
     assert body(feature_set)["_source"] == ["product.name"]
     assert value(feature_set, {"_source": {"product": {"name": ["red wool", "scarf"]}}}) == 3.0
     assert value(feature_set, {"_source": {"product": None}}) == 0.0
+    assert value(feature_set, {"_source": {"product": [{"name": "red wool"}, {"name": ["scarf"]}]}}) == 3.0
+    assert value(feature_set, {"_source": {"product.name": "red wool"}}) == 2.0
 
 
 @pytest.mark.parametrize(

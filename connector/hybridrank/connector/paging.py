@@ -5,11 +5,11 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
+from hybridrank.common.field_paths import field_values
 from hybridrank.connector.faults import Reason
 from hybridrank.connector.mapping.field_types import Kind
 from hybridrank.connector.mapping.fields import Fields, unknown
 from hybridrank.connector.mapping.filter_values import as_number, as_word
-from hybridrank.connector.passages import field_values
 from hybridrank.connector.types import DocumentKey, Hit
 
 __all__ = ["Direction", "arranged", "collapsed", "dressed", "sorted_by", "without_values"]

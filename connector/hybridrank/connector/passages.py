@@ -1,11 +1,12 @@
-"""Reads a stored document: values of fields, and the model text, the same for vectors and reranking."""
+"""The model text of a stored document, the same for vectors and reranking."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hybridrank.common.field_paths import field_values
 from hybridrank.index_templates import DEFAULT_BOOSTS
 
-__all__ = ["DEFAULT_FIELDS", "field_values", "passage_text"]
+__all__ = ["DEFAULT_FIELDS", "passage_text"]
 
 DEFAULT_FIELDS = tuple(DEFAULT_BOOSTS)
 
@@ -20,26 +21,3 @@ def passage_text(source: Mapping[str, Any], fields: Sequence[str] = DEFAULT_FIEL
     """
     lines = (" ".join(str(value) for value in field_values(source, field) if value) for field in fields)
     return "\n".join(filter(None, lines))
-
-
-def field_values(source: Any, field: str) -> list[Any]:
-    """Returns the values of a field, if any; `a.b` is field b of the object, or of each object of the list, in a.
-
-    As in engines, a name with a dot is a path, and nested lists are one list.
-
-    >>> field_values({"a": [{"b": [1, [2]]}, {"b": None}], "a.b": 3}, "a.b")
-    [1, 2, 3]
-    """
-    if isinstance(source, (list, tuple)):
-        return [value for each in source for value in field_values(each, field)]
-    if not field:
-        return [] if source is None else [source]
-    if not isinstance(source, Mapping):
-        return []
-    found: list[Any] = []
-    for name, value in source.items():
-        if name == field:
-            found += field_values(value, "")
-        elif field.startswith(f"{name}."):
-            found += field_values(value, field[len(name) + 1 :])
-    return found

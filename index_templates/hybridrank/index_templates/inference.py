@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any
 
+from hybridrank.common.versions import major_minor
 from hybridrank.index_templates.ml_commons import API_KEY, EMBEDDINGS_PATH, RERANK_PATH, HttpSidecar
 
 __all__ = ["ENCODER", "RERANKER", "cohere_reranker", "custom_encoder", "custom_reranker", "endpoints", "has_custom"]
@@ -32,8 +33,7 @@ def has_custom(version: str) -> bool:
     >>> has_custom("8.19.3"), has_custom("9.0.8"), has_custom("9.1.0")
     (True, False, True)
     """
-    major, minor = map(int, re.findall(r"\d+", version)[:2])
-    return (8, 19) <= (major, minor) < (9, 0) or (major, minor) >= (9, 1)
+    return (8, 19) <= major_minor(version) < (9, 0) or major_minor(version) >= (9, 1)
 
 
 def custom_reranker(sidecar: HttpSidecar) -> dict[str, Any]:

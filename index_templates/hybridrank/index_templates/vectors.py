@@ -3,9 +3,10 @@
 docs/vectors.md has the measured cost of each kind.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
+
+from hybridrank.common.versions import major_minor
 
 __all__ = [
     "PASSAGES",
@@ -119,7 +120,7 @@ def lacks(engine: Engine, version: str, dimensions: int, kind: VectorKind) -> st
     'OpenSearch 3.6.0 has no vectors of kind int4; it has float, byte, int8, on_disk'
     """
     name = {"opensearch": "OpenSearch", "elasticsearch": "Elasticsearch"}[engine]
-    number = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    number = major_minor(version)
     known = [each for each, since in _SINCE[engine].items() if number >= since]
     if kind not in known:
         return f"{name} {version} has no vectors of kind {kind}; it has {', '.join(known)}"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hybridrank.common import atomic
 from hybridrank.local_engines.cluster import RunningNode
 from hybridrank.local_engines.process import ProcessId, is_running
 
@@ -55,10 +56,7 @@ def read_state(folder: Path, name: str) -> State | None:
 
 def write_state(folder: Path, state: State) -> None:
     """Writes the file in one step."""
-    target = _file(folder, state.name)
-    beside = target.with_suffix(".new")
-    beside.write_text(json.dumps(state.as_json(), indent=1) + "\n", "utf-8")
-    beside.replace(target)
+    atomic.write_text(_file(folder, state.name), json.dumps(state.as_json(), indent=1) + "\n")
 
 
 def forget(folder: Path, name: str) -> None:

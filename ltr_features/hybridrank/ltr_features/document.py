@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from statistics import fmean
 from typing import Any, Literal
 
+from hybridrank.common.field_paths import field_values
 from hybridrank.ltr_features.base import MISSING, BaseFeature
 from hybridrank.ltr_features.transforms import Direction
 from hybridrank.ltr_features.values import Among, Dialect, FeatureQuery, Seen
@@ -70,11 +71,8 @@ class FieldLength(BaseFeature):
         """Returns the number of words; 0 for an empty or absent text."""
         if not seen.hit:
             return MISSING
-        value: Any = seen.hit.get("_source", {})
-        for part in self.field.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        texts = value if isinstance(value, list) else [value]
-        return float(sum(len(text.split()) for text in texts if isinstance(text, str)))
+        values = field_values(seen.hit.get("_source", {}), self.field)
+        return float(sum(len(text.split()) for text in values if isinstance(text, str)))
 
 
 class VectorSimilarity(BaseFeature):

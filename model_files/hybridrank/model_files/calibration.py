@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError, model_validator
 
+from hybridrank.common import atomic
 from hybridrank.common.error_text import os_problem, wrong_values
 from hybridrank.model_files.errors import BadModelFolder
 
@@ -100,9 +101,7 @@ def read(folder: Path) -> dict[str, Calibration]:
 def write(folder: Path, calibrations: Mapping[str, Calibration]) -> None:
     """Writes calibration.json in one step: a sidecar that watches the folder sees either the old file or this one."""
     text = json.dumps({digest: each.model_dump(mode="json") for digest, each in calibrations.items()}, indent=1)
-    beside = folder / f".{FILE}"
-    beside.write_text(text + "\n", encoding="utf-8")
-    beside.replace(folder / FILE)
+    atomic.write_text(folder / FILE, text + "\n")
 
 
 def sigmoid(raw: Array) -> Array:

@@ -8,13 +8,14 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from hybridrank.common.error_text import wrong_values
 from hybridrank.common.model_info import ModelInfo
+from hybridrank.common.settings_file import validated
 from hybridrank.model_files.errors import BadModelFolder
 
 if sys.version_info >= (3, 11):
@@ -210,10 +211,7 @@ def read_toml(folder: Path, *kinds: type[Toml]) -> Toml:
     toml = by_name.get(kind) if isinstance(kind := fields.get("kind"), str) else None
     if toml is None:
         raise BadModelFolder(folder, f"model.toml: kind is {kind!r}; it must be one of {', '.join(by_name)}")
-    try:
-        return toml.model_validate(fields)
-    except ValidationError as error:
-        raise BadModelFolder(folder, f"model.toml: {wrong_values(error.errors())}") from error
+    return validated(toml, fields, "model.toml", partial(BadModelFolder, folder))
 
 
 def write_toml(folder: Path, toml: ModelToml) -> None:

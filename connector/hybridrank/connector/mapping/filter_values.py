@@ -12,8 +12,8 @@ from math import isfinite
 from typing import Any, TypeAlias
 
 from hybridrank.common.errors import HybridrankError
+from hybridrank.common.field_paths import field_values
 from hybridrank.connector.mapping.field_types import FLAT_TYPES, FieldType
-from hybridrank.connector.passages import field_values
 
 __all__ = [
     "FilterTypes",

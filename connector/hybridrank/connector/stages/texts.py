@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from hybridrank.common.field_paths import field_values
 from hybridrank.connector.faults import Reason
 from hybridrank.connector.mapping.fields import Fields, unknown
-from hybridrank.connector.passages import field_values, passage_text
+from hybridrank.connector.passages import passage_text
 from hybridrank.connector.request import Rescore, SearchRequest
 from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.connector.types import Hit

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hybridrank.common import atomic
 from hybridrank.common.cells import number, words
 from hybridrank.common.errors import HybridrankError
 from hybridrank.common.json_values import text_problem
@@ -29,9 +30,7 @@ def write_run(path: Path, rankings: Mapping[str, Sequence[str]], tag: str) -> No
                     problem = text_problem(each) or "is empty or has white space"
                     raise RunFileError(f"{path}: {each!r} cannot stand in a TREC run: it {problem}")
             lines.append(f"{query_id} Q0 {doc_id} {rank} {len(doc_ids) - rank + 1} {tag}\n")
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text("".join(lines), encoding="utf-8")
-    draft.replace(path)
+    atomic.write_text(path, "".join(lines))
 
 
 def read_run(path: Path) -> dict[str, tuple[str, ...]]:

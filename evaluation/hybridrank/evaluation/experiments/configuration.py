@@ -18,10 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from hybridrank.common.error_text import wrong_values
-from hybridrank.common.settings_file import read_settings
+from hybridrank.common.settings_file import read_settings, validated
 from hybridrank.connector import Rescore, SearchRequest
 from hybridrank.connector.admin.similarity import Bm25Settings
 from hybridrank.connector.fusion import Fusion, Rrf
@@ -54,10 +53,7 @@ class Configuration(BaseModel):
     def load(cls, path: Path) -> "Configuration":
         """Reads a .yaml, .yml or .json file. Raises ConfigurationError."""
         content = read_settings(path, ConfigurationError, extra="eval")
-        try:
-            return cls.model_validate({} if content is None else content)
-        except ValidationError as error:
-            raise ConfigurationError(f"{path}: {wrong_values(error.errors())}") from error
+        return validated(cls, {} if content is None else content, path, ConfigurationError)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the content of a file."""

@@ -18,6 +18,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from hybridrank.common import atomic
 from hybridrank.common.cells import identifier
 from hybridrank.common.errors import BadLine
 from hybridrank.common.user_file import UserFile
@@ -175,9 +176,7 @@ def write_qrels(path: Path, qrels: Qrels) -> None:
                     f"{path}: {query_id!r} and {doc_id!r} cannot stand there: one has a tab or a line end"
                 )
             lines.append(f"{query_id}\t{doc_id}\t{grade}\n")
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text("".join(lines), encoding="utf-8")
-    draft.replace(path)
+    atomic.write_text(path, "".join(lines))
 
 
 def _merge(given: Sequence[int], how: Merge) -> int:

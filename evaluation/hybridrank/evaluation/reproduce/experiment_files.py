@@ -20,10 +20,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from hybridrank.common.error_text import wrong_values
-from hybridrank.common.settings_file import read_settings
+from hybridrank.common import atomic
+from hybridrank.common.settings_file import read_settings, validated
 from hybridrank.connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, TokenFormat
 from hybridrank.evaluation.collections.beir import CollectionError, Qrels
 from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, parse_pipeline
@@ -107,10 +107,7 @@ class Experiment(BaseModel):
         content = read_settings(path, ExperimentError, extra="eval")
         if not isinstance(content, dict):
             raise ExperimentError(f"{path}: expected the fields of an experiment, as `collection: scifact`")
-        try:
-            return cls.model_validate({**content, "name": path.stem})
-        except ValidationError as error:
-            raise ExperimentError(f"{path}: {wrong_values(error.errors())}") from error
+        return validated(cls, {**content, "name": path.stem}, path, ExperimentError)
 
 
 def load_experiments(folder: Path = EXPERIMENTS, names: Sequence[str] = ()) -> tuple[Experiment, ...]:
@@ -146,9 +143,7 @@ def write_expected(path: Path, measured: Mapping[str, float]) -> None:
         text, found = line.subn(lambda match, value=value: f"{match[1]}{value:.4f}", text)  # type: ignore[misc]
         if found != 1:
             raise ExperimentError(f"{path}: expected one line `{name}: VALUE` below `pipelines:`, found {found}")
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    atomic.write_text(path, text)
 
 
 def _lot(query_id: str) -> bytes:

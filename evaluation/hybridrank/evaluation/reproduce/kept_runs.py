@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hybridrank.common import atomic
 from hybridrank.connector import ModelInfo
 from hybridrank.connector.types import EngineInfo
 from hybridrank.evaluation.experiments.experiment import PipelineRun
@@ -42,9 +43,7 @@ class KeptRuns:
             return
         path = self._file(experiment, pipeline)
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.new")
-        draft.write_text(json.dumps({"key": key, "run": asdict(run)}), encoding="utf-8")
-        draft.replace(path)
+        atomic.write_text(path, json.dumps({"key": key, "run": asdict(run)}))
 
     def _file(self, experiment: str, pipeline: str) -> Path:
         return self.folder / experiment / f"{pipeline}.json"

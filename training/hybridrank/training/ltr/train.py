@@ -7,10 +7,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from hybridrank.common.error_text import wrong_values
-from hybridrank.common.settings_file import read_settings
+from hybridrank.common.settings_file import read_settings, validated
 from hybridrank.ltr_features import FeatureSet
 from hybridrank.ltr_features.transforms import Direction
 from hybridrank.training.ltr.dataset import UNJUDGED, Matrix, RankingData
@@ -110,11 +109,7 @@ class TrainingOptions(BaseModel):
 
 def load_options(path: Path) -> TrainingOptions:
     """Reads a .json, .yaml or .yml file. Raises TrainingError with the option's name."""
-    content = read_settings(path, TrainingError)
-    try:
-        return TrainingOptions.model_validate(content)
-    except ValidationError as error:
-        raise TrainingError(f"{path}: {wrong_values(error.errors())}") from error
+    return validated(TrainingOptions, read_settings(path, TrainingError), path, TrainingError)
 
 
 def hold_out(

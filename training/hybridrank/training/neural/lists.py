@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from hybridrank.common import atomic
 from hybridrank.common.counts import counted
 from hybridrank.common.user_file import UserFile
 from hybridrank.training.neural.errors import RecipeError
@@ -58,11 +59,8 @@ class RankedList:
 
 def write_lists(path: Path, lists: Iterable[RankedList]) -> int:
     """Writes one line per list and returns their number; the file is written in one step."""
-    partial = path.with_name(f"{path.name}.part")
-    with _open(partial, zipped=path.suffix == ".gz") as file:
-        count = sum(bool(file.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")) for each in lists)
-    partial.replace(path)
-    return count
+    with atomic.replacing(path) as draft, _open(draft, zipped=path.suffix == ".gz") as file:
+        return sum(bool(file.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")) for each in lists)
 
 
 def read_lists(path: Path) -> Iterator[RankedList]:

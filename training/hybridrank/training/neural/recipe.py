@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
-from hybridrank.common.error_text import wrong_values
-from hybridrank.common.settings_file import read_settings
+from hybridrank.common.settings_file import read_settings, validated
 from hybridrank.connector.request import RetrieverName
 from hybridrank.model_files.model_folder import LANGUAGE
 from hybridrank.training.neural.errors import RecipeError
@@ -221,8 +220,4 @@ class Recipe(_Frozen):
 
 def load_recipe(path: Path) -> Recipe:
     """Reads a YAML file. Raises RecipeError with the file and every wrong setting."""
-    content = read_settings(path, RecipeError, extra="train")
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        raise RecipeError(f"{path}: {wrong_values(error.errors())}") from error
+    return validated(Recipe, read_settings(path, RecipeError, extra="train"), path, RecipeError)

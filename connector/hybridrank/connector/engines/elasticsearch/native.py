@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hybridrank.common.versions import major_minor
 from hybridrank.connector.engines.elasticsearch import retrievers
 from hybridrank.connector.engines.elasticsearch.licence import licence_lack
-from hybridrank.connector.engines.rest.fused import major_minor
 from hybridrank.connector.fusion import NativeForm
 
 __all__ = ["body", "lack"]

@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from hybridrank.common.atomic import replacing
 from hybridrank.connector.engines.base import IndexReport, RejectedDocument, as_json, document_problem
 from hybridrank.connector.engines.embedded import extraction
 from hybridrank.connector.engines.embedded.analysis import EMBEDDED_LANGUAGES
@@ -272,12 +273,9 @@ class EmbeddedEngine:
     def _create(self, index: str, definition: IndexDefinition) -> None:
         file = self._file(index)
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        with closing(sqlite3.connect(draft)) as database, database:
+        with replacing(file) as draft, closing(sqlite3.connect(draft)) as database, database:
             database.executescript(_SCHEMA)
             database.execute("INSERT INTO definition VALUES (?)", (json.dumps(asdict(definition)),))
-        draft.rename(file)
 
     def _definition(self, index: str) -> IndexDefinition:
         with self._open(index) as database:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tantivy
 
+from hybridrank.common.field_paths import field_values
 from hybridrank.connector.engines.embedded.index_reader import K1_PLUS_1, Snapshot
-from hybridrank.connector.passages import field_values
 from hybridrank.connector.types import DocumentKey
 from hybridrank.ltr_features import Feature, FeatureQuery, FeatureSet, clause_query
 from hybridrank.ltr_features.base import words

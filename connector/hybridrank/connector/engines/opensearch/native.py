@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import fsum
 from typing import Any
 
-from hybridrank.connector.engines.rest.fused import major_minor
+from hybridrank.common.versions import major_minor
 from hybridrank.connector.fusion import NativeForm
 
 __all__ = ["MAX_QUERIES", "body", "lack", "shares"]

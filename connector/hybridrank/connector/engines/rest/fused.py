@@ -1,6 +1,5 @@
 """Answers of an engine that fused the rankings itself. Pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,7 +8,7 @@ from hybridrank.connector.engines.rest import msearch
 from hybridrank.connector.errors import EngineError
 from hybridrank.connector.types import Retrieved
 
-__all__ = ["major_minor", "ranked"]
+__all__ = ["ranked"]
 
 
 def ranked(index: str, answer: Mapping[str, Any], *, scale: float, lacking: str = "") -> Retrieved:
@@ -28,12 +27,3 @@ def ranked(index: str, answer: Mapping[str, Any], *, scale: float, lacking: str 
     if isinstance(found, EngineError):
         raise found
     return replace(found, ranking=tuple(replace(each, score=scale * each.score) for each in found.ranking))
-
-
-def major_minor(version: str) -> tuple[int, ...]:
-    """Returns the first two numbers of a version.
-
-    >>> major_minor("8.16.0-SNAPSHOT")
-    (8, 16)
-    """
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

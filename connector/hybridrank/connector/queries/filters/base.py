@@ -11,9 +11,9 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import Self
 
+from hybridrank.common.field_paths import field_values
 from hybridrank.connector.mapping.field_types import FieldType, known_fields
 from hybridrank.connector.mapping.filter_values import FilterTypes, Unfit, indexed, types_of
-from hybridrank.connector.passages import field_values
 
 __all__ = ["FieldFilter", "Filter", "Test", "check_scalar", "clauses", "kind_of"]
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hybridrank.common.field_paths import field_values
+
 __all__ = ["document_text"]
 
 
@@ -23,15 +25,8 @@ def document_text(document: Mapping[str, Any], fields: Sequence[str]) -> str | N
     return "\n".join(lines) if lines else None
 
 
-def _value(document: Any, field: str) -> Any:
-    if isinstance(document, list):
-        return [_value(each, field) for each in document]
-    if not isinstance(document, Mapping):
-        return None
-    if field in document:
-        return document[field]
-    parent, _, rest = field.partition(".")
-    return _value(document.get(parent), rest) if rest else None
+def _value(document: Mapping[str, Any], field: str) -> Any:
+    return document[field] if field in document else field_values(document, field)
 
 
 def _words(value: Any) -> str | None:

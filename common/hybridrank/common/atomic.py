@@ -1,0 +1,25 @@
+"""Replaces a file in one step: a reader sees either the old file or the whole new one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["replacing", "write_text"]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a path in the same folder to write to; it replaces `path` at the end, and is removed after an error."""
+    draft = path.with_name(f".{path.name}.new")
+    draft.unlink(missing_ok=True)  # of a process that was killed
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `path` as UTF-8, in one step."""
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
