@@ -34,6 +34,7 @@ def test_a_part_is_added_in_one_place(title, section, tmp_path):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in files:
         assert not (ROOT / name).exists()
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     for name, diff in changes:
         path = tmp_path / name

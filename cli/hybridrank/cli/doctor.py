@@ -14,9 +14,8 @@ from hybridrank.cluster_setup.findings import Finding
 from hybridrank.cluster_setup.opensearch_facts import gather
 from hybridrank.cluster_setup.opensearch_findings import findings as opensearch_findings
 from hybridrank.connector import ConnectorError, EngineError, ModelInfo, SidecarClient
-from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.engines.base import Engine, rest_api
 from hybridrank.connector.engines.rest.answers import reading
-from hybridrank.connector.engines.rest.engine import RestEngine
 from hybridrank.index_templates.analysis import probes
 from hybridrank.local_engines.errors import LocalEngineError
 from hybridrank.local_engines.jdk import find_jdk
@@ -111,7 +110,7 @@ async def _engine(
 async def _capabilities(engine: Engine) -> Finding:
     info = await engine.info()
     subject, detail = f"engine {info.name}", f"{info.version}, {', '.join(sorted(info.capabilities)) or 'plain'}"
-    if lacking := [each for each in probes() if each not in info.capabilities and info.name != "embedded"]:
+    if lacking := [each for each in probes() if each not in info.capabilities and "rest" in engine.apis]:
         return Finding(
             subject,
             "note",
@@ -123,11 +122,12 @@ async def _capabilities(engine: Engine) -> Finding:
 
 async def _pipelines(engine: Engine, sidecar_http: str, index: str) -> list[Finding]:
     """Checks the search pipelines of a cluster that has models of a sidecar, or should have."""
-    if not isinstance(engine, RestEngine) or engine.name != "opensearch":
+    if "ml_commons" not in engine.apis:
         return []
+    cluster = rest_api(engine)
     try:
-        with reading(engine.url):
-            facts = await gather(engine.request, sidecar_http, index)
+        with reading(cluster.url):
+            facts = await gather(cluster.request, sidecar_http, index)
     except EngineError as error:  # a user who may search need not be one who may look at a cluster
         return [Finding("pipelines", "problem" if sidecar_http else "note", str(error), "ask as an administrator")]
     return list(opensearch_findings(facts, sidecar_http)) if facts.remotes or sidecar_http else []

@@ -19,8 +19,7 @@ from hybridrank.cli.startable import UnknownModel
 from hybridrank.common.counts import counted
 from hybridrank.common.errors import BadLine
 from hybridrank.connector import HybridSearch, IndexMissing, ModelInfo, SidecarClient
-from hybridrank.connector.engines.base import Engine
-from hybridrank.connector.engines.rest.engine import RestEngine
+from hybridrank.connector.engines.base import Engine, rest_api
 from hybridrank.connector.indexing import IndexingReport
 from hybridrank.connector.types import Document, TokenFormat
 from hybridrank.evaluation.collections.beir import BeirFolder, CollectionError, Qrels
@@ -221,8 +220,10 @@ async def _settle_created(bench: Bench, *, delete: bool) -> None:
         if delete:
             await bench.engine.delete_index(index)
             bench.console.print(f"deleted index {index}", markup=False)
-        elif isinstance(bench.engine, RestEngine):
-            paths = [f"{bench.engine.url}/{path}" for path in (index, f"_index_template/{template_name(index)}")]
+        elif "rest" in bench.engine.apis:
+            paths = [
+                f"{rest_api(bench.engine).url}/{path}" for path in (index, f"_index_template/{template_name(index)}")
+            ]
             bench.console.print(
                 f"note: index {index} and its index template were made on the cluster and stay for the next run;"
                 " evaluate and tune delete at the end what they have made with --delete-index. To delete these later:\n"

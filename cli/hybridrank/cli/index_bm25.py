@@ -4,7 +4,7 @@ from rich.console import Console
 
 from hybridrank.cli.session import open_engine
 from hybridrank.connector.admin.similarity import Bm25Settings, change_bm25_settings
-from hybridrank.connector.engines.rest.engine import RestEngine
+from hybridrank.connector.engines.base import rest_api
 
 __all__ = ["change_bm25"]
 
@@ -15,7 +15,6 @@ async def change_bm25(address: str, index: str, wanted: Bm25Settings) -> list[st
     """Changes k1 and b; returns the names of the indices."""
     engine = await open_engine(address)
     try:
-        assert isinstance(engine, RestEngine)
-        return sorted(await change_bm25_settings(engine, index, wanted))
+        return sorted(await change_bm25_settings(rest_api(engine), index, wanted))
     finally:
         await engine.close()

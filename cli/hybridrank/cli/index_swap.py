@@ -9,7 +9,7 @@ from hybridrank.cli.session import open_engine
 from hybridrank.common.counts import counted
 from hybridrank.connector.admin.aliases import Swap, plan_swap
 from hybridrank.connector.admin.aliases import swap as move
-from hybridrank.connector.engines.rest.engine import RestEngine
+from hybridrank.connector.engines.base import rest_api
 
 __all__ = ["show_plan", "swap_alias"]
 
@@ -28,11 +28,11 @@ async def swap_alias(
 ) -> Swap:
     """Plans the swap, and carries it out unless it is a dry run."""
     engine = await open_engine(address)
-    assert isinstance(engine, RestEngine)
     try:
-        plan = await plan_swap(engine, alias, index, least_share=min_share, queries=queries, delete_old=delete_old)
+        cluster = rest_api(engine)
+        plan = await plan_swap(cluster, alias, index, least_share=min_share, queries=queries, delete_old=delete_old)
         if not dry_run and not plan.refusals:
-            await move(engine, plan)
+            await move(cluster, plan)
             if delete_old and not plan.replaces and plan.actions:
                 await asyncio.sleep(grace_s)
                 for each in plan.before:

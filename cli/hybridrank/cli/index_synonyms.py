@@ -4,7 +4,7 @@ from rich.console import Console
 
 from hybridrank.cli.session import open_engine
 from hybridrank.connector.admin.synonyms import check_synonyms, replace_synonyms
-from hybridrank.connector.engines.rest.engine import RestEngine
+from hybridrank.connector.engines.base import rest_api
 
 __all__ = ["send_synonyms"]
 
@@ -15,9 +15,7 @@ async def send_synonyms(address: str, index: str, rules: dict[int, str], *, dry_
     """Checks the rules on the cluster and, unless it is a dry run, replaces those there; returns the indices."""
     engine = await open_engine(address)
     try:
-        assert isinstance(engine, RestEngine)
-        if dry_run:
-            return sorted(await check_synonyms(engine, index, rules))
-        return sorted(await replace_synonyms(engine, index, rules))
+        change = check_synonyms if dry_run else replace_synonyms
+        return sorted(await change(rest_api(engine), index, rules))
     finally:
         await engine.close()

@@ -26,8 +26,7 @@ from hybridrank.cli.startable import UnknownModel
 from hybridrank.common.counts import counted
 from hybridrank.connector import Rescore
 from hybridrank.connector.admin.similarity import Bm25Settings, bm25_settings, change_bm25_settings
-from hybridrank.connector.engines.base import Engine
-from hybridrank.connector.engines.rest.engine import RestEngine
+from hybridrank.connector.engines.base import Engine, rest_api
 from hybridrank.evaluation.collections.beir import BeirFolder
 from hybridrank.evaluation.experiments.configuration import Configuration, ConfiguredPipeline
 from hybridrank.evaluation.experiments.experiment import PipelineRun
@@ -154,11 +153,11 @@ class Tuning:
 @asynccontextmanager
 async def _bm25_of(engine: Engine, index: str) -> AsyncIterator[ChangeBm25]:
     """Yields a function that changes k1 and b of the index; None, or leaving the context, restores its own."""
-    assert isinstance(engine, RestEngine)
-    (before,) = (await bm25_settings(engine, index)).values()
+    cluster = rest_api(engine)
+    (before,) = (await bm25_settings(cluster, index)).values()
 
     async def change(wanted: Bm25Settings | None) -> None:
-        await change_bm25_settings(engine, index, wanted or before)
+        await change_bm25_settings(cluster, index, wanted or before)
 
     try:
         yield change

@@ -35,8 +35,8 @@ def upload(
     from hybridrank.cli.ltr_upload import carry_out, read_upload, stored_parts
     from hybridrank.cli.session import open_engine
     from hybridrank.cli.setup_steps import out, show
+    from hybridrank.connector.engines.base import rest_api
     from hybridrank.connector.engines.rest.answers import reading
-    from hybridrank.connector.engines.rest.engine import RestEngine
     from hybridrank.index_templates.setup_plan import Step, plan
 
     wanted = read_upload(model, to, name, index)
@@ -45,15 +45,16 @@ def upload(
     async def run() -> tuple[Step, ...]:
         cluster = await open_engine(engine)
         try:
-            if not isinstance(cluster, RestEngine):
+            if "rest" not in cluster.apis:
                 raise typer.BadParameter(f"{cluster!r} has no plugins", param_hint="--engine")
-            with reading(cluster.url):
-                found = await stored_parts(cluster.request, wanted)
+            api = rest_api(cluster)
+            with reading(api.url):
+                found = await stored_parts(api.request, wanted)
             steps = plan(parts, found)
             show(steps, as_json=as_json)
             if not dry_run:
                 for step in steps:
-                    await carry_out(cluster.request, step, wanted, replace=replace)
+                    await carry_out(api.request, step, wanted, replace=replace)
             return steps
         finally:
             await cluster.close()

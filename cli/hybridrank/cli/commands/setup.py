@@ -70,9 +70,9 @@ def opensearch(
     from hybridrank.cli.setup import TEXT_FIELDS, cluster_settings, encoder_dimensions, encoder_note, looks_private
     from hybridrank.cli.setup_steps import ask, check_sidecar, out, show
     from hybridrank.cluster_setup.opensearch_cluster import Cluster, carry_out, read_cluster
+    from hybridrank.connector.engines.base import rest_api
     from hybridrank.connector.engines.index_names import new_name_problem
     from hybridrank.connector.engines.rest.answers import reading
-    from hybridrank.connector.engines.rest.engine import RestEngine
     from hybridrank.index_templates.ml_commons import HttpSidecar, key_digest
     from hybridrank.index_templates.ml_settings import undone
     from hybridrank.index_templates.setup_parts import SEARCH_TEMPLATE, IndexWish, parts
@@ -100,15 +100,16 @@ def opensearch(
     async def run() -> tuple[Step, ...]:
         engine = await open_engine(url)
         try:
-            if not isinstance(engine, RestEngine) or engine.name != "opensearch":
+            if "ml_commons" not in engine.apis:
                 raise typer.BadParameter(f"{engine!r} is not an OpenSearch", param_hint="--url")
-            with reading(engine.url):
-                cluster = await read_cluster(engine.request)
+            api = rest_api(engine)
+            with reading(api.url):
+                cluster = await read_cluster(api.request)
             steps = planned(cluster)
             show(steps, as_json=as_json)
             if steps and not dry_run:
                 ask(steps, yes=yes)
-                await carry_out(engine.request, steps, cluster.found, api_key=api_key)
+                await carry_out(api.request, steps, cluster.found, api_key=api_key)
             return steps
         finally:
             await engine.close()

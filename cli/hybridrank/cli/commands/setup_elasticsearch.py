@@ -38,9 +38,9 @@ def elasticsearch(
     from hybridrank.cli.session import open_engine
     from hybridrank.cli.setup_elasticsearch import carry_out, found_endpoints
     from hybridrank.cli.setup_steps import ask, check_sidecar, out, show
+    from hybridrank.connector.engines.base import rest_api
     from hybridrank.connector.engines.elasticsearch.licence import active_licence, licence_lack
     from hybridrank.connector.engines.rest.answers import reading
-    from hybridrank.connector.engines.rest.engine import RestEngine
     from hybridrank.connector.errors import EngineError
     from hybridrank.index_templates.inference import RERANKER, endpoints
     from hybridrank.index_templates.ml_commons import HttpSidecar, key_digest
@@ -54,20 +54,21 @@ def elasticsearch(
     async def run() -> tuple[Step, ...]:
         engine = await open_engine(url)
         try:
-            if not isinstance(engine, RestEngine) or engine.name != "elasticsearch":
+            if "inference" not in engine.apis:
                 raise typer.BadParameter(f"{engine!r} is not an Elasticsearch", param_hint="--url")
-            if lack := licence_lack("an inference endpoint", await active_licence(engine.request)):
+            api = rest_api(engine)
+            if lack := licence_lack("an inference endpoint", await active_licence(api.request)):
                 raise EngineError(f"{lack}; the library needs neither", reason="no_licence")
-            wanted = endpoints(target, (await engine.info()).version)
-            with reading(engine.url):
-                found = await found_endpoints(engine.request, wanted)
+            wanted = endpoints(target, (await api.info()).version)
+            with reading(api.url):
+                found = await found_endpoints(api.request, wanted)
             parts = [Part("inference endpoint", name, body) for name, body in wanted.items()]
             steps = plan_removal(found, {}) if remove else plan(parts, found)
             show(steps, as_json=as_json)
             if steps and not dry_run:
                 ask(steps, yes=yes)
                 for step in steps:
-                    await carry_out(engine.request, step, api_key)
+                    await carry_out(api.request, step, api_key)
             return steps
         finally:
             await engine.close()

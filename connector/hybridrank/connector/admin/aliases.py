@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybridrank.common.counts import counted
+from hybridrank.connector.engines.base import RestApi
 from hybridrank.connector.engines.rest import id_column
 from hybridrank.connector.engines.rest.answers import reading, search_answer
-from hybridrank.connector.engines.rest.engine import RestEngine
 from hybridrank.connector.engines.rest.paths import index_path, url_path
 from hybridrank.connector.errors import EngineError, IndexMissing
 from hybridrank.connector.mapping import fields
@@ -48,7 +48,7 @@ class Swap:
 
 
 async def plan_swap(
-    engine: RestEngine,
+    engine: RestApi,
     alias: str,
     index: str,
     *,
@@ -96,7 +96,7 @@ async def plan_swap(
     )
 
 
-async def swap(engine: RestEngine, plan: Swap) -> None:
+async def swap(engine: RestApi, plan: Swap) -> None:
     """Moves the alias in one request; does nothing if somebody else has moved it since the plan.
 
     Raises EngineError.
@@ -160,14 +160,14 @@ def _other_encoders(before: Fields, after: Fields) -> list[str]:
     return found
 
 
-async def _mapping(engine: RestEngine, name: str) -> Mapping[str, Any]:
+async def _mapping(engine: RestApi, name: str) -> Mapping[str, Any]:
     try:
         return await engine.described(name, "_mapping")
     except IndexMissing:
         return {}
 
 
-async def _alias(engine: RestEngine, alias: str) -> dict[str, Any]:
+async def _alias(engine: RestApi, alias: str) -> dict[str, Any]:
     """Returns the alias's filter, routing and other options, which must be the same for all its indices."""
     try:
         found = await engine.request("GET", url_path("_alias", alias))
@@ -188,7 +188,7 @@ async def _alias(engine: RestEngine, alias: str) -> dict[str, Any]:
     return first
 
 
-async def _count(engine: RestEngine, name: str, settings: Mapping[str, Any]) -> int:
+async def _count(engine: RestApi, name: str, settings: Mapping[str, Any]) -> int:
     """Counts the documents visible through the alias, all if it has no filter; raises if a shard does not answer."""
     await engine.request("POST", index_path(name, "_refresh"))
     answer = await engine.request(
@@ -202,7 +202,7 @@ async def _count(engine: RestEngine, name: str, settings: Mapping[str, Any]) -> 
 
 
 async def _trial(
-    engine: RestEngine, alias: str, index: str, queries: Sequence[str]
+    engine: RestApi, alias: str, index: str, queries: Sequence[str]
 ) -> tuple[float | None, tuple[str, ...]]:
     """Returns the overlap of first hits of the words in any field, and queries without hits only in the new index."""
     if not queries:
@@ -216,7 +216,7 @@ async def _trial(
     return sum(shares) / len(shares), tuple(misses)
 
 
-async def _top(engine: RestEngine, name: str, query: str) -> set[str]:
+async def _top(engine: RestApi, name: str, query: str) -> set[str]:
     body = {
         "query": {"multi_match": {"query": query, "fields": ["*"], "lenient": True}},
         "size": _TOP,

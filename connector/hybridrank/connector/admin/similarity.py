@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hybridrank.connector.engines.base import RestApi
 from hybridrank.connector.engines.rest.answers import reading
-from hybridrank.connector.engines.rest.engine import RestEngine
 from hybridrank.connector.engines.rest.paths import index_path
 
 __all__ = ["Bm25Settings", "bm25_settings", "change_bm25_settings"]
@@ -27,14 +27,14 @@ class Bm25Settings(BaseModel):
     b: float = Field(0.75, ge=0, le=1)
 
 
-async def bm25_settings(engine: RestEngine, index: str) -> dict[str, Bm25Settings]:
+async def bm25_settings(engine: RestApi, index: str) -> dict[str, Bm25Settings]:
     """Returns the settings of each index of `index`, possibly an alias. Raises EngineError, IndexMissing."""
     found = await engine.described(index, "_settings")
     with reading(f"index {index!r}: _settings"):
         return {name: _read(each["settings"]["index"].get("similarity", {})) for name, each in found.items()}
 
 
-async def change_bm25_settings(engine: RestEngine, index: str, wanted: Bm25Settings) -> tuple[str, ...]:
+async def change_bm25_settings(engine: RestApi, index: str, wanted: Bm25Settings) -> tuple[str, ...]:
     """Sets BM25's parameters for searches of `index`, and returns the names of the indices.
 
     Each index is closed and reopened, unless it already has these settings; a search during that time fails. Raises

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hybridrank.connector.engines.rest.engine import RestEngine
+from hybridrank.connector.engines.base import RestApi
 from hybridrank.connector.engines.rest.paths import index_path, url_path
 from hybridrank.connector.errors import EngineError
 from hybridrank.index_templates import noted, template_name
@@ -13,7 +13,7 @@ from hybridrank.index_templates.languages import Language
 __all__ = ["check_synonyms", "replace_synonyms"]
 
 
-async def check_synonyms(engine: RestEngine, index: str, rules: Mapping[int, str]) -> dict[str, Any]:
+async def check_synonyms(engine: RestApi, index: str, rules: Mapping[int, str]) -> dict[str, Any]:
     """Returns the server's description of the indices of `index` if it accepts the rules (line number → rule).
 
     Raises EngineError with the first line that the server refuses, IndexMissing if there is no such index.
@@ -34,7 +34,7 @@ async def check_synonyms(engine: RestEngine, index: str, rules: Mapping[int, str
     return found
 
 
-async def replace_synonyms(engine: RestEngine, index: str, rules: Mapping[int, str]) -> tuple[str, ...]:
+async def replace_synonyms(engine: RestApi, index: str, rules: Mapping[int, str]) -> tuple[str, ...]:
     """Replaces the synonyms for searches of `index`, which may be an alias.
 
     No document is rewritten. Each index is closed and reopened, and a search during that time fails. The index template
@@ -60,7 +60,7 @@ async def replace_synonyms(engine: RestEngine, index: str, rules: Mapping[int, s
     return tuple(found)
 
 
-async def _note(engine: RestEngine, name: str, analysis: Mapping[str, Any], searched: Mapping[str, Any]) -> None:
+async def _note(engine: RestApi, name: str, analysis: Mapping[str, Any], searched: Mapping[str, Any]) -> None:
     """Writes the rules into the index's template, so that a recreated index has them."""
     template = await engine.template(name)
     if template is None:
@@ -73,7 +73,7 @@ async def _note(engine: RestEngine, name: str, analysis: Mapping[str, Any], sear
     await engine.request("PUT", url_path("_index_template", template_name(name)), template)
 
 
-async def _takes(engine: RestEngine, language: Language, rules: Sequence[str]) -> bool:
+async def _takes(engine: RestApi, language: Language, rules: Sequence[str]) -> bool:
     try:
         await engine.request("POST", "/_analyze", trial(language, rules))
     except EngineError as error:

@@ -9,11 +9,16 @@ from hybridrank.connector.errors import BadAddress
 
 __all__ = ["connect_engine"]
 
-_CLASSES = {
-    "embedded": ("hybridrank.connector.engines.embedded.engine", "EmbeddedEngine"),
-    "opensearch": ("hybridrank.connector.engines.opensearch.engine", "OpenSearchEngine"),
-    "elasticsearch": ("hybridrank.connector.engines.elasticsearch.engine", "ElasticsearchEngine"),
+_SCHEMES = {
+    "embedded": "EmbeddedEngine",
 }
+"""Scheme of an address, NAME:PATH → the class in NAME/engine.py, which takes the PATH."""
+
+_SERVERS = {
+    "elasticsearch": "ElasticsearchEngine",
+    "opensearch": "OpenSearchEngine",
+}
+"""Kind of server at an HTTP address → the class in NAME/engine.py, which takes the address and the options."""
 
 
 async def connect_engine(
@@ -31,12 +36,11 @@ async def connect_engine(
     EngineUnreachable with the host and the cause, BadAddress for an address of another form, and ImportError with the
     install command if the engine's client is not installed.
     """
-    if address.startswith("embedded:"):
-        folder = address.removeprefix("embedded:")
-        if not folder:
-            raise BadAddress("engine address 'embedded:' names no folder; write embedded:PATH")
-        embedded: Engine = _engine_class("embedded")(folder)
-        return embedded
+    scheme, _, path = address.partition(":")
+    if scheme in _SCHEMES:
+        if not path:
+            raise BadAddress(f"engine address '{scheme}:' names no folder; write {scheme}:PATH")
+        return _engine(scheme, _SCHEMES[scheme], path)
     parse_address(address)  # checked before any import that needs an extra
     try:
         from hybridrank.connector.engines.rest.http import Access
@@ -51,13 +55,15 @@ async def connect_engine(
         "verify_certs": verify_certs,
         "timeout_s": timeout_s,
     }
-    engine: Engine = _engine_class(await ask(Access.to(address, **how)))(address, **how)
-    return engine
+    kind = await ask(Access.to(address, **how))
+    return _engine(kind, _SERVERS[kind], address, **how)
 
 
-def _engine_class(kind: str) -> Any:
-    module, name = _CLASSES[kind]
+def _engine(name: str, class_name: str, address: str, **how: Any) -> Engine:
+    """Returns the engine of the folder `name`, which needs the extra of the same name."""
     try:
-        return getattr(import_module(module), name)
+        module = import_module(f"hybridrank.connector.engines.{name}.engine")
     except ImportError as error:
-        raise ImportError(f"{error}; the {kind} engine needs: pip install 'hybridrank[{kind}]'") from error
+        raise ImportError(f"{error}; the {name} engine needs: pip install 'hybridrank[{name}]'") from error
+    engine: Engine = getattr(module, class_name)(address, **how)
+    return engine

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
-from hybridrank.connector.engines.base import Engine, RejectedDocument, fitting
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.engines.documents import RejectedDocument, fitting
 from hybridrank.connector.errors import SidecarError
 from hybridrank.connector.indexing.splitting import Split, split
 from hybridrank.connector.indexing.vector_cache import VectorCache

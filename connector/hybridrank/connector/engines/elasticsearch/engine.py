@@ -36,6 +36,7 @@ class ElasticsearchEngine(RestEngine):
     private authority. `timeout_s` limits every request. Works in any number of event loops.
     """
 
+    apis = frozenset({"rest", "inference"})
     name = "elasticsearch"
 
     def __init__(

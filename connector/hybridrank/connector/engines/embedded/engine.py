@@ -19,7 +19,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from hybridrank.common.atomic import replacing
-from hybridrank.connector.engines.base import IndexReport, RejectedDocument, as_json, document_problem
+from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.engines.documents import IndexReport, RejectedDocument, as_json, document_problem
 from hybridrank.connector.engines.embedded import extraction
 from hybridrank.connector.engines.embedded.analysis import EMBEDDED_LANGUAGES
 from hybridrank.connector.engines.embedded.dynamic_mapping import declared, learned, new_fields
@@ -54,7 +55,7 @@ _DEFINITION = TypeAdapter(IndexDefinition)
 _LAYOUT = 2  # version of the derived data; data of an earlier release is derived again
 
 
-class EmbeddedEngine:
+class EmbeddedEngine(Engine):
     """Every index is a folder under `path`. BM25 has Lucene's k1, b and formula; kNN compares every vector.
 
     An index is read at its first search and after each `refresh` of this object; later writes of another process are

@@ -30,6 +30,7 @@ class OpenSearchEngine(RestEngine):
     request. Works in any number of event loops.
     """
 
+    apis = frozenset({"rest", "ml_commons"})
     name = "opensearch"
 
     def __init__(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hybridrank import index_templates
-from hybridrank.connector.engines.base import IndexReport, fitting
+from hybridrank.connector.engines.documents import IndexReport, fitting
 from hybridrank.connector.engines.index_names import check_name, check_new_name
 from hybridrank.connector.engines.rest.answers import reading
 from hybridrank.connector.engines.rest.bulk import BulkWriter

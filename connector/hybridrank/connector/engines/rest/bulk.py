@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-from hybridrank.connector.engines.base import RejectedDocument, as_json, id_problem
+from hybridrank.connector.engines.documents import RejectedDocument, as_json, id_problem
 from hybridrank.connector.errors import EngineError
 
 __all__ = ["BulkWriter"]

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from hybridrank.connector.engines.base import Api
 from hybridrank.connector.engines.rest.answers import by_index, reading
 from hybridrank.connector.engines.rest.paths import index_path
 from hybridrank.connector.engines.rest.server_info import capabilities, version
@@ -20,6 +21,7 @@ _PARTS = {"": ("aliases", "mappings", "settings"), "_mapping": ("mappings",), "_
 class Cluster(ABC):
     """A cluster that answers the REST paths of OpenSearch and Elasticsearch. A subclass adds the client."""
 
+    apis: ClassVar[frozenset[Api]] = frozenset({"rest"})
     name: ClassVar[Literal["opensearch", "elasticsearch"]]
 
     def __init__(self, url: str) -> None:
