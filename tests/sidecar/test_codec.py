@@ -1,6 +1,6 @@
 """Messages become the sidecar's types and back, field by field."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -11,16 +11,16 @@ from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.protocol import codec
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
 from hybridrank.sidecar.types import (
+    CallTimings,
     Embedding,
     EncodeRequest,
     EncodeResult,
-    Passage,
     RelevanceScore,
+    RerankPassage,
     RerankRequest,
     RerankResult,
     ScoreType,
     TextKind,
-    Timings,
 )
 
 COLUMNS = FeatureSetInfo("columns", "3", "cd" * 32, ("bm25", "price"))
@@ -28,7 +28,7 @@ INFO = ModelInfo(
     *("name", "2", "encoder", "ab" * 32, "int8", 256, 384, ("one", "two"), COLUMNS, "cd" * 32, "ef" * 32),
     *("mean", "query: ", "passage: ", ("01" * 32,), ("de", "en")),
 )
-TIMINGS = Timings(1.5, 0.25, 12.0)
+TIMINGS = CallTimings(1.5, 0.25, 12.0)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -44,7 +44,7 @@ def test_a_rerank_request_arrives_as_it_was_sent(model, query, candidates, top_k
         top_k=top_k,
         options=options,
     )
-    passages = tuple(Passage(passage_id, text) for passage_id, text in candidates)
+    passages = tuple(RerankPassage(passage_id, text) for passage_id, text in candidates)
     wanted = RerankRequest(model, query, passages, top_k, ScoreType.SIGMOID, min_score)
     assert codec.rerank_request(pb.RerankRequest.FromString(message.SerializeToString())) == wanted
 
@@ -86,7 +86,8 @@ def test_every_field_of_a_model_is_sent():
         assert sent.pop(name) == list(getattr(INFO, name))
     features = sent.pop("feature_set")
     assert FeatureSetInfo(features.name, features.version, features.digest, tuple(features.features)) == COLUMNS
-    assert sent == {name: value for name, value in vars(INFO).items() if name not in {*lists, "feature_set"}}
+    others = {each.name for each in fields(INFO)} - {*lists, "feature_set"}
+    assert sent == {name: getattr(INFO, name) for name in others}
 
 
 def test_a_model_without_a_feature_set_says_so():

@@ -7,7 +7,7 @@ import pytest
 
 from hybridrank.sidecar.batching.worker import Worker
 from hybridrank.sidecar.service import RerankService
-from hybridrank.sidecar.types import EncodeRequest, Passage, RerankRequest, TextKind
+from hybridrank.sidecar.types import EncodeRequest, RerankPassage, RerankRequest, TextKind
 from tests.golden.sidecar import ORACLE, SHIPPED, shipped_scores
 from tests.golden.texts import PAIRS, PASSAGES, QUERY
 
@@ -34,7 +34,7 @@ async def scores(service, model):
     """The scores of all pairs, each query's passages in one request."""
     found = {}
     for query in {query for query, _ in PAIRS}:
-        passages = tuple(Passage(text, text) for asked, text in PAIRS if asked == query)
+        passages = tuple(RerankPassage(text, text) for asked, text in PAIRS if asked == query)
         result = await service.rerank(RerankRequest(model, query, passages, max_chunks_per_document=1))
         found.update({(query, score.passage_id): score.relevance_score for score in result.scores})
     return [found[pair] for pair in PAIRS]

@@ -11,7 +11,7 @@ from hybridrank.sidecar.errors import BadScore, InvalidArgument, ModelNotFound
 from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
 from hybridrank.sidecar.service import RerankService
-from hybridrank.sidecar.types import ChunkScore, EncodeRequest, Passage, RerankRequest, ScoreType, TextKind
+from hybridrank.sidecar.types import ChunkScore, EncodeRequest, RerankPassage, RerankRequest, ScoreType, TextKind
 from tests.sidecar.doubles import BrokenModel, ConfidentReranker, loaded
 
 
@@ -25,7 +25,7 @@ def service(tiny):
 
 
 def request(*texts, query="red green blue pink", **fields):
-    passages = tuple(Passage(f"id{index % 2}", text) for index, text in enumerate(texts))
+    passages = tuple(RerankPassage(f"id{index % 2}", text) for index, text in enumerate(texts))
     return RerankRequest(fields.pop("model", "token-overlap"), query, passages, **fields)
 
 

@@ -6,7 +6,7 @@ from benchmarks.sidecar_load import Messages, watched_sidecar
 from benchmarks.sidecar_soak import MODELS, SETTINGS, soak, watched_folder
 
 TEXTS = [
-    f"Passage {number} says that {'the sidecar scores what the engine found ' * (number % 7 + 1)}"
+    f"RerankPassage {number} says that {'the sidecar scores what the engine found ' * (number % 7 + 1)}"
     for number in range(99)
 ]
 

@@ -137,7 +137,7 @@ def test_a_graph_that_onnx_runtime_cannot_read_is_named(both):
         trial.load_model(both)
 
 
-@pytest.mark.parametrize("fields", [{"query_prefix": "Passage number one hundred and two: "}, {"pooling": "cls"}])
+@pytest.mark.parametrize("fields", [{"query_prefix": "RerankPassage number one hundred and two: "}, {"pooling": "cls"}])
 def test_a_field_that_changes_the_output_fails_the_self_test(fields, tmp_path):
     """The digest is in order; only what comes out is not what was exported. Late interaction does not pool."""
     folder = shutil.copytree(SHIPPED_MODELS / "encoder-minilm-l6", tmp_path / "model")

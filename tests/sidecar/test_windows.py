@@ -21,7 +21,7 @@ from hybridrank.sidecar.rerankers.base import Pair
 from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 from hybridrank.sidecar.service import RerankService
-from hybridrank.sidecar.types import ChunkScore, Passage, RerankRequest
+from hybridrank.sidecar.types import ChunkScore, RerankPassage, RerankRequest
 from tests.sidecar.doubles import loaded
 from tests.sidecar.serving import rerank_request, serving
 
@@ -89,7 +89,7 @@ def serve(reranker: WindowReranker, *, threads: int = 1, max_queue_tokens: int =
 
 
 def asked(*texts: str, **fields) -> RerankRequest:
-    passages = tuple(Passage(str(index), text) for index, text in enumerate(texts))
+    passages = tuple(RerankPassage(str(index), text) for index, text in enumerate(texts))
     return RerankRequest("windows", fields.pop("query", "red green blue pink"), passages, **fields)
 
 

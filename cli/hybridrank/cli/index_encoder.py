@@ -1,11 +1,11 @@
 """The encoder of an index's vectors: reads what the index records, and records it."""
 
 from hybridrank.cli.session import open_engine, open_sidecar
+from hybridrank.common.encoders import same_encoder
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError
 from hybridrank.connector.indexing import find_encoder
 from hybridrank.index_templates import EncoderNote
-from hybridrank.index_templates.encoders import same_encoder
 
 __all__ = ["note_encoder", "noted_encoders"]
 

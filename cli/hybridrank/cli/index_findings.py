@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from hybridrank.cli.feature_sets import by_name
 from hybridrank.cluster_setup.findings import Finding
+from hybridrank.common.encoders import same_encoder
 from hybridrank.connector import ModelInfo
 from hybridrank.connector.mapping.fields import Fields
-from hybridrank.index_templates.encoders import same_encoder
 from hybridrank.index_templates.languages import language_lack
 
 __all__ = ["encoder_findings", "language_findings"]

@@ -11,11 +11,11 @@ from hybridrank.cli.feature_sets import by_name
 from hybridrank.cli.options import cache_folder
 from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.cli.startable import check_startable
+from hybridrank.common.encoders import same_encoder
 from hybridrank.connector import ConnectorError, HybridSearch, SidecarClient, SidecarUnreachable, connect_engine
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.stages.retrieval import FusedBy
 from hybridrank.index_templates import EncoderNote
-from hybridrank.index_templates.encoders import same_encoder
 
 __all__ = ["default_engine", "noted_encoders", "open_engine", "open_search", "open_sidecar"]
 

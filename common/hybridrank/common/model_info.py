@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from hybridrank.common.encoders import EncoderNote
+
 __all__ = ["FeatureSetInfo", "ModelInfo"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FeatureSetInfo:
-    """The columns of a forest, by their names in order, and the SHA-256 that identifies the set."""
+    """The columns of a lambdamart model, by their names in order, and the SHA-256 of their definitions."""
 
     name: str
     version: str
@@ -15,14 +17,15 @@ class FeatureSetInfo:
     features: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Information about a model for callers. `digest` is the SHA-256 over everything that decides its output.
+    """Information about a served model. `kind` is "encoder", "cross-encoder", "colbert" or "lambdamart".
 
-    `max_tokens` is 0 for a forest, which reads features and no text. `token_codec` is the digest of the codec with
-    which an encoder packs residuals, and `calibration` the digest of its calibration; empty if it has none.
-    `comparable_digests` are those of the same model at the other precisions of its folder, whose vectors are comparable
-    with its own. `languages` are ISO 639-1 codes, "*" for many; empty if the folder does not name them.
+    `digest` is the SHA-256 over everything that decides its output. `dimensions` is 0 except for encoders, `max_tokens`
+    is 0 for a lambdamart model, and only that kind has a `feature_set`. `token_codec` is the digest of the codec that
+    packs token vectors as "residual", `calibration` the digest of the calibration of raw scores; empty if there is
+    none. `comparable_digests` are those of the same model at the other precisions of its folder, whose vectors are
+    comparable with its own. `languages` are ISO 639 codes, "*" for many; empty if the folder does not name them.
     """
 
     name: str
@@ -41,3 +44,16 @@ class ModelInfo:
     document_prefix: str = ""
     comparable_digests: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+
+    @property
+    def encoder(self) -> EncoderNote:
+        """The model in the form that an index notes beside its vectors."""
+        return EncoderNote(
+            name=self.name,
+            digest=self.digest,
+            version=self.version,
+            pooling=self.pooling,
+            query_prefix=self.query_prefix,
+            document_prefix=self.document_prefix,
+            comparable_digests=self.comparable_digests,
+        )

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any, Literal
 
+from hybridrank.common.encoders import EncoderNote
 from hybridrank.index_templates.analysis import Subfield, analysis, search_analysis, stored_synonyms, text_field
-from hybridrank.index_templates.encoders import EncoderNote
 from hybridrank.index_templates.languages import Language
 from hybridrank.index_templates.vectors import PASSAGES, VectorKind, dimensions_of, vector_properties
 

@@ -1,6 +1,6 @@
-"""Every error that the sidecar raises.
+"""Every error with which the sidecar answers a call.
 
-SidecarError
+CallError
 ├── InvalidArgument      the request cannot be served as it is (.field)
 │   └── UnknownField     a field that the API does not have
 ├── ModelNotFound        no such model (.model, .loaded)
@@ -24,6 +24,7 @@ from hybridrank.common.errors import HybridrankError
 
 __all__ = [
     "BadScore",
+    "CallError",
     "DeadlinePassed",
     "DeadlineUnreachable",
     "Draining",
@@ -33,18 +34,17 @@ __all__ = [
     "ModelRefused",
     "NotAllowed",
     "Overloaded",
-    "SidecarError",
     "TooLarge",
     "Unauthenticated",
     "UnknownField",
 ]
 
 
-class SidecarError(HybridrankError):
-    """Base class of every error of this package."""
+class CallError(HybridrankError):
+    """Base class of every error with which the sidecar answers a call."""
 
 
-class InvalidArgument(SidecarError):
+class InvalidArgument(CallError):
     """The request cannot be served as it is; `field` is its name in rerank.proto."""
 
     def __init__(self, field: str, problem: str) -> None:
@@ -60,7 +60,7 @@ class UnknownField(InvalidArgument):
         super().__init__(field, f"is not a field of this API; {hint}")
 
 
-class ModelNotFound(SidecarError):
+class ModelNotFound(CallError):
     """No loaded model has this name, name:version or alias."""
 
     def __init__(self, model: str, loaded: Sequence[str]) -> None:
@@ -70,21 +70,21 @@ class ModelNotFound(SidecarError):
         self.loaded = tuple(loaded)
 
 
-class TooLarge(SidecarError):
+class TooLarge(CallError):
     """The body is over the limit; the rest of it was not read."""
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"the body is over {max_bytes} bytes; send fewer or shorter texts at once")
 
 
-class Unauthenticated(SidecarError):
+class Unauthenticated(CallError):
     """The call had no valid key; callers do not learn what was wrong with it."""
 
     def __init__(self) -> None:
         super().__init__("unauthenticated")
 
 
-class Overloaded(SidecarError):
+class Overloaded(CallError):
     """There is no room for the request; it was refused at once and nothing of it was computed."""
 
     def __init__(self, why: str, retry_after_s: int) -> None:
@@ -92,7 +92,7 @@ class Overloaded(SidecarError):
         self.retry_after_s = retry_after_s
 
 
-class DeadlineUnreachable(SidecarError):
+class DeadlineUnreachable(CallError):
     """At the measured speed the deadline might pass before the answer; nothing of the request was computed."""
 
     def __init__(self, needed_s: float, remaining_s: float) -> None:
@@ -102,28 +102,28 @@ class DeadlineUnreachable(SidecarError):
         )
 
 
-class DeadlinePassed(SidecarError):
+class DeadlinePassed(CallError):
     """The deadline passed while the request waited or was computed; its caller has left."""
 
     def __init__(self, ready: int, asked: int) -> None:
         super().__init__(f"the deadline passed when {ready} of {asked} were ready; ask for best_effort to get those")
 
 
-class NotAllowed(SidecarError):
+class NotAllowed(CallError):
     """The sidecar's settings forbid this call for every caller."""
 
     def __init__(self, setting: str) -> None:
         super().__init__(f"not allowed here; start the sidecar with {setting} on")
 
 
-class Draining(SidecarError):
+class Draining(CallError):
     """The server finishes running calls and accepts no new ones."""
 
     def __init__(self) -> None:
         super().__init__("the sidecar is shutting down; send the request to another one")
 
 
-class BadScore(SidecarError):
+class BadScore(CallError):
     """A model returned a number that is not finite for a text, `field`; it must not be used in a ranking."""
 
     def __init__(self, model: str, field: str) -> None:
@@ -132,12 +132,12 @@ class BadScore(SidecarError):
         self.field = field
 
 
-class InternalError(SidecarError):
+class InternalError(CallError):
     """Something failed unexpectedly; the log, not the message, has the details."""
 
     def __init__(self, request_id: str) -> None:
         super().__init__(f"internal error; the sidecar's log has it under request id {request_id}")
 
 
-class ModelRefused(SidecarError):
+class ModelRefused(CallError):
     """The model folder that a call names cannot be loaded; the serving models continue."""

@@ -9,17 +9,17 @@ from hybridrank.common.model_info import ModelInfo
 __all__ = [
     "DEFAULT_CHUNKS",
     "MAX_CHUNKS",
+    "CallTimings",
     "ChunkScore",
     "Embedding",
     "EncodeRequest",
     "EncodeResult",
-    "Passage",
     "RelevanceScore",
+    "RerankPassage",
     "RerankRequest",
     "RerankResult",
     "ScoreType",
     "TextKind",
-    "Timings",
 ]
 
 
@@ -54,7 +54,7 @@ class TextKind(Enum):
 
 
 @dataclass(frozen=True)
-class Passage:
+class RerankPassage:
     """A candidate to score: a text, or for a forest the values of its `features`, in their order, NaN if missing.
 
     For late interaction its stored `token_vectors` may replace the text (`model_files.token_vectors`).
@@ -84,7 +84,7 @@ class RerankRequest:
 
     model: str
     query: str
-    passages: tuple[Passage, ...]
+    passages: tuple[RerankPassage, ...]
     top_k: int = 0
     score_type: ScoreType = ScoreType.RAW
     min_score: float | None = None
@@ -122,7 +122,7 @@ class RelevanceScore:
 
 
 @dataclass(frozen=True)
-class Timings:
+class CallTimings:
     """Time of a request by stage, in milliseconds; `compute_ms` runs from the first batch to the last.
 
     Further windows of passages add their times: `queue_ms` is the wait of the first windows plus that of the others.
@@ -132,9 +132,9 @@ class Timings:
     queue_ms: float
     compute_ms: float
 
-    def __add__(self, other: "Timings") -> "Timings":
+    def __add__(self, other: "CallTimings") -> "CallTimings":
         """Adds the times of two steps, one after the other."""
-        return Timings(
+        return CallTimings(
             self.tokenize_ms + other.tokenize_ms, self.queue_ms + other.queue_ms, self.compute_ms + other.compute_ms
         )
 
@@ -149,7 +149,7 @@ class RerankResult:
 
     scores: tuple[RelevanceScore, ...]
     model: ModelInfo
-    timings: Timings
+    timings: CallTimings
     complete: bool = True
     tokens: int = 0
     scored_chunks: int = 0
@@ -187,5 +187,5 @@ class EncodeResult:
 
     embeddings: tuple[Embedding, ...]
     model: ModelInfo
-    timings: Timings
+    timings: CallTimings
     tokens: int = 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybridrank.common.counts import counted
+from hybridrank.common.encoders import same_encoder
 from hybridrank.connector.engines.base import RestApi
 from hybridrank.connector.engines.rest import id_column
 from hybridrank.connector.engines.rest.answers import reading, search_answer
@@ -16,7 +17,6 @@ from hybridrank.connector.engines.rest.paths import index_path, url_path
 from hybridrank.connector.errors import EngineError, IndexMissing
 from hybridrank.connector.mapping import fields
 from hybridrank.connector.mapping.fields import Fields
-from hybridrank.index_templates.encoders import same_encoder
 
 __all__ = ["LEAST_SHARE", "Swap", "plan_swap", "swap"]
 

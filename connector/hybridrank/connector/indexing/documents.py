@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
+from hybridrank.common.encoders import same_encoder
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.engines.documents import RejectedDocument, fitting
 from hybridrank.connector.errors import SidecarError
@@ -19,7 +20,6 @@ from hybridrank.connector.sidecar_client.base import Encoder
 from hybridrank.connector.sidecar_client.client import ModelInfo
 from hybridrank.connector.types import Document, Encoding, TokenFormat, Vector
 from hybridrank.index_templates import IndexDefinition
-from hybridrank.index_templates.encoders import same_encoder
 
 __all__ = ["IndexingReport", "find_encoder", "index_documents"]
 

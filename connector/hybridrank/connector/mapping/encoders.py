@@ -2,9 +2,9 @@
 
 import logging
 
+from hybridrank.common.encoders import same_encoder
 from hybridrank.connector.mapping.fields import Fields
 from hybridrank.index_templates import EncoderNote, IndexDefinition
-from hybridrank.index_templates.encoders import same_encoder
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
 
 __all__ = [

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from typing_extensions import Self
 
 from hybridrank.common.counts import counted
 from hybridrank.common.json_values import text_problem, with_replacements
+from hybridrank.common.model_info import FeatureSetInfo, ModelInfo
 from hybridrank.connector.errors import BadScores, InvalidRequest, SidecarTimeout, UnreadableText
 from hybridrank.connector.sidecar_client.access import Access
 from hybridrank.connector.sidecar_client.base import Passage
@@ -25,57 +25,6 @@ from hybridrank.sidecar.protocol import rerank_pb2_grpc as stubs
 __all__ = ["FeatureSetInfo", "ModelInfo", "SidecarClient"]
 
 _MAX_FLOAT32 = 3.4e38
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureSetInfo:
-    """The columns of a lambdamart model: their names, in order, and the digest of their definitions."""
-
-    name: str
-    version: str
-    digest: str
-    features: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """A model that the sidecar has loaded. `kind` is "encoder", "cross-encoder", "colbert" or "lambdamart".
-
-    `dimensions` is 0 except for encoders, `max_tokens` is 0 for a lambdamart model, and only that kind has a
-    `feature_set`. `token_codec` is the digest of the codec that packs token vectors as "residual", `calibration` the
-    digest of the calibration of raw scores; empty if there is none. `comparable_digests` are those of the same model at
-    the other precisions of its folder. `languages` are ISO 639 codes, "*" for many; empty if not given.
-    """
-
-    name: str
-    version: str
-    kind: str
-    digest: str
-    precision: str
-    max_tokens: int
-    dimensions: int
-    aliases: tuple[str, ...]
-    feature_set: FeatureSetInfo | None = None
-    token_codec: str = ""
-    calibration: str = ""
-    pooling: str = ""
-    query_prefix: str = ""
-    document_prefix: str = ""
-    comparable_digests: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-
-    @property
-    def encoder(self) -> EncoderNote:
-        """The model in the form that an index notes beside its vectors."""
-        return EncoderNote(
-            self.name,
-            self.digest,
-            self.version,
-            self.pooling,
-            self.query_prefix,
-            self.document_prefix,
-            self.comparable_digests,
-        )
 
 
 class SidecarClient:
@@ -261,22 +210,22 @@ class SidecarClient:
 
 def _model(each: wire.Model) -> ModelInfo:
     return ModelInfo(
-        each.name,
-        each.version,
-        each.kind,
-        each.digest,
-        each.precision,
-        each.max_tokens,
-        each.dimensions,
-        tuple(each.aliases),
-        _feature_set(each.feature_set) if each.HasField("feature_set") else None,
-        each.token_codec,
-        each.calibration,
-        each.pooling,
-        each.query_prefix,
-        each.document_prefix,
-        tuple(each.comparable_digests),
-        tuple(each.languages),
+        name=each.name,
+        version=each.version,
+        kind=each.kind,
+        digest=each.digest,
+        precision=each.precision,
+        max_tokens=each.max_tokens,
+        dimensions=each.dimensions,
+        aliases=tuple(each.aliases),
+        feature_set=_feature_set(each.feature_set) if each.HasField("feature_set") else None,
+        token_codec=each.token_codec,
+        calibration=each.calibration,
+        pooling=each.pooling,
+        query_prefix=each.query_prefix,
+        document_prefix=each.document_prefix,
+        comparable_digests=tuple(each.comparable_digests),
+        languages=tuple(each.languages),
     )
 
 

@@ -8,15 +8,15 @@ from hybridrank.sidecar.protocol import rerank_pb2 as pb
 from hybridrank.sidecar.types import (
     DEFAULT_CHUNKS,
     MAX_CHUNKS,
+    CallTimings,
     ChunkScore,
     EncodeRequest,
     EncodeResult,
-    Passage,
+    RerankPassage,
     RerankRequest,
     RerankResult,
     ScoreType,
     TextKind,
-    Timings,
 )
 
 SCORE_TYPES = {
@@ -57,7 +57,8 @@ def rerank_request(message: pb.RerankRequest, deadline: float | None = None) -> 
         model=message.model,
         query=message.query,
         passages=tuple(
-            Passage(each.id, each.text, tuple(each.features[:]), each.token_vectors) for each in message.candidates
+            RerankPassage(each.id, each.text, tuple(each.features[:]), each.token_vectors)
+            for each in message.candidates
         ),
         top_k=message.top_k,
         score_type=SCORE_TYPES[options.score_type],
@@ -149,7 +150,7 @@ def feature_set(info: FeatureSetInfo) -> pb.FeatureSet:
     return pb.FeatureSet(name=info.name, version=info.version, digest=info.digest, features=info.features)
 
 
-def _timings(timings: Timings) -> pb.Timings:
+def _timings(timings: CallTimings) -> pb.Timings:
     return pb.Timings(tokenize_ms=timings.tokenize_ms, queue_ms=timings.queue_ms, compute_ms=timings.compute_ms)
 
 

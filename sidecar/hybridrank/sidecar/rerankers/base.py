@@ -16,7 +16,7 @@ from hybridrank.common.model_info import ModelInfo
 from hybridrank.model_files.arrays import FloatArray
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
-from hybridrank.sidecar.types import RelevanceScore, RerankRequest, TextKind, Timings
+from hybridrank.sidecar.types import CallTimings, RelevanceScore, RerankRequest, TextKind
 
 __all__ = [
     "NOT_FINITE",
@@ -63,7 +63,7 @@ class Scored(NamedTuple):
     """Raw scores of a request in its order, the time they took, and the number of tokens that the model read."""
 
     scores: Sequence[RelevanceScore]
-    timings: Timings
+    timings: CallTimings
     tokens: int = 0
 
 
@@ -82,7 +82,7 @@ class Scoring(Protocol):
         compute: Callable[[Sequence[Value]], npt.NDArray[np.floating[Any]]],
         *,
         pace: str,
-    ) -> tuple[dict[int, list[float]], Timings]:
+    ) -> tuple[dict[int, list[float]], CallTimings]:
         """Scores values that take microseconds each (`scoring/block_scoring.py`)."""
 
 

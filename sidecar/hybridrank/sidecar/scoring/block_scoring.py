@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from hybridrank.sidecar.batching.worker import Worker
 from hybridrank.sidecar.errors import BadScore
-from hybridrank.sidecar.types import RerankRequest, Timings
+from hybridrank.sidecar.types import CallTimings, RerankRequest
 
 __all__ = ["score_blocks"]
 
@@ -49,7 +49,7 @@ async def score_blocks(
     worker: Worker,
     *,
     pace: str,
-) -> tuple[dict[int, list[float]], Timings]:
+) -> tuple[dict[int, list[float]], CallTimings]:
     """Returns, by position in the request, the scores that `compute` returned; with `best_effort`, those ready in time.
 
     `compute` returns (n, columns), the score first. `tokens` is the size of each value in the queue, comparable with
@@ -69,7 +69,7 @@ async def score_blocks(
         if (bad := np.flatnonzero(~np.isfinite(rows[:, 0]))).size:
             raise BadScore(model, f"candidates[{block.start + bad[0]}]")
         scores.update(enumerate(rows.tolist(), block.start))
-    return scores, Timings(0.0, computed.queue_ms, computed.compute_ms)
+    return scores, CallTimings(0.0, computed.queue_ms, computed.compute_ms)
 
 
 def _cut(values: Sequence[Value], tokens: Sequence[float], threads: int) -> Iterator[Block[Value]]:

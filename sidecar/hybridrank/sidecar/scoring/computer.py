@@ -15,10 +15,10 @@ from hybridrank.sidecar.errors import BadScore
 from hybridrank.sidecar.scoring.keys import window_key
 from hybridrank.sidecar.scoring.row_cache import Row, RowCache
 from hybridrank.sidecar.scoring.text_job import Input, Work
-from hybridrank.sidecar.types import Timings
+from hybridrank.sidecar.types import CallTimings
 
 ALONE = 1  # a token budget that no two texts share
-NO_TIME = Timings(0.0, 0.0, 0.0)
+NO_TIME = CallTimings(0.0, 0.0, 0.0)
 
 
 class Computer:
@@ -29,7 +29,7 @@ class Computer:
         self._cache = cache
         self._max_batch_tokens = max_batch_tokens
 
-    async def rows(self, work: Work[Input]) -> tuple[dict[bytes, Row], Timings]:
+    async def rows(self, work: Work[Input]) -> tuple[dict[bytes, Row], CallTimings]:
         """Returns a row for each wanted window of each different text, by `window_key`.
 
         With `best_effort`, only for windows that are ready shortly before the deadline. If the work is `optional`, only
@@ -75,7 +75,7 @@ class Computer:
 
     async def _compute(
         self, work: Work[Input], texts: Mapping[bytes, str], known: Mapping[bytes, Row]
-    ) -> tuple[dict[bytes, Row], Timings]:
+    ) -> tuple[dict[bytes, Row], CallTimings]:
         started_at = time.monotonic()
         with self._admit(work, _estimate(work, [*texts.values()], work.wanted)) as admission:
             windows = dict(zip(texts, await _tokenise(work, [*texts.values()], admission.ends_at), strict=True))
@@ -93,7 +93,7 @@ class Computer:
             key, number = keys[each]
             truncated = windows[key][number].truncated or number + 1 < len(windows[key])
             rows[each] = Row(np.asarray(values), truncated, len(inputs[each]))
-        return rows, Timings(tokenize_ms, computed.queue_ms, computed.compute_ms)
+        return rows, CallTimings(tokenize_ms, computed.queue_ms, computed.compute_ms)
 
     def _admit(self, work: Work[Input], estimate: int) -> AbstractContextManager[Admission]:
         admissions, model = self._worker.admissions, work.model.name

@@ -8,7 +8,7 @@ from hybridrank.sidecar.rerankers.base import PairReranker, Scored
 from hybridrank.sidecar.scoring.block_scoring import Scores, score_blocks
 from hybridrank.sidecar.scoring.computer import Computer
 from hybridrank.sidecar.scoring.text_scoring import score_texts
-from hybridrank.sidecar.types import RerankRequest, Timings
+from hybridrank.sidecar.types import CallTimings, RerankRequest
 
 __all__ = ["ScoringTools"]
 
@@ -35,6 +35,6 @@ class ScoringTools:
         compute: Callable[[Sequence[Value]], Scores],
         *,
         pace: str,
-    ) -> tuple[dict[int, list[float]], Timings]:
+    ) -> tuple[dict[int, list[float]], CallTimings]:
         """Scores values that take microseconds each."""
         return await score_blocks(request, model, values, tokens, compute, self._worker, pace=pace)

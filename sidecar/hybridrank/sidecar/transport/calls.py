@@ -9,7 +9,7 @@ from typing import TypeVar
 import grpc
 import structlog
 
-from hybridrank.sidecar.errors import DeadlinePassed, Draining, InternalError, SidecarError, Unauthenticated
+from hybridrank.sidecar.errors import CallError, DeadlinePassed, Draining, InternalError, Unauthenticated
 from hybridrank.sidecar.models.control import ModelControl
 from hybridrank.sidecar.readiness import Readiness
 from hybridrank.sidecar.service import RerankService
@@ -95,7 +95,7 @@ class Calls:
         """Does the work of one call; every outcome is logged, counted and traced once.
 
         An answer whose `complete` is False counts as partial. `expired` distinguishes a cancellation by the deadline
-        from one by the caller. Raises only SidecarError, or the cancellation.
+        from one by the caller. Raises only CallError, or the cancellation.
         """
         structlog.contextvars.bind_contextvars(method=call.path, request_id=call.request_id)
         started_at = time.perf_counter()
@@ -111,7 +111,7 @@ class Calls:
                 if self.draining:
                     raise Draining
                 answer = await work()
-            except SidecarError as error:
+            except CallError as error:
                 end(status(error), type(error).__name__)
                 raise
             except asyncio.CancelledError:

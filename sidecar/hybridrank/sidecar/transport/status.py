@@ -7,6 +7,7 @@ import grpc
 
 from hybridrank.sidecar.errors import (
     BadScore,
+    CallError,
     DeadlinePassed,
     DeadlineUnreachable,
     Draining,
@@ -16,7 +17,6 @@ from hybridrank.sidecar.errors import (
     ModelRefused,
     NotAllowed,
     Overloaded,
-    SidecarError,
     TooLarge,
     Unauthenticated,
     UnknownField,
@@ -35,7 +35,7 @@ class Status:
     outcome: Outcome
 
 
-STATUSES: dict[type[SidecarError], Status] = {
+STATUSES: dict[type[CallError], Status] = {
     InvalidArgument: Status(Code.INVALID_ARGUMENT, 400, "invalid"),
     UnknownField: Status(Code.INVALID_ARGUMENT, 422, "invalid"),
     ModelNotFound: Status(Code.NOT_FOUND, 404, "invalid"),
@@ -53,11 +53,11 @@ STATUSES: dict[type[SidecarError], Status] = {
 }
 
 
-def status(error: SidecarError) -> Status:
+def status(error: CallError) -> Status:
     """Returns the row of an error, by its class."""
     return STATUSES[type(error)]
 
 
-def retry_after(error: SidecarError) -> tuple[tuple[str, str], ...]:
+def retry_after(error: CallError) -> tuple[tuple[str, str], ...]:
     """Returns the seconds after which to retry, under the name that both protocols use; empty for other errors."""
     return (("retry-after", str(error.retry_after_s)),) if isinstance(error, Overloaded) else ()

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from hybridrank.sidecar.errors import InvalidArgument, SidecarError
+from hybridrank.sidecar.errors import CallError, InvalidArgument
 from hybridrank.sidecar.transport.call import REQUEST_ID, Call
 from hybridrank.sidecar.transport.calls import Calls
 from hybridrank.sidecar.transport.status import retry_after, status
@@ -69,7 +69,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         try:
             reply = await self._calls.run(call, lambda: handler(request, context), expired=expired)
-        except SidecarError as error:
+        except CallError as error:
             metadata = ((REQUEST_ID, call.request_id), *retry_after(error))
             await context.abort(status(error).grpc, shortened(str(error)), metadata)
         else:

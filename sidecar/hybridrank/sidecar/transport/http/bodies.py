@@ -13,7 +13,7 @@ from hybridrank.common.error_text import wrong_value
 from hybridrank.sidecar.errors import InvalidArgument, UnknownField
 from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.transport.http.documents import document_text
-from hybridrank.sidecar.types import DEFAULT_CHUNKS, MAX_CHUNKS, ChunkScore, Passage, RerankRequest, ScoreType
+from hybridrank.sidecar.types import DEFAULT_CHUNKS, MAX_CHUNKS, ChunkScore, RerankPassage, RerankRequest, ScoreType
 
 ModelName = Annotated[
     str, Field(description="A model's name, name:version or alias; by default the first that is loaded and fits.")
@@ -174,8 +174,8 @@ def _chunks(body: RerankBody, max_tokens: int) -> int:
     return chunks
 
 
-def _passages(texts: Sequence[str]) -> tuple[Passage, ...]:
-    return tuple(Passage(str(index), text) for index, text in enumerate(texts))
+def _passages(texts: Sequence[str]) -> tuple[RerankPassage, ...]:
+    return tuple(RerankPassage(str(index), text) for index, text in enumerate(texts))
 
 
 def _score_type(body: RerankBody | TeiBody) -> ScoreType:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from hybridrank.sidecar.errors import SidecarError, TooLarge, Unauthenticated, UnknownField
+from hybridrank.sidecar.errors import CallError, TooLarge, Unauthenticated, UnknownField
 from hybridrank.sidecar.readiness import Readiness
 from hybridrank.sidecar.transport.call import REQUEST_ID, Call
 from hybridrank.sidecar.transport.calls import CALLER_GONE, Calls
@@ -33,7 +33,7 @@ class Endpoint:
     summary: str
     body: type[bodies.Body]
     answer: Any
-    error: Callable[[SidecarError], dict[str, Any]]
+    error: Callable[[CallError], dict[str, Any]]
     handle: Callable[[Calls, Any, float | None, str], Awaitable[answers.Answer]]
     unknown_field: int = 422
 
@@ -63,7 +63,7 @@ class Face:
             answer = await self.calls.run(call, work)
         except CallerGone:
             return Response(status_code=CALLER_GONE.http)  # seen by nobody but a proxy's log
-        except SidecarError as error:
+        except CallError as error:
             headers.update(error_headers(error))
             content = answers.to_json(endpoint.error(error))
             code = endpoint.unknown_field if isinstance(error, UnknownField) else status(error).http

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hybridrank.sidecar.errors import BadScore, InvalidArgument, ModelNotFound, Overloaded, SidecarError, UnknownField
+from hybridrank.sidecar.errors import BadScore, CallError, InvalidArgument, ModelNotFound, Overloaded, UnknownField
 from hybridrank.sidecar.transport.status import retry_after, status
 
 # OpenSearch's ml-commons sends a refused call again only where the answer says so in Amazon's words, whoever answers:
@@ -12,7 +12,7 @@ from hybridrank.sidecar.transport.status import retry_after, status
 _TRY_AGAIN = {"x-amzn-errortype": "ThrottlingException"}
 
 
-def error_headers(error: SidecarError) -> dict[str, str]:
+def error_headers(error: CallError) -> dict[str, str]:
     """Returns the headers that clients act upon: when to retry, where that helps."""
     return dict(retry_after(error)) | (_TRY_AGAIN if isinstance(error, Overloaded) else {})
 
@@ -35,18 +35,18 @@ def fields_named(names: dict[str, str]) -> Iterator[None]:
         raise BadScore(error.model, named(error.field)) from None
 
 
-def rerank_error(error: SidecarError) -> dict[str, Any]:
+def rerank_error(error: CallError) -> dict[str, Any]:
     """Cohere reads `message`, Jina and Voyage `detail`."""
     return {"message": str(error), "detail": str(error)}
 
 
-def tei_error(error: SidecarError) -> dict[str, Any]:
+def tei_error(error: CallError) -> dict[str, Any]:
     """text-embeddings-inference's, with its names for what went wrong."""
     kinds = {400: "Validation", 404: "Validation", 413: "Validation", 429: "Overloaded", 503: "Unhealthy"}
     return {"error": str(error), "error_type": kinds.get(status(error).http, "Backend")}
 
 
-def openai_error(error: SidecarError) -> dict[str, Any]:
+def openai_error(error: CallError) -> dict[str, Any]:
     """OpenAI's; `param` is the field."""
     kinds = {401: "authentication_error", 429: "rate_limit_error"}
     code = status(error).http

@@ -8,7 +8,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel
 
-from hybridrank.sidecar.errors import SidecarError
+from hybridrank.sidecar.errors import CallError
 from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.transport.http import answers
 from hybridrank.sidecar.transport.http.bodies import first_reranker
@@ -104,7 +104,7 @@ async def metrics(request: Request) -> Response:
     face: Face = request.app.state.face
     try:
         face.authenticate(request)
-    except SidecarError as error:
+    except CallError as error:
         return Response(str(error), status(error).http, media_type="text/plain")
     encode, media_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(face.calls.metrics.registry), media_type=media_type)
@@ -115,7 +115,7 @@ async def models(request: Request) -> Response:
     face: Face = request.app.state.face
     try:
         face.authenticate(request)
-    except SidecarError as error:
+    except CallError as error:
         return _refusal(error, openai_error(error))
     words = face.calls.service.models.words()
     return _page(ModelEntries(data=[_entry(word, loaded) for word, loaded in words.items()]))
@@ -127,7 +127,7 @@ async def model(request: Request, name: str) -> Response:
     try:
         face.authenticate(request)
         return _page(_entry(name, face.calls.service.models.get(name)))
-    except SidecarError as error:
+    except CallError as error:
         return _refusal(error, openai_error(error))
 
 
@@ -138,7 +138,7 @@ async def info(request: Request, model: str = "") -> Response:
     try:
         face.authenticate(request)
         found = loaded.get(model or first_reranker(loaded))
-    except SidecarError as error:
+    except CallError as error:
         return _refusal(error, tei_error(error))
     kind: dict[str, dict[str, Any]] = {"embedding": {}} if found.encoder else {"reranker": {}}
     return _page(
@@ -166,5 +166,5 @@ def _page(content: BaseModel) -> Response:
     return Response(content.model_dump_json(), media_type=JSON)
 
 
-def _refusal(error: SidecarError, content: dict[str, Any]) -> Response:
+def _refusal(error: CallError, content: dict[str, Any]) -> Response:
     return Response(answers.to_json(content), status(error).http, media_type=JSON)
