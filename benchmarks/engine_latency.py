@@ -34,7 +34,7 @@ from hybridrank.connector.engines.opensearch import native as in_opensearch
 from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.passages import passage_text
 from hybridrank.connector.queries.retrievers import bm25, knn
-from hybridrank.connector.stages.retrieval import queries_of
+from hybridrank.connector.retrieval import queries_of
 from hybridrank.connector.types import Document, Encoding
 from hybridrank.evaluation.collections.beir import BeirFolder
 from hybridrank.evaluation.experiments.environment import describe_environment

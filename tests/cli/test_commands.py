@@ -17,9 +17,8 @@ from hybridrank.cli.app import load
 from hybridrank.cli.commands import NEEDS, SUMMARIES
 from hybridrank.cli.doctor import TOLD_BY, packages
 from hybridrank.cli.extras import EXTRAS, install_line
-from hybridrank.connector import types
+from hybridrank.connector import retrieval, types
 from hybridrank.connector.admin import aliases
-from hybridrank.connector.stages import retrieval
 from hybridrank.evaluation.experiments import pipelines
 from hybridrank.evaluation.judging import judgments
 from hybridrank.evaluation.measures import standard

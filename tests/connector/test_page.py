@@ -3,9 +3,9 @@
 import pytest
 
 from hybridrank.connector import Hit, HybridSearch, SearchRequest
+from hybridrank.connector.arrangement import collapsed, sorted_by
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.errors import EngineError
-from hybridrank.connector.paging import collapsed, sorted_by
 from hybridrank.connector.types import Document
 from tests.contracts.passages import DEFINITION, PASSAGES
 from tests.doubles import RecordingEngine

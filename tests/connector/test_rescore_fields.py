@@ -31,7 +31,7 @@ FOREIGN = read(
 
 def paths(fields=None, *, own=()) -> tuple[str, ...]:
     request = SearchRequest(index="shop", query_text="tea", fields=fields or {})
-    return text_fields(Rescore(model="m", fields=own), request, FOREIGN)
+    return text_fields(own or tuple(request.fields), FOREIGN)
 
 
 def test_a_reranker_reads_the_fields_that_the_request_searches():
@@ -57,9 +57,8 @@ def test_without_fields_those_the_index_was_made_with_are_read():
     noted = {"hybridrank": {"boosts": {"name": 2.0, "body.prefix": 0.5}}}
     body = {"type": "text", "fields": {"prefix": {"type": "text"}}}
     made = read({"shop": {"mappings": {"_meta": noted, "properties": {"name": {"type": "text"}, "body": body}}}})
-    request = SearchRequest(index="shop", query_text="tea")
-    assert text_fields(Rescore(model="m"), request, made) == ("name", "body")
-    assert text_fields(Rescore(model="m"), request, FOREIGN) == ("title", "text")
+    assert text_fields((), made) == ("name", "body")
+    assert text_fields((), FOREIGN) == ("title", "text")
 
 
 @pytest.fixture
@@ -109,10 +108,9 @@ async def test_a_wrong_field_of_the_request_is_found_without_bm25_too(shop):
 
 
 def test_default_fields_an_index_lacks_say_where_to_name_others():
-    request, stage = SearchRequest(index="shop", query_text="tea"), Rescore(model="m")
     window = [Hit("one", 1, 1.0, 1, 1.0, {}, source={"name": "Tea"}, final_score=1.0)]
-    texts = passages(window, text_fields(stage, request, FOREIGN))
-    ((reason, sentence),) = text_faults(stage, request, FOREIGN, window, texts)
+    texts = passages(window, text_fields((), FOREIGN))
+    ((reason, sentence),) = text_faults((), "shop", FOREIGN, window, texts)
     assert reason == "bad_field"
     assert "none of the fields title, text" in sentence
     assert "`fields` of the request or of Rescore" in sentence

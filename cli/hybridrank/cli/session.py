@@ -14,7 +14,7 @@ from hybridrank.cli.startable import check_startable
 from hybridrank.common.encoders import same_encoder
 from hybridrank.connector import ConnectorError, HybridSearch, SidecarClient, SidecarUnreachable, connect_engine
 from hybridrank.connector.engines.base import Engine
-from hybridrank.connector.stages.retrieval import FusedBy
+from hybridrank.connector.retrieval import FusedBy
 from hybridrank.index_templates import EncoderNote
 
 __all__ = ["default_engine", "noted_encoders", "open_engine", "open_search", "open_sidecar"]

@@ -32,9 +32,10 @@ from hybridrank.connector.errors import (
 )
 from hybridrank.connector.fusion import Rrf, WeightedSum
 from hybridrank.connector.queries.filters import Not, Range, Term, Terms
-from hybridrank.connector.request import FeatureRescore, QueryRescore, Rescore, SearchRequest
+from hybridrank.connector.request import SearchRequest
 from hybridrank.connector.search import HybridSearch
 from hybridrank.connector.sidecar_client.client import FeatureSetInfo, ModelInfo, SidecarClient
+from hybridrank.connector.stages import FeatureRescore, QueryRescore, Rescore
 from hybridrank.connector.stages.feature_log import FeatureLog
 from hybridrank.connector.sync import SyncHybridSearch
 from hybridrank.connector.total_hits import TotalHits

@@ -1,123 +1,28 @@
 """SearchRequest: all parameters of one search, validated before anything is sent."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from typing_extensions import Self
 
-from hybridrank.common import json_values
 from hybridrank.common.query_text import MAX_QUERY_CHARACTERS
+from hybridrank.connector.arrangement import Direction
 from hybridrank.connector.engines.index_names import expression_problem
 from hybridrank.connector.fusion import Fusion, Rrf
-from hybridrank.connector.paging import Direction
 from hybridrank.connector.queries.filters import Filter
-from hybridrank.connector.types import DEFAULT_CHUNKS, MAX_CHUNKS
-from hybridrank.ltr_features import FeatureSet
-from hybridrank.ltr_features.text import Bm25, Phrase, Proximity
+from hybridrank.connector.sendable import Sendable
+from hybridrank.connector.stages import Stage
 
-__all__ = ["FeatureRescore", "QueryRescore", "Rescore", "RetrieverName", "SearchRequest", "Stage"]
+__all__ = ["RetrieverName", "SearchRequest"]
 
 RetrieverName: TypeAlias = Literal["bm25", "knn"]
 
 DEFAULT_TOTAL_HITS = 10_000
 """Matches counted by default, as on the servers, which then skip documents that cannot reach the window."""
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
-
-class _Sendable(BaseModel):
-    """A model whose texts and numbers can be sent to engine and sidecar, in any field."""
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _can_be_sent(cls, value: Any, info: ValidationInfo) -> Any:
-        if info.field_name != "query_vector" and (found := json_values.problem(_plain(value))):
-            raise ValueError(found)
-        return value
-
-
-class Rescore(_Sendable):
-    """Text stage: a reranker of the sidecar scores the head of the ranking.
-
-    `weight` blends: the final score is weight · z(rerank) + (1 − weight) · z(score before) over the window, so 1 is the
-    rerank score alone. One half gives both equal influence (docs/results.md). `timeout_s` is the additional time of the
-    stage after retrieval; when it has passed, the candidates scored so far come first and the others below them in
-    fused order, or, without `allow_partial`, all are returned in fused order. `degraded` reports it.
-
-    `fields` are the fields of a document that it reads, in order: by default the searched fields of the request, else
-    those that the index was created with.
-
-    A text longer than the model's input is read in up to `max_chunks` windows, and the best one counts: first one
-    window of every candidate, then second ones in the remaining `timeout_s`, and so on. 1 reads only the beginning.
-    `hit.scored_chunks` is the number of windows read.
-
-    With `token_vectors` a late-interaction model scores the vectors that `hybridrank index --token-vectors` stored:
-    this needs one more request to the engine, for the window alone, and only the query is encoded. If that is not
-    possible, texts are scored.
-    """
-
-    model_config = _FROZEN
-
-    model: str = Field(min_length=1)
-    rescore_window_size: int = Field(50, ge=1, le=10_000)
-    weight: float = Field(0.5, gt=0, le=1)
-    timeout_s: float = Field(0.3, gt=0)
-    allow_partial: bool = True
-    fields: tuple[str, ...] = ()
-    max_chunks: int = Field(DEFAULT_CHUNKS, ge=1, le=MAX_CHUNKS)
-    token_vectors: bool = False
-
-
-class FeatureRescore(_Sendable):
-    """Feature stage: a lambdamart model of the sidecar scores the head of the ranking from features.
-
-    The engine computes the features of all candidates in one request; `timeout_s` covers that and the scoring together.
-    `feature_set` is the one that the model was trained on: the sidecar refuses another. The window should also be that
-    of the training. `request` has values that only the caller knows, for features of kind `request`. `with_features`
-    adds the values to the hits.
-
-    Without a `model` the stage computes features and keeps the order: for logging the training data of a model.
-    """
-
-    model_config = _FROZEN
-
-    feature_set: FeatureSet
-    model: str = ""
-    rescore_window_size: int = Field(50, ge=1, le=10_000)
-    weight: float = Field(1.0, gt=0, le=1)
-    timeout_s: float = Field(0.3, gt=0)
-    request: Mapping[str, float] = Field(default_factory=dict)
-    with_features: bool = False
-
-
-class QueryRescore(BaseModel):
-    """Engine stage: one more query of the text scores the head of the ranking. No sidecar needed.
-
-    `by` is a feature that is a query: the text as a `phrase`, its words near each other (`proximity`), or `bm25` of
-    other fields. A document without a match scores 0. It is one request, for the window alone, on any licence; so a
-    query that would be too expensive for the whole index runs on few documents. `hit.rerank_scores` has it by the
-    feature's name.
-    """
-
-    model_config = _FROZEN
-
-    by: Annotated[Bm25 | Phrase | Proximity, Field(discriminator="kind")]
-    rescore_window_size: int = Field(50, ge=1, le=10_000)
-    weight: float = Field(0.2, gt=0, le=1)
-    timeout_s: float = Field(0.3, gt=0)
-
-    @property
-    def model(self) -> str:
-        """The name of the scores."""
-        return self.by.name
-
-
-Stage: TypeAlias = Rescore | FeatureRescore | QueryRescore
-
-
-class SearchRequest(_Sendable):
+class SearchRequest(Sendable):
     """One search.
 
     `index` may be an alias. `fields` are searched by BM25, name → boost; without them, those of the index. `filters`
@@ -143,7 +48,7 @@ class SearchRequest(_Sendable):
     it, the engine's default applies.
     """
 
-    model_config = _FROZEN | ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
 
     index: str = Field(min_length=1)
     query_text: str = Field(max_length=MAX_QUERY_CHARACTERS)
@@ -181,15 +86,12 @@ class SearchRequest(_Sendable):
     def reads_sources(self) -> bool:
         """True if the documents of the whole ranking are read, or most of them returned."""
         shows_most = 2 * self.size > self.rank_window_size * len(self.retrievers)
-        return shows_most or bool(self.rescore or self.collapse or self.sort)
+        return shows_most or bool(self.collapse or self.sort) or any(stage.needs_sources for stage in self.stages)
 
     @property
     def needs_vector(self) -> bool:
-        """True if a retriever or a feature compares vectors."""
-        sets = [stage.feature_set for stage in self.stages if isinstance(stage, FeatureRescore)]
-        return "knn" in self.retrievers or any(
-            feature.kind == "vector_similarity" for each in sets for feature in each.features
-        )
+        """True if a retriever or a stage compares vectors."""
+        return "knn" in self.retrievers or any(stage.needs_vector for stage in self.stages)
 
     @field_validator("index")
     @classmethod
@@ -219,10 +121,3 @@ class SearchRequest(_Sendable):
         if self.rank_window_size == 0:
             object.__setattr__(self, "rank_window_size", min(10_000, max(100, page_end)))
         return self
-
-
-def _plain(value: Any) -> Any:
-    """Returns filters as dicts of their fields."""
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

@@ -8,10 +8,10 @@ from hybridrank.common.loop_thread import LoopThread
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.engines.connect import connect_engine
 from hybridrank.connector.request import SearchRequest
+from hybridrank.connector.retrieval import FusedBy
 from hybridrank.connector.search import HybridSearch
 from hybridrank.connector.sidecar_client.client import SidecarClient
 from hybridrank.connector.stages.feature_log import FeatureLog
-from hybridrank.connector.stages.retrieval import FusedBy
 from hybridrank.connector.types import SearchResponse
 
 __all__ = ["SyncHybridSearch"]

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from hybridrank.common.append import append_lines
 from hybridrank.common.errors import BadLine, log_bad_line
 from hybridrank.common.user_file import UserFile
-from hybridrank.connector.request import SearchRequest
 from hybridrank.connector.stages.features import FeatureRows
 from hybridrank.connector.types import Hit
 from hybridrank.ltr_features import FeatureQuery
@@ -20,6 +19,19 @@ from hybridrank.ltr_features import FeatureQuery
 __all__ = ["FeatureLog", "read_feature_log", "write_parquet"]
 
 _ROW_GROUP = 50_000  # lines of a Parquet file that are in memory together
+
+
+class LoggedRequest(Protocol):
+    """The parts of a SearchRequest that a log has."""
+
+    @property
+    def index(self) -> str: ...
+
+    @property
+    def query_text(self) -> str: ...
+
+    @property
+    def query_id(self) -> str | None: ...
 
 
 class FeatureLog:
@@ -49,7 +61,7 @@ class FeatureLog:
         return f"{type(self).__name__}({str(self.folder)!r})"
 
     def write(
-        self, request: SearchRequest, query: FeatureQuery, computed: Sequence[FeatureRows], hits: Sequence[Hit]
+        self, request: LoggedRequest, query: FeatureQuery, computed: Sequence[FeatureRows], hits: Sequence[Hit]
     ) -> None:
         """Appends the features of one search, with the ranks of `hits`: all of its lines, or none and an OSError."""
         text = {"query_text": request.query_text} if self._with_text else {}
@@ -120,7 +132,7 @@ def write_parquet(folder: str | Path, target: str | Path) -> int:
 
 
 def _records(
-    request: SearchRequest, query: FeatureQuery, computed: Sequence[FeatureRows], hits: Sequence[Hit]
+    request: LoggedRequest, query: FeatureQuery, computed: Sequence[FeatureRows], hits: Sequence[Hit]
 ) -> Iterator[dict[str, Any]]:
     ranks = {hit.key: hit.rank for hit in hits}
     query_id = request.query_id or hashlib.sha256(request.query_text.encode()).hexdigest()[:16]

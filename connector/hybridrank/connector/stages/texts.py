@@ -6,16 +6,15 @@ from hybridrank.common.field_paths import field_values
 from hybridrank.connector.faults import Reason
 from hybridrank.connector.mapping.fields import Fields, unknown
 from hybridrank.connector.passages import passage_text
-from hybridrank.connector.request import Rescore, SearchRequest
 from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.connector.types import Hit
 
 __all__ = ["passages", "text_faults", "text_fields"]
 
 
-def text_fields(stage: Rescore, request: SearchRequest, fields: Fields) -> tuple[str, ...]:
-    """Returns the paths that the stage reads: those of its own fields, else the request's, else the index's."""
-    wanted = stage.fields or tuple(request.fields) or tuple(fields.boosts)
+def text_fields(named: Sequence[str], fields: Fields) -> tuple[str, ...]:
+    """Returns the paths of the named fields, or else of those that the index was created with."""
+    wanted = named or tuple(fields.boosts)
     names = (name for each in wanted for name in fields.named(each))
     return tuple(dict.fromkeys(path for name in names for path in fields.stored(name)))
 
@@ -29,10 +28,9 @@ def passages(window: Sequence[Hit], paths: Sequence[str]) -> list[Passage]:
 
 
 def text_faults(
-    stage: Rescore, request: SearchRequest, fields: Fields, window: Sequence[Hit], texts: Sequence[Passage]
+    named: Sequence[str], index: str, fields: Fields, window: Sequence[Hit], texts: Sequence[Passage]
 ) -> list[tuple[Reason, str]]:
     """Returns reason and sentence of each fault: fields absent in mapping and candidates, or a window without text."""
-    index, named = request.index, stage.fields or tuple(request.fields)
     faults = [
         (Reason.BAD_FIELD, sentence)
         for name in named
@@ -42,7 +40,7 @@ def text_faults(
         return [(reason, f"{sentence}; scored by the other fields") for reason, sentence in faults]
     if faults:
         return faults
-    read = ", ".join(text_fields(stage, request, fields))
+    read = ", ".join(text_fields(named, fields))
     if not named and all(unknown(index, fields, each) for each in fields.boosts):
         known = ", ".join(sorted(fields.types)) or "none"
         advice = f"name its text fields in `fields` of the request or of Rescore; it has {known}"

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from hybridrank.connector import FeatureRescore, Rescore, SearchRequest
-from hybridrank.connector.request import RetrieverName, Stage
-from hybridrank.connector.stages.retrieval import FusedBy
+from hybridrank.connector.request import RetrieverName
+from hybridrank.connector.retrieval import FusedBy
+from hybridrank.connector.stages import Stage
 from hybridrank.connector.types import DEFAULT_CHUNKS
 from hybridrank.evaluation.experiments.fold_models import FoldModels
 from hybridrank.ltr_features import FeatureSet

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from hybridrank.connector import HybridSearch
-from hybridrank.connector.request import FeatureRescore
+from hybridrank.connector.stages import FeatureRescore
 from hybridrank.evaluation.collections.beir import Qrels
 from hybridrank.evaluation.collections.document_names import DocumentNames
 from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings

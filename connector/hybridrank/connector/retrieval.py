@@ -10,7 +10,7 @@ from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreac
 from hybridrank.connector.faults import Reason
 from hybridrank.connector.fusion import Fused
 from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, Query
-from hybridrank.connector.request import FeatureRescore, SearchRequest
+from hybridrank.connector.request import SearchRequest
 from hybridrank.connector.search_context import SearchContext
 from hybridrank.connector.total_hits import TotalHits
 from hybridrank.connector.types import Encoding, Hit, Retrieved
@@ -68,10 +68,9 @@ class FirstStage:
         if self.fusion == "client" or len(queries) == 1:
             return await self._fused_here(request, queries, search)
         try:
-            if _reads_retrievers(request):
-                raise EngineError(
-                    "a feature of kind 'retriever' reads what fusion in the engine does not tell", reason="not_native"
-                )
+            if readers := [stage.name for stage in request.stages if stage.needs_retrievers]:
+                sentence = f"{', '.join(readers)}: reads single retrievers, which fusion in the engine does not report"
+                raise EngineError(sentence, reason="not_native")
             return await self._fused_there(request, queries, search)
         except (EngineUnreachable, EngineTimeout, IndexMissing):
             raise  # another request would fail too
@@ -146,11 +145,6 @@ def queries_of(request: SearchRequest, encoding: Encoding | None) -> dict[str, Q
 def excluded(request: SearchRequest) -> tuple[str, ...]:
     """Returns the fields that hits do not include."""
     return tuple(dict.fromkeys((*HEAVY_FIELDS, request.vector_field)))
-
-
-def _reads_retrievers(request: SearchRequest) -> bool:
-    sets = (stage.feature_set for stage in request.stages if isinstance(stage, FeatureRescore))
-    return any(feature.kind == "retriever" for each in sets for feature in each.features)
 
 
 def _hit(fused: Fused) -> Hit:

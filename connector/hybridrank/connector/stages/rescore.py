@@ -1,0 +1,80 @@
+"""Rescore: a reranker of the sidecar scores the texts of the head of the ranking."""
+
+from functools import partial
+
+from pydantic import Field
+
+from hybridrank.connector.errors import EngineError, InvalidRequest
+from hybridrank.connector.faults import Reason
+from hybridrank.connector.stages.base import RescoringStage, StageContext, StageResult
+from hybridrank.connector.stages.texts import passages, text_faults, text_fields
+from hybridrank.connector.stages.token_vectors import with_token_vectors
+from hybridrank.connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, RelevanceScore
+
+__all__ = ["Rescore"]
+
+
+class Rescore(RescoringStage):
+    """Text stage: a reranker of the sidecar scores the head of the ranking.
+
+    `weight` blends: the final score is weight · z(rerank) + (1 − weight) · z(score before) over the window, so 1 is the
+    rerank score alone. One half gives both equal influence (docs/results.md). `timeout_s` is the additional time of the
+    stage after retrieval; when it has passed, the candidates scored so far come first and the others below them in
+    fused order, or, without `allow_partial`, all are returned in fused order. `degraded` reports it.
+
+    `fields` are the fields of a document that it reads, in order: by default the searched fields of the request, else
+    those that the index was created with.
+
+    A text longer than the model's input is read in up to `max_chunks` windows, and the best one counts: first one
+    window of every candidate, then second ones in the remaining `timeout_s`, and so on. 1 reads only the beginning.
+    `hit.scored_chunks` is the number of windows read.
+
+    With `token_vectors` a late-interaction model scores the vectors that `hybridrank index --token-vectors` stored:
+    this needs one more request to the engine, for the window alone, and only the query is encoded. If that is not
+    possible, texts are scored.
+    """
+
+    model: str = Field(min_length=1)
+    weight: float = Field(0.5, gt=0, le=1)
+    allow_partial: bool = True
+    fields: tuple[str, ...] = ()
+    max_chunks: int = Field(DEFAULT_CHUNKS, ge=1, le=MAX_CHUNKS)
+    token_vectors: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the model."""
+        return self.model
+
+    async def run(self, context: StageContext) -> StageResult:
+        """Scores the texts, or the stored token vectors. Raises SidecarError, EngineError and SidecarMissing."""
+        scores = await self._scores(context)
+        context.record_unscored(scores)
+        return StageResult(scores)
+
+    async def _scores(self, context: StageContext) -> tuple[RelevanceScore | None, ...]:
+        """Scores stored token vectors if requested; texts otherwise, or if that fails."""
+        rescore = partial(
+            context.sidecar.rescore,
+            context.query.text,
+            model=self.model,
+            allow_partial=self.allow_partial,
+            max_chunks=self.max_chunks,
+        )
+        fields = await context.search.budget.bound(context.engine.fields_of(context.index))
+        named = self.fields or tuple(context.fields)
+        paths = text_fields(named, fields)
+        texts = passages(context.hits, paths)
+        timeout_s = context.timeout_s
+        if self.token_vectors:
+            try:
+                stored = await with_token_vectors(context.engine, context.index, texts, timeout_s)
+                return await rescore(stored, timeout_s=context.left_s)
+            except (EngineError, InvalidRequest) as error:
+                context.failed(error, reason=Reason.TOKEN_VECTORS, instead="scored by texts")
+                timeout_s = context.left_s
+        for reason, sentence in text_faults(named, context.index, fields, context.hits, texts):
+            context.record(reason, sentence)
+        if not any(each.text for each in texts):
+            return ()  # all would have the same score
+        return await rescore(texts, timeout_s=timeout_s)
