@@ -1,5 +1,6 @@
 """First part of a search: the query's vector, from the caller or from the sidecar."""
 
+from hybridrank.common.counts import counted
 from hybridrank.connector.errors import BadScores, SidecarError, SidecarMissing
 from hybridrank.connector.request import SearchRequest
 from hybridrank.connector.search_context import SearchContext
@@ -29,7 +30,7 @@ async def encode_query(encoder: Encoder | None, request: SearchRequest, search: 
     try:
         encodings = await encoder.encode([request.query_text], model=request.encoder, kind="query", timeout_s=timeout_s)
         if len(encodings) != 1:
-            raise BadScores(f"{len(encodings)} vectors for one query")
+            raise BadScores(f"{counted(len(encodings), 'vector')} for one query")
     except SidecarError as error:
         search.left_out.failed("encode", error)
         return None

@@ -8,6 +8,7 @@ from typing_extensions import Self
 
 from hybridrank.common.query_text import MAX_QUERY_CHARACTERS
 from hybridrank.connector.arrangement import Direction
+from hybridrank.connector.engines.documents import as_json
 from hybridrank.connector.engines.index_names import expression_problem
 from hybridrank.connector.fusion import Fusion, Rrf
 from hybridrank.connector.queries.filters import Filter
@@ -106,6 +107,12 @@ class SearchRequest(Sendable):
         if not query_text.strip():
             raise ValueError("is empty; a search needs words to look for")
         return query_text
+
+    @field_validator("aggregations")
+    @classmethod
+    def _is_json(cls, aggregations: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+        as_json(aggregations)
+        return aggregations
 
     @field_validator("fusion")
     @classmethod

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from time import perf_counter
 
+from hybridrank.common.counts import counted
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import BadScores, EngineError, SidecarError
 from hybridrank.connector.faults import Reason
@@ -20,6 +21,8 @@ from hybridrank.connector.types import Encoding, Hit
 from hybridrank.ltr_features import FeatureQuery
 
 __all__ = ["Cascade"]
+
+_MAX_SCORE = 1e150  # blending squares scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,20 @@ class Cascade:
         )
         try:
             result = await stage.run(context)
-            if result.scores and len(result.scores) != len(window):
-                raise BadScores(f"{len(result.scores)} scores for {len(window)} candidates")
+            _check_scores(result, len(window))
         except (SidecarError, EngineError) as error:
             context.failed(error)
             return StageResult()
         return result
+
+
+def _check_scores(result: StageResult, count: int) -> None:
+    """Raises BadScores for scores that cannot be blended: too few, too many, or not finite."""
+    if result.scores and len(result.scores) != count:
+        raise BadScores(f"{counted(len(result.scores), 'score')} for {counted(count, 'candidate')}")
+    for each in result.scores:
+        if each and not abs(each.score) <= _MAX_SCORE:  # NaN is not
+            raise BadScores(f"a candidate scored {each.score}")
 
 
 def _with_features(hits: Sequence[Hit], rows: FeatureRows) -> tuple[Hit, ...]:

@@ -58,13 +58,14 @@ class Chooser(Protocol):
 class FusionMethod(BaseModel, ABC):
     """A way to turn rankings into one. `kind` is its name in files and in JSON.
 
-    A retriever that `weights` does not name weighs 1; weights are ≥ 0 and need not sum to anything.
+    A retriever that `weights` does not name weighs 1; weights are ≥ 0 and need not sum to anything. Blending
+    squares scores, so that weights have an upper bound too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: str
-    weights: Mapping[str, Annotated[float, Field(ge=0)]] = {}
+    weights: Mapping[str, Annotated[float, Field(ge=0, le=1e100)]] = {}
 
     @abstractmethod
     def fuse(self, rankings: Mapping[str, Ranking]) -> tuple[Fused, ...]:

@@ -74,7 +74,7 @@ class FeatureLog:
             append_lines(file, "".join(lines).encode())
 
     def _rotate(self, file: Path) -> None:
-        closed = sorted(self.folder.glob("features-*.jsonl"))
+        closed = sorted(each for each in self.folder.glob("features-*.jsonl") if each.stem[9:].isdecimal())
         number = int(closed[-1].stem.partition("-")[2]) + 1 if closed else 1
         file.rename(closed_file := self.folder / f"features-{number:06}.jsonl")
         for old in [*closed, closed_file][: -(self._max_files - 1) or None]:
