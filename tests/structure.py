@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 400
 MAX_MODULES = 20
 MAX_TEST_NAME = 60
+MAX_POSITIONAL = 7
 # Folders that are still larger: commands and what they call are to be sorted by what they do.
 CROWDED = {"cli/hybridrank/cli", "cli/hybridrank/cli/commands"}
 QUESTION_WORDS = ("What", "How", "Whether", "Which", "Where", "When")
@@ -102,7 +103,23 @@ def unexported_names(paths: list[Path]) -> Iterator[str]:
                         yield f"{page.relative_to(ROOT)} imports {missing} from {node.module}, whose __all__ lacks it"
 
 
-CHECKS = (long_modules, crowded_folders, import_circles, long_test_names, docstring_openings, unexported_names)
+def positional_calls(paths: list[Path]) -> Iterator[str]:
+    """Calls with more than MAX_POSITIONAL values that have no name."""
+    for path in slices(paths):
+        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+            if isinstance(node, ast.Call) and len(node.args) > MAX_POSITIONAL:
+                yield f"{path}:{node.lineno}: pass the {len(node.args)} values of {ast.unparse(node.func)} by keyword"
+
+
+CHECKS = (
+    long_modules,
+    crowded_folders,
+    import_circles,
+    long_test_names,
+    docstring_openings,
+    unexported_names,
+    positional_calls,
+)
 
 
 def main() -> int:

@@ -14,7 +14,16 @@ from hybridrank.connector.types import Document
 from hybridrank.index_templates import IndexDefinition
 from tests.connector.fake_engine import Reply, fake_engine
 
-ENCODER = ModelInfo("mini", "1", "encoder", "d", "int8", 256, 384, ("encoder",))
+ENCODER = ModelInfo(
+    name="mini",
+    version="1",
+    kind="encoder",
+    digest="d",
+    precision="int8",
+    max_tokens=256,
+    dimensions=384,
+    aliases=("encoder",),
+)
 TEXTS = {"title": "text", "text": "text"}
 
 

@@ -8,10 +8,42 @@ from hybridrank.connector.mapping.fields import Fields
 from hybridrank.index_templates import EncoderNote
 from hybridrank.index_templates.languages import language_lack
 
-MINILM = ModelInfo("minilm", "2", "encoder", "aa", "int8", 256, 384, ("encoder",), languages=("en",))
-NANO = ModelInfo("nano", "2", "cross-encoder", "bb", "int8", 128, 0, (), languages=("de", "en"))
-M3 = ModelInfo("m3", "1", "cross-encoder", "cc", "int8", 512, 0, (), languages=("*",))
-FOREST = ModelInfo("forest", "1", "lambdamart", "dd", "fp64", 0, 0, ())
+MINILM = ModelInfo(
+    name="minilm",
+    version="2",
+    kind="encoder",
+    digest="aa",
+    precision="int8",
+    max_tokens=256,
+    dimensions=384,
+    aliases=("encoder",),
+    languages=("en",),
+)
+NANO = ModelInfo(
+    name="nano",
+    version="2",
+    kind="cross-encoder",
+    digest="bb",
+    precision="int8",
+    max_tokens=128,
+    dimensions=0,
+    aliases=(),
+    languages=("de", "en"),
+)
+M3 = ModelInfo(
+    name="m3",
+    version="1",
+    kind="cross-encoder",
+    digest="cc",
+    precision="int8",
+    max_tokens=512,
+    dimensions=0,
+    aliases=(),
+    languages=("*",),
+)
+FOREST = ModelInfo(
+    name="forest", version="1", kind="lambdamart", digest="dd", precision="fp64", max_tokens=0, dimensions=0, aliases=()
+)
 
 
 def test_each_index_behind_a_name_is_told_of():

@@ -104,8 +104,26 @@ def test_piped_progress_is_a_line_a_tenth_at_most(monkeypatch):
 def test_the_list_of_models_is_not_cut_at_80_columns():
     digest = "0123456789abcdef"
     models = [
-        ModelInfo("cross-encoder-minilm-l6", "4", "cross-encoder", digest, "int8", 160, 0, ("cross-encoder",)),
-        ModelInfo("encoder-minilm-l6", "2", "encoder", digest, "int8", 256, 384, ("encoder", "colbert")),
+        ModelInfo(
+            name="cross-encoder-minilm-l6",
+            version="4",
+            kind="cross-encoder",
+            digest=digest,
+            precision="int8",
+            max_tokens=160,
+            dimensions=0,
+            aliases=("cross-encoder",),
+        ),
+        ModelInfo(
+            name="encoder-minilm-l6",
+            version="2",
+            kind="encoder",
+            digest=digest,
+            precision="int8",
+            max_tokens=256,
+            dimensions=384,
+            aliases=("encoder", "colbert"),
+        ),
     ]
     console = Console(file=StringIO(), width=80)
     console.print(_table(models))

@@ -44,14 +44,14 @@ class NamedSidecar(WordSidecar):
         note = self.first
         return (
             ModelInfo(
-                note.name,
-                note.version,
-                "encoder",
-                note.digest,
-                "int8",
-                256,
-                len(WORDS),
-                ("encoder",),
+                name=note.name,
+                version=note.version,
+                kind="encoder",
+                digest=note.digest,
+                precision="int8",
+                max_tokens=256,
+                dimensions=len(WORDS),
+                aliases=("encoder",),
                 pooling=note.pooling,
                 query_prefix=note.query_prefix,
                 document_prefix=note.document_prefix,

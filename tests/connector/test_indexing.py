@@ -22,7 +22,16 @@ class CountingEncoder(WordSidecar):
         self.digest, self.limit, self.comparable = digest, limit, comparable
 
     async def models(self):
-        info = ModelInfo("words", "1", "encoder", self.digest, "fp32", 512, len(WORDS), ("encoder",))
+        info = ModelInfo(
+            name="words",
+            version="1",
+            kind="encoder",
+            digest=self.digest,
+            precision="fp32",
+            max_tokens=512,
+            dimensions=len(WORDS),
+            aliases=("encoder",),
+        )
         return (replace(info, comparable_digests=self.comparable),)
 
     async def encode(self, texts, *, model, kind, timeout_s):

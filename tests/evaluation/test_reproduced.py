@@ -190,7 +190,16 @@ def test_degraded_and_damaged_runs_are_made_again(tmp_path):
 
 
 def model(name, digest):
-    return ModelInfo(name, "1", "encoder", digest, "int8", 256, 384, ())
+    return ModelInfo(
+        name=name,
+        version="1",
+        kind="encoder",
+        digest=digest,
+        precision="int8",
+        max_tokens=256,
+        dimensions=384,
+        aliases=(),
+    )
 
 
 MODELS = {"encoder": model("e", "1"), "colbert": model("e", "1"), "cross-encoder": model("c", "2")}

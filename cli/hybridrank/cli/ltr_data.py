@@ -77,7 +77,14 @@ async def from_collection(
         settings = PipelineSettings(size=window)
         with progress(f"features of {counted(len(queries), 'query')}", err, len(queries)) as advance:
             data = await candidate_features(
-                search, parsed, index, queries, qrels, feature_set, settings, lambda: advance(1)
+                search=search,
+                pipeline=parsed,
+                index=index,
+                queries=queries,
+                qrels=qrels,
+                feature_set=feature_set,
+                settings=settings,
+                on_query=lambda: advance(1),
             )
     about = {
         "collection": f"{collection.name}, qrels/{split}",

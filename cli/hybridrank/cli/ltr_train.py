@@ -71,7 +71,18 @@ def plan_training(
     feature_set = FeatureSet.load(features)
     settings = {each: how.of(feature_set) for each, how in (given or {"defaults": TrainingOptions()}).items()}
     fits = {each: BASELINES[each] for each in names}
-    return Plan(feature_set, fits, settings, folds, out_folder, name, version, licence, json_file, fold_models)
+    return Plan(
+        feature_set=feature_set,
+        fits=fits,
+        settings=settings,
+        folds=folds,
+        out=out_folder,
+        name=name,
+        version=version,
+        licence=licence,
+        json_file=json_file,
+        fold_models=fold_models,
+    )
 
 
 def train_model(found: Judged, plan: Plan, about: Mapping[str, str]) -> None:

@@ -128,14 +128,14 @@ def queries_of(request: SearchRequest, encoding: Encoding | None) -> dict[str, Q
         )
     if "knn" in request.retrievers and encoding is not None:
         queries["knn"] = KnnQuery(
-            encoding.vector,
-            request.vector_field,
-            window,
-            2 * window,
-            request.filters,
-            excluded(request),
-            request.profile,
-            request.oversample,
+            vector=encoding.vector,
+            field=request.vector_field,
+            rank_window_size=window,
+            num_candidates=2 * window,
+            filters=request.filters,
+            source_excludes=excluded(request),
+            profile=request.profile,
+            oversample=request.oversample,
             with_sources=request.reads_sources,
             encoder=encoding.encoder,
         )

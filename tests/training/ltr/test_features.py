@@ -42,14 +42,14 @@ async def engine(tmp_path):
 async def rows_of(engine, feature_set=FEATURES, window=3):
     steps = []
     data = await candidate_features(
-        HybridSearch(engine, WordSidecar()),
-        parse_pipeline("rrf"),
-        "menu",
-        QUERIES,
-        QRELS,
-        feature_set,
-        PipelineSettings(size=window),
-        lambda: steps.append(1),
+        search=HybridSearch(engine, WordSidecar()),
+        pipeline=parse_pipeline("rrf"),
+        index="menu",
+        queries=QUERIES,
+        qrels=QRELS,
+        feature_set=feature_set,
+        settings=PipelineSettings(size=window),
+        on_query=lambda: steps.append(1),
     )
     assert len(steps) == len(QUERIES)
     return data

@@ -133,18 +133,18 @@ def evaluate(
     try:
         result, runs, texts = asyncio.run(
             run_pipelines(
-                collection,
-                split,
-                chosen,
-                baseline,
-                by,
-                engine,
-                index,
-                sidecar,
-                queries,
-                settings,
-                feature_sets,
-                token_vectors,
+                folder=collection,
+                split=split,
+                pipelines=chosen,
+                baseline=baseline,
+                measures=by,
+                engine=engine,
+                index=index,
+                sidecar=sidecar,
+                limit=queries,
+                settings=settings,
+                feature_sets=feature_sets,
+                token_vectors=token_vectors,
                 delete_index=delete_index,
             )
         )

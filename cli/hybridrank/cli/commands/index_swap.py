@@ -45,7 +45,18 @@ def swap(
 
     if not engine or engine.startswith("embedded:"):
         raise typer.BadParameter("the embedded engine has no aliases; name a cluster", param_hint="--engine")
-    plan = asyncio.run(swap_alias(engine, alias, new_index, query or [], min_share, delete_old, grace_s, dry_run))
+    plan = asyncio.run(
+        swap_alias(
+            address=engine,
+            alias=alias,
+            index=new_index,
+            queries=query or [],
+            min_share=min_share,
+            delete_old=delete_old,
+            grace_s=grace_s,
+            dry_run=dry_run,
+        )
+    )
     done = not (dry_run or plan.refusals)
     if as_json:
         print(json.dumps(asdict(plan) | {"done": done}))

@@ -101,7 +101,16 @@ def train(
     from hybridrank.cli.ltr_train import plan_training, train_model
 
     plan = plan_training(
-        features, options, baselines, folds, out_folder, name, version, licence, json_file, fold_models
+        features=features,
+        options=options,
+        baselines=baselines,
+        folds=folds,
+        out_folder=out_folder,
+        name=name,
+        version=version,
+        licence=licence,
+        json_file=json_file,
+        fold_models=fold_models,
     )
     where = {"pipeline": pipeline, "index": index, "engine": engine, "sidecar": sidecar}
     found = asyncio.run(from_collection(collection, split_name, plan.feature_set, window=window, **where))
@@ -132,7 +141,17 @@ def train_clicks(
     from hybridrank.cli.ltr_data import from_log
     from hybridrank.cli.ltr_train import plan_training, train_model
 
-    plan = plan_training(features, options, baselines, folds, out_folder, name, version, licence, json_file)
+    plan = plan_training(
+        features=features,
+        options=options,
+        baselines=baselines,
+        folds=folds,
+        out_folder=out_folder,
+        name=name,
+        version=version,
+        licence=licence,
+        json_file=json_file,
+    )
     train_model(from_log(feature_log, events, plan.feature_set), plan, {})
 
 

@@ -65,7 +65,18 @@ def calibrate(
         if loaded.info.feature_set:
             raise typer.BadParameter(f"{model} reads features; only models that read texts are calibrated here")
         judged = read_collection(collection, split, err)
-        pairs = asyncio.run(judged_scores(loaded, judged, window, unjudged, relevant, queries, engine, sidecar))
+        pairs = asyncio.run(
+            judged_scores(
+                loaded=loaded,
+                judged=judged,
+                window=window,
+                unjudged=unjudged,
+                least=relevant,
+                limit=queries,
+                engine=engine,
+                sidecar=sidecar,
+            )
+        )
         chances = cross_fitted(pairs, method)
         fitted = FITS[method](pairs)
     except NotCalibratable as error:

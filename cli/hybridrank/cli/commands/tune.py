@@ -95,7 +95,18 @@ def tune(
     bm25 = tunes_bm25(engine, index)
     boosted = tuple(each.strip() for each in fields.split(",") if each.strip())
     space = Space(boosted, tried, max_window, bm25, max_chunks)
-    command = Tuning(collection, dev_split, test_split, by, default, start, space, trials, seed, study_file)
+    command = Tuning(
+        folder=collection,
+        dev_split=dev_split,
+        test_split=test_split,
+        measure=by,
+        default_name=default,
+        default=start,
+        space=space,
+        trials=trials,
+        seed=seed,
+        study_file=study_file,
+    )
     try:
         result = asyncio.run(
             command.run(engine or default_engine(), index, sidecar, dev_queries, delete_index=delete_index)

@@ -83,16 +83,16 @@ async def plan_swap(
         refusals.append(f"{alias!r} is the index itself; give the alias another name")
     before = tuple(sorted(current))
     return Swap(
-        alias,
-        index,
-        before,
-        documents_before,
-        documents,
-        replaces,
-        shared,
-        tuple(_differences(current, found) if current else ()),
-        tuple(refusals),
-        tuple(_actions(alias, index, before, settings, replaces=replaces)),
+        alias=alias,
+        index=index,
+        before=before,
+        documents_before=documents_before,
+        documents=documents,
+        replaces=replaces,
+        shared=shared,
+        notes=tuple(_differences(current, found) if current else ()),
+        refusals=tuple(refusals),
+        actions=tuple(_actions(alias, index, before, settings, replaces=replaces)),
     )
 
 
