@@ -212,7 +212,7 @@ def test_a_key_in_the_environment_goes_nowhere_unencrypted(indexed, run):
     ],
     ids=str,
 )
-def test_what_is_wrong_is_said_in_a_sentence(indexed, run, arguments, expect, said):
+def test_errors_are_one_sentence(indexed, run, arguments, expect, said):
     done = run(*arguments, expect=expect)
     assert said in done.stderr
     assert "Traceback" not in done.stderr

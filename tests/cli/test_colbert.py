@@ -81,7 +81,7 @@ def test_a_codec_without_the_most_frequent_token_is_another_one(folder, run):
     assert found["0"].info.token_codec != found["1"].info.token_codec
 
 
-def test_what_cannot_be_trained_is_said(folder, run):
+def test_a_codec_that_cannot_be_trained_is_an_error(folder, run):
     arguments = ("colbert", "train-codec", "--collection", str(folder), "--out", str(folder / "never"))
     assert "3 bits a dimension" in run(*arguments, "--bits", "3", expect=2).stderr
     assert "too few" in run(*arguments, "--centroids", "4096", expect=2).stderr

@@ -82,7 +82,7 @@ def test_a_second_run_finds_its_index_and_gives_the_same_numbers(tmp_path, run):
     assert len(list((tmp_path / "cache/hybridrank/indices").iterdir())) == 1
 
 
-def test_who_fuses_is_told_to_every_search_and_in_the_result(tmp_path, run):
+def test_the_fusion_option_reaches_every_search_and_the_result(tmp_path, run):
     """The embedded engine fuses nothing, which counts as degraded."""
     flags = ["--pipelines", "bm25,rrf", "--fusion", "native", "--no-strict", "--json", "native.json"]
     assert run("--collection", write_menu(tmp_path / "menu"), *flags).returncode == 0

@@ -78,7 +78,7 @@ def test_models_that_never_saw_the_language_are_named():
 
 
 @pytest.mark.parametrize("language", ["english", "standard", ""])
-def test_what_is_english_or_not_known_is_not_warned_of(language):
+def test_english_and_unknown_languages_give_no_warning(language):
     assert language_lack(language, "minilm", ["en"]) == ""
 
 

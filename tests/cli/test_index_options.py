@@ -35,6 +35,6 @@ def test_every_option_has_its_place(tmp_path):
         (("en", None, ["title.exact=2"]), r"no text field 'title\.exact', but title, text"),
     ],
 )
-def test_what_is_wrong_with_an_option_is_said(options, said):
+def test_a_wrong_option_is_refused_with_the_reason(options, said):
     with pytest.raises(typer.BadParameter, match=said):
         text_definition(*options, None, "flat")

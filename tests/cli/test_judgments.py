@@ -119,7 +119,7 @@ def test_pipelines_are_run_where_there_are_no_runs(tmp_path, run, menu, sidecar_
     assert "chai" in {each["doc_id"] for each in lines if each["query_id"] == "q1"}
 
 
-def test_what_is_wrong_or_empty_is_named_and_nothing_is_written(tmp_path, run, menu):
+def test_wrong_or_empty_input_is_named_and_nothing_is_written(tmp_path, run, menu):
     rows = [
         {"query_id": "q1", "doc_id": doc_id, "grade": grade}
         for doc_id, grade in (("tea", 1), ("chai", None), ("pie", 1))

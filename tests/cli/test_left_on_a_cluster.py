@@ -36,7 +36,7 @@ async def test_the_line_that_deletes_what_stays_is_told_and_does_it(sidecar_addr
         assert deleted == {"/menu-1", "/_index_template/hybridrank-menu-1"}
 
 
-async def test_what_is_deleted_at_the_end_is_the_same(sidecar_address):
+async def test_delete_index_deletes_the_index_and_its_template(sidecar_address):
     with standing_cluster(lambda *_: (200, {})) as cluster:
         assert "deleted index menu-1" in await left(cluster, sidecar_address, delete_index=True)
         assert {(method, path) for method, path, _ in cluster.writes} == {

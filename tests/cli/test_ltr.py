@@ -87,7 +87,7 @@ def trained(shop, run, tmp_path_factory):
     return out, json.loads(result.read_text()), done
 
 
-def test_what_is_written_is_a_model_folder_with_a_card(trained):
+def test_training_writes_a_model_folder_with_a_card(trained):
     out, _, done = trained
     folder = forest_folder.read(out)
     assert (folder.toml.name, folder.toml.licence, folder.feature_set.names) == (
@@ -196,7 +196,7 @@ def test_queries_that_no_fold_holds_out_are_not_measured(shop, run, trained, tmp
     assert "query 'q-lamp' says something else, so no model is known not to have seen it" in done.stderr
 
 
-def test_of_several_options_one_is_chosen_in_each_fold(shop, run, tmp_path):
+def test_one_of_several_options_is_chosen_in_each_fold(shop, run, tmp_path):
     (tmp_path / "stump.json").write_text('{"num_leaves": 2, "max_trees": 1, "min_data_in_leaf": 5}')
     data = ("--collection", shop, "--features", shop / "shop.yaml", "--window", 20, "--out", tmp_path / "model")
     done = run("train", *data, "--options", tmp_path / "stump.json", "--options", shop / "options.yaml")
@@ -228,7 +228,7 @@ def test_a_model_is_exported(trained, run, tmp_path, to, start):
     assert (tmp_path / "model").read_text().startswith(start)
 
 
-def test_what_a_plugin_cannot_compute_is_named(trained, run, tmp_path):
+def test_features_that_a_plugin_cannot_compute_are_named(trained, run, tmp_path):
     done = run("export", trained[0], "--to", "featureset", "--out", tmp_path / "model")
     assert done.returncode == 1
     assert "error: the LTR plugin cannot compute rank (fused), near (vector_similarity)" in done.stderr
@@ -284,7 +284,7 @@ def test_queries_are_added_after_a_line_that_does_not_end(run, tmp_path):
         (["--options", "options.yaml", "--options", "options.yaml"], 2, "two files have the same name"),
     ],
 )
-def test_what_cannot_be_trained_is_said_in_a_sentence(shop, run, tmp_path, flags, code, problem):
+def test_data_that_cannot_be_trained_on_is_one_sentence(shop, run, tmp_path, flags, code, problem):
     flags = [shop / each if (shop / each).is_file() else each for each in flags]
     features = [] if "--features" in flags else ["--features", shop / "shop.yaml"]
     done = run("train", "--collection", shop, *features, "--out", tmp_path / "model", *flags)

@@ -205,12 +205,12 @@ def test_a_cluster_without_the_plugin_is_told(folder):
     assert cluster.writes == []
 
 
-def test_who_may_not_is_told_so_rather_than_of_plugins(folder):
+def test_a_missing_permission_is_not_taken_for_a_missing_plugin(folder):
     with standing_cluster(lambda *_: refused(403, "no permissions", "security_exception")) as cluster:
         assert "HTTP 403: no permissions" in upload(cluster, folder, fails=EngineError)
 
 
-def test_what_was_not_carried_out_is_told(folder):
+def test_a_failed_upload_reports_the_servers_error(folder):
     def full(method, *_):
         return (200, {"stores": {}}) if method == "GET" else refused(429, "memory circuit is broken")
 

@@ -141,7 +141,7 @@ def test_pyserini_stands_beside_ours_and_is_not_run_twice(tmp_path, run):
         (("", ""), ["--page", "nowhere/page.md"], 2, "there is no folder nowhere"),
     ],
 )
-def test_what_is_wrong_is_one_sentence(tmp_path, run, change, flags, code, said):
+def test_errors_are_one_sentence(tmp_path, run, change, flags, code, said):
     write(tmp_path, text=FILE.replace(*change))
     done = run(*flags)
     assert done.returncode == code

@@ -42,7 +42,7 @@ def run(tmp_path, monkeypatch):
     return index, console
 
 
-async def test_what_is_written_is_told_and_skipped_by_the_next_run(run):
+async def test_written_documents_are_reported_and_skipped_next_time(run):
     index, _ = run
     with pytest.raises(IndexingInterrupted) as interrupted:
         await index(CountingEncoder(limit=128))

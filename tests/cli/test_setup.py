@@ -43,7 +43,7 @@ def setup(*options, engine="opensearch", **variables):
     ],
     ids=str,
 )
-def test_what_is_wrong_is_said_in_a_sentence(options, variables, code, said):
+def test_errors_are_one_sentence(options, variables, code, said):
     ended, output = setup(*options, **variables)
     assert said in output
     assert ended == code

@@ -143,7 +143,7 @@ def test_without_the_licence_nothing_is_tried():
     assert cluster.writes == []
 
 
-def test_what_is_wrong_is_said_before_anything_is_asked(cluster):
+def test_wrong_options_are_refused_before_any_request(cluster):
     setup(cluster, fails=SystemExit)
     setup(cluster, "--sidecar", "http://sidecar:8080", key=KEY, fails=SystemExit)
     assert cluster.requests == []

@@ -53,7 +53,7 @@ def parts(tmp_path):
     return folder
 
 
-def test_what_is_better_is_found_written_and_measured_on_test(tmp_path, run, parts):
+def test_a_better_choice_is_found_written_and_measured_on_test(tmp_path, run, parts):
     flags = ["--collection", parts, "--default", "knn", "--models", "none"]
     done = run("tune", *flags, "--trials", 12, "--out", "parts.yaml", "--json", "parts.json", "--study", "s.sqlite3")
     assert done.returncode == 0, done.stderr
@@ -115,7 +115,7 @@ def test_what_is_better_is_found_written_and_measured_on_test(tmp_path, run, par
     assert "s.sqlite3: was made with another measure" in other.stderr
 
 
-def test_where_nothing_is_better_the_default_is_written(tmp_path, run, parts):
+def test_the_default_is_written_if_nothing_is_better(tmp_path, run, parts):
     flags = ["--collection", parts, "--dev-queries", 4, "--trials", 3, "--models", "cross-encoder", "--fields", "text"]
     done = run("tune", *flags, "--default", "bm25", "--out", "parts.yaml", "--json", "-")
     assert done.returncode == 0, done.stderr

@@ -120,7 +120,7 @@ def test_without_a_sidecar_a_search_starts_one_and_says_so(run, tmp_path):
         ("reproduce scifact --collections nowhere", "nowhere"),
     ],
 )
-def test_what_is_missing_is_said_before_a_sidecar_is_looked_for(run, tmp_path, command, said):
+def test_missing_parts_are_named_before_looking_for_a_sidecar(run, tmp_path, command, said):
     write_menu(tmp_path / "menu")
     (tmp_path / "features.json").write_bytes((write_forest(tmp_path / "forest").path / "features.json").read_bytes())
     (tmp_path / "recipe.yaml").write_text(RECIPE)
@@ -166,7 +166,7 @@ def test_a_model_of_the_folders_in_the_environment_is_startable(tmp_path, monkey
         check_startable(["colbert"], {"models": str(tmp_path / "forest")}, "none")
 
 
-async def test_what_is_measured_is_computed_and_not_looked_up(tmp_path):
+async def test_measured_scores_are_computed_and_not_cached(tmp_path):
     pipelines, queries = [parse_pipeline("rrf+cross-encoder")], {"q": "green tea"}
     async with serving(load([SHIPPED_MODELS]), score_cache_bytes=1_000_000) as client, AsyncExitStack() as stack:
         engine = f"embedded:{tmp_path / 'indices'}"

@@ -13,7 +13,7 @@ def test_whole_numbers_come_back(value):
 
 
 @pytest.mark.parametrize("text", ["", " ", "high", "1_000", "٣", "2.5", "1e3", "nan", "0x1", "1,5", "9" * 5000])
-def test_what_is_no_whole_number_is_refused(text):
+def test_a_value_that_is_no_integer_is_refused(text):
     with pytest.raises(ValueError, match="is not a whole number"):
         whole_number(text)
 
@@ -24,7 +24,7 @@ def test_numbers_come_back_to_the_last_bit(value):
 
 
 @pytest.mark.parametrize("text", ["", "nan", "inf", "-Infinity", "1e400", "1_0.5", "٣", "0x1p3", "1,5"])
-def test_what_is_no_finite_number_is_refused(text):
+def test_a_value_that_is_no_finite_number_is_refused(text):
     with pytest.raises(ValueError, match="is not a finite number"):
         number(text)
 
@@ -34,7 +34,7 @@ def test_an_id_may_be_a_string_or_a_whole_number():
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", " a", "a\n", True, 1.0, ["a"], {}])
-def test_what_is_no_id_is_refused_by_the_name_of_the_field(value):
+def test_a_value_that_is_no_id_is_refused_with_its_field(value):
     with pytest.raises(ValueError, match="doc_id"):
         identifier(value, "doc_id")
 

@@ -39,7 +39,7 @@ LEVEL = {"method": "isotonic", "raw": [1.0, 0.0], "values": [0.5, 0.5]}
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_wrong_is_said_without_codes(tmp_path, read, file, content):
+def test_messages_have_no_error_codes(tmp_path, read, file, content):
     (tmp_path / file).write_text(json.dumps(content))
     with pytest.raises(Exception) as caught:  # noqa: PT011
         read(tmp_path / file)

@@ -25,7 +25,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_what_every_engine_can_hold_is_read_as_python_reads_it(value):
+def test_values_every_engine_can_hold_are_read_as_by_python(value):
     assert problem(value) == ""
     assert parse(json.dumps(value)) == value
 

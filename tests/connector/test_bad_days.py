@@ -111,7 +111,7 @@ async def test_every_search_is_answered_when_a_sidecar_is_killed(engine):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "shut-down"])
-async def test_one_of_two_goes_under_load_and_no_search_lacks_anything(engine, how):
+async def test_losing_one_of_two_sidecars_degrades_no_search(engine, how):
     """Eight callers; what waits for the sidecar that dies goes to the other within the same search."""
     processes = [sidecar_process(settings={"threads": "1"}) for _ in range(2)]
     first, second = [await asyncio.to_thread(each.__enter__) for each in processes]
@@ -161,7 +161,7 @@ async def test_a_sidecar_that_comes_back_is_found_again(engine):
 @pytest.mark.parametrize(
     "query_text", ["🍵 🫖", "tea " * 20_000, "'; DROP TABLE documents; --", 'tea AND (milk OR "', "茶", "\u202etea"]
 )
-async def test_whatever_people_type_is_a_search(engine, sidecar_address, query_text):
+async def test_any_text_that_people_type_is_a_valid_query(engine, sidecar_address, query_text):
     async with SidecarClient(sidecar_address) as client:
         response = await HybridSearch(engine, client).search(request(query_text=query_text, encode_timeout_s=20))
     assert response.degraded == ()
@@ -181,7 +181,7 @@ async def test_a_thousand_candidates_are_all_scored(tmp_path, sidecar_address):
     assert sum(hit.rerank_score is not None for hit in response.hits) == 1000
 
 
-async def test_what_is_scored_when_the_time_is_spent_comes_first(tmp_path):
+async def test_scores_ready_at_the_timeout_come_first(tmp_path):
     """A thousand passages of some 250 tokens keep one core busy for several times as long."""
     engine = EmbeddedEngine(tmp_path / "indices")
     await engine.create_index("teas", IndexDefinition(384))

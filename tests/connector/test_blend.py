@@ -77,7 +77,7 @@ def test_the_final_score_never_rises_with_any_number_of_stages(data):
         assert tail == [doc_id for doc_id in before if doc_id in tail]
 
 
-def test_what_was_not_scored_stays_below_what_was_in_fused_order():
+def test_unscored_hits_follow_scored_ones_in_fused_order():
     blended = blend(HITS, [None, RelevanceScore(-5.0), RelevanceScore(3.0)], weight=1, model="m")
     assert [(each.doc_id, each.rank, each.rerank_score) for each in blended] == [
         ("c", 1, 3.0),

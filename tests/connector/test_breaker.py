@@ -42,7 +42,7 @@ def test_fewer_failures_do_not_open(failures):
 
 
 @given(st.lists(st.booleans()))
-def test_one_success_among_them_and_they_are_not_in_a_row(outcomes):
+def test_a_success_restarts_the_count_of_failures(outcomes):
     breaker = Breaker()
     in_a_row = 0
     for ok in outcomes:

@@ -44,7 +44,7 @@ async def test_a_413_halves_the_request_and_the_limit_is_learned(engine, server)
     assert max(server.sizes) <= server.limit
 
 
-async def test_one_document_that_is_too_large_is_named_with_its_size(engine, server):
+async def test_a_document_that_is_too_large_is_named_with_its_size(engine, server):
     server.limit = 20_000
     documents = [document("a"), document("huge", "word " * 10_000), document("b")]
     report = await engine.index_documents("big", documents)
@@ -56,7 +56,7 @@ async def test_one_document_that_is_too_large_is_named_with_its_size(engine, ser
     assert "413" in rejected.reason
 
 
-async def test_of_two_documents_of_one_id_the_second_stays(engine, server):
+async def test_the_second_of_two_documents_with_one_id_is_kept(engine, server):
     server.busy = {"a": 1}
     await engine.index_documents("big", [document("a", "first"), document("b"), document("a", "second")])
     assert server.stored["a"]["text"] == "second"
@@ -78,7 +78,7 @@ async def test_a_request_refused_whole_is_taken_without_its_reason(engine, serve
     assert len(server.stored) == 15
 
 
-async def test_what_is_busy_is_sent_again_alone(engine, server):
+async def test_only_documents_refused_as_busy_are_sent_again(engine, server):
     server.busy = {"d3": 2}
     report = await engine.index_documents("big", [document(f"d{n}") for n in range(8)])
     assert (report.indexed, report.rejected) == (8, ())
@@ -86,7 +86,7 @@ async def test_what_is_busy_is_sent_again_alone(engine, server):
     assert server.sizes[1] == server.sizes[2] < server.sizes[0] / 4
 
 
-async def test_who_stays_busy_is_rejected_by_name(engine, server):
+async def test_documents_that_stay_refused_are_rejected_by_name(engine, server):
     server.busy = {"d3": 1000}
     report = await engine.index_documents("big", [document(f"d{n}") for n in range(8)])
     assert [each.doc_id for each in report.rejected] == ["d3"]
@@ -125,7 +125,7 @@ async def test_the_embedded_engine_takes_the_same_ids(tmp_path):
 @pytest.mark.parametrize(
     "value", [float("nan"), "\ud83d", object(), {("a",): 1}], ids=["nan", "surrogate", "object", "key"]
 )
-async def test_what_json_has_no_form_for_is_named(engine, server, tmp_path, value):
+async def test_values_that_json_cannot_hold_are_named(engine, server, tmp_path, value):
     odd = Document("odd", {"title": value})
     report = await engine.index_documents("odd", [odd, document("ok")])
     assert [each.doc_id for each in report.rejected] == ["odd"]

@@ -43,7 +43,7 @@ class TestEmbeddedEngine(EngineContract):
         rankings = await asyncio.gather(*(self.one(later, index, bm25("soup")) for _ in range(8)))
         assert [ids(ranking) for ranking in rankings] == [["soup"]] * 8
 
-    async def test_what_is_written_is_not_searched_before_the_refresh(self, filled, index):
+    async def test_documents_are_not_searchable_before_the_refresh(self, filled, index):
         await self.one(filled, index, bm25("soup"))
         await filled.index_documents(index, [PASSAGES[0]])
         assert ids(await self.one(filled, index, bm25("soup"))) == ["soup"]
@@ -89,7 +89,7 @@ class TestEmbeddedText(LanguageContract):
         return EmbeddedEngine(tmp_path)
 
     @pytest.mark.parametrize("definition", [{"language": "cjk"}, {"synonyms": ("tea, chai",)}])
-    async def test_what_tantivy_lacks_is_refused(self, engine, definition):
+    async def test_features_that_tantivy_lacks_are_refused(self, engine, definition):
         with pytest.raises(EngineError, match=r"the embedded engine has no (analysis for cjk|synonyms)"):
             await engine.create_index("x", IndexDefinition(3, **definition))
 
@@ -104,7 +104,7 @@ class TestEmbeddedText(LanguageContract):
         assert await found(engine, "old", "shoe") == ["a"]
 
 
-async def test_of_two_documents_of_one_id_the_second_stays(tmp_path):
+async def test_the_second_of_two_documents_with_one_id_is_kept(tmp_path):
     engine = EmbeddedEngine(tmp_path)
     await engine.create_index("menu", IndexDefinition(dimensions=2))
     twice = [

@@ -61,7 +61,7 @@ async def test_a_whole_answer_is_given_back(answering):
         ({"_shards": {"total": 2, "successful": 2, "failed": 0}, "timed_out": True}, "time limit"),
     ],
 )
-async def test_what_a_shard_did_not_tell_is_no_missing_value(answering, lack, said):
+async def test_a_failed_shard_is_not_read_as_missing_values(answering, lack, said):
     with pytest.raises(EngineError, match=said) as caught:
         await answering(**lack).extract("docs", FEATURES, FeatureQuery("tea"), [TEA])
     assert caught.value.reason == "partial"

@@ -79,7 +79,7 @@ async def test_the_files_are_bounded_in_size_and_number(engine, tmp_path):
     assert list(dict.fromkeys(each["query_id"] for each in read_feature_log(log.folder))) == ["q3", "q4", "q5"]
 
 
-async def test_one_file_may_be_all_that_is_kept(engine, tmp_path):
+async def test_the_log_can_keep_a_single_file(engine, tmp_path):
     log = FeatureLog(tmp_path / "log", max_file_bytes=1, max_files=1)
     search = HybridSearch(engine, PriceSidecar(), feature_log=log)
     for number in range(3):

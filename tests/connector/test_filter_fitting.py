@@ -87,7 +87,7 @@ def test_values_become_what_the_field_holds(asked, wanted):
     ],
     ids=str,
 )
-def test_what_cannot_match_is_named(asked, sentence):
+def test_a_filter_that_cannot_match_is_named(asked, sentence):
     assert sentence in problem(asked)
     assert sentence in problem(Not(asked))
 

@@ -81,7 +81,7 @@ def test_ties_go_to_the_better_rank_and_then_to_the_doc_id():
     assert [each.candidate.doc_id for each in fused] == ["a", "b", "c", "d"]
 
 
-def test_of_equal_sums_the_better_rank_comes_first():
+def test_equal_sums_are_ordered_by_the_better_rank():
     fused = WeightedSum().fuse({"bm25": ranking("z", "a", scores=[5.0, 5.0])})
     assert [each.candidate.doc_id for each in fused] == ["z", "a"]
 

@@ -31,7 +31,7 @@ async def guarded(tmp_path):
     await asyncio.to_thread(process.__exit__, None, None, None)
 
 
-async def test_who_brings_everything_is_answered_and_nobody_else(guarded):
+async def test_only_callers_with_certificate_and_key_are_answered(guarded):
     address, authority = guarded
     ours = authority.sign("caller")
     certificates = {"ca_certs": authority.ca, "client_cert": ours.cert, "client_key": ours.key}

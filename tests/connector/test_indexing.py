@@ -128,7 +128,7 @@ def test_the_cache_keeps_float32_vectors_by_model_and_text(cache):
     assert VectorCache(cache.file).get("m1", ["tea"]) == {"tea": (0.5, -1.25)}
 
 
-async def test_what_only_servers_can_hold_is_refused_in_words(engine, cache):
+async def test_the_embedded_engine_names_what_only_servers_can_hold(engine, cache):
     with pytest.raises(EngineError, match="one vector for a document"):
         await index_documents(engine, CountingEncoder(), "cups", documents(1), cache=cache, passages=Split(3, 1))
     with pytest.raises(EngineError, match="one vector for a document"):

@@ -107,7 +107,7 @@ def failed(*types: str) -> dict:
     return {"total": 3, "successful": 3 - len(types), "failed": len(types), "failures": failures}
 
 
-def test_what_a_node_took_with_it_may_be_asked_for_again():
+def test_an_answer_lost_with_a_node_can_be_requested_again():
     """Recorded while a node of three was stopped, between ranking and fetching."""
     gone = failed("search_context_missing_exception", "node_disconnected_exception")
     assert msearch.lost_a_node(response(("a", 1.0), _shards=gone))

@@ -237,7 +237,7 @@ def test_a_fused_answer_is_a_ranking_with_our_scores():
     ],
     ids=["markers", "twice"],
 )
-def test_what_nothing_has_fused_is_refused(hits):
+def test_an_answer_that_is_not_fused_is_refused(hits):
     with pytest.raises(EngineError, match="not fused") as caught:
         fused.ranked("docs", answer(*hits), scale=1.0)
     assert caught.value.reason == "not_fused"

@@ -139,7 +139,7 @@ def test_the_second_field_decides_where_the_first_is_equal():
     assert [each.doc_id for each in sorted_by(hits, {"kind": "desc", "price": "asc"})] == ["b", "c", "a"]
 
 
-def test_of_several_values_the_first_in_order_counts():
+def test_the_first_of_several_values_in_order_counts():
     hits = [hit("a", 1, sizes=[5, 9]), hit("b", 2, sizes=[7]), hit("c", 3, sizes=[]), hit("d", 4, sizes=["m", 8])]
     assert [each.doc_id for each in sorted_by(hits, {"sizes": "asc"})] == ["a", "b", "d", "c"]
     assert [each.doc_id for each in sorted_by(hits, {"sizes": "desc"})] == ["d", "a", "b", "c"]

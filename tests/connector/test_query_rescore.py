@@ -62,13 +62,13 @@ async def test_the_window_is_asked_for_in_one_request(engine):
     assert ["title" in hit.rerank_scores for hit in found.hits[:3]] == [True, True, False]
 
 
-async def test_it_is_a_stage_like_others(engine):
+async def test_query_rescore_is_a_stage_like_others(engine):
     stages = (stage(by=TITLE, rescore_window_size=2), Rescore(model="words", rescore_window_size=10, timeout_s=30))
     found = await HybridSearch(engine, WordSidecar()).search(request("tea milk", *stages))
     assert [sorted(hit.rerank_scores) for hit in found.hits[:3]] == [["title", "words"]] * 2 + [[]]
 
 
-async def test_where_it_fails_the_order_stays(engine):
+async def test_a_failed_query_rescore_keeps_the_order(engine):
     plain = await HybridSearch(engine).search(request("tea milk"))
     found = await HybridSearch(LameEngine(engine)).search(request("tea milk", stage(by=TITLE)))
     assert [hit.doc_id for hit in found.hits] == [hit.doc_id for hit in plain.hits]

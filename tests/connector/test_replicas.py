@@ -64,7 +64,7 @@ async def test_calls_take_turns(servers):
     assert [each.calls - earlier for each, earlier in zip(both, before, strict=True)] == [10, 10]
 
 
-async def test_one_that_was_never_there_costs_no_call(servers):
+async def test_a_replica_that_was_never_there_costs_no_call(servers):
     alive = Answering(SCORES)
     async with SidecarClient(f"{NOBODY},{await servers.start(alive)}") as client:
         for _ in range(20):
@@ -72,7 +72,7 @@ async def test_one_that_was_never_there_costs_no_call(servers):
     assert alive.calls == 20
 
 
-async def test_one_that_goes_away_hands_its_calls_to_the_other(servers):
+async def test_a_replica_that_goes_away_leaves_its_calls_to_the_other(servers):
     leaving, staying = Answering(SCORES), Answering(SCORES)
     addresses = [await servers.start(leaving), await servers.start(staying)]
     async with SidecarClient(",".join(addresses)) as client:
@@ -87,7 +87,7 @@ async def test_one_that_goes_away_hands_its_calls_to_the_other(servers):
     assert leaving.calls == before + 4
 
 
-async def test_one_that_comes_back_takes_its_turn_again(servers):
+async def test_a_replica_that_comes_back_gets_calls_again(servers):
     first, other = Answering(SCORES), Answering(SCORES)
     addresses = [await servers.start(first), await servers.start(other)]
     async with SidecarClient(",".join(addresses)) as client:
@@ -114,7 +114,7 @@ async def test_a_hanging_replica_costs_few_searches_then_one_a_second(servers):
     assert FAILURES_TO_OPEN <= failed <= FAILURES_TO_OPEN + probes
 
 
-async def test_one_that_is_not_serving_takes_no_turn(servers):
+async def test_a_replica_that_is_not_serving_gets_no_calls(servers):
     leaving, staying = Answering(SCORES), Answering(SCORES)
     addresses = [await servers.start(leaving), await servers.start(staying)]
     async with SidecarClient(",".join(addresses)) as client:
@@ -223,7 +223,7 @@ async def test_two_of_three_that_fail_cost_a_few_searches_at_first(servers, faul
 
 
 @each_fault
-async def test_where_all_fail_calls_are_not_doubled(servers, fault):
+async def test_calls_are_not_doubled_if_all_replicas_fail(servers, fault):
     three = [Answering(**fault) for _ in range(3)]
     async with SidecarClient(",".join([await servers.start(each) for each in three])) as client:
         assert await failures(client, 100) == 100
@@ -256,7 +256,7 @@ async def test_probes_of_a_failing_one_need_no_retry_budget(servers):
     assert failing.calls > before
 
 
-async def test_one_that_recovers_takes_its_turn_again(servers):
+async def test_a_replica_that_recovers_gets_calls_again(servers):
     failing, well = Answering(SCORES, grpc.StatusCode.INTERNAL), Answering(SCORES)
     async with SidecarClient(",".join([await servers.start(failing), await servers.start(well)])) as client:
         await connected(client, failing, well)

@@ -228,7 +228,7 @@ async def test_a_missing_index_is_named(engine):
         await HybridSearch(engine, WordSidecar()).search(request(index="nowhere"))
 
 
-async def test_what_needs_a_sidecar_says_so(engine):
+async def test_a_request_that_needs_a_sidecar_says_so(engine):
     with pytest.raises(ValueError, match="query_vector"):
         await HybridSearch(engine).search(request())
     with pytest.raises(ValueError, match="'words' needs a sidecar"):

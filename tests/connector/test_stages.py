@@ -202,7 +202,7 @@ async def test_a_feature_that_compares_vectors_has_the_query_encoded(engine):
         await HybridSearch(engine).search(request(stage, retrievers=("bm25",)))
 
 
-async def test_what_only_the_caller_knows_reaches_the_row(engine):
+async def test_request_features_of_the_caller_reach_the_row(engine):
     personal = FeatureSet.model_validate(
         {"name": "menu", "features": [{"name": "thirst", "kind": "request", "key": "thirst"}]}
     )

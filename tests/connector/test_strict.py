@@ -116,7 +116,7 @@ async def test_a_query_no_model_can_read_is_no_misconfiguration(engine):
 
 
 @pytest.mark.parametrize("strict", [True, False])
-async def test_what_no_retriever_can_search_fails_either_way(engine, strict):
+async def test_a_query_that_no_retriever_can_run_always_fails(engine, strict):
     wrong = request(strict=strict, fields={"titel": 1.0}, query_vector=(1.0,))
     with pytest.raises(SearchFailed, match=r"'titel'.*dimensions"):
         await HybridSearch(engine).search(wrong)

@@ -40,7 +40,7 @@ def test_another_form_is_refused_with_what_to_write(address, what):
     "address",
     ["h:1", "127.0.0.1:50051", "[::1]:50051", "unix:/run/x.sock", "dns:///h:1", "dns://1.1.1.1/h:1", "ipv4:1.2.3.4:5"],
 )
-def test_what_grpc_takes_stays_as_it_is(address):
+def test_addresses_that_grpc_accepts_stay_unchanged(address):
     assert parse_targets(f" {address} ") == (address,)
 
 
@@ -86,7 +86,7 @@ async def test_a_missing_and_a_wrong_key_name_the_setting(servers, access, advic
     assert "s3cret" not in str(caught.value)
 
 
-async def test_what_is_no_sidecar_is_told_from_one_that_is_away(servers):
+async def test_another_server_is_told_from_an_absent_sidecar(servers):
     address = await servers.start(Answering())  # without a registry of models
     with pytest.raises(Exception, match="not a sidecar of hybridrank"):
         await models(address)

@@ -87,7 +87,7 @@ async def test_a_stage_whose_own_timeout_is_shorter_keeps_it(engine):
     assert sidecar.given == {"encode": 0.25, "rescore": 0.5}
 
 
-async def test_whatever_the_encoder_does_the_engine_is_asked(engine):
+async def test_the_engine_is_searched_whatever_the_encoder_does(engine):
     response = await HybridSearch(engine, Sidecar(wait_s=60)).search(request(timeout_s=4, rescore=None))
     assert [(each.stage, each.reason) for each in response.degraded] == [("encode", "timeout")]
     assert response.hits
@@ -101,7 +101,7 @@ async def test_an_engine_beyond_the_limit_is_cancelled_and_named(engine):
     assert slow.cancelled
 
 
-def test_what_is_left_is_shared_out():
+def test_a_stage_gets_a_share_of_the_time_left():
     never = SearchContext(Budget())
     assert never.limit_s("encode", 0.3, share=0.5) == 0.3
     long_ago = SearchContext(Budget(1.0, started_at=time.perf_counter() - 2.0))
@@ -111,7 +111,7 @@ def test_what_is_left_is_shared_out():
     assert left_out.detail == "the search's 1 s were spent before this stage"
 
 
-async def test_nothing_left_for_rescoring_leaves_the_fused_order(engine):
+async def test_the_fused_order_stays_if_no_time_is_left_to_rescore(engine):
     """The engine's answer comes at the last moment, on an event loop too busy to notice: it stands."""
 
     class Late(Slow):

@@ -34,7 +34,7 @@ def test_the_state_goes_along():
         assert dict(trace_context())["tracestate"] == "vendor=1"
 
 
-def test_nothing_without_an_active_span():
+def test_no_trace_context_without_an_active_span():
     assert trace_context() == ()
     TracerProvider(shutdown_on_exit=False).get_tracer("idle").start_span("started, but not active").end()
     assert trace_context() == ()

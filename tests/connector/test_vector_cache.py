@@ -60,7 +60,7 @@ def test_indexing_continues_on_a_full_disk_with_the_cache_intact(cache, tmp_path
 
 
 @pytest.mark.parametrize("missing", [*range(1, 4096, 93), 5000, 10_000, 16_000])
-def test_of_a_file_that_was_cut_nothing_wrong_is_read(missing, cache):
+def test_a_truncated_cache_file_gives_no_wrong_vectors(missing, cache):
     cache.put("m", VECTORS)
     whole = cache.file.read_bytes()
     cache.file.write_bytes(whole[:-missing])

@@ -27,7 +27,7 @@ class IndexNameContract:
             assert error.value.reason == "bad_name"
 
     @pytest.mark.parametrize("name", NOT_SEARCHED, ids=ascii)
-    async def test_what_no_index_is_called_is_not_searched(self, engine: Engine, name):
+    async def test_a_name_that_no_index_can_have_is_not_searched(self, engine: Engine, name):
         for refused in (engine.retrieve(name, {"it": bm25("tea")}), engine.indices(name), engine.refresh(name)):
             with pytest.raises(EngineError, match=r"^index '") as error:
                 await refused

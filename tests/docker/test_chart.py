@@ -171,7 +171,7 @@ def test_the_kubelet_can_ask_whether_the_process_lives(values, probe):
     assert pod((), *values)["containers"][0]["livenessProbe"].items() >= probe.items()
 
 
-def test_what_scales_alone_sets_the_number_of_pods():
+def test_the_chart_sets_no_replicas_with_autoscaling():
     assert rendered()["Deployment"]["spec"]["replicas"] == 2
     for value in ("autoscaling.enabled=true", "replicaCount=null"):
         assert "replicas" not in rendered((), value)["Deployment"]["spec"]

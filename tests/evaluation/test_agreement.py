@@ -97,7 +97,7 @@ def test_the_interval_draws_queries_and_not_documents():
     assert found.high - found.low == pytest.approx(2 * 1.96 * 2 * math.sqrt(0.25 / 20), rel=0.15)
 
 
-def test_of_one_query_there_is_no_interval():
+def test_one_query_gives_no_interval():
     found = estimate({"q": confusion([(0, 0), (1, 1)], [0, 1])}, kappa)
     assert found.value == 1
     assert math.isnan(found.low)

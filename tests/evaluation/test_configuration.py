@@ -22,7 +22,7 @@ CONFIGURATIONS = [
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_what_is_written_is_read_as_yaml_as_json_and_as_python(configuration, tmp_path):
+def test_configurations_round_trip_as_yaml_json_and_python(configuration, tmp_path):
     for name, text in (("c.yaml", configuration.as_yaml()), ("c.json", configuration.model_dump_json())):
         (tmp_path / name).write_text(text)
         assert Configuration.load(tmp_path / name) == configuration
@@ -56,7 +56,7 @@ def test_an_empty_file_is_the_defaults_of_a_search(tmp_path):
         ("- bm25", r"mine.yaml: the file: Input should be a valid dictionary"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_file(text, said, tmp_path):
+def test_errors_name_the_file(text, said, tmp_path):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(ConfigurationError, match=said):
         Configuration.load(tmp_path / "mine.yaml")

@@ -13,7 +13,7 @@ def test_absent_queries_and_documents_are_counted_and_named():
     assert dangling({"q1": {"gone": 1}}, {"q1"}, {"a"}, "test")[0].startswith("1 of 1 judgment in test is of")
 
 
-def test_nothing_is_said_where_everything_is_there():
+def test_no_message_if_nothing_is_missing():
     assert dangling({"q1": {"a": 1}}, {"q1", "q2"}, {"a", "b"}, "test") == ()
 
 

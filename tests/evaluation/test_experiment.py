@@ -170,7 +170,7 @@ def test_the_largest_wins_come_first_and_the_largest_losses_last():
     assert r"| hot tea \| milk " in markdown(table)
 
 
-def test_what_is_tested_and_what_it_costs_as_tables():
+def test_significance_and_cost_as_tables():
     runs = {**RUNS, "rrf": replace(RUNS["rrf"], scored={"q1": 50, "q2": 25, "q3": 0})}
     result = summarise(runs, QRELS, "bm25")
     (row,) = significance_table(result).rows

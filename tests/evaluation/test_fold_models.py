@@ -14,7 +14,7 @@ from hybridrank.ltr_features import FeatureSet
 HELD_OUT = {"shop-1": {"q1": "lamp", "q2": "lamps"}, "shop-2": {"q3": "sofa"}}
 
 
-def test_what_is_written_is_read_again(tmp_path):
+def test_fold_models_round_trip(tmp_path):
     folds = FoldModels(tmp_path, "shop", HELD_OUT)
     folds.save()
     assert FoldModels.load(tmp_path) == folds

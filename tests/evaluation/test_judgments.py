@@ -64,7 +64,7 @@ def test_the_order_is_shuffled_and_the_same_for_the_same_seed():
         assert sorted(order[:5]) == sorted(order[5:]) == sorted(DOCUMENTS)
 
 
-def test_what_is_filled_in_comes_back(tmp_path):
+def test_grades_that_judges_fill_in_are_read_back(tmp_path):
     lines = to_judge({"q1": ["tea", "chai"], "q2": ["soup"]}, judge="ann")
     for number, each in enumerate(lines):
         each["grade"] = number
@@ -164,6 +164,6 @@ def test_a_split_that_is_written_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["3", "3-0", "a-b", "0-3-5", "-1-2", "1-1"])
-def test_what_is_no_scale_is_named(text):
+def test_a_wrong_scale_is_named(text):
     with pytest.raises(ValueError, match="is no scale; write the lowest and the highest grade, 0-3"):
         parse_scale(text)

@@ -45,7 +45,7 @@ def test_the_java_that_was_found_is_the_one_that_runs(tmp_path):
     assert os.environ.get("JAVA_HOME") != str(tmp_path / "a jdk")
 
 
-def test_what_pyserini_said_last_is_in_the_error(tmp_path):
+def test_the_error_ends_with_the_last_output_of_pyserini(tmp_path):
     pyserini = Pyserini(write_stand_in(tmp_path / "stand-in"), tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(PyseriniFailed, match=r"pyserini.search.lucene ended with status 1:(.|\n)*documents.jsonl"):

@@ -26,7 +26,7 @@ def test_uneven_lists_by_hand():
 
 
 @given(one=rankings.filter(bool), other=rankings.filter(bool), p=persistences)
-def test_it_is_the_sum_of_the_definition(one, other, p):
+def test_rbo_is_the_sum_of_its_definition(one, other, p):
     """Prefixes compared as sets, far below both ends."""
     short, long = sorted((one, other), key=len)
     at_its_end = len({*short} & {*long[: len(short)]})
@@ -40,7 +40,7 @@ def test_it_is_the_sum_of_the_definition(one, other, p):
 
 
 @given(one=rankings, other=rankings, p=persistences)
-def test_it_lies_between_0_and_1_and_takes_either_order(one, other, p):
+def test_rbo_is_symmetric_and_between_0_and_1(one, other, p):
     assert 0 <= rank_biased_overlap(one, other, p) <= 1
     assert rank_biased_overlap(one, other, p) == pytest.approx(rank_biased_overlap(other, one, p))
 

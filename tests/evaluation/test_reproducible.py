@@ -72,7 +72,7 @@ def test_a_file_by_hand(file):
         ((FILE, "bm25"), "expected the fields of an experiment"),
     ],
 )
-def test_what_is_wrong_is_told_with_the_file_and_the_field(file, change, said):
+def test_errors_name_the_file_and_the_field(file, change, said):
     assert change[0] in FILE
     file.write_text(FILE.replace(*change))
     with pytest.raises(ExperimentError) as error:

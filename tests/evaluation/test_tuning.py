@@ -53,7 +53,7 @@ async def engine(tmp_path):
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tried=st.lists(configurations, min_size=2, max_size=5), size=st.integers(1, 6))
-async def test_what_is_remembered_gives_the_answers_of_real_searches(engine, tried, size):
+async def test_remembered_searches_equal_real_ones(engine, tried, size):
     """Whatever was asked before: hits with their scores, ranks and texts."""
     real, remembered = HybridSearch(engine, WordSidecar()), RememberingSearch(engine, WordSidecar())
     for configuration in tried:
@@ -203,7 +203,7 @@ def test_a_real_gain_is_chosen_and_a_lucky_one_is_not():
     assert verdict(better, "ndcg@10").startswith(expected)
 
 
-def test_where_nothing_beats_the_default_it_says_so():
+def test_the_report_says_if_nothing_beats_the_default():
     tuned = Tuned(attempts([0.5, 0.5], [0.5, 0.4], [0.5, 0.5]))
     assert tuned.best is tuned.default
     assert verdict(tuned, "ap") == "Nothing found that is better than the defaults: of 2 trials none is."

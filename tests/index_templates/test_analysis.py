@@ -53,7 +53,7 @@ def test_an_unknown_language_is_answered_with_those_there_are():
         language_named("klingon")
 
 
-def test_what_a_server_lacks_is_left_out():
+def test_analysis_that_a_server_lacks_is_left_out():
     asked = IndexDefinition(3, language="german", subfields=("exact", "prefix"))
     fitted = fitting(asked, {"english"})
     assert (fitted.language, fitted.subfields) == ("standard", ("exact",))
@@ -62,7 +62,7 @@ def test_what_a_server_lacks_is_left_out():
     assert lacks("german", asked.subfields, set(probes())) == lacks("standard", (), ()) == ()
 
 
-def test_what_is_left_open_stays_as_the_template_has_it():
+def test_options_left_open_keep_the_templates_values():
     before = render("opensearch", "docs", IndexDefinition(3, boosts={"title": 2.0}, synonyms=("a, b",)))
     settings = before["template"]["settings"]
     settings["index"]["analysis"] = settings.pop("analysis")  # where servers tell it

@@ -63,7 +63,7 @@ def test_the_pattern_of_the_sidecar_before_gives_way():
     assert change == {TRUSTED: [*DEFAULTS[TRUSTED], "^http://new:8080/.*$"]}
 
 
-def test_what_others_added_meanwhile_stays():
+def test_values_that_others_added_meanwhile_are_kept():
     sidecar = "http://10.1.2.3:8080"
     change, record = wanted_settings(
         urls(sidecar), trusted_pattern(sidecar), private=True, settings=server({}), record=Record()

@@ -43,7 +43,7 @@ def test_rendering_twice_gives_two_bodies():
     assert second["template"]["mappings"]["properties"]
 
 
-def test_what_a_server_does_to_a_template_is_no_change():
+def test_the_servers_form_of_a_template_is_no_change():
     """Servers nest analysis under `index` and turn numbers and booleans into strings."""
     wanted = {"settings": {"index": {"shards": 1, "knn": True}, "analysis": {"filter": {"f": {"min": 2}}}}}
     nested = {"shards": "1", "knn": "true", "analysis": {"filter": {"f": {"min": "2"}}}}

@@ -53,7 +53,7 @@ def _lacking(engine: str, kind: str) -> str:
     return lacks(engine, {"opensearch": "3.6.0", "elasticsearch": "9.5.3"}[engine], 64, kind)
 
 
-def test_what_a_server_lacks_is_named():
+def test_vector_kinds_that_a_server_lacks_are_named():
     assert lacks("elasticsearch", "8.14.1", 64, "int4") == (
         "Elasticsearch 8.14.1 has no vectors of kind int4; it has float, byte, int8"
     )

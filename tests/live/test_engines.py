@@ -143,7 +143,7 @@ class TestOpenSearch(ServerContract):
         yield engine
         await engine.close()
 
-    async def test_it_has_english_analysis(self, engine):
+    async def test_the_index_has_english_analysis(self, engine):
         assert "english" in (await engine.info()).capabilities
 
     async def test_the_embedded_engine_ranks_as_this_server_does(self, filled, index, tmp_path):

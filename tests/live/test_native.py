@@ -178,7 +178,7 @@ async def test_hits_that_nothing_fused_are_told_from_a_ranking(engine, index):
     assert response.hits == (await HybridSearch(engine).search(request(index, 0))).hits
 
 
-async def test_what_is_free_of_elasticsearchs_retrievers_runs(elasticsearch_url, elasticsearch_index):
+async def test_retrievers_that_need_no_licence_run(elasticsearch_url, elasticsearch_index):
     """The head of a ranking by words, with a phrase added to its scores: `standard` within `rescorer`."""
     engine = ElasticsearchEngine(elasticsearch_url)
     words, phrase = {"match": {"text": "green tea"}}, {"match_phrase": {"text": {"query": "green tea", "slop": 5}}}

@@ -180,7 +180,7 @@ def test_a_passage_that_is_not_in_the_source_is_read_from_fields(tea, ml_commons
     [{"size": 0}, {"track_total_hits": False}, {"ext": {}}],
     ids=["no page", "no total", "no text to rerank by"],
 )
-def test_where_reranking_fails_the_fused_page_comes_back(tea, ml_commons, http_face, more):
+def test_the_fused_page_is_returned_if_reranking_fails(tea, ml_commons, http_face, more):
     """Each is an exception within the plugin, which the pipeline passes over."""
     calls = len(http_face.calls(RERANK))
     body = hybrid(**more)
@@ -190,7 +190,7 @@ def test_where_reranking_fails_the_fused_page_comes_back(tea, ml_commons, http_f
     assert len(http_face.calls(RERANK)) == calls
 
 
-def test_nothing_found_is_an_empty_page(tea, ml_commons):
+def test_no_hits_is_an_empty_page(tea, ml_commons):
     nothing = {"hybrid": {"queries": [{"match": {"text": "zebra"}}, {"match": {"title": "zebra"}}]}}
     assert search(ml_commons, RERANKED, hybrid(query=nothing)) == []
 

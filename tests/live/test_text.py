@@ -126,7 +126,7 @@ class TestElasticsearch(TextContract):
         yield engine
         await engine.close()
 
-    async def test_what_the_server_lacks_is_left_out_in_words(self, engine):
+    async def test_text_options_that_the_server_lacks_are_reported(self, engine):
         capabilities = (await engine.info()).capabilities
         assert lacks("german", ("exact", "prefix"), capabilities) == (
             "no German analysis here: words are matched as they stand",

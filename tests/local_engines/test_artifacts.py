@@ -89,7 +89,7 @@ def files_in(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob("*") if path.is_file()}
 
 
-def test_what_arrives_is_what_the_repository_has(repository, tmp_path):
+def test_fetched_files_equal_those_of_the_repository(repository, tmp_path):
     fetch(BOTH, tmp_path, remote_repos=repository.remote())
     assert CORE.path_in(tmp_path).read_bytes() == JAR
     assert PLUGIN.path_in(tmp_path).read_bytes() == ZIP
@@ -126,7 +126,7 @@ def test_a_broken_connection_is_tried_again(repository, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-def test_what_was_finished_survives_a_failure(repository, tmp_path):
+def test_finished_downloads_survive_a_failure(repository, tmp_path):
     fetch([CORE], tmp_path, remote_repos=repository.remote())
     with pytest.raises(DownloadFailed, match=r"org\.example:absent:1\.0:jar.*run the command again"):
         fetch([CORE, ABSENT], tmp_path, remote_repos=repository.remote())

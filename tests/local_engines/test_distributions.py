@@ -55,7 +55,7 @@ def test_the_transport_of_opensearch_may_open_connections():
         (Elasticsearch(), "elasticsearch.yml", "cluster.initial_master_nodes"),
     ],
 )
-def test_one_node_is_alone_and_several_look_for_each_other(distribution, file, first_managers, tmp_path):
+def test_one_node_runs_alone_and_several_discover_each_other(distribution, file, first_managers, tmp_path):
     alone = plan("c", tmp_path, nodes=1, heap_mb=512, port=9200)
     written = settings(distribution.config_files(alone, alone.nodes[0])[file])
     assert written["discovery.type"] == "single-node"
@@ -99,6 +99,6 @@ def test_the_heap_is_what_was_asked_for(distribution, tmp_path):
         ("elasticsearch", True, "ml-commons is a plugin of OpenSearch"),
     ],
 )
-def test_what_does_not_exist_is_named(name, ml_commons, said):
+def test_unknown_engines_and_versions_are_named(name, ml_commons, said):
     with pytest.raises(local_engines.LocalEngineError, match=said), local_engines.start(name, ml_commons=ml_commons):
         pass

@@ -100,7 +100,7 @@ def test_another_descriptor_makes_another_home(folders, artifacts):
     assert one != other
 
 
-def test_what_fails_half_way_leaves_nothing(folders, artifacts):
+def test_a_failed_installation_leaves_nothing(folders, artifacts):
     class Broken(Toy):
         def compile(self, jdk, home):
             raise RuntimeError("no compiler")

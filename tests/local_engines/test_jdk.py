@@ -62,12 +62,12 @@ def test_a_folder_without_java_is_named(tmp_path):
     assert caught.value.seen == (f"{tmp_path} (JAVA_HOME): no working bin/java",)
 
 
-def test_nothing_at_all_is_said_plainly():
+def test_no_jdk_at_all_is_an_error():
     with pytest.raises(JdkMissing, match="nothing found"):
         find_jdk({}, [])
 
 
-def test_one_that_the_servers_account_cannot_read_is_passed_over(jdk, tmp_path):
+def test_a_jdk_that_the_servers_account_cannot_read_is_skipped(jdk, tmp_path):
     """As it is with a JDK in root's home folder, since the servers refuse root."""
     jdk("private/java-25", "25")
     (tmp_path / "private").chmod(0o700)

@@ -40,7 +40,7 @@ def test_a_process_with_a_reused_pid_is_left_alone(sleeper):
     assert sleeper.poll() is None
 
 
-def test_one_that_ignores_the_request_is_killed():
+def test_a_process_that_ignores_termination_is_killed():
     script = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
     with subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"

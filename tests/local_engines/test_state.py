@@ -26,7 +26,7 @@ def state_of(*processes):
     return State("opensearch", "3.6.0", ml_commons=False, nodes=nodes, data=Path("/data"))
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_state_round_trips(tmp_path):
     state = state_of(this_process(), ProcessId(1, "boot/1"))
     write_state(tmp_path, state)
     assert read_state(tmp_path, "opensearch") == state

@@ -68,7 +68,7 @@ def test_the_digest_stays_the_same_from_version_to_version(shop):
         (["title"], "feature 1: "),
     ],
 )
-def test_what_is_wrong_is_named_by_feature_and_field(tmp_path, features, problem):
+def test_errors_name_the_feature_and_the_field(tmp_path, features, problem):
     path = tmp_path / "set.json"
     path.write_text(json.dumps({"name": "s", "features": features}))
     with pytest.raises(BadFeatureSet, match=problem) as refused:
@@ -84,7 +84,7 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path, name, text):
         FeatureSet.load(path)
 
 
-def test_what_is_known_of_a_feature_before_any_training():
+def test_monotone_constraints_of_features():
     """A transform that turns values round turns that round too; where it goes up and down, nothing is known."""
     features = [
         {"name": "title", "kind": "bm25", "fields": ["title"]},

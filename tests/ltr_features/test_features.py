@@ -166,7 +166,7 @@ def test_the_length_of_a_text_is_counted_in_the_stored_document():
         ({"kind": "request", "key": "age"}, math.nan),
     ],
 )
-def test_what_the_engine_is_not_asked_for(parameters, expected):
+def test_missing_parameters_are_not_sent_to_the_engine(parameters, expected):
     feature_set = one(**parameters)
     assert body(feature_set)["query"]["bool"]["should"] == []
     assert value(feature_set) == pytest.approx(expected, nan_ok=True)

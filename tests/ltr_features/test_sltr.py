@@ -44,7 +44,7 @@ def test_a_feature_set_is_a_list_of_templates():
     }
 
 
-def test_what_a_querys_score_cannot_say_is_refused_by_name():
+def test_features_that_no_query_score_can_give_are_named():
     features = [
         {"name": "title", "kind": "bm25", "fields": ["title"], "transform": {"function": "log1p"}},
         {"name": "rank", "kind": "retriever", "retriever": "bm25", "value_of": "rank"},

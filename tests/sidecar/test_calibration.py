@@ -188,7 +188,7 @@ def test_a_damaged_file_refuses_the_folder_by_name(folder):
             load_model(folder)
 
 
-def test_what_was_measured_is_kept_and_is_no_part_of_the_digest(tmp_path):
+def test_measured_values_are_kept_but_not_in_the_digest(tmp_path):
     plain, told = (Temperature(slope=2.0, intercept=0.1, measured=said) for said in ({}, {"queries": 7}))
     assert plain.digest == told.digest != Temperature(slope=2.0, intercept=0.2).digest
     calibration.write(tmp_path, {"a": told, "b": STEPS})

@@ -184,7 +184,7 @@ def folder(tmp_path):
         ({"attend_to_expansion": True}, "its self-test failed"),
     ],
 )
-def test_what_does_not_fit_the_model_is_refused(folder, changes, problem):
+def test_a_toml_that_does_not_fit_the_model_is_refused(folder, changes, problem):
     model_folder.write(folder, model_folder.read(folder).toml.model_copy(update=changes))
     with pytest.raises(BadModelFolder, match=problem):
         loading.load([folder])
@@ -194,7 +194,7 @@ def test_what_does_not_fit_the_model_is_refused(folder, changes, problem):
     ("old", "new"),
     [("query_length = 44", "query_length = 32"), ('"[MASK]"', '""'), ('"[unused1]"', '"[unused0]"'), ('"!", ', "")],
 )
-def test_what_decides_the_output_is_in_the_digest(folder, old, new):
+def test_fields_that_decide_the_output_are_in_the_digest(folder, old, new):
     toml = folder / "model.toml"
     assert old in toml.read_text()
     toml.write_text(toml.read_text().replace(old, new))

@@ -62,7 +62,7 @@ def test_concurrent_scoring_and_explaining_change_no_result(forest):
         np.testing.assert_array_equal(each, alone[number % 2])
 
 
-def test_what_was_written_is_read_again(folder):
+def test_forest_folders_round_trip(folder):
     read = forest_folder.read(folder)
     assert read.feature_set == feature_set()
     assert forest_folder.write(folder, read.toml, read.feature_set) == read

@@ -213,7 +213,7 @@ def test_a_message_of_any_content_in_a_hurry(sidecar, request, timeout):
     settle(sidecar, "/hybridrank.v1.Reranker/Rerank", request.SerializeToString(), timeout, hurried)
 
 
-def test_what_is_no_message_is_refused_as_such(sidecar):
+def test_bytes_that_are_no_message_are_refused(sidecar):
     with pytest.raises(grpc.RpcError) as refused:
         sidecar.call("/hybridrank.v1.Reranker/Rerank", b"\x0a\xff")
     assert refused.value.code() is Code.INVALID_ARGUMENT

@@ -166,7 +166,7 @@ async def test_a_wrong_field_is_named_in_the_words_of_the_api(wires, path, body,
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"\\ud800"', b"\xff\xfe", b'{"query":' + b"[" * 10_000])
-async def test_what_is_no_json_object_is_refused(wires, body):
+async def test_a_body_that_is_no_json_object_is_refused(wires, body):
     for path in ("/v1/rerank", "/v2/rerank", "/rerank", "/v1/embeddings"):
         assert (await wires.http.post(path, content=body)).status_code == 400
 
@@ -237,7 +237,7 @@ async def test_one_log_line_a_call_and_no_text_in_it(wires, capsys):
     assert "secret" not in json.dumps(lines)
 
 
-async def test_what_a_caller_that_left_had_asked_is_not_computed(gated):
+async def test_the_request_of_a_caller_that_left_is_not_computed(gated):
     wires, reranker = gated
     body = {"query": "a", "documents": ["a b c", "d e f", "g h i"]}
     running = asyncio.create_task(wires.http.post("/v1/rerank", json=body))

@@ -55,6 +55,6 @@ async def test_fields_of_jina_and_voyage_mean_what_they_do_there(http):
         ("/v1/embeddings", {"input": TEXTS, "output_dimension": 8}, "output_dimension"),
     ],
 )
-async def test_what_a_model_cannot_give_is_refused_by_name(http, path, fields, named):
+async def test_options_that_a_model_cannot_follow_are_named(http, path, fields, named):
     response = await http.post(path, json=fields)
     assert (response.status_code, f"{named}: " in response.text) == (400, True), response.text

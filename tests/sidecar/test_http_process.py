@@ -46,7 +46,7 @@ def test_the_url_is_printed_and_sigterm_finishes_running_calls(start):
     assert child.wait(timeout=60) == 0
 
 
-def test_it_can_be_switched_off(start):
+def test_http_can_be_switched_off(start):
     child = start("--http-port", "-1", "--models", str(TINY))
     child.stdout.readline()
     child.terminate()

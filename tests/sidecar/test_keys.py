@@ -35,7 +35,7 @@ def test_another_model_has_other_keys(change):
     assert text_keys(other, "score", "query", texts=["a"]) != text_keys(MODEL, "score", "query", texts=["a"])
 
 
-def test_what_only_names_a_model_has_no_part_in_it():
+def test_names_of_a_model_are_not_in_the_cache_key():
     assert text_keys(replace(MODEL, aliases=("x",)), texts=["a"]) == text_keys(MODEL, texts=["a"])
 
 

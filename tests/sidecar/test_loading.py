@@ -86,7 +86,7 @@ def test_an_alias_of_a_model_that_is_not_loaded_is_an_error(tmp_path):
         load([tmp_path], names={"rerank-v3.5": "bert"})
 
 
-def test_of_equal_versions_the_folder_named_last_serves(tmp_path):
+def test_the_last_folder_serves_if_versions_are_equal(tmp_path):
     ours, yours = copy(tmp_path, "ours", aliases=("encoder",)), copy(tmp_path, "yours", aliases=("encoder", "mine"))
     assert load([ours, yours]).get("encoder").info.aliases == ("encoder", "mine")
     assert load([yours, ours]).get("encoder").info.aliases == ("encoder",)

@@ -173,14 +173,14 @@ class TestWatch:
         await watch.look()
         assert not control.outcomes
 
-    async def test_what_a_call_loaded_stays_until_a_folder_changes(self, root, control, watch):
+    async def test_a_model_loaded_by_call_stays_until_a_folder_changes(self, root, control, watch):
         write(root, "2")
         await watch.look()
         await control.load("tiny-cross-encoder/1")
         await watch.look()
         assert versions(control)["tiny-cross-encoder"] == "1"
 
-    async def test_as_many_versions_as_are_to_be_kept(self, root):
+    async def test_the_watch_keeps_the_wanted_number_of_versions(self, root):
         control = ModelControl(load([root], keep_versions=2), [root])
         watch = ModelWatch(control, [root], known=scan([root]), every_s=1, keep_versions=2)
         write(root, "2")

@@ -23,7 +23,7 @@ def edit(folder, old, new):
     toml.write_text(toml.read_text().replace(old, new))
 
 
-def test_what_was_written_is_read_again(folder):
+def test_model_folders_round_trip(folder):
     toml = model_folder.read(folder).toml.model_copy(update={"version": "2", "query_prefix": 'say "é\\n": '})
     assert model_folder.write(folder, toml) == model_folder.read(folder)
 

@@ -74,7 +74,7 @@ def test_a_folder_is_served_by_openvino_when_asked_for(name):
         (FOLDER / "tiny-encoder", {"device": "cuda"}),
     ],
 )
-def test_what_openvino_does_not_compute_is_refused(folder, settings):
+def test_models_that_openvino_cannot_run_are_refused(folder, settings):
     with pytest.raises(BadModelFolder, match="runtime openvino computes fp32 models on the CPU; export this one"):
         trial.load_model(folder, runtime="openvino", **settings)
 

@@ -14,7 +14,7 @@ def test_worked_example():
     assert cut_batches([3, 8, 4, 9], max_batch_tokens=18) == [[3, 1], [2, 0]]
 
 
-def test_nothing_waits_for_nothing():
+def test_no_inputs_make_no_batches():
     assert cut_batches([], max_batch_tokens=100) == []
 
 
@@ -74,7 +74,7 @@ def test_the_earliest_deadline_goes_first_within_patience(asked, longest):
 
 
 @given(requests, requests)
-def test_what_arrives_after_a_request_was_due_never_overtakes_it(one, other):
+def test_a_request_that_is_due_is_never_overtaken_by_later_ones(one, other):
     (arrived, *rest), (_, more_tokens, later_deadline) = one, other
     due = due_at(arrived, *rest)
     late = max(due, arrived) + 1e-3
@@ -83,14 +83,14 @@ def test_what_arrives_after_a_request_was_due_never_overtakes_it(one, other):
 
 
 @given(times, tokens, deadlines)
-def test_nobody_is_due_after_its_deadline_nor_after_its_patience(arrived, count, deadline):
+def test_a_request_is_due_within_its_deadline_and_patience(arrived, count, deadline):
     due = due_at(arrived, count, deadline)
     assert due <= arrived + PATIENCE_S_PER_TOKEN * count
     assert deadline is None or due <= deadline
 
 
 @given(st.lists(times, min_size=1))
-def test_of_equal_dues_the_first_to_come_is_next(dues):
+def test_equal_due_times_are_served_in_order_of_arrival(dues):
     assert next_turn(dues) == dues.index(min(dues))
 
 

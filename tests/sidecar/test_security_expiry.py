@@ -58,5 +58,5 @@ def test_a_chain_expires_with_its_first_certificate_to_expire():
 @pytest.mark.parametrize(
     "text", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----"]
 )
-def test_what_cannot_be_read_has_no_end(text):
+def test_an_unreadable_certificate_has_no_expiry(text):
     assert expires_at(text) is None

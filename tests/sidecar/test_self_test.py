@@ -18,7 +18,7 @@ WANTED_SPREAD = float(np.std(WANTED))
 tables = arrays(np.float64, (3, 5), elements=st.floats(-10, 10, width=32))
 
 
-def test_what_agrees_is_within():
+def test_equal_scores_are_within_the_limit():
     verdict = compare(WANTED, WANTED)
     assert verdict == Verdict(
         pairs=8, swaps=0, deviation=0.0
@@ -87,7 +87,7 @@ def test_a_model_agrees_with_itself_and_its_reverse_does_not(table):
     assert reverse.swaps == reverse.pairs
 
 
-def test_what_was_written_is_read_again(tmp_path):
+def test_self_tests_round_trip(tmp_path):
     golden = (
         GoldenPairs(query="é", passages=("a", "b"), relevance_scores=(1.5, -2.0), cosines=(0.25, 0.5)),
         GoldenPairs(query="q", passages=("a", "b"), relevance_scores=(1.0, 0.12345)),

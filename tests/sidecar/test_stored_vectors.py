@@ -193,7 +193,7 @@ async def test_encoding_tokens_leaves_the_cache_of_scores_alone(client):
     assert client.service.cache.used_bytes == 0
 
 
-async def test_what_does_not_fit_is_refused_and_named(client, tmp_path):
+async def test_vectors_that_do_not_fit_are_refused_and_named(client, tmp_path):
     stored = await encoded(client, TEXTS[:2], pb.TOKEN_VECTORS_FP16)
     assert "candidates[1].token_vectors: are damaged" in await refusal(
         client.reranker.Rerank(stored_request([stored[0], stored[1][:-1]]))

@@ -294,5 +294,5 @@ def test_fastapi_sends_no_spans_even_if_instrumented():
     assert done.stdout == "0 True\n"
 
 
-def test_nothing_here_set_the_provider_of_the_process():
+def test_tracing_leaves_the_global_provider_unset():
     assert not isinstance(trace.get_tracer_provider(), TracerProvider)

@@ -58,7 +58,7 @@ async def test_every_thread_is_replaced_and_all_of_them_compute(worker):
     assert [values(computed) for computed in await asyncio.gather(*runs)] == [[1], [1]]
 
 
-async def test_what_a_stuck_batch_returns_in_the_end_is_not_used(worker):
+async def test_a_late_result_of_a_stuck_batch_is_not_used(worker):
     stuck = Compute(is_open=False)
     key = object()
     first = asyncio.create_task(run(worker, ["aa"], stuck, keys=[key]))

@@ -137,7 +137,7 @@ async def test_windows_score_together_what_they_score_alone(texts, most, chunk_s
 
 @given(passages, st.lists(st.integers(1, 7), min_size=2, max_size=4))
 @settings(deadline=None, max_examples=50)
-async def test_what_was_kept_of_fewer_windows_is_no_answer_for_more(texts, asks):
+async def test_cached_scores_of_fewer_windows_do_not_answer_for_more(texts, asks):
     reranker = WindowReranker()
     keeping = serve(reranker, cache_bytes=1_000_000)
     for most in asks:

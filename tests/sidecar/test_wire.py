@@ -189,7 +189,7 @@ async def test_the_deadline_ends_a_call_and_the_rest_is_not_computed(gated, caps
     assert reranker.scored == [3, 1]
 
 
-async def test_what_a_caller_cancelled_is_not_computed(gated, capsys):
+async def test_a_cancelled_call_is_not_computed(gated, capsys):
     client, reranker = gated
     call = client.reranker.Rerank(rerank_request("gated", "a", "a b c", "d e f", "g h i"))
     await started(reranker)

@@ -345,7 +345,7 @@ async def test_texts_that_go_alone_go_alone_whoever_waits(worker):
     assert compute.seen == [["a"], ["b"], ["c"]]
 
 
-async def test_of_requests_in_one_batch_only_the_one_at_fault_fails(worker):
+async def test_only_the_request_at_fault_fails_in_a_shared_batch(worker):
     gate, seen = threading.Event(), []
 
     def fail_on_b(inputs):

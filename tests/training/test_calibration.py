@@ -53,7 +53,7 @@ def test_isotonic_pools_adjacent_violators_and_equal_scores():
 
 
 @pytest.mark.parametrize("method", FITS)
-def test_what_cannot_be_calibrated_says_why(method):
+def test_a_calibration_that_is_impossible_says_why(method):
     fit = FITS[method]
     with pytest.raises(NotCalibratable, match="relevant pairs: 0 of 3; there must be some of both kinds"):
         fit(judged([1, 2, 3], [0, 0, 0]))

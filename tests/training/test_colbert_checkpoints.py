@@ -97,7 +97,7 @@ def test_prompts_come_before_the_texts(source):
         ({"default_prompt_name": "query", "prompts": {"query": "q: "}}, "puts a prompt before queries and documents"),
     ],
 )
-def test_what_pylate_does_and_the_sidecar_does_not_is_refused(source, config, problem):
+def test_unsupported_features_of_pylate_are_refused(source, config, problem):
     from hybridrank.training.onnx.source_files import ExportFailed
     from tests.golden import tiny_colbert
 

@@ -159,7 +159,7 @@ def test_the_longest_input_may_be_said(encoder, tmp_path):
         ({"1_Pooling__config": {"pooling_mode_max_tokens": True}}, "pools in a way that the sidecar does not"),
     ],
 )
-def test_what_the_sidecar_would_compute_otherwise_is_refused(encoder, tmp_path, files, problem):
+def test_a_source_the_sidecar_would_compute_otherwise_is_refused(encoder, tmp_path, files, problem):
     from hybridrank.training.onnx.export import ExportFailed, export_model
 
     add(encoder, **files)

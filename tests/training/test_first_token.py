@@ -46,7 +46,7 @@ def run(model, values):
     return session.run(["first"], {"x": values})[0]
 
 
-def test_what_stands_behind_the_last_mixing_sees_one_token():
+def test_operators_after_the_last_mixing_see_one_token():
     from onnx import shape_inference
 
     from hybridrank.training.onnx.first_token import first_token_only
@@ -67,7 +67,7 @@ def test_what_stands_behind_the_last_mixing_sees_one_token():
     assert tokens["mixed"].dim_param == "tokens"
 
 
-def test_what_others_read_too_is_computed_for_all():
+def test_outputs_with_other_readers_are_computed_for_all_tokens():
     from hybridrank.training.onnx.first_token import first_token_only
 
     graph = model(used_elsewhere=True)

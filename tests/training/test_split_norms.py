@@ -29,7 +29,7 @@ def run(model, feed):
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_it_computes_the_same_in_operators_apart(bias):
+def test_a_split_norm_computes_the_same(bias):
     from onnx import helper
 
     from hybridrank.training.onnx.split_norms import split_norms

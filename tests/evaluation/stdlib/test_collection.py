@@ -42,7 +42,7 @@ def test_there_are_a_few_thousand_each_id_once_each_field_filled(collection):
     assert {each.source["kind"] for each in documents} == {"module", "class", "function"}
 
 
-def test_one_document_by_hand(collection):
+def test_a_document_equals_one_written_by_hand(collection):
     (document,) = (each for each in collection.documents() if each.doc_id == "os.path.join")
     assert document.source["title"] == "os path join"
     assert document.source["kind"] == "function"
@@ -53,7 +53,7 @@ def test_one_document_by_hand(collection):
     assert "Join two or more pathname components" in document.source["text"]
 
 
-def test_what_was_skipped_says_why(collection):
+def test_skipped_modules_have_a_reason(collection):
     assert collection.skipped["this"] == "prints on import"
     assert all(collection.skipped.values())
     assert collection.undocumented > 1_000
@@ -63,7 +63,7 @@ def test_reading_twice_gives_the_same_collection(collection):
     assert read_stdlib().digest() == collection.digest()
 
 
-def test_nothing_of_this_process_gets_into_a_document(monkeypatch):
+def test_documents_hold_no_values_of_the_environment(monkeypatch):
     """`cgi.parse` takes the environment as a default value; signatures print defaults."""
     monkeypatch.setenv("SOME_TOKEN", "a-secret-nobody-may-index")
     assert "a-secret-nobody-may-index" not in repr(read_stdlib().entries)

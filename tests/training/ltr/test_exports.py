@@ -145,7 +145,7 @@ def test_ranklib_refuses_what_it_cannot_say(forest):
     ],
 )
 @pytest.mark.filterwarnings("ignore:categorical_feature")
-def test_what_no_format_can_say_is_refused(parameters, reason):
+def test_forests_that_no_format_can_express_are_refused(parameters, reason):
     data = made_up()
     data.rows[:, 2] = np.clip(np.nan_to_num(data.rows[:, 2] * 2 + 5), 0, 10).round()
     if "categorical_feature" in parameters:

@@ -78,14 +78,14 @@ def test_a_file_of_groups_holds_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("query_id", "grade", "problem"), [("a b", 1, "query 'a b' cannot"), ("q", -1, "'d0' of 'q' is unjudged")]
 )
-def test_what_the_format_cannot_say_is_not_written(tmp_path, query_id, grade, problem):
+def test_values_that_the_format_cannot_hold_are_not_written(tmp_path, query_id, grade, problem):
     data = RankingData(np.zeros((1, 2)), np.array([grade]), (query_id,), (1,), ("d0",))
     with pytest.raises(LetorError, match=problem):
         write_letor(tmp_path / "train.txt", data)
 
 
 @given(data=st.data(), sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4))
-def test_what_was_written_is_read_back_to_the_last_bit(tmp_path_factory, data, sizes):
+def test_letor_files_round_trip_to_the_last_bit(tmp_path_factory, data, sizes):
     count = sum(sizes)
     rows = data.draw(arrays(np.float64, (count, 3), elements=st.floats(allow_nan=True, allow_infinity=False)))
     rows[0, 2] = 1.0  # the last feature is somewhere, else its column would not be known

@@ -26,7 +26,7 @@ def test_a_setting_that_is_clearly_better_is_taken():
 
 
 @pytest.mark.parametrize("first", [7, 8])
-def test_of_equally_good_settings_the_first_is_taken(first):
+def test_the_first_of_equally_good_settings_is_taken(first):
     data = made_up(queries=30)
     leaves = {f"{each}": QUICK.model_copy(update={"num_leaves": each}) for each in (first, 15 - first)}
     choice = choose(data, NAMES, leaves, folds_of(data))

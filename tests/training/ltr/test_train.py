@@ -34,7 +34,7 @@ def test_training_again_gives_the_same_trees():
     assert train(made_up(), NAMES, OPTIONS).model_to_string() == train(made_up(), NAMES, OPTIONS).model_to_string()
 
 
-def test_as_many_trees_are_best_as_the_folds_say_on_average():
+def test_the_number_of_trees_is_the_mean_of_the_folds():
     data = made_up(queries=20, missing=0.6)
     folds = [data.query_ids[:10], data.query_ids[10:]]
     options = OPTIONS.model_copy(update={"max_trees": 25, "early_stopping": 25})

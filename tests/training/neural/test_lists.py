@@ -27,7 +27,7 @@ LIST = RankedList(
 
 
 @pytest.mark.parametrize("name", ["lists.jsonl", "lists.jsonl.gz"])
-def test_what_is_written_is_read(name, tmp_path):
+def test_lists_round_trip(name, tmp_path):
     path = tmp_path / name
     assert write_lists(path, [LIST, LIST.of([2, 0])]) == 2
     assert list(read_lists(path)) == [LIST, LIST.of([2, 0])]
@@ -154,7 +154,7 @@ def test_a_recipe_is_read_with_its_defaults(tmp_path):
         ("name: mine=>name: mine\nmining: {documents: 3, hardest: 3}", r"relevant \+ hardest is over documents"),
     ],
 )
-def test_what_is_wrong_with_a_recipe_is_named_with_the_file(change, problem, tmp_path):
+def test_errors_in_a_recipe_name_the_file(change, problem, tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(RECIPE.replace(*change.split("=>")))
     with pytest.raises(RecipeError, match=rf"(?s)recipe\.yaml: .*{problem}"):

@@ -89,7 +89,7 @@ def test_partial_ranking_depends_only_on_the_first_documents():
     assert first.item() < partial_ranking(scores, torch.tensor([[8.0, 9.0, 2.0, 1.0]]), mask, ranked=2).item()
 
 
-def test_what_an_ordering_does_not_name_is_only_below():
+def test_documents_outside_the_ordering_only_rank_below():
     from hybridrank.training.neural.losses import partial_ranking
 
     mask = torch.ones(1, 3).bool()

@@ -29,7 +29,7 @@ def test_neurons_that_do_nothing_go_first():
     torch.testing.assert_close(model(ids).logits, before)
 
 
-def test_it_is_the_change_without_the_neuron_to_first_order():
+def test_importance_is_the_first_order_change_without_the_neuron():
     import torch
 
     from hybridrank.training.neural.pruning import neuron_importance

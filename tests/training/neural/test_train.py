@@ -148,7 +148,7 @@ def test_an_encoder_learns_from_lists_somebody_made(kind, losses, workplace):
     assert trial.cosines(loaded.encoder, "a dish with tomato", texts) == pytest.approx(wanted.tolist(), abs=1e-4)
 
 
-def test_what_is_wrong_is_a_sentence(workplace):
+def test_errors_are_one_sentence(workplace):
     done = run(workplace, "cross-encoder", "recipe.yaml", "--out", "other", "--collections", "nowhere")
     assert done.returncode == 1
     assert "nowhere/menu: there is no such folder" in done.stderr
