@@ -48,7 +48,7 @@ elif library.startswith("pylate"):
 else:
     from hybridrank.model_files import token_vectors
     from hybridrank.model_files.token_codec import codecs_of
-    from hybridrank.sidecar.rerankers.colbert import ColbertReranker
+    from hybridrank.sidecar.rerankers.late_interaction import ColbertReranker
     from hybridrank.training.token_codec import train_codec
 
     MODEL = "0" * 64

@@ -14,7 +14,7 @@ from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.sidecar.batching.worker import Worker
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.models import loading
-from hybridrank.sidecar.rerankers.colbert_encoder import ColbertEncoder
+from hybridrank.sidecar.rerankers.colbert import ColbertEncoder
 from hybridrank.sidecar.runtime.onnx_session import padded
 from hybridrank.sidecar.service import RerankService
 from hybridrank.sidecar.types import EncodeRequest, Passage, RerankRequest, TextKind

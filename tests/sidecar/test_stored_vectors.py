@@ -13,7 +13,7 @@ from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.models.loading import load
 from hybridrank.sidecar.models.trial import load_model
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
-from hybridrank.sidecar.rerankers.colbert import UNPACKED_TOKENS, ColbertReranker
+from hybridrank.sidecar.rerankers.late_interaction import UNPACKED_TOKENS, ColbertReranker
 from hybridrank.sidecar.scoring import block_scoring
 from hybridrank.sidecar.types import TextKind
 from hybridrank.training.token_codec import frequent_tokens, sample_rows, train_codec
@@ -148,7 +148,7 @@ async def test_a_score_depends_on_no_other_passage_and_no_block(client, monkeypa
     assert await scores(client, stored_request(mixed)) == pytest.approx(alone, abs=1e-6)
     monkeypatch.setattr(block_scoring, "MIN_BLOCK_TOKENS", 0)
     monkeypatch.setattr(block_scoring, "MAX_BLOCK_TOKENS", 0.2)
-    monkeypatch.setattr("hybridrank.sidecar.rerankers.colbert.UNPACKED_TOKENS", 4)
+    monkeypatch.setattr("hybridrank.sidecar.rerankers.late_interaction.UNPACKED_TOKENS", 4)
     assert await scores(client, stored_request(mixed)) == pytest.approx(alone, abs=1e-6)
 
 

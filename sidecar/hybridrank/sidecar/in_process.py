@@ -6,7 +6,7 @@ what an export needs to compare a graph with its original.
 
 from hybridrank.sidecar.models.trial import cosines, load_model, load_untested, score_golden_pairs
 from hybridrank.sidecar.rerankers.base import TokenEncoder
-from hybridrank.sidecar.rerankers.colbert_encoder import OUTPUT as TOKEN_VECTORS
+from hybridrank.sidecar.rerankers.colbert import OUTPUT as TOKEN_VECTORS
 from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.runtime.onnx_session import INPUTS, OnnxSession, padded
 from hybridrank.sidecar.runtime.tokenizer import TextTokenizer

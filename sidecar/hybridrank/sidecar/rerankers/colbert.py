@@ -1,157 +1,109 @@
-"""Late interaction: query and passage are encoded separately; each query token is matched to its best passage token."""
+"""Encoder of a ColBERT checkpoint: token rows of queries and documents, each read as in training."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
-from itertools import pairwise
+from pathlib import Path
+from typing import Literal
 
-import numpy as np
-import structlog
-
-from hybridrank.common.error_text import os_problem
-from hybridrank.model_files import token_vectors
 from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.errors import BadModelFolder
-from hybridrank.model_files.model_folder import ModelFolder
-from hybridrank.model_files.token_codec import CODEC, BadTokenCodec, Format, ResidualCodec, TokenCodec, codecs_of
-from hybridrank.model_files.token_vectors import BadTokenVectors, TokenVectors
-from hybridrank.sidecar.errors import InvalidArgument
-from hybridrank.sidecar.rerankers.base import Encoder, Pair, PairReranker, Scored, Scoring, TokenEncoder
-from hybridrank.sidecar.rerankers.checks import require_query
-from hybridrank.sidecar.rerankers.kind import LoadedModel
-from hybridrank.sidecar.runtime.maxsim import maxsim, maxsim_of_rows
-from hybridrank.sidecar.runtime.tokenizer import TokenSequence
-from hybridrank.sidecar.types import RelevanceScore, RerankRequest, TextKind
+from hybridrank.model_files.model_folder import ColbertToml, ModelFolder
+from hybridrank.sidecar.rerankers.encoder import scored_rows
+from hybridrank.sidecar.rerankers.kind import LoadedModel, Variant, onnx_variants
+from hybridrank.sidecar.rerankers.late_interaction import loaded_model
+from hybridrank.sidecar.runtime.precision import Placed, Runtime, Wanted
+from hybridrank.sidecar.runtime.session import open_session, served
+from hybridrank.sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
+from hybridrank.sidecar.types import TextKind
 
-__all__ = ["ColbertReranker", "late_interaction"]
-
-log = structlog.get_logger("sidecar")
-
-# A query is encoded with its first batch and reused by the others; so many queries may be in progress at once.
-QUERIES_AT_HAND = 64
-UNPACKED_TOKENS = 2048  # of stored passages at once: about what stays in the cache of a core during the comparison
-NOTHING_TO_MATCH = -1.0  # the lowest mean of cosines: the score of a passage without any token
-# By this factor, unpacking and comparing a stored token costs less than encoding one, for the queue and its order.
-STORED_TOKENS_A_TOKEN = 64
+OUTPUT = "token_vectors"  # (batch, tokens, dimensions), projected, of any length
 
 
-class ColbertReranker(PairReranker):
-    """Relevance scores are means of cosines over query tokens, in [-1, 1] (`runtime/maxsim.py` has the formula).
+class ColbertEncoder:
+    """Returns only token rows, no vector of a whole text.
 
-    Or their sums, as in the published ColBERT: its queries are padded to one length, so their sums share a range.
-    It also scores passages whose token vectors are stored in one of the formats `codecs`.
+    A query is `[CLS] [Q] text [SEP]`, padded to its length with [MASK] if the checkpoint does so, and every token of it
+    is scored. A document is `[CLS] [D] text [SEP]`; tokens on the skiplist are read but not scored. Markers, masks and
+    skiplist come from the checkpoint (Khattab & Zaharia, SIGIR 2020).
     """
 
     def __init__(
-        self, encoder: TokenEncoder, codecs: Mapping[Format, TokenCodec] | None = None, *, sums: bool = False
+        self, folder: ModelFolder, toml: ColbertToml, device: Literal["cpu", "cuda"] = "cpu", runtime: Runtime = "onnx"
     ) -> None:
-        self.info = encoder.info
-        self.batches = encoder.batches
-        self._codecs = codecs or {}
-        self._sums = sums
-        self.encoder = encoder
-        # Caches a function, not a method of this object: a cycle would keep an unloaded model in memory for a while.
-        self._query_rows = lru_cache(maxsize=QUERIES_AT_HAND)(partial(_encode_query, encoder))
+        self._toml = toml
+        self._queries = _Reader(folder, toml.query_length, toml.query_prefix, toml.query_marker)
+        self._documents = _Reader(folder, toml.max_tokens, toml.document_prefix, toml.document_marker)
+        tokenizer = self._documents.tokenizer
+        self._expansion = tokenizer.token_id(toml.expansion_token) if toml.expansion_token else None
+        self._skiplist = frozenset(tokenizer.token_id(token) for token in toml.skiplist)
+        self._session = open_session(folder, OUTPUT, tokenizer.padding_id, device, runtime)
+        self._folder = folder
+        self.info = served(folder, self._session)
+        self.batches = self.info.precision != "int8"
 
-    def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
-        """Tokenises query and passage separately, each with the whole context.
+    def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
+        """Returns one sequence per text; a long one keeps its beginning."""
+        return [only for (only,) in self.windows(texts, kind, 1)]
 
-        Raises InvalidArgument for a query without a token.
-        """
-        head = self.tokenize_query(query)
-        found = self.encoder.windows(passages, TextKind.DOCUMENT, max_windows)
-        return [[Pair(sequence, head) for sequence in sequences] for sequences in found]
+    def windows(self, texts: Sequence[str], kind: TextKind, max_windows: int) -> list[list[TokenSequence]]:
+        """Same as `tokenize_texts`, for each window of each text; all have markers, the first one also the prefix."""
+        query = kind is TextKind.QUERY
+        reader, finished = (
+            (self._queries, self._finished_query) if query else (self._documents, self._finished_document)
+        )
+        return [[finished(window) for window in windows] for windows in reader.windows(texts, max_windows)]
 
-    def tokenize_query(self, query: str) -> TokenSequence:
-        """Tokenises the query; raises InvalidArgument if it has no token."""
-        (head,) = self.encoder.tokenize_texts([query], TextKind.QUERY)
-        if all(head.special):  # only combining marks, for example
-            raise InvalidArgument("query", f"has nothing that {self.info.name} can read; send at least one word")
-        return head
+    def token_rows(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
+        """Returns, for each text, (tokens, dimensions): a unit row for each scored token."""
+        hidden = self._session.run(sequences)
+        if hidden.shape[2] != self._toml.dimensions:
+            problem = f"token vectors have {hidden.shape[2]} dimensions; model.toml says {self._toml.dimensions}"
+            raise BadModelFolder(self._folder.path, problem)
+        return scored_rows(hidden, sequences)
 
-    def score(self, pairs: Sequence[Pair]) -> FloatArray:
-        """Returns (n,) means or sums of cosines; pairs of several queries may be in one batch."""
-        passages = self.encoder.token_rows([pair.sequence for pair in pairs])
-        queries = [self._query_rows(pair.query) for pair in pairs]
-        means = [maxsim(query, [rows])[0] for query, rows in zip(queries, passages, strict=True)]
-        scores = np.maximum(np.array(means, dtype=np.float32), NOTHING_TO_MATCH)
-        return scores * np.array([len(query) for query in queries], dtype=np.float32) if self._sums else scores
+    def _finished_query(self, sequence: TokenSequence) -> TokenSequence:
+        """Scores every token, unless the query has none of its own."""
+        missing = 0 if self._expansion is None else self._toml.query_length - len(sequence)
+        return replace(
+            sequence,
+            token_ids=(*sequence.token_ids, *[self._expansion or 0] * missing),
+            segment_ids=(*sequence.segment_ids, *[0] * missing),
+            special=(all(sequence.special),) * (len(sequence) + missing),
+            unattended=0 if self._toml.attend_to_expansion else missing,
+        )
 
-    def score_stored(self, query: TokenSequence, passages: Sequence[TokenVectors]) -> FloatArray:
-        """Same as `score`, for already encoded passages of one codec; some thousand of their tokens at a time."""
-        rows = self._query_rows(query)
-        ends = np.cumsum([each.tokens for each in passages])
-        other_codec = np.array([one.codec is not other.codec for one, other in pairwise(passages)], dtype=bool)
-        cuts = np.flatnonzero(np.diff(ends // UNPACKED_TOKENS).astype(bool) | other_codec) + 1
-        blocks = (passages[start:end] for start, end in pairwise([0, *cuts.tolist(), len(passages)]))
-        means = [maxsim_of_rows(rows, *token_vectors.unpack(block)) for block in blocks]
-        scores = np.maximum(np.concatenate(means), NOTHING_TO_MATCH)
-        return scores * len(rows) if self._sums else scores
-
-    async def scores(self, request: RerankRequest, scoring: Scoring) -> Scored:
-        """Scores texts, or stored token vectors; raises InvalidArgument for those of another model, or damaged ones."""
-        if not any(passage.token_vectors for passage in request.passages):
-            return await scoring.texts(request, self)
-        require_query(request, self.info)
-        head = await asyncio.to_thread(self.tokenize_query, request.query)
-        passages = await asyncio.to_thread(_read, request, self._codecs)
-
-        def compute(passages: Sequence[TokenVectors]) -> FloatArray:
-            try:
-                return self.score_stored(head, passages)[:, np.newaxis]
-            except BadTokenVectors as error:
-                raise InvalidArgument("candidates.token_vectors", str(error)) from error
-
-        name, tokens = self.info.name, [(1 + each.tokens) / STORED_TOKENS_A_TOKEN for each in passages]
-        found, timings = await scoring.blocks(request, name, passages, tokens, compute, pace=f"{name} stored")
-        scores = [
-            RelevanceScore(request.passages[place].passage_id, place, score, passages[place].truncated)
-            for place, (score,) in found.items()
-        ]
-        return Scored(scores, timings)
+    def _finished_document(self, sequence: TokenSequence) -> TokenSequence:
+        return replace(sequence, special=tuple(token_id in self._skiplist for token_id in sequence.token_ids))
 
 
-def late_interaction(
-    folder: ModelFolder,
-    encoder: TokenEncoder,
-    dimensions: int,
-    *,
-    dense: Encoder | None = None,
-    sums: bool = False,
-) -> LoadedModel:
-    """Returns the model that reranks by this encoder, with the storage formats of its token vectors.
+class _Reader:
+    """Cuts one kind of text to its length and puts its marker after the first token."""
 
-    Raises BadModelFolder for an invalid codec.npz; one of another model or precision is left out.
-    """
-    path, info, residual = folder.path / CODEC, encoder.info, None
-    try:
-        codec = ResidualCodec.load(path) if path.is_file() else None
-    except (BadTokenCodec, OSError) as error:
-        problem = os_problem(error) if isinstance(error, OSError) else str(error)
-        raise BadModelFolder(folder.path, problem) from error
-    if codec and codec.model_digest == info.digest:
-        residual = codec
-    elif codec:
-        problem = "it was trained on another model or precision; train one on this"
-        log.warning("codec.npz left out", model=info.name, problem=problem, trained_on=codec.model_digest)
-    codecs = codecs_of(info.digest, dimensions, residual)
-    info = replace(info, token_codec=residual.digest if residual else "")
-    return LoadedModel(info, ColbertReranker(encoder, codecs, sums=sums), dense, encoder, codecs)
+    def __init__(self, folder: ModelFolder, length: int, prefix: str, marker: str) -> None:
+        self.tokenizer = TextTokenizer(folder.path / "tokenizer.json", length - 1 if marker else length)
+        self._prefix = prefix
+        self._marker = self.tokenizer.token_id(marker) if marker else None
+
+    def windows(self, texts: Sequence[str], max_windows: int) -> list[list[TokenSequence]]:
+        found = self.tokenizer.single_windows([self._prefix + text for text in texts], max_windows)
+        return [[self._marked(window) for window in windows] for windows in found]
+
+    def _marked(self, sequence: TokenSequence) -> TokenSequence:
+        if self._marker is None:
+            return sequence
+        return replace(
+            sequence,
+            token_ids=(*sequence.token_ids[:1], self._marker, *sequence.token_ids[1:]),
+            segment_ids=(*sequence.segment_ids[:1], 0, *sequence.segment_ids[1:]),
+            special=(*sequence.special[:1], True, *sequence.special[1:]),
+        )
 
 
-def _encode_query(encoder: TokenEncoder, query: TokenSequence) -> FloatArray:
-    return encoder.token_rows([query])[0]
+def variants(path: Path, wanted: Wanted) -> Sequence[Variant]:
+    """The kind `colbert`: it reranks by late interaction, with sums as in the published ColBERT."""
+    return onnx_variants(path, ColbertToml, wanted, _load)
 
 
-def _read(request: RerankRequest, codecs: Mapping[Format, TokenCodec]) -> list[TokenVectors]:
-    passages = []
-    for index, passage in enumerate(request.passages):
-        field = f"candidates[{index}].token_vectors"
-        if not passage.token_vectors:
-            raise InvalidArgument(field, "is empty, though others are not; send texts alone, or vectors for all")
-        try:
-            passages.append(token_vectors.read(passage.token_vectors, codecs))
-        except BadTokenVectors as error:
-            raise InvalidArgument(field, str(error)) from error
-    return passages
+def _load(placed: Placed, toml: ColbertToml) -> LoadedModel:
+    encoder = ColbertEncoder(placed.folder, toml, placed.device, placed.runtime)
+    return loaded_model(placed.folder, encoder, toml.dimensions, sums=True)

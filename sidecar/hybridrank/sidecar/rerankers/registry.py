@@ -5,16 +5,16 @@ from pathlib import Path
 
 from hybridrank.model_files import model_folder
 from hybridrank.model_files.errors import BadModelFolder
-from hybridrank.sidecar.rerankers import colbert_encoder, cross_encoder, dense, lambdamart
+from hybridrank.sidecar.rerankers import colbert, cross_encoder, encoder, lambdamart
 from hybridrank.sidecar.rerankers.kind import Kind, Variant
 from hybridrank.sidecar.runtime.precision import Wanted
 
 __all__ = ["KINDS", "variants"]
 
 KINDS: Mapping[str, Kind] = {
-    "encoder": dense.variants,
+    "encoder": encoder.variants,
     "cross-encoder": cross_encoder.variants,
-    "colbert": colbert_encoder.variants,
+    "colbert": colbert.variants,
     "lambdamart": lambdamart.variants,
 }
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from hybridrank.model_files.arrays import FloatArray, unit_rows
 from hybridrank.model_files.model_folder import EncoderToml, ModelFolder
-from hybridrank.sidecar.rerankers.colbert import late_interaction
 from hybridrank.sidecar.rerankers.kind import LoadedModel, Variant, onnx_variants
+from hybridrank.sidecar.rerankers.late_interaction import loaded_model
 from hybridrank.sidecar.runtime.precision import Placed, Runtime, Wanted
 from hybridrank.sidecar.runtime.session import open_session, served
 from hybridrank.sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
@@ -73,4 +73,4 @@ def variants(path: Path, wanted: Wanted) -> Sequence[Variant]:
 
 def _load(placed: Placed, toml: EncoderToml) -> LoadedModel:
     encoder = DenseEncoder(placed.folder, toml, placed.device, placed.runtime)
-    return late_interaction(placed.folder, encoder, toml.dimensions, dense=encoder)
+    return loaded_model(placed.folder, encoder, toml.dimensions, dense=encoder)
