@@ -1,4 +1,4 @@
-"""The answers that HTTP callers get to requests for scores, in the shape of each API."""
+"""HTTP answers to requests for scores, in the shape of each API."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from hybridrank.sidecar.transport.http.bodies import RerankBody, TeiBody
 from hybridrank.sidecar.types import RelevanceScore, RerankRequest, RerankResult
 
-# OpenSearch reads a score as a Double or fails: not from an integer, not from more than 18 characters. Eleven digits
+# OpenSearch fails for a score that is not a Double: an integer, or a number of more than 18 characters. Eleven digits
 # fit with sign, leading zeros or exponent, and are two more than a float32 has.
 SCORE_DIGITS = 11
 
@@ -23,50 +23,50 @@ class Answer:
 
 
 class Document(BaseModel):
-    """A document as it was scored."""
+    """The text that was scored."""
 
     text: str
 
 
 class Result(BaseModel):
-    """Cohere's and Jina's."""
+    """A result of Cohere and Jina."""
 
-    index: int = Field(description="0-based place in the request.")
+    index: int = Field(description="0-based position in the request.")
     relevance_score: float
     document: Document | None = None
 
 
 class Usage(BaseModel):
-    """Counted as Jina and OpenAI do."""
+    """The number of tokens, counted as Jina and OpenAI do."""
 
     total_tokens: int
     prompt_tokens: int
 
 
 class Detail(BaseModel):
-    """Further facts about a result. Apart from it, since Elasticsearch refuses results with more fields."""
+    """Further facts about a result; apart from it, because Elasticsearch refuses results with unknown fields."""
 
-    index: int = Field(description="0-based place in the request.")
-    truncated: bool = Field(description="Whether the model did not see all of the text.")
-    best_chunk: int | None = Field(None, description="The window that scored best, 0-based; where several are allowed.")
-    scored_chunks: int | None = Field(None, description="How many windows of the document were scored.")
+    index: int = Field(description="0-based position in the request.")
+    truncated: bool = Field(description="True if the model did not read the whole text.")
+    best_chunk: int | None = Field(None, description="0-based number of the best window, if several are allowed.")
+    scored_chunks: int | None = Field(None, description="Number of windows of the document that were scored.")
 
 
 class RerankAnswer(BaseModel):
-    """Cohere's and Jina's answer in one; best first."""
+    """The answer for Cohere and Jina, with the fields of both; best first."""
 
     id: str
     model: str
     results: list[Result]
     usage: Usage
     meta: dict[str, Any]
-    details: list[Detail] = Field(description="One a result, in the same order.")
-    complete: bool = Field(description="Whether every document was scored; false only with best_effort.")
-    scored_chunks: int = Field(description="Windows that were scored, of all documents together.")
+    details: list[Detail] = Field(description="One for each result, in the same order.")
+    complete: bool = Field(description="True if every document was scored; false only with best_effort.")
+    scored_chunks: int = Field(description="Number of scored windows of all documents.")
 
 
 class VoyageResult(BaseModel):
-    """Voyage's."""
+    """A result of Voyage."""
 
     index: int
     relevance_score: float
@@ -74,7 +74,7 @@ class VoyageResult(BaseModel):
 
 
 class VoyageAnswer(BaseModel):
-    """Voyage's answer, when the request has top_k or truncation; best first."""
+    """The answer for Voyage, for a request with top_k or truncation; best first."""
 
     object: Literal["list"]
     data: list[VoyageResult]
@@ -86,7 +86,7 @@ class VoyageAnswer(BaseModel):
 
 
 class TeiResult(BaseModel):
-    """An element of text-embeddings-inference's answer; best first."""
+    """A result of text-embeddings-inference; best first."""
 
     index: int
     score: float
@@ -96,7 +96,7 @@ class TeiResult(BaseModel):
 def rerank_answer(
     body: RerankBody, request: RerankRequest, result: RerankResult, *, request_id: str, api_version: str
 ) -> Answer:
-    """Cohere's and Jina's in one, or Voyage's."""
+    """Returns the answer for Cohere and Jina, or for Voyage."""
     texts = [passage.text for passage in request.passages] if body.return_documents else None
     if body.is_voyage:
         data = [_scored(score) | ({"document": texts[score.index]} if texts else {}) for score in result.scores]
@@ -116,7 +116,7 @@ def rerank_answer(
 
 
 def tei_answer(body: TeiBody, request: RerankRequest, result: RerankResult) -> Answer:
-    """text-embeddings-inference's: an array."""
+    """Returns the array for text-embeddings-inference."""
     texts = [passage.text for passage in request.passages] if body.return_text else None
     return Answer(
         [
@@ -129,12 +129,12 @@ def tei_answer(body: TeiBody, request: RerankRequest, result: RerankResult) -> A
 
 
 def to_json(content: Any) -> bytes:
-    """UTF-8 that every JSON parser takes; ValueError rather than NaN."""
+    """Returns JSON in UTF-8; raises ValueError for NaN, which many parsers refuse."""
     return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
 def decimal(score: float) -> float:
-    """The score as it is printed, always with a point or an exponent.
+    """Returns the score with the printed digits; JSON shows it with a point or an exponent.
 
     >>> json.dumps([decimal(1), decimal(1 / 3), decimal(-2e-7)])
     '[1.0, 0.33333333333, -2e-07]'

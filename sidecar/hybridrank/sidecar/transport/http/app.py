@@ -1,4 +1,4 @@
-"""The HTTP face as one application: the paths that call a model, and the pages beside them."""
+"""The HTTP application: the paths that call a model, and the pages beside them."""
 
 import json
 from collections.abc import Mapping
@@ -13,27 +13,27 @@ from hybridrank.sidecar.transport.http.pages import add_pages
 SCHEMA = "#/components/schemas/{model}"
 ERRORS = {
     400: "A field is missing or wrong; the message names it.",
-    401: "No good key.",
-    404: "No such model; the message lists those loaded.",
+    401: "No valid key.",
+    404: "No such model; the message lists the loaded ones.",
     413: "The body is over the limit.",
-    422: "A field that the API does not have; the message says which was likely meant.",
-    429: "The queue is full; retry-after says when to come back.",
+    422: "A field that the API does not have; the message suggests the likely one.",
+    429: "The queue is full; retry-after says when to try again.",
     500: "A bug, or a model that returned a number that is not finite.",
-    503: "Shutting down; send it to another sidecar.",
-    504: "The time of x-timeout-ms passed, or would.",
+    503: "Shutting down; send the request to another sidecar.",
+    504: "The time of x-timeout-ms is over, or would be.",
 }
 
 
 def make_app(face: Face) -> FastAPI:
-    """The application that a server runs."""
+    """Returns the application for a server."""
     app = FastAPI(
         title="hybridrank sidecar",
         version="1",
         docs_url=None,
         redoc_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # its spans have paths and queries in them
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # its spans contain paths and queries
     )
-    # Handlers find it there: FastAPI keeps every handler for ever, and with it whatever a closure would hold.
+    # Handlers read it from here: FastAPI never frees a handler, nor what its closure holds.
     app.state.face = face
     for endpoint in ENDPOINTS:
         _add(app, endpoint)
@@ -80,7 +80,7 @@ def _add(app: FastAPI, endpoint: Endpoint) -> None:
 
 
 def _describe_bodies(app: FastAPI) -> None:
-    """Put what `parse` reads, which FastAPI does not see, into its OpenAPI page."""
+    """Adds the bodies that `parse` reads to the OpenAPI description, because FastAPI does not know them."""
     used = {endpoint.body for endpoint in ENDPOINTS}
     _, definitions = models_json_schema([(body, "validation") for body in used], ref_template=SCHEMA)
     page = app.openapi()

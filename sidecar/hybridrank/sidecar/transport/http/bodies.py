@@ -16,28 +16,28 @@ from hybridrank.sidecar.transport.http.documents import document_text
 from hybridrank.sidecar.types import DEFAULT_CHUNKS, MAX_CHUNKS, ChunkScore, RerankPassage, RerankRequest, ScoreType
 
 ModelName = Annotated[
-    str, Field(description="A model's name, name:version or alias; by default the first that is loaded and fits.")
+    str, Field(description="Name, name:version or alias of a model; by default the first suitable one.")
 ]
-Top = Annotated[int | None, Field(ge=0, description="How many results to return, best first; by default all.")]
-BestEffort = Annotated[bool, Field(description="Return what is scored when the time of x-timeout-ms is nearly over.")]
+Top = Annotated[int | None, Field(ge=0, description="Number of results to return, best first; by default all.")]
+BestEffort = Annotated[bool, Field(description="Return what is scored shortly before the end of x-timeout-ms.")]
 Truncate = Annotated[
-    bool | None, Field(description="false refuses a text longer than the model reads, which is cut otherwise.")
+    bool | None, Field(description="false refuses a text longer than the model reads; otherwise it is cut.")
 ]
 
-RawScores = Annotated[bool, Field(description="Logits or cosines, rather than numbers between 0 and 1.")]
+RawScores = Annotated[bool, Field(description="Return logits or cosines instead of numbers between 0 and 1.")]
 ScoreTypeName = Annotated[
     Literal["raw", "sigmoid", "calibrated"] | None,
-    Field(description="raw as with raw_scores, sigmoid (the default), or calibrated: the chance of being relevant."),
+    Field(description="raw as with raw_scores, sigmoid (the default), or calibrated: the probability of relevance."),
 ]
 
 Ignored = Annotated[Any, Field(description="Accepted without effect.")]
 
 MAX_NAME_SHOWN = 40
-UNION_MEMBER = re.compile(r"str|dict\[.*|list\[.*")  # what pydantic puts into the place of an error in a union
+UNION_MEMBER = re.compile(r"str|dict\[.*|list\[.*")  # the names of union members in the locations of pydantic
 
 
 class Body(BaseModel):
-    """The body of a request. A null is a field that is absent; a field that the API does not have is refused."""
+    """The body of a request. A null counts as absent; a field that the API does not have is refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,21 +51,21 @@ AnyBody = TypeVar("AnyBody", bound=Body)
 
 
 class RerankBody(Body):
-    """Cohere's, Jina's and Voyage's request."""
+    """The request of Cohere, Jina and Voyage."""
 
     model: ModelName = ""
     query: str
     documents: list[str | dict[str, Any]] = Field(description="Texts, or objects with a text or with rank_fields.")
     top_n: Top = None
-    top_k: Annotated[Top, Field(description="Voyage's name of top_n; the answer then has Voyage's shape.")] = None
+    top_k: Annotated[Top, Field(description="Voyage's name of top_n; the answer then has the shape of Voyage.")] = None
     truncation: Truncate = None
     max_chunks_per_doc: int | None = Field(
-        None, ge=1, le=MAX_CHUNKS, description="Windows a long document is scored as; 1 cuts it. By default up to 4."
+        None, ge=1, le=MAX_CHUNKS, description="Maximum number of windows of a long document; 1 cuts it. By default 4."
     )
-    chunk_score: Literal["max", "first", "mean"] = Field("max", description="What the scores of windows make together.")
-    max_tokens_per_doc: int | None = Field(None, ge=1, description="No less than the model reads, which is the limit.")
-    return_documents: bool | None = Field(None, description="Return each document's text beside its score.")
-    rank_fields: list[str] | None = Field(None, description="Fields of the objects that are scored, one a line.")
+    chunk_score: Literal["max", "first", "mean"] = Field("max", description="Combined score of the windows.")
+    max_tokens_per_doc: int | None = Field(None, ge=1, description="Not less than the model reads, which is the limit.")
+    return_documents: bool | None = Field(None, description="Return the text of each document beside its score.")
+    rank_fields: list[str] | None = Field(None, description="Fields of the objects that are scored, one per line.")
     raw_scores: RawScores = False
     score_type: ScoreTypeName = None
     best_effort: BestEffort = False
@@ -94,9 +94,9 @@ class TeiBody(Body):
 
 
 def parse(body: type[AnyBody], raw: bytes) -> AnyBody:
-    """Read a body; InvalidArgument names the first field that is wrong, and repeats nothing of its value.
+    """Reads a body; raises InvalidArgument for the first wrong field, without its value.
 
-    UnknownField names a field that the API does not have, and the one that was most likely meant.
+    Raises UnknownField for a field that the API does not have, with the likely name.
     """
     try:
         return body.model_validate_json(raw)
@@ -111,9 +111,9 @@ def parse(body: type[AnyBody], raw: bytes) -> AnyBody:
 
 
 def rerank_request(body: RerankBody, models: Models, deadline: float | None) -> RerankRequest:
-    """Decode; InvalidArgument for a forest, a document without text, a limit on its tokens that would not be kept.
+    """Returns the request to the service. Cohere and Jina score long documents in windows; Voyage cuts or refuses them.
 
-    Cohere and Jina score long documents in windows; Voyage cuts them, and with `truncation` false refuses them.
+    Raises InvalidArgument for a model that reads no texts, a document without text, or a limit that cannot be kept.
     """
     texts = [_text(document, index, body.rank_fields) for index, document in enumerate(body.documents)]
     top = body.top_k if body.top_k is not None else body.top_n
@@ -144,14 +144,14 @@ def tei_request(body: TeiBody, models: Models, deadline: float | None) -> Rerank
         passages=_passages(body.texts),
         score_type=_score_type(body),
         best_effort=body.best_effort,
-        max_chunks_per_document=1,  # as text-embeddings-inference cuts
+        max_chunks_per_document=1,  # text-embeddings-inference cuts
         truncate=body.truncate is not False,
         deadline=deadline,
     )
 
 
 def deadline_of(timeout_ms: str | None) -> float | None:
-    """The point in time, of `time.monotonic()`, that a header gives the call; InvalidArgument when it is no number."""
+    """Returns the deadline, by `time.monotonic()`, from the header; raises InvalidArgument if it is not a number."""
     if timeout_ms is None:
         return None
     if not re.fullmatch(r"\d{1,9}", timeout_ms, re.ASCII):
@@ -162,7 +162,7 @@ def deadline_of(timeout_ms: str | None) -> float | None:
 def _chunks(body: RerankBody, max_tokens: int) -> int:
     """Returns the number of windows for a document: the one in the request, or as many as `max_tokens_per_doc` holds.
 
-    InvalidArgument for a limit that would not be kept.
+    Raises InvalidArgument for a limit that cannot be kept.
     """
     limit = body.max_tokens_per_doc
     fitting = MAX_CHUNKS if limit is None else limit // max_tokens
@@ -202,13 +202,13 @@ def _text(document: str | dict[str, Any], index: int, rank_fields: Sequence[str]
 
 
 def _field(location: Sequence[str | int]) -> str:
-    """`documents[3]` for ("documents", 3, "str")."""
+    """Returns `documents[3]` for ("documents", 3, "str")."""
     parts = [part for part in location if isinstance(part, int) or not UNION_MEMBER.fullmatch(part)]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
 
 def _shown(name: str) -> str:
-    """A caller's own field name, cut where it is long."""
+    """Returns a field name from a caller, cut if it is long."""
     return name if len(name) <= MAX_NAME_SHOWN else f"{name[:MAX_NAME_SHOWN]}…"
 
 

@@ -1,4 +1,4 @@
-"""One HTTP call, from the body to the body: read, decode, call, encode; cancelled when the caller leaves."""
+"""One HTTP call: read, decode, call, encode; cancelled when the caller disconnects."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,10 +22,10 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One path: its body, what it calls, and the shapes of its answers and errors.
+    """One path: its body, its handler, and the shapes of its answers and errors.
 
-    `method` is the name of the same thing over gRPC; both count as one. `unknown_field` is the status by which the API
-    refuses a field that it does not have: 422 by Cohere and Jina, 400 by OpenAI.
+    `method` is the name of the same method over gRPC; metrics count both together. `unknown_field` is the status for a
+    field that the API does not have: 422 for Cohere and Jina, 400 for OpenAI.
     """
 
     path: str
@@ -48,7 +48,7 @@ class Face:
     keys: KeyRing | None = None
 
     async def respond(self, endpoint: Endpoint, request: Request) -> Response:
-        """One call, from the body to the body; errors in the shape of the endpoint."""
+        """Answers one call; errors have the shape of the endpoint."""
         call = Call.of("http", endpoint.method, f"POST {endpoint.path}", request.headers)
         headers = {REQUEST_ID: call.request_id}
 
@@ -62,17 +62,17 @@ class Face:
             self.authenticate(request, endpoint.method)
             answer = await self.calls.run(call, work)
         except CallerGone:
-            return Response(status_code=CALLER_GONE.http)  # seen by nobody but a proxy's log
+            return Response(status_code=CALLER_GONE.http)  # only the log of a proxy sees it
         except CallError as error:
             headers.update(error_headers(error))
             content = answers.to_json(endpoint.error(error))
             code = endpoint.unknown_field if isinstance(error, UnknownField) else status(error).http
             return Response(content, code, headers, JSON)
-        # A thousand vectors take a second to print; other calls go on meanwhile.
+        # A thousand vectors take a second to print; a thread does it, so that other calls continue.
         return Response(await asyncio.to_thread(answers.to_json, answer.content), 200, headers, JSON)
 
     def authenticate(self, request: Request, method: str = "other") -> None:
-        """Unauthenticated without a good key, where one is needed; counted as a call of this method."""
+        """Raises Unauthenticated without a valid key, if one is needed, and counts a call of this method."""
         if self.keys and not self.keys.accepts(request.headers.get("authorization")):
             self.calls.refused_without_key("http", method, f"{request.method} {request.url.path}")
             raise Unauthenticated
@@ -92,9 +92,9 @@ class CallerGone(asyncio.CancelledError):
 
 @asynccontextmanager
 async def cancelled_when_gone(request: Request) -> AsyncIterator[None]:
-    """Cancel the block when the caller closes the connection, as gRPC does by itself; it then raises CallerGone.
+    """Cancels the block when the caller closes the connection, as gRPC does; the block then raises CallerGone.
 
-    The body must have been read.
+    Read the body before.
     """
     task = asyncio.current_task()
     assert task is not None

@@ -1,4 +1,4 @@
-"""The page about the HTTP face, made of its OpenAPI description; it fetches nothing from anywhere."""
+"""The page that documents the HTTP interface, made from its OpenAPI description; it loads nothing from elsewhere."""
 
 from collections.abc import Mapping
 from html import escape
@@ -11,7 +11,7 @@ STYLE = (
 
 
 def docs_page(openapi: Mapping[str, Any]) -> str:
-    """HTML with every path, its fields and its statuses."""
+    """Returns HTML with every path, its fields and its statuses."""
     parts = [
         _section(path, method.upper(), operation, openapi)
         for path, methods in openapi["paths"].items()
@@ -44,7 +44,7 @@ def _fields(schema: Mapping[str, Any], openapi: Mapping[str, Any]) -> str:
 
 
 def _type(field: Mapping[str, Any]) -> str:
-    """`array of string or object` and the like."""
+    """Returns the type in words, such as `array of string or object`."""
     if "anyOf" in field:
         return " or ".join(_type(each) for each in field["anyOf"])
     if "enum" in field:

@@ -1,4 +1,4 @@
-"""The text that a reranker reads of a document that comes as an object."""
+"""The text of a document that is sent as an object."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,11 +10,11 @@ __all__ = ["document_text"]
 
 
 def document_text(document: Mapping[str, Any], fields: Sequence[str]) -> str | None:
-    """The values of `fields`, in order, a line each; None for a document that has none of them.
+    """Returns the values of `fields`, in order, one per line; None for a document without any of them.
 
-    A null, an empty list or an empty object is a field that is absent. Lists and objects are read as the words of
-    their values, as OpenSearch and Elasticsearch search them; `a.b` is field b of the object, or objects, in a.
-    ValueError for a number that is not finite, which no document can hold.
+    A null, an empty list or an empty object counts as absent. Lists and objects become the words of their values, as
+    OpenSearch and Elasticsearch search them; `a.b` is field b of the object, or objects, in a. Raises ValueError for a
+    number that is not finite, which no document can hold.
 
     >>> document_text({"title": "Tea", "tags": ["green", "thé"], "body": None}, ["title", "body", "tags"])
     'Tea\\ngreen thé'

@@ -1,4 +1,4 @@
-"""The answers that HTTP callers get to requests for vectors, in the shape of each API."""
+"""HTTP answers to requests for vectors, in the shape of each API."""
 
 import struct
 from base64 import b64encode
@@ -19,7 +19,7 @@ __all__ = [
     "tei_embed_answer",
 ]
 
-VECTOR_DIGITS = 9  # all of a float32
+VECTOR_DIGITS = 9  # enough for every float32
 
 
 class Vector(BaseModel):
@@ -31,7 +31,7 @@ class Vector(BaseModel):
 
 
 class EmbeddingsAnswer(BaseModel):
-    """OpenAI's answer, in the order of the request."""
+    """The answer for OpenAI, in the order of the request."""
 
     object: Literal["list"]
     data: list[Vector]
@@ -41,21 +41,21 @@ class EmbeddingsAnswer(BaseModel):
 
 
 class CohereEmbedAnswer(BaseModel):
-    """Cohere's answer, in the order of the request; version 1 has a plain list where no embedding_types were named."""
+    """The answer for Cohere, in the order of the request; version 1 without embedding_types gets a plain list."""
 
     id: str
     embeddings: dict[str, list[list[float]] | list[str]] | list[list[float]]
     texts: list[str]
     meta: dict[str, Any]
     response_type: Literal["embeddings_by_type", "embeddings_floats"]
-    details: list[Detail] = Field(description="One a text, in the same order.")
+    details: list[Detail] = Field(description="One for each text, in the same order.")
 
 
 TeiEmbedAnswer = list[list[float]]
 
 
 def embeddings_answer(body: EmbeddingsBody, result: EncodeResult) -> Answer:
-    """OpenAI's."""
+    """Returns the answer for OpenAI."""
     encode = _base64 if body.is_base64 else _numbers
     data = [
         {"object": "embedding", "index": index, "embedding": encode(embedding.vector)}
@@ -68,7 +68,7 @@ def embeddings_answer(body: EmbeddingsBody, result: EncodeResult) -> Answer:
 def cohere_embed_answer(
     body: CohereEmbedBody, request: EncodeRequest, result: EncodeResult, *, request_id: str, api_version: str
 ) -> Answer:
-    """Cohere's, of either version."""
+    """Returns the answer for either version of Cohere."""
     encoders = {"float": _numbers, "base64": _base64}
     wanted = dict.fromkeys(body.embedding_types)
     vectors = {name: [encoders[name](each.vector) for each in result.embeddings] for name in wanted}
@@ -86,7 +86,7 @@ def cohere_embed_answer(
 
 
 def tei_embed_answer(result: EncodeResult) -> Answer:
-    """text-embeddings-inference's: an array of vectors."""
+    """Returns the array of vectors for text-embeddings-inference."""
     return Answer([_numbers(embedding.vector) for embedding in result.embeddings])
 
 

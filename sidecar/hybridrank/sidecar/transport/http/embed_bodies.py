@@ -1,6 +1,6 @@
-"""The bodies of requests for vectors, and what they ask of the service.
+"""Bodies of requests for vectors, and the service requests that they stand for.
 
-Vectors are of unit length and of the model's own dimensions; a request for others is refused by name.
+Vectors have unit length and the dimensions of the model; a request for others is refused with the name of the field.
 """
 
 from typing import Annotated, Any, Literal
@@ -21,25 +21,25 @@ __all__ = [
     "tei_embed_request",
 ]
 
-Dimensions = Annotated[int | None, Field(description="Only the model's own number is served.")]
-UnitLength = Annotated[Literal[True], Field(description="Vectors are of unit length.")]
+Dimensions = Annotated[int | None, Field(description="Only the number of the model is served.")]
+UnitLength = Annotated[Literal[True], Field(description="Vectors have unit length.")]
 Texts = str | list[str]
 
 
 class EmbeddingsBody(Body):
-    """OpenAI's request, with the fields that Jina and Voyage add to it."""
+    """The request of OpenAI, with the fields that Jina and Voyage add."""
 
     model: ModelName = ""
-    input: Texts = Field(description="A text or several; tokens are not taken.")
+    input: Texts = Field(description="A text or several; tokens are not accepted.")
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Dimensions = None
-    input_type: Literal["query", "document"] = Field("document", description="What the texts are to a search.")
-    task: str = Field("", description="Jina's: a task that ends in query is input_type query.")
+    input_type: Literal["query", "document"] = Field("document", description="The role of the texts in a search.")
+    task: str = Field("", description="Jina: a task that ends in query means input_type query.")
     truncate: Truncate = None
     truncation: Truncate = None
     embedding_type: Literal["float", "base64"] | None = Field(None, description="Jina's name of encoding_format.")
     normalized: UnitLength = True
-    late_chunking: Literal[False] = Field(default=False, description="Each text is encoded by itself.")
+    late_chunking: Literal[False] = Field(default=False, description="Each text is encoded separately.")
     output_dimension: Annotated[Dimensions, Field(description="Voyage's name of dimensions.")] = None
     output_dtype: Literal["float"] = "float"
     user: Ignored = None
@@ -51,15 +51,15 @@ class EmbeddingsBody(Body):
 
 
 class CohereEmbedBody(Body):
-    """Cohere's request, versions 1 and 2."""
+    """The request of Cohere, versions 1 and 2."""
 
     model: ModelName = ""
-    texts: list[str] = Field(description="The texts; images and mixed inputs are not taken.")
+    texts: list[str] = Field(description="The texts; images and mixed inputs are not accepted.")
     input_type: Literal["search_query", "search_document", "classification", "clustering"] = "search_document"
     embedding_types: list[Literal["float", "base64"]] = Field(["float"], min_length=1)
     truncate: Literal["NONE", "END"] = Field("END", description="NONE refuses a text longer than the model reads.")
     output_dimension: Dimensions = None
-    max_tokens: int | None = Field(None, ge=1, description="No less than the model reads, which is the limit.")
+    max_tokens: int | None = Field(None, ge=1, description="Not less than the model reads, which is the limit.")
     priority: Ignored = None
 
 
@@ -71,7 +71,7 @@ class TeiEmbedBody(Body):
     inputs: Texts
     normalize: UnitLength = True
     prompt_name: Literal["query", "document", "passage"] = Field(
-        "document", description="What the texts are to a search."
+        "document", description="The role of the texts in a search."
     )
     dimensions: Dimensions = None
     truncate: Truncate = None
@@ -79,7 +79,7 @@ class TeiEmbedBody(Body):
 
 
 def embeddings_request(body: EmbeddingsBody, models: Models, deadline: float | None) -> EncodeRequest:
-    """Decode."""
+    """Returns the request to the service."""
     is_query = body.input_type == "query" or body.task.endswith("query")
     model = body.model or _first_encoder(models)
     for field in ("dimensions", "output_dimension"):
@@ -89,7 +89,7 @@ def embeddings_request(body: EmbeddingsBody, models: Models, deadline: float | N
 
 
 def cohere_embed_request(body: CohereEmbedBody, models: Models, deadline: float | None) -> EncodeRequest:
-    """Decode."""
+    """Returns the request to the service."""
     model = body.model or _first_encoder(models)
     _check_dimensions("output_dimension", body.output_dimension, model, models)
     read = models.encoder(model).info.max_tokens
@@ -101,7 +101,7 @@ def cohere_embed_request(body: CohereEmbedBody, models: Models, deadline: float 
 
 
 def tei_embed_request(body: TeiEmbedBody, models: Models, deadline: float | None) -> EncodeRequest:
-    """Decode."""
+    """Returns the request to the service."""
     model = _first_encoder(models)
     _check_dimensions("dimensions", body.dimensions, model, models)
     is_query = body.prompt_name == "query"

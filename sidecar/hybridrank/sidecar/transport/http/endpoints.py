@@ -1,4 +1,4 @@
-"""The paths of the HTTP face: whose API each speaks, and what it calls."""
+"""The paths that call a model: the API of each, and its handler."""
 
 import asyncio
 from functools import partial
@@ -7,7 +7,7 @@ from hybridrank.sidecar.transport.calls import Calls
 from hybridrank.sidecar.transport.http import answers, bodies, embed_answers, embed_bodies, errors
 from hybridrank.sidecar.transport.http.calls import Endpoint
 
-# What each API calls the texts of the service, in errors.
+# The name of the texts in errors, for each API.
 RERANK_FIELDS = {"candidates": "documents"}
 TEI_FIELDS = {"candidates": "texts"}
 EMBEDDINGS_FIELDS = {"texts": "input"}
@@ -15,12 +15,12 @@ TEI_EMBED_FIELDS = {"texts": "inputs"}
 
 
 async def cohere_v1(calls: Calls, body: bodies.RerankBody, deadline: float | None, request_id: str) -> answers.Answer:
-    """Cohere's version 1, Jina's and Voyage's."""
+    """Handles Cohere version 1, Jina and Voyage."""
     return await _rerank(calls, body, deadline, request_id, "1")
 
 
 async def cohere_v2(calls: Calls, body: bodies.RerankBody, deadline: float | None, request_id: str) -> answers.Answer:
-    """Cohere's version 2."""
+    """Handles Cohere version 2."""
     return await _rerank(calls, body, deadline, request_id, "2")
 
 
@@ -34,7 +34,7 @@ async def _rerank(
 
 
 async def tei(calls: Calls, body: bodies.TeiBody, deadline: float | None, _request_id: str) -> answers.Answer:
-    """text-embeddings-inference's."""
+    """Handles text-embeddings-inference."""
     request = bodies.tei_request(body, calls.service.models, deadline)
     with errors.fields_named(TEI_FIELDS):
         return answers.tei_answer(body, request, await calls.rerank(request))
@@ -43,7 +43,7 @@ async def tei(calls: Calls, body: bodies.TeiBody, deadline: float | None, _reque
 async def embeddings(
     calls: Calls, body: embed_bodies.EmbeddingsBody, deadline: float | None, _request_id: str
 ) -> answers.Answer:
-    """OpenAI's, Jina's and Voyage's."""
+    """Handles OpenAI, Jina and Voyage."""
     request = embed_bodies.embeddings_request(body, calls.service.models, deadline)
     with errors.fields_named(EMBEDDINGS_FIELDS):
         result = await calls.encode(request)
@@ -53,14 +53,14 @@ async def embeddings(
 async def cohere_embed_v1(
     calls: Calls, body: embed_bodies.CohereEmbedBody, deadline: float | None, request_id: str
 ) -> answers.Answer:
-    """Cohere's version 1."""
+    """Handles Cohere version 1."""
     return await _cohere_embed(calls, body, deadline, request_id, "1")
 
 
 async def cohere_embed_v2(
     calls: Calls, body: embed_bodies.CohereEmbedBody, deadline: float | None, request_id: str
 ) -> answers.Answer:
-    """Cohere's version 2."""
+    """Handles Cohere version 2."""
     return await _cohere_embed(calls, body, deadline, request_id, "2")
 
 
@@ -76,7 +76,7 @@ async def _cohere_embed(
 async def tei_embed(
     calls: Calls, body: embed_bodies.TeiEmbedBody, deadline: float | None, _request_id: str
 ) -> answers.Answer:
-    """text-embeddings-inference's."""
+    """Handles text-embeddings-inference."""
     request = embed_bodies.tei_embed_request(body, calls.service.models, deadline)
     with errors.fields_named(TEI_EMBED_FIELDS):
         result = await calls.encode(request)

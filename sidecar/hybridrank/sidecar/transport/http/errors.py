@@ -7,7 +7,7 @@ from typing import Any
 from hybridrank.sidecar.errors import BadScore, CallError, InvalidArgument, ModelNotFound, Overloaded, UnknownField
 from hybridrank.sidecar.transport.status import retry_after, status
 
-# OpenSearch's ml-commons sends a refused call again only where the answer says so in Amazon's words, whoever answers:
+# OpenSearch's ml-commons retries a refused call only if the answer has this header of Amazon, from any service:
 # https://github.com/opensearch-project/ml-commons, MLSdkAsyncHttpResponseHandler.handleThrottlingInHeader.
 _TRY_AGAIN = {"x-amzn-errortype": "ThrottlingException"}
 
@@ -19,7 +19,7 @@ def error_headers(error: CallError) -> dict[str, str]:
 
 @contextmanager
 def fields_named(names: dict[str, str]) -> Iterator[None]:
-    """Name the service's fields as an API does: `documents[1]` for `candidates[1]`."""
+    """Renames fields in errors to the names of an API: `documents[1]` for `candidates[1]`."""
 
     def named(field: str) -> str:
         name, bracket, index = field.partition("[")
@@ -28,7 +28,7 @@ def fields_named(names: dict[str, str]) -> Iterator[None]:
     try:
         yield
     except UnknownField:
-        raise  # it names a field as the caller wrote it
+        raise  # its field is the caller's own
     except InvalidArgument as error:
         raise InvalidArgument(named(error.field), error.problem) from None
     except BadScore as error:
@@ -36,18 +36,18 @@ def fields_named(names: dict[str, str]) -> Iterator[None]:
 
 
 def rerank_error(error: CallError) -> dict[str, Any]:
-    """Cohere reads `message`, Jina and Voyage `detail`."""
+    """Returns the error for Cohere (`message`), Jina and Voyage (`detail`)."""
     return {"message": str(error), "detail": str(error)}
 
 
 def tei_error(error: CallError) -> dict[str, Any]:
-    """text-embeddings-inference's, with its names for what went wrong."""
+    """Returns the error for text-embeddings-inference, with its error types."""
     kinds = {400: "Validation", 404: "Validation", 413: "Validation", 429: "Overloaded", 503: "Unhealthy"}
     return {"error": str(error), "error_type": kinds.get(status(error).http, "Backend")}
 
 
 def openai_error(error: CallError) -> dict[str, Any]:
-    """OpenAI's; `param` is the field."""
+    """Returns the error for OpenAI; `param` is the field."""
     kinds = {401: "authentication_error", 429: "rate_limit_error"}
     code = status(error).http
     return {

@@ -19,13 +19,13 @@ from hybridrank.sidecar.transport.status import status
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
-NOT_READY: Responses = {503: {"description": "And why not."}}
-NO_KEY: Responses = {401: {"description": "No good key."}}
-NO_MODEL: Responses = {404: {"description": "No such model; the message lists those loaded."}}
+NOT_READY: Responses = {503: {"description": "Not ready, with the reasons."}}
+NO_KEY: Responses = {401: {"description": "No valid key."}}
+NO_MODEL: Responses = {404: {"description": "No such model; the message lists the loaded ones."}}
 
 
 class ModelEntry(BaseModel):
-    """OpenAI's entry of a word that a model answers to; `root` is the model's name and version."""
+    """An entry of OpenAI for a name of a model; `root` is the name and version of the model."""
 
     id: str
     object: Literal["model"] = "model"
@@ -36,14 +36,14 @@ class ModelEntry(BaseModel):
 
 
 class ModelEntries(BaseModel):
-    """OpenAI's list."""
+    """The list of OpenAI."""
 
     object: Literal["list"] = "list"
     data: list[ModelEntry]
 
 
 class TeiInfo(BaseModel):
-    """Text-embeddings-inference's description of a model."""
+    """The description of a model for text-embeddings-inference."""
 
     model_id: str
     model_sha: str
@@ -55,31 +55,31 @@ class TeiInfo(BaseModel):
 
 
 def add_pages(app: FastAPI) -> None:
-    """Have the application answer to GET."""
-    app.add_api_route("/healthz", healthz, summary="Whether the process runs.")
-    app.add_api_route("/readyz", readyz, summary="Whether to send work here.", responses=NOT_READY)
-    app.add_api_route("/health", readyz, summary="The same, by the name it has elsewhere.", responses=NOT_READY)
+    """Adds the paths for GET to the application."""
+    app.add_api_route("/healthz", healthz, summary="Liveness: the process runs.")
+    app.add_api_route("/readyz", readyz, summary="Readiness: send work here.", responses=NOT_READY)
+    app.add_api_route("/health", readyz, summary="Same as /readyz, by the name elsewhere.", responses=NOT_READY)
     app.add_api_route(
-        "/metrics", metrics, summary="Prometheus' page.", response_class=PlainTextResponse, responses=NO_KEY
+        "/metrics", metrics, summary="Metrics for Prometheus.", response_class=PlainTextResponse, responses=NO_KEY
     )
     app.add_api_route(
         "/v1/models",
         models,
-        summary="Every name that a loaded model answers to: OpenAI.",
+        summary="Every name of a loaded model: OpenAI.",
         response_model=ModelEntries,
         responses=NO_KEY,
     )
     app.add_api_route(
         "/v1/models/{name:path}",
         model,
-        summary="The model that answers to a name: OpenAI.",
+        summary="The model with a name: OpenAI.",
         response_model=ModelEntry,
         responses=NO_KEY | NO_MODEL,
     )
     app.add_api_route(
         "/info",
         info,
-        summary="The model of /rerank, or the one that `model` names: text-embeddings-inference.",
+        summary="The model of /rerank, or the one named by `model`: text-embeddings-inference.",
         response_model=TeiInfo,
         responses=NO_KEY | NO_MODEL,
     )
@@ -87,12 +87,12 @@ def add_pages(app: FastAPI) -> None:
 
 
 async def healthz() -> dict[str, str]:
-    """Answer."""
+    """Returns the liveness."""
     return {"status": "ok"}
 
 
 async def readyz(request: Request) -> Response:
-    """Answer, with the reasons where work is not to be sent here."""
+    """Returns the readiness, with the reasons if not ready."""
     face: Face = request.app.state.face
     reasons = face.readiness.reasons or (("draining",) if face.calls.draining else ())
     content = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
@@ -100,7 +100,7 @@ async def readyz(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """Answer, in the format that the caller reads."""
+    """Returns the metrics in the format that the caller accepts."""
     face: Face = request.app.state.face
     try:
         face.authenticate(request)
@@ -111,7 +111,7 @@ async def metrics(request: Request) -> Response:
 
 
 async def models(request: Request) -> Response:
-    """Answer."""
+    """Returns every name of a loaded model."""
     face: Face = request.app.state.face
     try:
         face.authenticate(request)
@@ -122,7 +122,7 @@ async def models(request: Request) -> Response:
 
 
 async def model(request: Request, name: str) -> Response:
-    """Answer."""
+    """Returns the model with this name."""
     face: Face = request.app.state.face
     try:
         face.authenticate(request)
@@ -132,7 +132,7 @@ async def model(request: Request, name: str) -> Response:
 
 
 async def info(request: Request, model: str = "") -> Response:
-    """Answer."""
+    """Returns the description of a model."""
     face: Face = request.app.state.face
     loaded = face.calls.service.models
     try:
@@ -154,7 +154,7 @@ async def info(request: Request, model: str = "") -> Response:
 
 
 async def docs(request: Request) -> Response:
-    """Answer."""
+    """Returns the page that documents the paths."""
     return Response(docs_page(request.app.openapi()), media_type="text/html")
 
 

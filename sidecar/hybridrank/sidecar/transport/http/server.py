@@ -1,4 +1,4 @@
-"""Runs the HTTP face in the event loop of the process: listens, stops."""
+"""Runs the HTTP interface in the event loop of the process."""
 
 import asyncio
 import socket
@@ -12,11 +12,11 @@ from hybridrank.sidecar.transport.http.calls import Face
 from hybridrank.sidecar.transport.security.keys import KeyRing
 from hybridrank.sidecar.transport.security.tls import Tls
 
-GOODBYE_S = 1  # how long open connections get to take the last answer
+GOODBYE_S = 1  # time for open connections to read the last answer
 
 
 class HttpServer:
-    """Listens from `start` to `stop`; it leaves signals and logging to the process, and draining to `calls`."""
+    """Listens from `start` to `stop`; the process handles signals and logging, and `calls` draining."""
 
     def __init__(
         self,
@@ -47,15 +47,15 @@ class HttpServer:
         self._sockets: list[socket.socket] = []
 
     async def start(self) -> str:
-        """Listen; returns the URL, with the port that was taken. OSError when it cannot be had."""
+        """Starts to listen; returns the URL with the real port. Raises OSError if the port cannot be used."""
         config = self._server.config
         config.load()
         if self._tls:
             config.ssl = self._tls.ssl_context()
         self._server.lifespan = config.lifespan_class(config)
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        # asyncio sends small packets at once only where the protocol is named: without, each answer waits 40 ms for the
-        # acknowledgement of its own headers.
+        # asyncio disables Nagle's algorithm only for a socket with this protocol; otherwise each answer waits 40 ms for
+        # the acknowledgement of its headers.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -72,7 +72,7 @@ class HttpServer:
         return f"{'https' if self._tls else 'http'}://{host}:{port}"
 
     async def stop(self) -> None:
-        """Close; what still runs is cut off after GOODBYE_S."""
+        """Closes; running calls are cancelled after GOODBYE_S."""
         self._server.should_exit = True
         await self._ticking
         await self._server.shutdown(self._sockets)
