@@ -17,7 +17,7 @@ from hybridrank.sidecar.models import loading
 from hybridrank.sidecar.rerankers.colbert import ColbertEncoder
 from hybridrank.sidecar.runtime.onnx_session import padded
 from hybridrank.sidecar.service import RerankService
-from hybridrank.sidecar.types import EncodeRequest, Passage, RerankRequest, TextKind
+from hybridrank.sidecar.types import EncodeRequest, RerankPassage, RerankRequest, TextKind
 from tests.contracts.reranker import PASSAGES as CONTRACT_PASSAGES
 from tests.contracts.reranker import QUERY as CONTRACT_QUERY
 from tests.contracts.reranker import RerankerContract
@@ -67,7 +67,7 @@ def service(checkpoints):
 async def test_scores_are_those_of_pylate_among_batch_mates_too(service, oracle, name):
     found = {}
     for query in {query for query, _ in PAIRS}:
-        passages = tuple(Passage(text, text) for asked, text in PAIRS if asked == query)
+        passages = tuple(RerankPassage(text, text) for asked, text in PAIRS if asked == query)
         result = await service.rerank(RerankRequest(name, query, passages, max_chunks_per_document=1))
         found.update({(query, score.passage_id): score.relevance_score for score in result.scores})
     wanted = oracle[name]["alone"]
@@ -89,7 +89,9 @@ async def test_clients_of_a_sidecar_get_the_scores_of_the_checkpoints(oracle):
 @pytest.mark.parametrize("name", NAMES)
 async def test_stored_token_vectors_score_as_their_texts_do(service, oracle, name):
     encoded = await service.encode(EncodeRequest(name, PASSAGES, TextKind.DOCUMENT, token_vectors="fp32"))
-    stored = tuple(Passage(str(i), "", token_vectors=each.token_vectors) for i, each in enumerate(encoded.embeddings))
+    stored = tuple(
+        RerankPassage(str(i), "", token_vectors=each.token_vectors) for i, each in enumerate(encoded.embeddings)
+    )
     result = await service.rerank(RerankRequest(name, QUERY, stored))
     found = [each.relevance_score for each in sorted(result.scores, key=lambda each: each.index)]
     np.testing.assert_allclose(found, oracle[name]["alone"][: len(PASSAGES)], rtol=0, atol=SAME_AS_PYLATE)
