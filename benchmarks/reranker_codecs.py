@@ -110,7 +110,7 @@ async def first_stage(documents: Sequence[Document], queries: Mapping[str, str])
 
 def encode(model: LoadedModel, texts: Mapping[str, str]) -> dict[str, Encoded]:
     """Each text alone, as the sidecar does with an int8 model, on every core."""
-    encoder = model.reranker.encoder
+    encoder = model.token_encoder
     sequences = encoder.tokenize_texts(list(texts.values()), TextKind.DOCUMENT)
     found: dict[str, Encoded] = {}
     with (
@@ -128,7 +128,7 @@ def codecs(model: LoadedModel, texts: Sequence[str]) -> Iterator[tuple[str, Toke
     """By what a row of the table is called."""
     for name, codec in codecs_of(model.info.digest, model.codecs["fp32"].dimensions, None).items():
         yield name, codec
-    encoder = model.reranker.encoder
+    encoder = model.token_encoder
     for bits, prune in TRAINED:
         name = f"residuals, {bits} bit{'s' if bits > 1 else ''}"
         pruned, share = frequent_tokens(encoder, texts, prune)

@@ -13,6 +13,7 @@ from hybridrank.sidecar.models import trial
 from hybridrank.training.onnx.golden_pairs import reference
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.doubles import BrokenModel, loaded
+from tests.sidecar.forests import write_forest
 
 ONES = np.ones(32, dtype="<f4").tobytes()  # the scales of the tiny models' layer norms
 
@@ -150,6 +151,20 @@ def test_a_folder_without_golden_pairs_needs_only_finite_numbers(both):
     (both / "selftest.json").unlink()
     damage(both, -4.0)
     assert trial.load_model(both).info.precision == "int8"
+
+
+def test_an_unknown_kind_is_refused_by_name(tmp_path):
+    (tmp_path / "model.toml").write_text('kind = "oracle"')
+    problem = "kind is 'oracle'; it must be one of encoder, cross-encoder, colbert, lambdamart"
+    with pytest.raises(BadModelFolder, match=problem):
+        trial.load_model(tmp_path)
+
+
+def test_golden_pairs_of_a_model_without_texts_are_refused(fp32, tmp_path):
+    folder = write_forest(tmp_path / "forest").path
+    shutil.copyfile(fp32 / "selftest.json", folder / "selftest.json")
+    with pytest.raises(BadModelFolder, match=r"selftest\.json cannot be used: .*forest is a lambdamart"):
+        trial.load_model(folder)
 
 
 def test_cuda_is_refused_where_there_is_none(fp32):

@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Sequence
 from difflib import get_close_matches
-from operator import itemgetter
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -186,8 +185,8 @@ def _score_type(body: RerankBody | TeiBody) -> ScoreType:
 
 def first_reranker(models: Models) -> str:
     """Returns the name of the model that serves calls without one, by `http_order`; empty if no model reads texts."""
-    orders = [(model.reranker.http_order, model.info.name) for model in models]
-    return min(((order, name) for order, name in orders if order is not None), key=itemgetter(0), default=(0, ""))[1]
+    readers = [model for model in models if model.reranker.http_order is not None]
+    return min(readers, key=lambda model: model.reranker.http_order or 0).info.name if readers else ""
 
 
 def _text(document: str | dict[str, Any], index: int, rank_fields: Sequence[str] | None) -> str:
