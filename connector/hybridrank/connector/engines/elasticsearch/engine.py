@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from elastic_transport import AiohttpHttpNode, ConnectionTimeout, HttpHeaders, TransportError
@@ -29,32 +28,13 @@ _COMPATIBLE = re.compile(r"application/vnd\.elasticsearch\+([\w-]+); *compatible
 
 
 class ElasticsearchEngine(RestEngine):
-    """A cluster of Elasticsearch 8.12 or later, or 9, on any licence.
-
-    `url` as for `connect_engine`; if it has no credentials, `auth` is (user, password), or `api_key` is the encoded
-    form or `id:key`. Certificates are verified unless `verify_certs` is False; `ca_certs` is the path of a bundle for a
-    private authority. `timeout_s` limits every request. Works in any number of event loops.
-    """
+    """A cluster of Elasticsearch 8.12 or later, or 9, on any licence."""
 
     apis = frozenset({"rest", "inference"})
     name = "elasticsearch"
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        auth: tuple[str, str] | None = None,
-        api_key: str | None = None,
-        ca_certs: str | None = None,
-        verify_certs: bool = True,
-        timeout_s: float = 10.0,
-    ) -> None:
-        access = Access.to(
-            url, auth=auth, api_key=api_key, ca_certs=ca_certs, verify_certs=verify_certs, timeout_s=timeout_s
-        )
-        super().__init__(access.address.url)
-        self._clients = PerLoop(partial(_client, access), AsyncElasticsearch.close)
-        self._version_and_licence: tuple[str, str] | None = None
+    _clients: PerLoop[AsyncElasticsearch]
+    _version_and_licence: tuple[str, str] | None = None
 
     def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
         return knn.elasticsearch(query)
@@ -102,9 +82,21 @@ class ElasticsearchEngine(RestEngine):
         answer: Mapping[str, Any] = response.body
         return answer
 
-    async def close(self) -> None:
-        """Closes the connections of every event loop; a later request opens new ones."""
-        await self._clients.close()
+    def _open(self, access: Access) -> AsyncElasticsearch:
+        nodes = access.address.nodes
+        tls: dict[str, Any] = {"ssl_context": access.context} if access.context else {}
+        return AsyncElasticsearch(
+            list(nodes),
+            headers=access.headers,
+            node_class=_Node,
+            serializer=_Json(),
+            request_timeout=access.timeout_s,
+            max_retries=len(nodes),
+            **tls,
+        )
+
+    async def _shut(self, client: AsyncElasticsearch) -> None:
+        await client.close()
 
     def _ours(self, path: str, error: ApiError | TransportError) -> EngineError:
         match error:
@@ -147,17 +139,3 @@ def _first_cause(error: Exception) -> Exception:
     while isinstance(error, TransportError) and error.errors:
         error = error.errors[0]
     return error
-
-
-def _client(access: Access) -> AsyncElasticsearch:
-    nodes = access.address.nodes
-    tls: dict[str, Any] = {"ssl_context": access.context} if access.context else {}
-    return AsyncElasticsearch(
-        list(nodes),
-        headers=access.headers,
-        node_class=_Node,
-        serializer=_Json(),
-        request_timeout=access.timeout_s,
-        max_retries=len(nodes),
-        **tls,
-    )

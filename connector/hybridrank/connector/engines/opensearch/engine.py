@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from opensearchpy import AIOHttpConnection, AsyncOpenSearch, JSONSerializer, exceptions
@@ -23,38 +22,19 @@ __all__ = ["OpenSearchEngine"]
 
 
 class OpenSearchEngine(RestEngine):
-    """A cluster of OpenSearch 2.9 or later, or 3.
-
-    `url` as for `connect_engine`; `auth` is (user, password) if it has none. Certificates are verified unless
-    `verify_certs` is False; `ca_certs` is the path of a bundle for a private authority. `timeout_s` limits every
-    request. Works in any number of event loops.
-    """
+    """A cluster of OpenSearch 2.9 or later, or 3."""
 
     apis = frozenset({"rest", "ml_commons"})
     name = "opensearch"
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        auth: tuple[str, str] | None = None,
-        api_key: str | None = None,
-        ca_certs: str | None = None,
-        verify_certs: bool = True,
-        timeout_s: float = 10.0,
-    ) -> None:
-        access = Access.to(
-            url, auth=auth, api_key=api_key, ca_certs=ca_certs, verify_certs=verify_certs, timeout_s=timeout_s
-        )
-        super().__init__(access.address.url)
-        self._clients = PerLoop(partial(_client, access), _closed)
-        self._nodes: Mapping[str, Any] = {}
+    _clients: PerLoop[AsyncOpenSearch]
+    _nodes: Mapping[str, Any] | None = None  # as the server described them for native fusion
 
     def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
         return knn.opensearch(query)
 
     async def _native_lack(self, form: NativeForm, queries: int) -> str:
-        if not self._nodes:
+        if self._nodes is None:
             self._nodes = await self._send("GET", "/_nodes/search_pipelines")
         with reading("/_nodes/search_pipelines"):
             return native.lack(self._nodes, form, queries)
@@ -89,9 +69,25 @@ class OpenSearchEngine(RestEngine):
             raise self._ours("_bulk", error) from error
         return answer
 
-    async def close(self) -> None:
-        """Closes the connections of every event loop; a later request opens new ones."""
-        await self._clients.close()
+    def _open(self, access: Access) -> AsyncOpenSearch:
+        nodes = access.address.nodes
+        tls: dict[str, Any] = {"ssl_context": access.context} if access.context else {}
+        return AsyncOpenSearch(
+            hosts=list(nodes),
+            headers=access.headers,
+            connection_class=_Connection,
+            serializer=_Json(),
+            timeout=access.timeout_s,
+            max_retries=len(nodes),
+            **tls,
+        )
+
+    async def _shut(self, client: AsyncOpenSearch) -> None:
+        """Closes the client's connections, including those to removed nodes, which the client leaves open."""
+        await client.close()
+        pool = client.transport.connection_pool
+        for connection in getattr(pool, "orig_connections", ()):  # the pool of a single node removes none
+            await connection.close()
 
     def _ours(self, path: str, error: exceptions.OpenSearchException) -> EngineError:
         match error:
@@ -144,25 +140,3 @@ class _Connection(AIOHttpConnection):
     def _raise_error(self, status_code: int, raw_data: str | bytes, content_type: str | None = None) -> None:  # noqa: ARG002
         """Accepts any error body; the client's own method reads only an object."""
         raise exceptions.TransportError(status_code, "", read(raw_data))
-
-
-def _client(access: Access) -> AsyncOpenSearch:
-    nodes = access.address.nodes
-    tls: dict[str, Any] = {"ssl_context": access.context} if access.context else {}
-    return AsyncOpenSearch(
-        hosts=list(nodes),
-        headers=access.headers,
-        connection_class=_Connection,
-        serializer=_Json(),
-        timeout=access.timeout_s,
-        max_retries=len(nodes),
-        **tls,
-    )
-
-
-async def _closed(client: AsyncOpenSearch) -> None:
-    """Closes the client's connections, including those to removed nodes, which the client leaves open."""
-    await client.close()
-    pool = client.transport.connection_pool
-    for connection in getattr(pool, "orig_connections", ()):  # the pool of a single node removes none
-        await connection.close()

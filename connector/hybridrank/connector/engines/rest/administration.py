@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from hybridrank import index_templates
@@ -25,9 +26,9 @@ __all__ = ["Administration"]
 class Administration(Cluster):
     """Index administration of a cluster. A subclass adds `_bulk`."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._writer = BulkWriter(self._bulk)
+    @cached_property
+    def _writer(self) -> BulkWriter:
+        return BulkWriter(self._bulk)
 
     async def plan_index(self, index: str, definition: IndexDefinition) -> tuple[str, ...]:
         """Returns the diff lines of the index template on the server."""

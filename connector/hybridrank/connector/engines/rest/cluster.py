@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal
 
+from hybridrank.common.per_loop import PerLoop
 from hybridrank.connector.engines.base import Api
 from hybridrank.connector.engines.rest.answers import by_index, reading
+from hybridrank.connector.engines.rest.http import Access
 from hybridrank.connector.engines.rest.paths import index_path
 from hybridrank.connector.engines.rest.server_info import capabilities, version
 from hybridrank.connector.errors import IndexMissing
@@ -19,13 +22,31 @@ _PARTS = {"": ("aliases", "mappings", "settings"), "_mapping": ("mappings",), "_
 
 
 class Cluster(ABC):
-    """A cluster that answers the REST paths of OpenSearch and Elasticsearch. A subclass adds the client."""
+    """A cluster that answers the REST paths of OpenSearch and Elasticsearch. A subclass adds the client.
+
+    `url` as for `connect_engine`; if it has no credentials, `auth` is (user, password), or `api_key` is the encoded
+    form or `id:key`. Certificates are verified unless `verify_certs` is False; `ca_certs` is the path of a bundle for a
+    private authority. `timeout_s` limits every request. Works in any number of event loops.
+    """
 
     apis: ClassVar[frozenset[Api]] = frozenset({"rest"})
     name: ClassVar[Literal["opensearch", "elasticsearch"]]
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(
+        self,
+        url: str,
+        *,
+        auth: tuple[str, str] | None = None,
+        api_key: str | None = None,
+        ca_certs: str | None = None,
+        verify_certs: bool = True,
+        timeout_s: float = 10.0,
+    ) -> None:
+        access = Access.to(
+            url, auth=auth, api_key=api_key, ca_certs=ca_certs, verify_certs=verify_certs, timeout_s=timeout_s
+        )
+        self.url = access.address.url
+        self._clients: PerLoop[Any] = PerLoop(partial(self._open, access), self._shut)
         self._fields: dict[str, Fields] = {}
 
     def __repr__(self) -> str:
@@ -76,5 +97,13 @@ class Cluster(ABC):
         """Sends one request; raises EngineError, IndexMissing for an index that does not exist."""
 
     @abstractmethod
+    def _open(self, access: Access) -> Any:
+        """Returns a client for the running event loop."""
+
+    @abstractmethod
+    async def _shut(self, client: Any) -> None:
+        """Closes the connections of a client."""
+
     async def close(self) -> None:
-        """Closes the client's connections."""
+        """Closes the connections of every event loop; a later request opens new ones."""
+        await self._clients.close()

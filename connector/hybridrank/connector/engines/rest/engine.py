@@ -9,6 +9,6 @@ __all__ = ["RestEngine"]
 class RestEngine(Searching, Administration):
     """An engine behind HTTP. Use `connect_engine`, or a subclass if the kind of engine is known.
 
-    A subclass adds the official client (`_send`, `_msearch`, `_bulk`, `close`), its errors turned into ours, its kNN
-    clause and its native fusion.
+    A subclass adds the official client (`_open`, `_shut`, `_send`, `_msearch`, `_bulk`), its errors turned into ours,
+    its kNN clause and its native fusion.
     """

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from hybridrank.connector.engines.rest import fused, id_column, msearch
@@ -27,9 +27,10 @@ __all__ = ["Searching"]
 class Searching(Cluster):
     """Searches of a cluster. A subclass adds `_msearch`, its kNN clause and its native fusion."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._unnamed: set[str] = set()  # indices in which some documents have no id column
+    @cached_property
+    def _unnamed(self) -> set[str]:
+        """The indices in which some documents have no id column, as far as searches have seen."""
+        return set()
 
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
         """Sends one `_msearch`; reads the mapping of an index first, so that a misspelt field is an error."""
