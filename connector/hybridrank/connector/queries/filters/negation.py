@@ -11,7 +11,12 @@ __all__ = ["Not"]
 
 @dataclass(frozen=True)
 class Not(Filter):
-    """The inner filter does not hold; a document without the field passes."""
+    """The inner filter does not hold; a document without the field passes.
+
+    >>> from hybridrank.connector.queries.filters.range import Range
+    >>> Not(Range("depth", gte=2)).clause()
+    {'bool': {'must_not': [{'range': {'depth': {'gte': 2}}}]}}
+    """
 
     filter: Filter
 
