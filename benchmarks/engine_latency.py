@@ -24,10 +24,9 @@ from opensearchpy import AsyncOpenSearch
 from rich.console import Console
 
 from benchmarks.results_file import Aim, Section, update
-from hybridrank.cli.experiments import judged_queries
-from hybridrank.cli.options import cache_folder
 from hybridrank.cli.progress import progress
 from hybridrank.cli.session import open_sidecar
+from hybridrank.common.cache_folder import cache_folder
 from hybridrank.connector import HybridSearch, Rrf, SearchRequest, SidecarClient, connect_engine
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.engines.opensearch import native as in_opensearch
@@ -37,6 +36,7 @@ from hybridrank.connector.queries.retrievers import bm25, knn
 from hybridrank.connector.retrieval import queries_of
 from hybridrank.connector.types import Document, Encoding
 from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.collections.judged import judged_queries
 from hybridrank.evaluation.experiments.environment import describe_environment
 from hybridrank.evaluation.report.tables import ReportTable
 from hybridrank.index_templates import IndexDefinition

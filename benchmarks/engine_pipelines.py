@@ -20,18 +20,18 @@ from urllib.request import Request, urlopen
 
 from benchmarks.results_file import Aim, Section, update
 from hybridrank.cli.commands.setup import opensearch as setup
-from hybridrank.cli.experiments import judged_queries
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.cluster_setup.opensearch_facts import gather
 from hybridrank.connector import HybridSearch, Rescore, SearchRequest, SidecarClient, connect_engine
 from hybridrank.connector.types import Document
 from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.collections.judged import judged_queries
 from hybridrank.evaluation.experiments.environment import describe_environment
 from hybridrank.evaluation.measures.standard import evaluate
 from hybridrank.evaluation.report.tables import ReportTable
 from hybridrank.index_templates.setup_parts import RERANK_PIPELINE, RRF_PIPELINE, SEARCH_TEMPLATE
 from hybridrank.local_engines import start
 from hybridrank.local_engines.cluster import free_ports
+from hybridrank.sidecar.child import sidecar_process
 
 INDEX = "collection"
 PAGE, WINDOW = 10, 50

@@ -17,13 +17,13 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.results_file import Aim, Section
-from hybridrank.cli.experiments import judged_queries
 from hybridrank.cli.progress import progress
 from hybridrank.connector import HybridSearch
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.passages import passage_text
 from hybridrank.connector.types import Document
 from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.collections.judged import judged_queries
 from hybridrank.evaluation.experiments.environment import describe_environment
 from hybridrank.evaluation.experiments.experiment import run_pipeline
 from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline

@@ -15,13 +15,13 @@ import lightgbm
 import numpy as np
 
 from benchmarks.results_file import Aim, Section
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.connector import ModelInfo, SidecarClient
 from hybridrank.evaluation.experiments.environment import describe_environment
 from hybridrank.evaluation.report.tables import ReportTable
 from hybridrank.ltr_features import FeatureSet
 from hybridrank.model_files import forest_folder
 from hybridrank.model_files.forest_folder import LambdaMartToml
+from hybridrank.sidecar.child import sidecar_process
 
 ROWS, FEATURES, TREES, LEAVES = 100, 40, 300, 31
 EXPLAINED = 10

@@ -17,12 +17,12 @@ import numpy as np
 
 from benchmarks.contenders import Contender, peer
 from benchmarks.results_file import Aim, Section
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.connector import ModelInfo, SidecarClient
 from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.evaluation.experiments.environment import describe_environment
 from hybridrank.evaluation.report.tables import ReportTable
 from hybridrank.model_files.arrays import unit_rows
+from hybridrank.sidecar.child import sidecar_process
 
 DOCUMENTS, LENGTHS, DIMENSIONS, QUERY_TOKENS = 1000, (90, 151), 128, 32
 ROUNDS, WARM_UP = 30, 3

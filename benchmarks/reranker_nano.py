@@ -13,7 +13,6 @@ from statistics import median
 
 from benchmarks.contenders import bare_session, over_grpc
 from benchmarks.results_file import Aim, Section
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.connector import SidecarClient
 from hybridrank.connector.passages import passage_text
 from hybridrank.connector.sidecar_client.base import Passage
@@ -21,6 +20,7 @@ from hybridrank.evaluation.collections.beir import BeirFolder
 from hybridrank.evaluation.experiments.environment import describe_environment
 from hybridrank.evaluation.report.tables import ReportTable
 from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.child import sidecar_process
 from hybridrank.sidecar.runtime.cpu import usable_cores
 
 MODELS = ("cross-encoder", "nano")

@@ -17,10 +17,12 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.results_file import Aim, Section, update
-from hybridrank.cli.experiments import Bench, judged_queries, open_bench
+from hybridrank.cli.bench import open_bench
+from hybridrank.cli.progress import ConsoleProgress
 from hybridrank.cli.session import default_engine
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.collections.judged import judged_queries
+from hybridrank.evaluation.experiments.bench import Bench
 from hybridrank.evaluation.experiments.experiment import PipelineRun
 from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings
 from hybridrank.evaluation.measures.significance import compare
@@ -28,6 +30,7 @@ from hybridrank.evaluation.measures.standard import evaluate
 from hybridrank.evaluation.report.tables import ReportTable
 from hybridrank.model_files import model_folder
 from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.child import sidecar_process
 
 SERVED = "cross-encoder-minilm-l6"
 WEIGHTS = {"alone": 1.0, "blended half and half": 0.5}  # the reranker's share in the final score
@@ -59,9 +62,9 @@ async def measure(arguments: argparse.Namespace) -> Section:
         process = sidecar_process(settings={"models": f"{SHIPPED_MODELS}:{arguments.fp32_model}"})
         address = (await asyncio.to_thread(process.__enter__)).address
         stack.push_async_callback(asyncio.to_thread, process.__exit__, None, None, None)
-        bench = await open_bench(
-            stack, default_engine(), address, list(by_model.values()), Console(stderr=True, highlight=False)
-        )
+        progress = ConsoleProgress(Console(stderr=True, highlight=False))
+        opened = open_bench(default_engine(), address, list(by_model.values()), progress)
+        bench = await stack.enter_async_context(opened)
         index = bench.index_name(collection.name, collection.digest())
         await bench.index(index, documents)
         found = await ndcg(bench, index, {"": first_stage}, queries, settings, qrels)

@@ -11,7 +11,6 @@ nothing else; with --dry-run the section is printed and not kept.
 import argparse
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean, median
@@ -21,11 +20,13 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.results_file import Aim, Section, update
-from hybridrank.cli.experiments import Bench, index_name, open_bench, read_collection
-from hybridrank.cli.progress import progress
+from hybridrank.cli.bench import open_bench
+from hybridrank.cli.progress import ConsoleProgress
 from hybridrank.cli.session import default_engine
 from hybridrank.connector import HybridSearch
 from hybridrank.connector.types import SearchResponse
+from hybridrank.evaluation.collections.judged import read_collection
+from hybridrank.evaluation.experiments.bench import Bench, index_name
 from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
 from hybridrank.evaluation.measures.significance import compare
 from hybridrank.evaluation.measures.standard import evaluate
@@ -79,13 +80,12 @@ async def measure(
     collections: Sequence[tuple[Path, str]], limit: int | None = None, budget_s: float = BUDGET_S
 ) -> Section:
     """Every collection (folder, split), one after the other."""
-    console = Console(stderr=True, highlight=False)
+    progress = ConsoleProgress(Console(stderr=True, highlight=False))
     settings = PipelineSettings(timeout_s=budget_s)
     rows, aims, measured = [], [], {}
-    async with AsyncExitStack() as stack:
-        bench = await open_bench(stack, default_engine(), "auto", [PIPELINE], console, settings)
+    async with open_bench(default_engine(), "auto", [PIPELINE], progress, settings) as bench:
         for folder, split in collections:
-            collection = read_collection(folder, split, console)
+            collection = read_collection(folder, split, progress)
             queries = sample(collection.queries, collection.qrels, limit)
             index = index_name(collection.name, collection.digest)
             await bench.fill(index, collection)
@@ -128,7 +128,7 @@ async def in_turn(
 
     for query_id in [*queries][:3]:  # the first calls open connections and measure the model's speed
         await ask(query_id, WINDOWS[0])
-    with progress(f"{len(queries)} queries, {len(WINDOWS)} times", bench.console, len(queries)) as advance:
+    with bench.progress.step(f"{len(queries)} queries, {len(WINDOWS)} times", len(queries)) as advance:
         for place, query_id in enumerate(queries):
             for turn in range(len(WINDOWS)):
                 most = WINDOWS[(place + turn) % len(WINDOWS)]

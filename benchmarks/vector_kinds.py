@@ -14,9 +14,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hybridrank.cli.experiments import judged_queries
-from hybridrank.cli.options import cache_folder
 from hybridrank.cli.session import open_sidecar
+from hybridrank.common.cache_folder import cache_folder
 from hybridrank.connector import HybridSearch, SearchRequest, connect_engine
 from hybridrank.connector.engines.rest.engine import RestEngine
 from hybridrank.connector.errors import EngineError
@@ -25,6 +24,7 @@ from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.sidecar_client.client import SidecarClient
 from hybridrank.connector.types import Vector
 from hybridrank.evaluation.collections.beir import BeirFolder
+from hybridrank.evaluation.collections.judged import judged_queries
 from hybridrank.evaluation.measures.standard import evaluate
 from hybridrank.index_templates import IndexDefinition
 from hybridrank.index_templates.vectors import VECTOR_KINDS, VectorKind

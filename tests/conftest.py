@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridrank.cli.sidecar_process import sidecar_process
+from hybridrank.sidecar.child import sidecar_process
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.types import DocumentKey
+from hybridrank.sidecar.child import sidecar_process
 from hybridrank.sidecar.models.trial import load_model
 from hybridrank.sidecar.types import TextKind
 from tests.golden.sidecar import FOLDER

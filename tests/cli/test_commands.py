@@ -16,7 +16,7 @@ from hybridrank.cli import choices
 from hybridrank.cli.app import load
 from hybridrank.cli.commands import NEEDS, SUMMARIES
 from hybridrank.cli.doctor import TOLD_BY, packages
-from hybridrank.cli.extras import EXTRAS, install_line
+from hybridrank.common.extras import EXTRAS, install_line
 from hybridrank.connector import retrieval, types
 from hybridrank.connector.admin import aliases
 from hybridrank.evaluation.experiments import pipelines

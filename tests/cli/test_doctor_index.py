@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hybridrank.cli.app import app
-from hybridrank.cli.index_check import field_findings
+from hybridrank.cluster_setup.index_check import field_findings
 from hybridrank.connector import ModelInfo
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.mapping.fields import Fields

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.evaluation.collections.runs import read_run
 from hybridrank.ltr_features import FeatureSet
 from hybridrank.sidecar.app.settings import SHIPPED_MODELS
+from hybridrank.sidecar.child import sidecar_process
 from tests.evaluation.menu import QRELS, write_menu
 from tests.golden.colbert import FOLDER as CHECKPOINTS
 from tests.sidecar.forests import feature_set, write_forest

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hybridrank.cli.index_findings import encoder_findings, language_findings
+from hybridrank.cluster_setup.index_findings import encoder_findings, language_findings
 from hybridrank.connector import ModelInfo
 from hybridrank.connector.mapping.fields import Fields
 from hybridrank.index_templates import EncoderNote

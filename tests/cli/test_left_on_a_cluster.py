@@ -3,21 +3,20 @@
 import asyncio
 import io
 import shlex
-from contextlib import AsyncExitStack
 from urllib.request import Request, urlopen
 
 from rich.console import Console
 
-from hybridrank.cli.experiments import open_bench
+from hybridrank.cli.bench import open_bench
+from hybridrank.cli.progress import ConsoleProgress
 from tests.cli.standing_cluster import standing_cluster
 
 
 async def left(cluster, sidecar_address, **options):
     """The message about the index `menu-1` that a command has made there."""
     console = Console(file=io.StringIO(), soft_wrap=True)
-    async with AsyncExitStack() as stack:
-        url = cluster.url.replace("://", "://someone:secret@")
-        bench = await open_bench(stack, url, sidecar_address, [], console, **options)
+    url = cluster.url.replace("://", "://someone:secret@")
+    async with open_bench(url, sidecar_address, [], ConsoleProgress(console), **options) as bench:
         bench.created.append("menu-1")
     return console.file.getvalue()
 

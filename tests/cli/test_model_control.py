@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.model_files import model_folder
+from hybridrank.sidecar.child import sidecar_process
 from tests.golden.sidecar import FOLDER
 
 

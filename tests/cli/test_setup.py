@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from hybridrank.cli.setup import encoder_dimensions, encoder_note
+from hybridrank.cluster_setup.sidecar_http import encoder_dimensions, encoder_note
 from hybridrank.index_templates import noted_encoders
 from hybridrank.index_templates.ml_commons import HttpSidecar
 from hybridrank.index_templates.setup_parts import IndexWish, parts

@@ -6,10 +6,12 @@ import pytest
 from rich.console import Console
 
 from hybridrank.cli import search
-from hybridrank.cli.experiments import Bench, JudgedCollection
+from hybridrank.cli.progress import ConsoleProgress
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.types import Document, Hit, SearchResponse, Timings
 from hybridrank.evaluation.collections.document_names import AmbiguousId
+from hybridrank.evaluation.collections.judged import JudgedCollection
+from hybridrank.evaluation.experiments.bench import Bench
 from hybridrank.index_templates import IndexDefinition
 from tests.doubles import WordSidecar
 from tests.several import Alias
@@ -40,7 +42,7 @@ async def test_several_indices_are_evaluated_as_they_are(tmp_path):
     for index in ("de", "en"):
         await engine.create_index(index, IndexDefinition(dimensions=8))
         await engine.index_documents(index, DOCUMENTS)
-    bench = Bench(Alias(engine, ("de", "en")), WordSidecar(), (), console)
+    bench = Bench(Alias(engine, ("de", "en")), WordSidecar(), (), ConsoleProgress(console))
     collection = JudgedCollection("shop", "digest", "test", DOCUMENTS, {"q": "tea"}, {"q": {"de/1": 1}}, 0)
     await bench.fill("shop", collection)
     assert "shop stands for 2 indices, which are searched as they are; nothing is written" in console.file.getvalue()

@@ -6,19 +6,19 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import AsyncExitStack
 
 import pytest
-from rich.console import Console
 
-from hybridrank.cli.experiments import open_bench
-from hybridrank.cli.sidecar_process import sidecar_process
-from hybridrank.cli.startable import UnknownModel, check_startable
+from hybridrank.cli.bench import open_bench
+from hybridrank.cli.startable import check_startable
+from hybridrank.common.progress import Silent
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
+from hybridrank.evaluation.experiments.served_models import UnknownModel
 from hybridrank.index_templates import IndexDefinition
 from hybridrank.model_files import model_folder
 from hybridrank.models import SHIPPED_MODELS
+from hybridrank.sidecar.child import sidecar_process
 from hybridrank.sidecar.models.loading import load
 from tests.contracts.passages import PASSAGES
 from tests.evaluation.menu import write_menu
@@ -168,9 +168,11 @@ def test_a_model_of_the_folders_in_the_environment_is_startable(tmp_path, monkey
 
 async def test_measured_scores_are_computed_and_not_cached(tmp_path):
     pipelines, queries = [parse_pipeline("rrf+cross-encoder")], {"q": "green tea"}
-    async with serving(load([SHIPPED_MODELS]), score_cache_bytes=1_000_000) as client, AsyncExitStack() as stack:
-        engine = f"embedded:{tmp_path / 'indices'}"
-        bench = await open_bench(stack, engine, client.address, pipelines, Console(quiet=True))
+    engine = f"embedded:{tmp_path / 'indices'}"
+    async with (
+        serving(load([SHIPPED_MODELS]), score_cache_bytes=1_000_000) as client,
+        open_bench(engine, client.address, pipelines, Silent()) as bench,
+    ):
         await bench.index("menu", PASSAGES)
         for _ in range(2):
             before = client.service.batch_totals.tokens
@@ -181,7 +183,8 @@ async def test_measured_scores_are_computed_and_not_cached(tmp_path):
 
 def test_missing_sidecar_packages_are_named_for_installation(tmp_path):
     hide = "import sys; sys.modules['structlog'] = None; import importlib.util as u; f = u.find_spec\n"
-    hide += "import hybridrank.cli.extras as e; e.find_spec = lambda name: None if name == 'structlog' else f(name)\n"
+    hide += "import hybridrank.common.extras as e\n"
+    hide += "e.find_spec = lambda name: None if name == 'structlog' else f(name)\n"
     hide += "from hybridrank.cli.__main__ import main; main()"
     engine = EmbeddedEngine(tmp_path / "indices")
     asyncio.run(engine.create_index("menu", IndexDefinition(dimensions=3)))

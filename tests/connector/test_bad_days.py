@@ -6,13 +6,13 @@ import signal
 
 import pytest
 
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.connector import HybridSearch, Rescore, SearchRequest, SidecarClient
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.indexing import index_documents
 from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.types import Document
 from hybridrank.index_templates import IndexDefinition
+from hybridrank.sidecar.child import sidecar_process
 from tests.contracts.passages import PASSAGES
 
 

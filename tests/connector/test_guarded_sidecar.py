@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.connector import SidecarClient, SidecarRefused, SidecarUnreachable
+from hybridrank.sidecar.child import sidecar_process
 from tests.connector.certificates import Authority
 from tests.golden.sidecar import FOLDER
 

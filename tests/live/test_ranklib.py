@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hybridrank import local_engines
-from hybridrank.cli.options import cache_folder
+from hybridrank.common.cache_folder import cache_folder
 from hybridrank.local_engines.artifacts import Artifact, fetch
 from hybridrank.local_engines.jdk import find_jdk
 from hybridrank.training.ltr.exports import export

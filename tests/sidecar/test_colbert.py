@@ -6,12 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.connector import SidecarClient
 from hybridrank.connector.sidecar_client.base import Passage as CandidateText
 from hybridrank.model_files import model_folder
 from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.sidecar.batching.worker import Worker
+from hybridrank.sidecar.child import sidecar_process
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.models import loading
 from hybridrank.sidecar.rerankers.colbert import ColbertEncoder

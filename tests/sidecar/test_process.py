@@ -15,7 +15,7 @@ import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from hybridrank.cli.sidecar_process import SidecarNotStarted, sidecar_process
+from hybridrank.sidecar.child import SidecarNotStarted, sidecar_process
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
 from hybridrank.sidecar.protocol import rerank_pb2_grpc
 from tests.golden.sidecar import FOLDER

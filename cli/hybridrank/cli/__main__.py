@@ -2,9 +2,9 @@
 
 import sys
 
-from hybridrank.cli.extras import module_missing, require
 from hybridrank.common.error_text import os_problem, wrong_values
 from hybridrank.common.errors import HybridrankError
+from hybridrank.common.extras import module_missing, require
 
 __all__ = ["main"]
 

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hybridrank.cli.commands import NEEDS, SUMMARIES
-from hybridrank.cli.extras import require
+from hybridrank.common.extras import require
 
 __all__ = ["app"]
 

@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 
 from rich.console import Console
 
 from hybridrank.cli import tables
-from hybridrank.cli.experiments import Bench, judged_queries, open_bench
-from hybridrank.cli.progress import progress
+from hybridrank.cli.bench import open_bench
+from hybridrank.cli.progress import ConsoleProgress
 from hybridrank.common.counts import counted
 from hybridrank.connector import HybridSearch, SearchResponse
 from hybridrank.evaluation.collections.beir import Qrels
+from hybridrank.evaluation.collections.judged import judged_queries
 from hybridrank.evaluation.collections.stdlib import StdlibCollection, read_stdlib
+from hybridrank.evaluation.experiments.bench import Bench
 from hybridrank.evaluation.experiments.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
 from hybridrank.evaluation.experiments.results import COMPARED_BY, ExperimentResult, summarise
 from hybridrank.evaluation.report.tables import caption
@@ -28,7 +29,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 def read_documentation() -> StdlibCollection:
     """Reads the documentation of this Python's standard library, and says how much it is."""
     _heading(1, "The documentation of this Python's standard library")
-    with progress("reading the standard library", err) as advance:
+    with ConsoleProgress(err).step("reading the standard library") as advance:
         collection = read_stdlib(lambda _done, _total: advance(1))
     kinds = Counter(str(each.source["kind"]) for each in collection.entries)
     reasons = Counter(reason.partition(":")[0] for reason in collection.skipped.values())
@@ -48,9 +49,8 @@ async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "au
     settings = PipelineSettings(max_chunks=1)  # a docstring's beginning says what it is for
     qrels = collection.qrels(SPLIT)
     queries = judged_queries(collection.queries(), qrels)
-    async with AsyncExitStack() as stack:
-        _heading(2, "An index with BM25 and vectors, and a sidecar that encodes and reranks")
-        bench = await open_bench(stack, engine, sidecar, pipelines, err)
+    _heading(2, "An index with BM25 and vectors, and a sidecar that encodes and reranks")
+    async with open_bench(engine, sidecar, pipelines, ConsoleProgress(err)) as bench:
         index = bench.index_name(collection.name, collection.digest())
         await _index(bench, index, collection)
         _heading(3, f"{len(queries)} judged questions through {len(pipelines)} pipelines")

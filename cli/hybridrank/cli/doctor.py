@@ -7,12 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
 
-from hybridrank.cli.extras import MissingExtra, install_line, missing
-from hybridrank.cli.index_check import check_index
 from hybridrank.cli.session import open_engine, open_sidecar
 from hybridrank.cluster_setup.findings import Finding
+from hybridrank.cluster_setup.index_check import check_index
 from hybridrank.cluster_setup.opensearch_facts import gather
 from hybridrank.cluster_setup.opensearch_findings import findings as opensearch_findings
+from hybridrank.common.extras import MissingExtra, install_line, missing
 from hybridrank.connector import ConnectorError, EngineError, ModelInfo, SidecarClient
 from hybridrank.connector.engines.base import Engine, rest_api
 from hybridrank.connector.engines.rest.answers import reading

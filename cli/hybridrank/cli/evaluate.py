@@ -1,7 +1,6 @@
 """`hybridrank evaluate`: how good each pipeline's rankings are on a collection with judgments, and how fast."""
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,17 +8,18 @@ import typer
 from rich.console import Console
 
 from hybridrank.cli import tables
+from hybridrank.cli.bench import open_bench
 from hybridrank.cli.configurations import load_configuration
-from hybridrank.cli.experiments import judged_queries, open_bench, read_collection
-from hybridrank.cli.feature_sets import feature_sets_of
-from hybridrank.cli.late_interaction import stored_models
+from hybridrank.cli.progress import ConsoleProgress
 from hybridrank.cli.session import default_engine
 from hybridrank.connector.types import TokenFormat
+from hybridrank.evaluation.collections.judged import judged_queries, read_collection
 from hybridrank.evaluation.collections.runs import RunFileError, write_run
 from hybridrank.evaluation.experiments.configuration import ConfiguredPipeline
 from hybridrank.evaluation.experiments.experiment import PipelineRun
 from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, parse_pipeline
 from hybridrank.evaluation.experiments.results import ExperimentResult, summarise
+from hybridrank.evaluation.experiments.served_models import feature_sets_of, stored_models
 from hybridrank.evaluation.measures.standard import cutoff, parse_measure
 from hybridrank.evaluation.measures.standard import evaluate as measure
 from hybridrank.evaluation.report.tables import caption, markdown, result_table, win_loss_caption, win_loss_table
@@ -107,15 +107,16 @@ async def run_pipelines(
     delete_index: bool = False,
 ) -> tuple[ExperimentResult, dict[str, PipelineRun], dict[str, str]]:
     """The measured result, the run of each pipeline, and the texts of the queries that were searched."""
-    judged = read_collection(folder, split, err)
+    progress = ConsoleProgress(err)
+    judged = read_collection(folder, split, progress)
     queries = judged_queries(judged.queries, judged.qrels, limit)
     measure({query_id: judged.qrels[query_id] for query_id in queries}, {}, measures)  # what cannot be is told now
     if settings.fold_models:
         settings.fold_models.check(queries)
-    async with AsyncExitStack() as stack:
-        bench = await open_bench(
-            stack, engine or default_engine(), sidecar, pipelines, err, settings, index=index, delete_index=delete_index
-        )
+    address = engine or default_engine()
+    async with open_bench(
+        address, sidecar, pipelines, progress, settings, index=index, delete_index=delete_index
+    ) as bench:
         name = index or "-".join(filter(None, (bench.index_name(judged.name, judged.digest), token_vectors)))
         models = {served for each in pipelines for model in each.models for served in settings.served(model)}
         settings = replace(settings, feature_sets=feature_sets_of(models, bench.models, feature_sets))

@@ -5,15 +5,16 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from hybridrank.cli.feature_sets import by_name
-from hybridrank.cli.progress import progress
-from hybridrank.cli.resumable import index_resumably
+from hybridrank.cli.progress import ConsoleProgress
 from hybridrank.cli.session import noted_encoders, open_engine, open_sidecar
+from hybridrank.common.listing import first_lines
 from hybridrank.connector import IndexMissing, ModelInfo
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.engines.index_names import check_new_name
 from hybridrank.connector.indexing import IndexingReport, find_encoder
+from hybridrank.connector.indexing.resumable import index_resumably
 from hybridrank.connector.indexing.splitting import Split
+from hybridrank.connector.sidecar_client.model_names import models_by_name
 from hybridrank.connector.types import TokenFormat
 from hybridrank.evaluation.collections.beir import BeirFolder
 from hybridrank.index_templates import EncoderNote, IndexDefinition
@@ -40,7 +41,7 @@ async def index_collection(
     passages: Split | None = None,
 ) -> IndexingReport:
     """Index a folder with progress on stderr."""
-    with progress(f"reading {folder.name}", err):
+    with ConsoleProgress(err).step(f"reading {folder.name}"):
         total = sum(1 for _ in BeirFolder(folder.folder, report=lambda _line: None).documents())
     target = await open_engine(engine)
     try:
@@ -61,7 +62,7 @@ async def index_collection(
                 folder.documents(),
                 title=f"indexing {folder.name}",
                 total=total,
-                console=err,
+                progress=ConsoleProgress(err),
                 token_vectors=token_vectors,
                 colbert=colbert,
                 definition=definition,
@@ -94,7 +95,7 @@ async def _tell_lacks(engine: Engine, definition: IndexDefinition | None) -> Non
 
 def _tell_languages(definition: IndexDefinition | None, models: Sequence[ModelInfo], names: Sequence[str]) -> None:
     """On stderr, that a model was not trained on the language that the texts are in."""
-    known = by_name(models)
+    known = models_by_name(models)
     for info in dict.fromkeys(known[name] for name in names if name in known):
         if lack := language_lack((definition or IndexDefinition()).language, info.name, info.languages):
             err.print(f"warning: {lack}; its vectors rank such texts badly (docs/models.md#languages)", markup=False)
@@ -102,7 +103,5 @@ def _tell_languages(definition: IndexDefinition | None, models: Sequence[ModelIn
 
 def show_lines(label: str, lines: list[str]) -> None:
     """Lists the first lines on stderr, and how many more there are."""
-    for line in lines[:_SHOWN]:
-        err.print(f"{label}: {line}", markup=False)
-    if len(lines) > _SHOWN:
-        err.print(f"and {len(lines) - _SHOWN} more", markup=False)
+    for line in first_lines(label, lines, _SHOWN):
+        err.print(line, markup=False)

@@ -1,14 +1,15 @@
 """`hybridrank judgments`: a pool to judge, grades back into a split, and how far judges agree."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import typer
 from rich.console import Console
 
-from hybridrank.cli.experiments import SHOWN, open_bench
+from hybridrank.cli.bench import open_bench
+from hybridrank.cli.progress import ConsoleProgress
 from hybridrank.common.errors import BadLine
+from hybridrank.common.listing import first_lines
 from hybridrank.evaluation.collections.beir import BeirFolder, Qrels
 from hybridrank.evaluation.collections.runs import RunFileError, read_run
 from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, parse_pipeline
@@ -52,8 +53,7 @@ async def ranked_by(
 ) -> list[Mapping[str, Sequence[str]]]:
     """Rankings of each pipeline over the queries; the collection is indexed first."""
     documents = list(folder.documents())
-    async with AsyncExitStack() as stack:
-        bench = await open_bench(stack, engine, sidecar, pipelines, err)
+    async with open_bench(engine, sidecar, pipelines, ConsoleProgress(err)) as bench:
         name = bench.index_name(folder.name, folder.digest())
         await bench.index(name, documents)
         runs = await bench.run(name, pipelines, queries, PipelineSettings(size=depth))
@@ -76,7 +76,5 @@ def joined(before: Qrels, more: Qrels) -> Qrels:
 
 def show_lines(label: str, lines: Sequence[BadLine]) -> None:
     """Lists the first lines on stderr, and how many more there are."""
-    for line in lines[:SHOWN]:
-        err.print(f"{label}: {line}", markup=False)
-    if len(lines) > SHOWN:
-        err.print(f"and {len(lines) - SHOWN} more", markup=False)
+    for line in first_lines(label, lines):
+        err.print(line, markup=False)

@@ -8,22 +8,26 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from hybridrank.cli.bench import open_bench
 from hybridrank.cli.json_file import JsonFile
-from hybridrank.cli.ltr_data import Judged
-from hybridrank.cli.progress import progress
+from hybridrank.cli.progress import ConsoleProgress, progress
+from hybridrank.cli.session import default_engine
 from hybridrank.common.counts import counted
+from hybridrank.evaluation.experiments.pipelines import parse_pipeline
+from hybridrank.evaluation.experiments.served_models import UnknownModel
 from hybridrank.ltr_features import FeatureSet
 from hybridrank.training.ltr.baselines import BASELINES
 from hybridrank.training.ltr.comparison import RankerComparison, compare_rankers
 from hybridrank.training.ltr.cross_validation import Fit, Folds, cross_validate, near_equal, split
 from hybridrank.training.ltr.errors import TrainingError
+from hybridrank.training.ltr.judged_rows import JudgedRows, from_collection, from_log
 from hybridrank.training.ltr.lambdamart import Trained, fit_lambdamart, write_fold_models, write_model
 from hybridrank.training.ltr.model_card import importance, model_card
 from hybridrank.training.ltr.selection import Choice, choose
 from hybridrank.training.ltr.train import TrainingOptions, load_options
 from hybridrank.training.ltr.train import train as train_forest
 
-__all__ = ["plan_training", "train_model"]
+__all__ = ["plan_training", "rows_of_collection", "rows_of_log", "train_model"]
 
 
 RANKER = "lambdamart"
@@ -85,19 +89,42 @@ def plan_training(
     )
 
 
-def train_model(found: Judged, plan: Plan, about: Mapping[str, str]) -> None:
+async def rows_of_collection(
+    folder: Path, split: str, feature_set: FeatureSet, pipeline: str, window: int, index: str, engine: str, sidecar: str
+) -> JudgedRows:
+    """Returns the candidates of the judged queries. Raises BadParameter."""
+    progress = ConsoleProgress(err)
+    try:
+        parsed = parse_pipeline(pipeline)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--pipeline") from error
+    opened = partial(open_bench, engine or default_engine(), sidecar, [parsed], progress, index=index)
+    try:
+        return await from_collection(
+            folder, split, feature_set, opened, progress, pipeline=parsed, window=window, index=index
+        )
+    except UnknownModel as error:
+        raise typer.BadParameter(str(error), param_hint="--pipeline") from error
+
+
+def rows_of_log(folder: Path, events: Path, feature_set: FeatureSet) -> JudgedRows:
+    """Returns the documents that live searches showed."""
+    return from_log(folder, events, feature_set, ConsoleProgress(err))
+
+
+def train_model(rows: JudgedRows, plan: Plan, about: Mapping[str, str]) -> None:
     """Cross-validate, train on everything, write the folder, and tell."""
     names, trained = plan.feature_set.names, list[Trained]()
     fits = {RANKER: fit_lambdamart(names, plan.settings, trained.append), **plan.fits}
-    folds = _folds(found, plan.folds)
-    measured = _cross_validate(found, fits, folds)
-    data = found.data.judged()
+    folds = _folds(rows, plan.folds)
+    measured = _cross_validate(rows, fits, folds)
+    data = rows.data.judged()
     with progress("training on all queries", err):
         choice = choose(data, names, plan.settings, folds)
         booster = train_forest(data, names, choice.options, choice.trees)
         features = importance(booster, data)
     described = {
-        **found.about,
+        **rows.about,
         **about,
         "feature set": f"{plan.feature_set.name} {plan.feature_set.version}",
         "feature set digest": plan.feature_set.digest,
@@ -113,7 +140,7 @@ def train_model(found: Judged, plan: Plan, about: Mapping[str, str]) -> None:
     )
     if plan.fold_models:
         about_model = {"name": plan.name, "version": plan.version, "licence": plan.licence}
-        write_fold_models(plan.fold_models, trained, folds, found.queries, plan.feature_set, **about_model)
+        write_fold_models(plan.fold_models, trained, folds, rows.queries, plan.feature_set, **about_model)
     if plan.json_file:
         plan.json_file.write(
             {
@@ -136,16 +163,16 @@ def _said(choice: Choice) -> str:
     return f"{choice.name}, {counted(choice.trees, 'tree')}"
 
 
-def _folds(found: Judged, count: int) -> Folds:
+def _folds(rows: JudgedRows, count: int) -> Folds:
     try:
-        return split(near_equal(found.queries), count)
+        return split(near_equal(rows.queries), count)
     except ValueError as error:
         raise TrainingError(f"{error}; judge more queries or ask for fewer --folds") from error
 
 
-def _cross_validate(found: Judged, fits: Mapping[str, Fit], folds: Folds) -> RankerComparison:
+def _cross_validate(rows: JudgedRows, fits: Mapping[str, Fit], folds: Folds) -> RankerComparison:
     scores = {}
     for name, fit in fits.items():
         with progress(f"cross-validating {name} in {len(folds)} folds", err, len(folds)) as advance:
-            scores[name] = cross_validate(found.data, folds, fit, on_fold=partial(advance, 1))
-    return compare_rankers(found.data, found.qrels, scores, found.baseline)
+            scores[name] = cross_validate(rows.data, folds, fit, on_fold=partial(advance, 1))
+    return compare_rankers(rows.data, rows.qrels, scores, rows.baseline)

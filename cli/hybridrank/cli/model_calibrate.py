@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
 from typing import Any, Literal
 
 import numpy as np
@@ -10,11 +9,12 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from hybridrank.cli.experiments import JudgedCollection, judged_queries, open_bench
-from hybridrank.cli.progress import progress
+from hybridrank.cli.bench import open_bench
+from hybridrank.cli.progress import ConsoleProgress, progress
 from hybridrank.cli.session import default_engine
 from hybridrank.common.counts import counted
 from hybridrank.connector.passages import passage_text
+from hybridrank.evaluation.collections.judged import JudgedCollection, judged_queries
 from hybridrank.evaluation.experiments.pipelines import PipelineSettings, parse_pipeline
 from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.runtime.cpu import usable_cores
@@ -43,8 +43,8 @@ async def judged_scores(
     """The raw scores of what the fused ranking begins with, and whether it is relevant."""
     asked = judged_queries(judged.queries, judged.qrels, limit)
     pipeline, settings = parse_pipeline("rrf"), PipelineSettings(size=window)
-    async with AsyncExitStack() as stack:
-        bench = await open_bench(stack, engine or default_engine(), sidecar, [pipeline], err, settings)
+    opened = open_bench(engine or default_engine(), sidecar, [pipeline], ConsoleProgress(err), settings)
+    async with opened as bench:
         index = bench.index_name(judged.name, judged.digest)
         await bench.fill(index, judged)
         run = (await bench.run(index, [pipeline], asked, settings))[pipeline.name]

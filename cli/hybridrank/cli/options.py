@@ -1,6 +1,5 @@
-"""Options that several commands share, and where the caches are."""
+"""Options that several commands share."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -18,14 +17,8 @@ __all__ = [
     "MaxChunksOption",
     "SidecarOption",
     "StrictOption",
-    "cache_folder",
     "in_folder",
 ]
-
-
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/hybridrank`, or `~/.cache/hybridrank`: whatever is in it can be made again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hybridrank"
 
 
 def in_folder(path: Path | None) -> Path | None:

@@ -3,12 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-__all__ = ["progress"]
+__all__ = ["ConsoleProgress", "progress"]
 
 EVERY_S = 30.0
 TENTHS = 10
@@ -34,6 +34,21 @@ def progress(title: str, console: Console, total: int | None = None) -> Iterator
         finally:
             lines.stop()
     console.print(f"{title}: {time.monotonic() - started:.1f} s", markup=False)
+
+
+class ConsoleProgress:
+    """Progress on a console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def step(self, title: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
+        """Shows a step, as `progress` does."""
+        return progress(title, self._console, total)
+
+    def note(self, text: str) -> None:
+        """Prints a line."""
+        self._console.print(text, markup=False)
 
 
 class _Lines:

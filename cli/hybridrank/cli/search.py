@@ -7,12 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hybridrank.cli.feature_sets import feature_sets_of
-from hybridrank.cli.late_interaction import stored_models
 from hybridrank.cli.session import open_search
 from hybridrank.common.counts import counted
 from hybridrank.connector import Hit, SearchRequest, SearchResponse, TotalHits
 from hybridrank.evaluation.experiments.pipelines import PipelineSettings
+from hybridrank.evaluation.experiments.served_models import feature_sets_of, stored_models
 from hybridrank.ltr_features import FeatureSet
 
 __all__ = ["run_search", "show_response"]

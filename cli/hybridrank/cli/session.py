@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from hybridrank.cli.feature_sets import by_name
-from hybridrank.cli.options import cache_folder
-from hybridrank.cli.sidecar_process import sidecar_process
 from hybridrank.cli.startable import check_startable
+from hybridrank.common.cache_folder import cache_folder
 from hybridrank.common.encoders import same_encoder
 from hybridrank.connector import ConnectorError, HybridSearch, SidecarClient, SidecarUnreachable, connect_engine
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.retrieval import FusedBy
+from hybridrank.connector.sidecar_client.model_names import models_by_name
 from hybridrank.index_templates import EncoderNote
+from hybridrank.sidecar.child import sidecar_process
 
 __all__ = ["default_engine", "noted_encoders", "open_engine", "open_search", "open_sidecar"]
 
@@ -109,7 +109,7 @@ async def _running(needs: Collection[str], encoders: Collection[EncoderNote]) ->
     address = f"127.0.0.1:{os.environ.get(_PORT) or _DEFAULT_PORT}"
     try:
         async with SidecarClient(address, **_from_environment(_ACCESS)) as client:
-            known = by_name(await client.models(timeout_s=2))
+            known = models_by_name(await client.models(timeout_s=2))
     except SidecarUnreachable:
         why = f"none on {address}"
     except (ConnectorError, OSError) as error:

@@ -10,9 +10,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from hybridrank.cluster_setup.sidecar_http import encoder_dimensions, looks_private
+from hybridrank.index_templates.ml_commons import HttpSidecar
 from hybridrank.index_templates.setup_plan import Step
 
-__all__ = ["ask", "check_sidecar", "out", "show"]
+__all__ = ["ask", "check_sidecar", "has_private_address", "out", "show", "vector_length"]
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -55,6 +57,24 @@ def check_sidecar(sidecar: str, api_key: str, *, plaintext: bool) -> None:
             f"the API key would travel unencrypted to {parts.hostname}: use https, or --plaintext-api-key",
             param_hint="--sidecar",
         )
+
+
+def has_private_address(sidecar: HttpSidecar) -> bool:
+    """Returns True if the sidecar's address is private, as this machine sees it. Raises BadParameter."""
+    try:
+        return looks_private(sidecar.host)
+    except OSError as error:
+        problem = f"{sidecar.host} is not known on this machine ({error}): say --private or --public"
+        raise typer.BadParameter(problem, param_hint="--sidecar") from error
+
+
+def vector_length(sidecar: HttpSidecar, api_key: str) -> int:
+    """Returns the length of the encoder's vectors, as the sidecar reports it. Raises BadParameter."""
+    try:
+        return encoder_dimensions(sidecar, api_key)
+    except OSError as error:
+        problem = f"cannot ask {sidecar.url} from here for the length of its vectors ({error}): say --dimensions"
+        raise typer.BadParameter(problem, param_hint="--index") from error
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,15 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
-from hybridrank.common.errors import HybridrankError
+from hybridrank.evaluation.experiments.served_models import UnknownModel
 
-__all__ = ["UnknownModel", "check_startable"]
+__all__ = ["check_startable"]
 
 _ENCODER = "encoder"  # named by commands, not by people; whoever needs it says so in its own words
-
-
-class UnknownModel(HybridrankError, ValueError):
-    """A model that the sidecar lacks, or would lack, or that the index cannot serve; the message has more."""
 
 
 def check_startable(needs: Collection[str], settings: Mapping[str, str], running: str) -> None:

@@ -2,14 +2,17 @@
 
 import asyncio
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from hybridrank.cli.bench import open_bench
 from hybridrank.cli.json_file import JsonFile
-from hybridrank.cli.progress import progress
+from hybridrank.cli.progress import ConsoleProgress, progress
+from hybridrank.cli.session import default_engine
 from hybridrank.common.counts import counted
 from hybridrank.training.neural.lists import read_lists
 from hybridrank.training.neural.recipe import Recipe, load_recipe
@@ -73,11 +76,12 @@ def make_recipe_lists(
     recipe: Recipe, collections: Path | None, folder: Path, engine: str, sidecar: str
 ) -> tuple[Path, Path]:
     """Write the recipe's lists below `folder`, unless they are there; returns the files for training and for dev."""
-    from hybridrank.cli.train_lists import make_lists
+    from hybridrank.training.neural.make_lists import make_lists
 
     lists = folder / "lists"
     lists.mkdir(parents=True, exist_ok=True)
-    train, dev = asyncio.run(make_lists(recipe, collections, lists, engine, sidecar, err))
+    opened = partial(open_bench, engine or default_engine(), sidecar, (), ConsoleProgress(err))
+    train, dev = asyncio.run(make_lists(recipe, collections, lists, opened))
     err.print(f"lists: {train} and {dev}")
     return train, dev
 

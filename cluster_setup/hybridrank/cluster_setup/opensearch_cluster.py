@@ -8,8 +8,22 @@ from typing import Any
 
 from hybridrank.connector.engines.rest.paths import index_path, url_path
 from hybridrank.connector.errors import EngineError
-from hybridrank.index_templates.ml_commons import API_KEY, MODEL_GROUP, MODELS
-from hybridrank.index_templates.ml_settings import PRIVATE_IP, TRUSTED, ClusterSettings, Record
+from hybridrank.index_templates.ml_commons import (
+    API_KEY,
+    EMBEDDINGS_PATH,
+    MODEL_GROUP,
+    MODELS,
+    RERANK_PATH,
+    HttpSidecar,
+)
+from hybridrank.index_templates.ml_settings import (
+    PRIVATE_IP,
+    TRUSTED,
+    ClusterSettings,
+    Record,
+    trusted_pattern,
+    wanted_settings,
+)
 from hybridrank.index_templates.setup_parts import (
     INGEST_PIPELINE,
     RECORD,
@@ -17,9 +31,9 @@ from hybridrank.index_templates.setup_parts import (
     SEARCH_TEMPLATE,
     TEMPLATE_PREFIX,
 )
-from hybridrank.index_templates.setup_plan import Found, Kind, Step, reference, resolved
+from hybridrank.index_templates.setup_plan import Found, Kind, Part, Step, reference, resolved
 
-__all__ = ["Cluster", "carry_out", "read_cluster"]
+__all__ = ["Cluster", "carry_out", "cluster_settings", "read_cluster"]
 
 Send = Callable[[str, str, Mapping[str, Any] | None], Awaitable[Any]]
 
@@ -53,6 +67,20 @@ class Cluster:
     found: tuple[Found, ...]
     settings: ClusterSettings
     record: Record
+
+
+def cluster_settings(cluster: Cluster, sidecar: HttpSidecar, *, private: bool) -> list[Part]:
+    """Returns the settings that the cluster still needs to reach the sidecar, and the record of the original ones."""
+    urls = [f"{sidecar.url}{path}" for path in (RERANK_PATH, EMBEDDINGS_PATH)]
+    change, record = wanted_settings(
+        urls,
+        trusted_pattern(sidecar.url),
+        private=private,
+        settings=cluster.settings,
+        record=cluster.record,
+    )
+    settings = [Part("cluster setting", name, {"value": value}) for name, value in change.items()]
+    return [Part("record of settings", RECORD, record.body()), *settings] if settings else []
 
 
 async def read_cluster(send: Send) -> Cluster:

@@ -111,10 +111,10 @@ def evaluate(
     """
     from hybridrank.cli.evaluate import parse_measures, parse_pipelines, run_pipelines, show_result, write_runs
     from hybridrank.cli.feature_sets import load_feature_sets
-    from hybridrank.cli.startable import UnknownModel
     from hybridrank.connector import Misconfigured
     from hybridrank.evaluation.experiments.fold_models import FoldModels
     from hybridrank.evaluation.experiments.pipelines import PipelineSettings
+    from hybridrank.evaluation.experiments.served_models import NoLateInteraction, UnknownModel, WrongFeatureSet
     from hybridrank.evaluation.report.html import html_report, quality_and_latency
 
     chosen = parse_pipelines(pipelines, baseline, config or [])
@@ -148,6 +148,10 @@ def evaluate(
                 delete_index=delete_index,
             )
         )
+    except NoLateInteraction as error:
+        raise typer.BadParameter(str(error), param_hint="--token-vectors") from error
+    except WrongFeatureSet as error:
+        raise typer.BadParameter(str(error), param_hint="--features") from error
     except UnknownModel as error:
         raise typer.BadParameter(str(error), param_hint="--pipelines") from error
     except Misconfigured as error:

@@ -63,12 +63,13 @@ def pool(
     hybridrank judgments pool --collection ./docs --run ./runs --out ann.jsonl --judge ann
     hybridrank judgments pool --collection ./docs --pipelines bm25,rrf+colbert --without test --out more.jsonl
     """
-    from hybridrank.cli.experiments import tell_dangling
     from hybridrank.cli.judgments import pipelines_named, ranked_by, read_runs
     from hybridrank.cli.nothing_written import NothingWritten
+    from hybridrank.cli.progress import ConsoleProgress
     from hybridrank.cli.session import default_engine
-    from hybridrank.cli.startable import UnknownModel
     from hybridrank.evaluation.collections.beir import BeirFolder, CollectionError, Qrels
+    from hybridrank.evaluation.collections.judged import note_dangling
+    from hybridrank.evaluation.experiments.served_models import UnknownModel
     from hybridrank.evaluation.judging.judgments import lines_to_judge
     from hybridrank.evaluation.judging.pooling import pool as pooled_of
 
@@ -88,7 +89,7 @@ def pool(
             raise typer.BadParameter(str(error), param_hint="--pipelines") from error
     documents = {each.doc_id: each for each in folder.documents()}
     judged: Qrels = folder.qrels(without) if without else {}
-    tell_dangling(err, judged, known_queries, documents.values(), without)
+    note_dangling(ConsoleProgress(err), judged, known_queries, documents.values(), without)
     found = pooled_of(({each: ranked[each] for each in texts if each in ranked} for ranked in runs), depth)
     if strangers := {doc_id for doc_ids in found.values() for doc_id in doc_ids} - set(documents):
         raise CollectionError(f"{collection}: has no document {min(strangers)!r}, which a run ranks; is it another's?")
@@ -135,10 +136,11 @@ def import_(
     hybridrank judgments import ann.jsonl bob.jsonl --collection ./docs --out ./docs/qrels/test.tsv
     hybridrank judgments import more.jsonl --collection ./docs --onto test --merge mean --out ./docs/qrels/test2.tsv
     """
-    from hybridrank.cli.experiments import tell_dangling
     from hybridrank.cli.judgments import joined, judged_twice, scale_of, show_lines
     from hybridrank.cli.nothing_written import NothingWritten
+    from hybridrank.cli.progress import ConsoleProgress
     from hybridrank.evaluation.collections.beir import BeirFolder, Qrels
+    from hybridrank.evaluation.collections.judged import note_dangling
     from hybridrank.evaluation.judging.judgments import by_judge, merged, read_judgments, write_qrels
 
     if out_file.exists():
@@ -147,7 +149,7 @@ def import_(
     before: Qrels = folder.qrels(onto) if onto else {}
     documents = {each.doc_id: each for each in folder.documents()}
     queries = folder.queries()
-    tell_dangling(err, before, queries, documents.values(), onto)
+    note_dangling(ConsoleProgress(err), before, queries, documents.values(), onto)
     sheet = read_judgments(files, scale_of(scale), set(queries), set(documents))
     wrong = [*sheet.wrong, *judged_twice(sheet, before, onto), *(() if partial else sheet.empty)]
     show_lines("wrong", wrong)

@@ -80,18 +80,18 @@ def judgments(
     hybridrank ltr train --collection ./shop --split clicks --features shop.yaml --out my-models/shop
     """
     from hybridrank.cli.nothing_written import NothingWritten
-    from hybridrank.cli.skipped import tell_skipped
+    from hybridrank.cli.progress import ConsoleProgress
     from hybridrank.common.append import append_lines
     from hybridrank.common.errors import BadLine
     from hybridrank.evaluation.collections.beir import BeirFolder
     from hybridrank.evaluation.judging.judgments import write_qrels
     from hybridrank.training.ltr import clicks
-    from hybridrank.training.ltr.click_files import read_ctr_table, read_ubi
+    from hybridrank.training.ltr.click_files import note_skipped, read_ctr_table, read_ubi
 
     skipped: list[BadLine] = []
     is_table = (source or ("table" if ".csv" in events.suffixes else "ubi")) == "table"
     table = read_ctr_table(events) if is_table else read_ubi(events, skipped.append)
-    tell_skipped(skipped, Console(stderr=True, highlight=False, soft_wrap=True))
+    note_skipped(skipped, ConsoleProgress(Console(stderr=True, highlight=False, soft_wrap=True)))
     try:
         begins = [float(each) for each in cuts.split(",") if each.strip()]
     except ValueError as error:

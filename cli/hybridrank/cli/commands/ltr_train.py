@@ -97,8 +97,7 @@ def train(
 
         hybridrank serve --models shipped --models my-models
     """
-    from hybridrank.cli.ltr_data import from_collection
-    from hybridrank.cli.ltr_train import plan_training, train_model
+    from hybridrank.cli.ltr_train import plan_training, rows_of_collection, train_model
 
     plan = plan_training(
         features=features,
@@ -113,7 +112,7 @@ def train(
         fold_models=fold_models,
     )
     where = {"pipeline": pipeline, "index": index, "engine": engine, "sidecar": sidecar}
-    found = asyncio.run(from_collection(collection, split_name, plan.feature_set, window=window, **where))
+    found = asyncio.run(rows_of_collection(collection, split_name, plan.feature_set, window=window, **where))
     if unjudged == "zero":
         found = replace(found, data=found.data.with_unjudged_as(0))
     train_model(found, plan, {"unjudged": "trained on as grade 0" if unjudged == "zero" else "left out of training"})
@@ -138,8 +137,7 @@ def train_clicks(
 
     Example: hybridrank ltr train-clicks ./log ubi_events.jsonl --features shop.yaml --out my-models/shop
     """
-    from hybridrank.cli.ltr_data import from_log
-    from hybridrank.cli.ltr_train import plan_training, train_model
+    from hybridrank.cli.ltr_train import plan_training, rows_of_log, train_model
 
     plan = plan_training(
         features=features,
@@ -152,7 +150,7 @@ def train_clicks(
         licence=licence,
         json_file=json_file,
     )
-    train_model(from_log(feature_log, events, plan.feature_set), plan, {})
+    train_model(rows_of_log(feature_log, events, plan.feature_set), plan, {})
 
 
 def log(
@@ -173,14 +171,14 @@ def log(
 
     Example: hybridrank ltr log --collection ./shop --features shop.yaml --out shop.letor.gz
     """
-    from hybridrank.cli.ltr_data import from_collection
+    from hybridrank.cli.ltr_train import rows_of_collection
     from hybridrank.cli.nothing_written import NothingWritten
     from hybridrank.ltr_features import FeatureSet
     from hybridrank.training.ltr.letor import write_letor
 
     feature_set = FeatureSet.load(features)
     where = {"pipeline": pipeline, "index": index, "engine": engine, "sidecar": sidecar}
-    data = asyncio.run(from_collection(collection, split_name, feature_set, window=window, **where)).data
+    data = asyncio.run(rows_of_collection(collection, split_name, feature_set, window=window, **where)).data
     data = data.with_unjudged_as(0) if unjudged == "zero" else data.judged()
     if not len(data.rows):
         raise NothingWritten("no candidate is judged; --unjudged zero keeps those that are not, as grade 0")

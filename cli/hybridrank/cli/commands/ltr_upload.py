@@ -32,12 +32,12 @@ def upload(
 
     Example: hybridrank ltr upload my-models/shop --engine http://localhost:9200 --dry-run
     """
-    from hybridrank.cli.ltr_upload import carry_out, read_upload, stored_parts
     from hybridrank.cli.session import open_engine
     from hybridrank.cli.setup_steps import out, show
     from hybridrank.connector.engines.base import rest_api
     from hybridrank.connector.engines.rest.answers import reading
     from hybridrank.index_templates.setup_plan import Step, plan
+    from hybridrank.training.ltr.upload import carry_out, read_upload, stored_parts
 
     wanted = read_upload(model, to, name, index)
     parts = wanted.parts()

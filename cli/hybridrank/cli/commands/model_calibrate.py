@@ -51,8 +51,9 @@ def calibrate(
 
     import numpy as np
 
-    from hybridrank.cli.experiments import read_collection
     from hybridrank.cli.model_calibrate import PLOT, judged_scores, measures_of, show_measures
+    from hybridrank.cli.progress import ConsoleProgress
+    from hybridrank.evaluation.collections.judged import read_collection
     from hybridrank.model_files import calibration
     from hybridrank.sidecar.models import trial
     from hybridrank.training.calibration.error import BINS, bins_of
@@ -64,7 +65,7 @@ def calibrate(
         kept = calibration.read(model)
         if loaded.info.feature_set:
             raise typer.BadParameter(f"{model} reads features; only models that read texts are calibrated here")
-        judged = read_collection(collection, split, err)
+        judged = read_collection(collection, split, ConsoleProgress(err))
         pairs = asyncio.run(
             judged_scores(
                 loaded=loaded,

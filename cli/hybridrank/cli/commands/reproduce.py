@@ -58,12 +58,15 @@ def reproduce(
     hybridrank reproduce scifact cranfield --collections ./collections --pyserini --page docs/reproduced.md
     hybridrank reproduce medquad --collections ./collections --fresh --update
     """
+    from hybridrank.cli.bench import open_bench
+    from hybridrank.cli.progress import ConsoleProgress
     from hybridrank.cli.reproduce import show_outcome, update_expected
-    from hybridrank.cli.reproduction import Reproduction
-    from hybridrank.cli.startable import UnknownModel
+    from hybridrank.cli.session import default_engine
     from hybridrank.evaluation.experiments.lucene import Pyserini, pyserini_version
+    from hybridrank.evaluation.experiments.served_models import UnknownModel
     from hybridrank.evaluation.reproduce.experiment_files import EXPERIMENTS, load_experiments
     from hybridrank.evaluation.reproduce.page import reproduced_page
+    from hybridrank.evaluation.reproduce.reproduction import Reproduction
     from hybridrank.local_engines.jdk import find_jdk
 
     if collections is None:
@@ -72,9 +75,18 @@ def reproduce(
     chosen = load_experiments(folder, names or ())
     version = pyserini_version(pyserini_python) if pyserini else ""
     reference = Pyserini(pyserini_python, find_jdk().home) if pyserini else None
-    command = Reproduction(collections, fresh, reference, version, err, show_outcome)
+    progress = ConsoleProgress(err)
+    reproduction = Reproduction(
+        collections,
+        fresh,
+        reference,
+        version,
+        open_bench=lambda pipelines: open_bench(default_engine(), sidecar, pipelines, progress),
+        progress=progress,
+        tell=show_outcome,
+    )
     try:
-        outcomes = asyncio.run(command.run(chosen, sidecar))
+        outcomes = asyncio.run(reproduction.run(chosen))
     except UnknownModel as error:
         err.print(f"error: {error}", markup=False)
         raise typer.Exit(1) from error

@@ -84,10 +84,10 @@ def search(
     from hybridrank.cli.feature_sets import load_feature_sets
     from hybridrank.cli.filters import parse
     from hybridrank.cli.search import run_search, show_response
-    from hybridrank.cli.startable import UnknownModel
     from hybridrank.common.error_text import wrong_values
     from hybridrank.connector import Misconfigured, SearchRequest
     from hybridrank.evaluation.experiments.pipelines import PipelineSettings
+    from hybridrank.evaluation.experiments.served_models import NoLateInteraction, UnknownModel, WrongFeatureSet
 
     configuration = load_configuration(config, err) if config else None
     asked: Callable[..., SearchRequest] = configuration.request if configuration else SearchRequest
@@ -120,6 +120,10 @@ def search(
     feature_sets = load_feature_sets(features)
     try:
         response = asyncio.run(run_search(request, engine, sidecar, models, settings, feature_sets, token_vectors))
+    except NoLateInteraction as error:
+        raise typer.BadParameter(str(error), param_hint="--token-vectors") from error
+    except WrongFeatureSet as error:
+        raise typer.BadParameter(str(error), param_hint="--features") from error
     except UnknownModel as error:
         raise typer.BadParameter(str(error), param_hint="--config" if configuration else "--rerank") from error
     except Misconfigured as error:

@@ -3,7 +3,7 @@
 import typer
 
 from hybridrank.cli.commands import NEEDS
-from hybridrank.cli.extras import require
+from hybridrank.common.extras import require
 
 # Everything after `serve` is for the sidecar, --help too.
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

@@ -67,12 +67,13 @@ def opensearch(
     hybridrank setup opensearch --url http://localhost:9200 --remove
     """
     from hybridrank.cli.session import open_engine
-    from hybridrank.cli.setup import TEXT_FIELDS, cluster_settings, encoder_dimensions, encoder_note, looks_private
-    from hybridrank.cli.setup_steps import ask, check_sidecar, out, show
-    from hybridrank.cluster_setup.opensearch_cluster import Cluster, carry_out, read_cluster
+    from hybridrank.cli.setup_steps import ask, check_sidecar, has_private_address, out, show, vector_length
+    from hybridrank.cluster_setup.opensearch_cluster import Cluster, carry_out, cluster_settings, read_cluster
+    from hybridrank.cluster_setup.sidecar_http import encoder_note
     from hybridrank.connector.engines.base import rest_api
     from hybridrank.connector.engines.index_names import new_name_problem
     from hybridrank.connector.engines.rest.answers import reading
+    from hybridrank.index_templates import DEFAULT_BOOSTS
     from hybridrank.index_templates.ml_commons import HttpSidecar, key_digest
     from hybridrank.index_templates.ml_settings import undone
     from hybridrank.index_templates.setup_parts import SEARCH_TEMPLATE, IndexWish, parts
@@ -85,16 +86,16 @@ def opensearch(
         check_sidecar(sidecar, api_key, plaintext=plaintext_api_key)
     target = HttpSidecar(sidecar.rstrip("/"), reranker, encoder, timeout_s, key_digest(api_key))
     if private is None:
-        private = not remove and looks_private(target.host)
+        private = not remove and has_private_address(target)
     if index and not remove and dimensions is None:
-        dimensions = encoder_dimensions(target, api_key)
+        dimensions = vector_length(target, api_key)
     note = encoder_note(target, api_key) if index and not remove else None
 
     def planned(cluster: Cluster) -> tuple[Step, ...]:
         if remove:
             return plan_removal(cluster.found, undone(cluster.settings, cluster.record))
         wish = IndexWish(index, dimensions, note) if index and dimensions else None
-        wanted = parts(target, text_fields=field or TEXT_FIELDS, score_field=score_field, index=wish)
+        wanted = parts(target, text_fields=field or tuple(DEFAULT_BOOSTS), score_field=score_field, index=wish)
         return plan((*cluster_settings(cluster, target, private=bool(private)), *wanted), cluster.found)
 
     async def run() -> tuple[Step, ...]:

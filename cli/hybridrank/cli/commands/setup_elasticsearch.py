@@ -36,8 +36,8 @@ def elasticsearch(
     hybridrank setup elasticsearch --url http://localhost:9200 --remove
     """
     from hybridrank.cli.session import open_engine
-    from hybridrank.cli.setup_elasticsearch import carry_out, found_endpoints
     from hybridrank.cli.setup_steps import ask, check_sidecar, out, show
+    from hybridrank.cluster_setup.elasticsearch_endpoints import carry_out, found_endpoints
     from hybridrank.connector.engines.base import rest_api
     from hybridrank.connector.engines.elasticsearch.licence import active_licence, licence_lack
     from hybridrank.connector.engines.rest.answers import reading

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from hybridrank.cli.choices import DEFAULT_CHUNKS, STANDARD_MEASURES
 from hybridrank.cli.json_file import JsonFileOption
@@ -12,6 +13,8 @@ from hybridrank.cli.options import DeleteIndexOption, EngineOption, MaxChunksOpt
 from hybridrank.index_templates import DEFAULT_BOOSTS
 
 __all__ = ["tune"]
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def tune(
@@ -77,11 +80,14 @@ def tune(
     hybridrank tune --collection ./scifact --trials 500 --study scifact.sqlite3 --default rrf+colbert --json tuning.json
     hybridrank tune --collection ./shop --models none --measure recall@50 --engine http://localhost:9200
     """
+    from hybridrank.cli.bench import open_bench
+    from hybridrank.cli.progress import ConsoleProgress
     from hybridrank.cli.session import default_engine
-    from hybridrank.cli.startable import UnknownModel
-    from hybridrank.cli.tune import Tuning, default_named, measure_named, show_tuned, tunes_bm25
+    from hybridrank.cli.tune import default_named, measure_named, show_tuned, tunes_bm25
+    from hybridrank.evaluation.experiments.served_models import UnknownModel
     from hybridrank.evaluation.tuning.report import winner_file
     from hybridrank.evaluation.tuning.space import Space
+    from hybridrank.evaluation.tuning.tuning import Tuning
 
     if dev_split == test_split:
         raise typer.BadParameter(
@@ -95,7 +101,8 @@ def tune(
     bm25 = tunes_bm25(engine, index)
     boosted = tuple(each.strip() for each in fields.split(",") if each.strip())
     space = Space(boosted, tried, max_window, bm25, max_chunks)
-    command = Tuning(
+    progress = ConsoleProgress(err)
+    tuning = Tuning(
         folder=collection,
         dev_split=dev_split,
         test_split=test_split,
@@ -109,7 +116,14 @@ def tune(
     )
     try:
         result = asyncio.run(
-            command.run(engine or default_engine(), index, sidecar, dev_queries, delete_index=delete_index)
+            tuning.run(
+                lambda pipelines: open_bench(
+                    engine or default_engine(), sidecar, pipelines, progress, index=index, delete_index=delete_index
+                ),
+                progress,
+                index,
+                dev_queries,
+            )
         )
     except UnknownModel as error:
         raise typer.BadParameter(str(error), param_hint="--models") from error

@@ -1,23 +1,33 @@
 """Click files: User Behavior Insights events as JSON lines, and CSV tables of impressions and clicks."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from hybridrank.common.cells import identifier, whole_number
+from hybridrank.common.counts import counted
 from hybridrank.common.errors import BadLine
+from hybridrank.common.progress import Progress
 from hybridrank.common.user_file import UserFile
 from hybridrank.training.ltr.clicks import Shown
 from hybridrank.training.ltr.errors import ClickError
 
-__all__ = ["Showing", "read_ctr_table", "read_ubi", "ubi_showings"]
+__all__ = ["Showing", "note_skipped", "read_ctr_table", "read_ubi", "ubi_showings"]
 
 Pair: TypeAlias = tuple[str, str]
 """query_id and doc_id."""
 
 _LAST_PLACE = 1_000_000  # in a list of results; a larger number is not a rank
+
+
+def note_skipped(skipped: Sequence[BadLine], progress: Progress) -> None:
+    """Reports the number of events that were skipped, and the first of them with their lines."""
+    if skipped:
+        progress.note(f"note: skipped {counted(len(skipped), 'event')} that cannot be used")
+    for line in skipped[:10]:
+        progress.note(f"skipped: {line}")
 
 
 def read_ctr_table(path: Path) -> list[Shown]:

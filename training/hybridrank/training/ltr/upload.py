@@ -1,4 +1,4 @@
-"""`hybridrank ltr upload`: a feature set and a model into a cluster that has an LTR plugin."""
+"""Upload of a feature set and a model into a cluster that has an LTR plugin."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +16,7 @@ from hybridrank.training.ltr.errors import CannotExport
 from hybridrank.training.ltr.exports import export, sent_elsewhere
 from hybridrank.training.ltr.lambdamart import load_booster
 
-__all__ = ["carry_out", "read_upload", "stored_parts"]
+__all__ = ["Upload", "carry_out", "read_upload", "stored_parts"]
 
 Send = Callable[[str, str, Mapping[str, Any] | None], Awaitable[Any]]
 
@@ -26,7 +26,7 @@ _STORE = "_default_"
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Parts to store in the cluster. `index` is one on which the plugin tries every template; "" for none."""
+    """The wanted objects in the cluster. The plugin tries every template on `index`; "" for none."""
 
     feature_set: FeatureSet
     model: str
@@ -35,7 +35,7 @@ class Upload:
     index: str = ""
 
     def parts(self) -> tuple[Part, ...]:
-        """Each after what it needs. A model holds a copy of its features, and is told by the digest of its trees."""
+        """Returns the objects in the order of their dependencies."""
         features = feature_set_body(self.feature_set)["featureset"]["features"]
         return (
             Part("feature store", _STORE, {}),
@@ -45,7 +45,7 @@ class Upload:
 
 
 def read_upload(model: Path, to: str, name: str, index: str) -> Upload:
-    """Reads a model folder into the plugin's form. Raises CannotExport."""
+    """Reads a model folder and converts it to the plugin's format. Raises CannotExport."""
     folder = forest_folder.read(model)
     booster = load_booster(folder)
     if routed := sent_elsewhere(booster):
@@ -59,7 +59,7 @@ def read_upload(model: Path, to: str, name: str, index: str) -> Upload:
 
 
 async def stored_parts(send: Send, wanted: Upload) -> list[Found]:
-    """Returns the parts that the cluster already has. Raises EngineError where the plugin is not installed."""
+    """Returns the objects that the cluster has already. Raises EngineError if the plugin is not installed."""
     try:
         stores = (await send("GET", "/_ltr", None))["stores"]
     except (EngineError, KeyError) as error:
@@ -99,7 +99,7 @@ async def carry_out(send: Send, step: Step, wanted: Upload, *, replace: bool) ->
         await send("PUT", "/_ltr", None)
     elif step.kind == "feature set":
         tried = {"validation": {"params": {KEYWORDS: "a b"}, "index": wanted.index}} if wanted.index else {}
-        method = "PUT" if step.action == "create" else "POST"  # which creates, which updates
+        method = "PUT" if step.action == "create" else "POST"  # PUT creates, POST updates
         await send(method, url_path("_ltr", "_featureset", step.name), feature_set_body(wanted.feature_set) | tried)
     else:
         if step.action == "change":
@@ -115,6 +115,6 @@ async def carry_out(send: Send, step: Step, wanted: Upload, *, replace: bool) ->
 
 
 def _shown_model(model_type: str, definition: Any, features: Any) -> dict[str, Any]:
-    """A model as it is compared and shown."""
+    """Returns the model in the form that is compared and shown."""
     trees = hashlib.sha256(str(definition).encode()).hexdigest()
     return {"type": model_type, "trees": trees, "features": features}

@@ -1,21 +1,18 @@
-"""The data of a recipe: collections into an index, lists mined from it, scored by what the teacher is made of."""
+"""The data of a recipe: lists that are mined from indexed collections and scored by the teacher."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
-from hybridrank.cli.experiments import Bench, open_bench, tell_dangling
-from hybridrank.cli.progress import progress
-from hybridrank.cli.session import default_engine
 from hybridrank.common.counts import counted
 from hybridrank.connector import HybridSearch
 from hybridrank.connector.passages import passage_text
 from hybridrank.connector.request import RetrieverName
 from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.evaluation.collections.beir import BeirFolder, Qrels
+from hybridrank.evaluation.collections.judged import note_dangling
+from hybridrank.evaluation.experiments.bench import Bench
 from hybridrank.index_templates import IndexDefinition
 from hybridrank.training.neural.errors import RecipeError
 from hybridrank.training.neural.lists import RankedList, read_lists, write_lists
@@ -25,15 +22,15 @@ from hybridrank.training.neural.teacher import read_ordering, taught, without_fa
 
 __all__ = ["make_lists"]
 
-SPARE = 1  # one document more than a list keeps, for one that is taken for a false negative
+SPARE = 1  # extra documents of a list, because one may be removed as a false negative
 SCORE_TIMEOUT_S = 60.0
-DEV_WINDOW = 30  # documents a query that a model is measured on in training
-BATCH = 500  # documents written at once to an index without vectors
+DEV_WINDOW = 30  # documents per query that measure a model in training
+BATCH = 500  # documents per write to an index without vectors
 
 
 @dataclass(frozen=True, slots=True)
 class _Mined:
-    """An index, the queries that were drawn, and their judgments; None where queries are documents."""
+    """An index, the queries that were drawn, and their judgments; None if queries are documents."""
 
     index: str
     queries: Mapping[str, str]
@@ -41,22 +38,21 @@ class _Mined:
 
 
 async def make_lists(
-    recipe: Recipe, collections: Path | None, folder: Path, engine: str, sidecar: str, console: Console
+    recipe: Recipe, collections: Path | None, folder: Path, open_bench: Callable[[], AbstractAsyncContextManager[Bench]]
 ) -> tuple[Path, Path]:
-    """Write the training and the dev lists of a recipe to `folder`, unless they are there, and say where.
+    """Writes the training and the dev lists of a recipe to `folder`, unless they exist, and returns both files.
 
-    The files' names have the digest of what decides them. Raises RecipeError, CollectionError, EngineError and
-    SidecarError.
+    The file names contain the digest of everything that decides the lists. Raises RecipeError,
+    CollectionError, EngineError and SidecarError.
     """
     train, dev = (folder / f"{name}-{recipe.lists_digest()}.jsonl.gz" for name in ("train", "dev"))
     if train.exists() and dev.exists():
         return train, dev
     for source in (*recipe.dev, *recipe.train):
-        if source.collection:  # a folder that is missing is an error now
-            found = _folder(source, collections)
-            _ = found.queries() if source.index else next(iter(found.documents()), None)
-    async with AsyncExitStack() as stack:
-        bench = await open_bench(stack, engine or default_engine(), sidecar, (), console)
+        if source.collection:  # fails now if the folder is missing
+            data = _folder(source, collections)
+            _ = data.queries() if source.index else next(iter(data.documents()), None)
+    async with open_bench() as bench:
         measured = [each for source in recipe.dev for each in await _dev_lists(bench, recipe, source, collections)]
         if not measured:
             raise RecipeError("dev has no list to measure on; look at its collections, splits and files of lists")
@@ -69,7 +65,7 @@ async def make_lists(
 
 
 async def _train_lists(bench: Bench, recipe: Recipe, source: DataSource, collections: Path | None) -> list[RankedList]:
-    """Mined or read, scored by the teacher, without false negatives."""
+    """Returns lists that are mined or read, scored by the teacher, without false negatives."""
     mining = recipe.mining.model_copy(update={"documents": recipe.mining.documents + SPARE})
     if source.retrievers:
         mining = mining.model_copy(update={"retrievers": source.retrievers})
@@ -80,7 +76,7 @@ async def _train_lists(bench: Bench, recipe: Recipe, source: DataSource, collect
         search = HybridSearch(bench.engine, bench.sidecar)
         lists = []
         total = source.repeats * len(data.queries)
-        with progress(f"mining {source.collection}: {counted(total, 'query')}", bench.console, total) as advance:
+        with bench.progress.step(f"mining {source.collection}: {counted(total, 'query')}", total) as advance:
             for repeat in range(source.repeats):
                 seed = recipe.seed + repeat
                 async for each in mine(search, data.index, data.queries, data.qrels, mining, seed):
@@ -94,7 +90,7 @@ async def _train_lists(bench: Bench, recipe: Recipe, source: DataSource, collect
 
 
 async def _dev_lists(bench: Bench, recipe: Recipe, source: DataSource, collections: Path | None) -> list[RankedList]:
-    """The window of each query as retrieval ranks it."""
+    """Returns the window of each query in the order of retrieval."""
     if source.lists:
         return list(read_lists(source.lists))
     retrievers = source.retrievers or recipe.mining.retrievers
@@ -124,7 +120,7 @@ async def _open(
         raise RecipeError(f"{collection.folder}: no query of {source.split} is left to train on; look at kinds")
     if source.index:
         return _Mined(source.index, queries, qrels)
-    tell_dangling(bench.console, qrels, collection.queries(), collection.documents(), source.split)
+    note_dangling(bench.progress, qrels, collection.queries(), collection.documents(), source.split)
     return _Mined(await _indexed(bench, collection, retrievers), queries, qrels)
 
 
@@ -133,7 +129,7 @@ def _folder(source: DataSource, collections: Path | None) -> BeirFolder:
 
 
 async def _indexed(bench: Bench, collection: BeirFolder, retrievers: Sequence[RetrieverName]) -> str:
-    """The name of an index of the collection, filled as needed; for BM25 alone in seconds, vectors take minutes."""
+    """Returns the name of an index of the collection, filled as needed; without kNN no vectors are made."""
     documents = list(collection.documents())
     index = bench.index_name(collection.name, collection.digest())
     if "knn" in retrievers:
@@ -141,7 +137,7 @@ async def _indexed(bench: Bench, collection: BeirFolder, retrievers: Sequence[Re
         return index
     if await bench.engine.create_index(lexical := f"{index}-lexical", IndexDefinition()):
         bench.created.append(lexical)
-    with progress(f"indexing {counted(len(documents), 'document')}", bench.console, len(documents)) as advance:
+    with bench.progress.step(f"indexing {counted(len(documents), 'document')}", len(documents)) as advance:
         for start in range(0, len(documents), BATCH):
             batch = documents[start : start + BATCH]
             await bench.engine.index_documents(lexical, batch)
@@ -151,11 +147,11 @@ async def _indexed(bench: Bench, collection: BeirFolder, retrievers: Sequence[Re
 
 
 async def _scored(bench: Bench, lists: Sequence[RankedList], models: Sequence[str], name: str) -> list[RankedList]:
-    """With what each model of the sidecar says of every document."""
+    """Returns the lists with the scores of each of these models."""
     if not models:
         return list(lists)
     scored = []
-    with progress(f"scoring {name}: {counted(len(lists), 'list')}", bench.console, len(lists)) as advance:
+    with bench.progress.step(f"scoring {name}: {counted(len(lists), 'list')}", len(lists)) as advance:
         for each in lists:
             passages = [Passage(doc_id, text) for doc_id, text in zip(each.doc_ids, each.texts, strict=True)]
             with_scores = each

@@ -1,4 +1,4 @@
-"""The extras of this package: the modules that each brings, and the `pip install` line for those that are missing."""
+"""Extras of the package: the modules of each, and the `pip install` line for those that are missing."""
 
 import sys
 from collections.abc import Mapping
@@ -47,20 +47,20 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         "yaml",
     ),
 }
-"""Extra → its top-level modules, as pyproject.toml names their packages. A module that several bring: the first."""
+"""Extra → the top-level modules of its packages in pyproject.toml."""
 
 
 class MissingExtra(HybridrankError, ImportError):
-    """A command needs packages that are not installed; the message holds the `pip install` line."""
+    """Packages are not installed; the message has the `pip install` line."""
 
 
 def missing(*extras: str) -> list[str]:
-    """Those of the extras that are not installed, or only in part."""
+    """Returns the extras that are not installed, or only in part."""
     return [extra for extra in extras if any(find_spec(module) is None for module in EXTRAS[extra])]
 
 
 def install_line(*extras: str) -> str:
-    """The command that installs them.
+    """Returns the command that installs them.
 
     >>> install_line("sidecar", "cli")
     "pip install 'hybridrank[cli,sidecar]'"
@@ -69,14 +69,14 @@ def install_line(*extras: str) -> str:
 
 
 def require(what: str, *extras: str, also: tuple[str, ...] = ()) -> None:
-    """Check that `what` finds its extras. Raises MissingExtra, whose line installs those of `also` too."""
-    if lacking := missing(*extras):
-        wanted = dict.fromkeys([*lacking, *missing(*also)])
+    """Checks that the extras of `what` are installed. Raises MissingExtra, whose line also installs those of `also`."""
+    if absent := missing(*extras):
+        wanted = dict.fromkeys([*absent, *missing(*also)])
         raise MissingExtra(f"{what} needs packages that are not installed: {install_line(*wanted)}")
 
 
 def module_missing(error: ModuleNotFoundError) -> str | None:
-    """Returns the install hint for a module that belongs to an extra; None for any other."""
+    """Returns the message for a missing module of an extra; None for any other module."""
     module = (error.name or "").partition(".")[0]
-    found = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
-    return found and f"{module} is not installed: {install_line(found)}"
+    extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
+    return extra and f"{module} is not installed: {install_line(extra)}"

@@ -1,12 +1,12 @@
-"""Findings of `hybridrank doctor --index` about an index and the sidecar's models: encoder and language. Pure."""
+"""Findings about an index and the models of a sidecar: encoder and language. Pure functions."""
 
 from collections.abc import Iterator, Sequence
 
-from hybridrank.cli.feature_sets import by_name
 from hybridrank.cluster_setup.findings import Finding
 from hybridrank.common.encoders import same_encoder
 from hybridrank.connector import ModelInfo
 from hybridrank.connector.mapping.fields import Fields
+from hybridrank.connector.sidecar_client.model_names import models_by_name
 from hybridrank.index_templates.languages import language_lack
 
 __all__ = ["encoder_findings", "language_findings"]
@@ -15,8 +15,8 @@ _NEW_INDEX = "index anew under a new name and `hybridrank index swap` to it, or 
 
 
 def encoder_findings(index: str, fields: Fields, models: Sequence[ModelInfo]) -> Iterator[Finding]:
-    """For each field of vectors, whether the sidecar's encoder made them."""
-    info = by_name(models).get("encoder")
+    """Yields, for each field of vectors, a finding that says if the sidecar's encoder made them."""
+    info = models_by_name(models).get("encoder")
     for concrete, notes in sorted(fields.encoders.items() if info else ()):
         for path, note in notes.items():
             subject = f"index {concrete}" if concrete == index else f"index {concrete} behind {index}"
@@ -35,7 +35,7 @@ def encoder_findings(index: str, fields: Fields, models: Sequence[ModelInfo]) ->
 
 
 def language_findings(index: str, fields: Fields, models: Sequence[ModelInfo]) -> Iterator[Finding]:
-    """The models that were not trained on the language of the index."""
+    """Yields a note for each model that was not trained on the language of the index."""
     for each in models:
         if lack := language_lack(fields.language, each.name, each.languages):
             yield Finding(

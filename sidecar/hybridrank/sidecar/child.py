@@ -1,4 +1,4 @@
-"""A sidecar as a child process of this one, for commands that need one for as long as they run."""
+"""A sidecar as a child process of this one, for programs that need one while they run."""
 
 import os
 import signal
@@ -12,20 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from hybridrank.cli.extras import MissingExtra, install_line, missing
 from hybridrank.common.errors import HybridrankError
+from hybridrank.common.extras import MissingExtra, install_line, missing
+
+__all__ = ["SidecarNotStarted", "SidecarProcess", "sidecar_process"]
 
 READY = "hybridrank sidecar ready on "
 STOP_TIMEOUT_S = 10.0
 
 
 class SidecarNotStarted(HybridrankError, RuntimeError):
-    """The child process ended, or said nothing, before it was ready; the message holds the end of its log."""
+    """The child process ended, or was not ready in time; the message has the end of its log."""
 
 
 @dataclass(frozen=True)
 class SidecarProcess:
-    """A running child: where it listens, and its process id."""
+    """A running child process: its address and its process id."""
 
     address: str
     pid: int
@@ -35,13 +37,13 @@ class SidecarProcess:
 def sidecar_process(
     *, models: Path | None = None, settings: dict[str, str] | None = None, timeout_s: float = 60.0
 ) -> Iterator[SidecarProcess]:
-    """Start a sidecar on a free port of this machine, wait until it is ready, and stop it at the end.
+    """Starts a sidecar on a free port of this machine, waits until it is ready, and stops it at the end.
 
     `models` is a model folder or a folder of them (default: those that ship); `settings` are further settings of
-    `docs/sidecar.md` by name, for example {"threads": "1"}. The child also ends when this process does, however that
-    comes about. Blocks while it waits: from asyncio, enter and leave it with `asyncio.to_thread`.
+    `docs/sidecar.md` by name, for example {"threads": "1"}. The child also ends when this process ends for any reason.
+    Blocks while it waits: from asyncio, enter and leave it with `asyncio.to_thread`.
 
-    Raises SidecarNotStarted, and MissingExtra where this Python lacks what the sidecar needs.
+    Raises SidecarNotStarted, and MissingExtra if packages of the sidecar are not installed.
     """
     if missing("sidecar"):
         raise MissingExtra(f"the sidecar needs: {install_line('sidecar')}, or name one with --sidecar HOST:PORT")
@@ -70,7 +72,7 @@ def sidecar_process(
 
 def _ready_address(child: "subprocess.Popen[str]", log: IO[bytes], timeout_s: float) -> str:
     assert child.stdout is not None
-    impatience = threading.Timer(timeout_s, child.kill)  # ends the wait for a line by ending the child
+    impatience = threading.Timer(timeout_s, child.kill)  # a killed child ends the wait for a line
     impatience.start()
     try:
         line = child.stdout.readline()
@@ -86,7 +88,7 @@ def _ready_address(child: "subprocess.Popen[str]", log: IO[bytes], timeout_s: fl
 
 
 def _stop(child: "subprocess.Popen[str]") -> None:
-    """Ask the child to drain, insist after STOP_TIMEOUT_S, and close our ends of its pipes."""
+    """Asks the child to drain, kills it after STOP_TIMEOUT_S, and closes the pipes."""
     child.terminate()
     try:
         child.wait(STOP_TIMEOUT_S)

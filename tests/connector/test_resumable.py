@@ -6,9 +6,10 @@ import io
 import pytest
 from rich.console import Console
 
-from hybridrank.cli.resumable import IndexingInterrupted, index_resumably
+from hybridrank.cli.progress import ConsoleProgress
 from hybridrank.connector import ConnectorError
 from hybridrank.connector.engines.embedded import EmbeddedEngine
+from hybridrank.connector.indexing.resumable import IndexingInterrupted, index_resumably
 from hybridrank.connector.types import Document
 from tests.connector.test_indexing import CountingEncoder
 
@@ -36,7 +37,7 @@ def run(tmp_path, monkeypatch):
 
     async def index(sidecar):
         engine = EmbeddedEngine(tmp_path / "indices")
-        about = {"title": "indexing", "total": len(DOCUMENTS), "console": console}
+        about = {"title": "indexing", "total": len(DOCUMENTS), "progress": ConsoleProgress(console)}
         return await index_resumably(engine, sidecar, "menu", DOCUMENTS, **about)
 
     return index, console

@@ -1,24 +1,23 @@
-"""Experiments over real collections: each pipeline searched, or taken from what was kept, and measured."""
+"""Experiments over real collections: each pipeline is searched, or taken from a kept run, and measured."""
 
 import asyncio
 import tempfile
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
-from hybridrank.cli.experiments import Bench, JudgedCollection, open_bench, read_collection
-from hybridrank.cli.feature_sets import by_name
-from hybridrank.cli.late_interaction import stored_models
-from hybridrank.cli.options import cache_folder
-from hybridrank.cli.progress import progress
-from hybridrank.cli.session import default_engine
+from hybridrank.common.cache_folder import cache_folder
+from hybridrank.common.progress import Progress
+from hybridrank.connector.sidecar_client.model_names import models_by_name
 from hybridrank.evaluation.collections.beir import CollectionError
+from hybridrank.evaluation.collections.judged import JudgedCollection, read_collection
+from hybridrank.evaluation.experiments.bench import Bench
 from hybridrank.evaluation.experiments.experiment import PipelineRun
 from hybridrank.evaluation.experiments.lucene import SYSTEMS, Pyserini
+from hybridrank.evaluation.experiments.pipelines import Pipeline
 from hybridrank.evaluation.experiments.results import summarise
+from hybridrank.evaluation.experiments.served_models import stored_models
 from hybridrank.evaluation.measures.standard import STANDARD_MEASURES, Evaluation
 from hybridrank.evaluation.measures.standard import evaluate as measure
 from hybridrank.evaluation.reproduce.experiment_files import Experiment, sample
@@ -30,34 +29,39 @@ __all__ = ["Reproduction"]
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Settings: the folder of collections, whether kept runs count, and the outside reference, if one is wanted.
+    """Folder of the collections, whether kept runs are ignored, and the external reference if one is wanted.
 
-    Progress goes to `console`; `tell` is called with each outcome as it is there.
+    `open_bench` connects engine and sidecar for some pipelines. `tell` is called with each outcome once it is known.
     """
 
     collections: Path
     fresh: bool
     pyserini: Pyserini | None
     pyserini_version: str
-    console: Console
+    open_bench: Callable[[Sequence[Pipeline]], AbstractAsyncContextManager[Bench]]
+    progress: Progress
     tell: Callable[[Outcome], None]
 
     @property
     def kept(self) -> KeptRuns:
-        """Returns the runs that the cache folder holds."""
+        """The runs of earlier reproductions, in the cache folder."""
         return KeptRuns(cache_folder() / "reproduced")
 
-    async def run(self, experiments: tuple[Experiment, ...], sidecar: str) -> list[Outcome]:
-        """One after the other; one whose collection cannot be read says so. Raises UnknownModel before any."""
+    async def run(self, experiments: Sequence[Experiment]) -> list[Outcome]:
+        """Runs one after the other; if a collection cannot be read, its outcome says so.
+
+        Raises UnknownModel before the first search.
+        """
         outcomes = []
         async with AsyncExitStack() as stack:
             pipelines = [pipeline for each in experiments for pipeline in each.parsed]
             bench: Bench | None = None
             for number, each in enumerate(experiments, start=1):
-                self.console.print(f"{number} of {len(experiments)}: {each.name}", markup=False)
+                self.progress.note(f"{number} of {len(experiments)}: {each.name}")
                 try:
-                    collection = read_collection(self.collections / each.collection, each.split, self.console)
-                    bench = bench or await open_bench(stack, default_engine(), sidecar, pipelines, self.console)
+                    collection = read_collection(self.collections / each.collection, each.split, self.progress)
+                    if bench is None:
+                        bench = await stack.enter_async_context(self.open_bench(pipelines))
                     outcomes.append(await self._outcome(bench, each, collection))
                 except CollectionError as error:
                     outcomes.append(Outcome(each, problem=str(error)))
@@ -72,18 +76,18 @@ class Reproduction:
             models = sorted({model for each in experiment.parsed for model in each.models})
             settings = replace(settings, token_vectors=stored_models(models, bench.models))
         index = "-".join(filter(None, (bench.index_name(collection.name, collection.digest), stored)))
-        known, engine = by_name(bench.models), await bench.engine.info()
+        known, engine = models_by_name(bench.models), await bench.engine.info()
         runs: dict[str, PipelineRun] = {}
-        filled = False
+        is_filled = False
         for each in experiment.parsed:
             key = run_key(each, collection.digest, queries, settings, stored, known, engine)
             run = None if self.fresh else self.kept.load(experiment.name, each.name, key)
             if run:
-                self.console.print(f"{each.name}: kept from a run before", markup=False)
+                self.progress.note(f"{each.name}: kept from a run before")
             else:
-                if not filled:
+                if not is_filled:
                     await bench.fill(index, collection, stored, settings.token_vectors)
-                    filled = True
+                    is_filled = True
                 run = (await bench.run(index, [each], queries, settings))[each.name]
                 self.kept.keep(experiment.name, each.name, key, run)
             runs[each.name] = run
@@ -95,14 +99,14 @@ class Reproduction:
     def _lucene(self, name: str, collection: JudgedCollection, queries: dict[str, str]) -> dict[str, Evaluation]:
         assert self.pyserini is not None
         key = digest_of([self.pyserini_version, collection.digest, list(queries.items()), dict(SYSTEMS)])
-        found = {} if self.fresh else {each: self.kept.load(name, each, key) for each in SYSTEMS}
-        rankings = {each: run.rankings for each, run in found.items() if run}
+        kept = {} if self.fresh else {each: self.kept.load(name, each, key) for each in SYSTEMS}
+        rankings = {each: run.rankings for each, run in kept.items() if run}
         if len(rankings) < len(SYSTEMS):
             with tempfile.TemporaryDirectory() as folder:
-                with progress("indexing with Pyserini", self.console):
+                with self.progress.step("indexing with Pyserini"):
                     self.pyserini.index(collection.documents, Path(folder))
                 for each in SYSTEMS:
-                    with progress(each, self.console):
+                    with self.progress.step(each):
                         rankings[each] = self.pyserini.search(Path(folder), queries, each)
                     self.kept.keep(name, each, key, PipelineRun(rankings[each], {}, {}))
         judged = {query_id: collection.qrels[query_id] for query_id in queries}

@@ -1,9 +1,9 @@
-"""Checks that the library can search an index: the fields of its mapping, then one search by every stage."""
+"""A check that the library can search an index: the fields of its mapping, then one search with every stage."""
 
 from collections.abc import Sequence
 
-from hybridrank.cli.index_findings import encoder_findings, language_findings
 from hybridrank.cluster_setup.findings import Finding
+from hybridrank.cluster_setup.index_findings import encoder_findings, language_findings
 from hybridrank.common.counts import counted
 from hybridrank.connector import ConnectorError, HybridSearch, ModelInfo, Rescore, SearchRequest, SidecarClient
 from hybridrank.connector.engines.base import Engine
@@ -12,30 +12,30 @@ from hybridrank.connector.request import RetrieverName
 
 __all__ = ["check_index", "field_findings"]
 
-_DEFAULT_VECTORS = ("vector", "passages.vector")  # what a search compares that names no vector field
-_PATIENCE_S = 10.0  # a first search loads and warms what later ones find ready
+_DEFAULT_VECTORS = ("vector", "passages.vector")  # fields of a search that names no vector field
+_PATIENCE_S = 10.0  # the first search of an index loads and warms up
 
 
 async def check_index(
     engine: Engine, client: SidecarClient | None, models: Sequence[ModelInfo], index: str
 ) -> list[Finding]:
-    """One finding for each thing that a search needs; `client` is None where no sidecar answers."""
+    """Returns a finding for each part that a search needs; `client` is None if no sidecar answers."""
     try:
         fields = await engine.fields(index)
     except ConnectorError as error:
         return [Finding(f"index {index}", "problem", str(error), "give the name of an index or an alias")]
-    found = [
+    findings = [
         *field_findings(index, fields, models),
         *encoder_findings(index, fields, models),
         *language_findings(index, fields, models),
     ]
-    if any(each.state == "problem" for each in found):
-        return found
-    return [*found, await _search(engine, client, models, index, fields)]
+    if any(each.state == "problem" for each in findings):
+        return findings
+    return [*findings, await _search(engine, client, models, index, fields)]
 
 
 def field_findings(index: str, fields: Fields, models: Sequence[ModelInfo]) -> list[Finding]:
-    """Findings about BM25, kNN and rescoring in the mapping."""
+    """Returns the findings of the mapping about BM25, kNN and rescoring."""
     return [_text(index, fields), _vectors(index, fields, models)]
 
 
@@ -75,7 +75,7 @@ def _vectors(index: str, fields: Fields, models: Sequence[ModelInfo]) -> Finding
 async def _search(
     engine: Engine, client: SidecarClient | None, models: Sequence[ModelInfo], index: str, fields: Fields
 ) -> Finding:
-    """One search as applications make it; what it lacks is what theirs would lack."""
+    """Searches as an application does; a part that is left out here is left out there too."""
     by_vector = client is not None and any(each in fields.dimensions for each in _DEFAULT_VECTORS)
     retrievers: tuple[RetrieverName, ...] = ("bm25", "knn") if by_vector else ("bm25",)
     reranker = next((each.name for each in models if each.kind == "cross-encoder"), "") if client else ""

@@ -2,13 +2,15 @@
 
 import json
 import random
+from functools import partial
 
 import pytest
-from rich.console import Console
 
-from hybridrank.cli.train_lists import make_lists
+from hybridrank.cli.bench import open_bench
+from hybridrank.common.progress import Silent
 from hybridrank.training.neural.errors import RecipeError
 from hybridrank.training.neural.lists import RankedList, read_lists, write_lists
+from hybridrank.training.neural.make_lists import make_lists
 from hybridrank.training.neural.recipe import Recipe
 
 WORDS = ["tea", "milk", "water", "soup", "bread", "salt", "pan", "oven", "butter", "sugar", "flour", "lemon", "rice"]
@@ -30,6 +32,10 @@ def recipe_of(tmp_path, **changed):
     )
 
 
+def bench_in(tmp_path, sidecar_address):
+    return partial(open_bench, f"embedded:{tmp_path / 'engine'}", sidecar_address, (), Silent())
+
+
 @pytest.mark.parametrize("part", ["dev", "train"])
 async def test_lists_that_are_none_are_an_error_of_the_recipe(tmp_path, sidecar_address, part):
     write_lists(tmp_path / "none.jsonl", [])
@@ -38,9 +44,7 @@ async def test_lists_that_are_none_are_an_error_of_the_recipe(tmp_path, sidecar_
         tmp_path, **{"train": [{"lists": tmp_path / "dev.jsonl"}], part: [{"lists": tmp_path / "none.jsonl"}]}
     )
     with pytest.raises(RecipeError, match="list"):
-        await make_lists(
-            recipe, tmp_path, tmp_path, f"embedded:{tmp_path / 'engine'}", sidecar_address, Console(quiet=True)
-        )
+        await make_lists(recipe, tmp_path, tmp_path, bench_in(tmp_path, sidecar_address))
     assert not list(tmp_path.glob(f"{part}-*"))
 
 
@@ -55,8 +59,7 @@ async def test_document_queries_get_lists_ordered_by_the_teacher(tmp_path, sidec
     recipe = recipe_of(tmp_path)
     out = tmp_path / "lists"
     out.mkdir()
-    engine = f"embedded:{tmp_path / 'engine'}"
-    train, _ = await make_lists(recipe, tmp_path, out, engine, sidecar_address, Console(quiet=True))
+    train, _ = await make_lists(recipe, tmp_path, out, bench_in(tmp_path, sidecar_address))
     lists = list(read_lists(train))
     assert len({each.query_id for each in lists}) == len(lists) == 5
     for each in lists:

@@ -1,4 +1,4 @@
-"""`hybridrank setup elasticsearch`: inference endpoints that ask a sidecar."""
+"""Inference endpoints of Elasticsearch that call a sidecar."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ _ENDPOINTS = (f"rerank/{RERANKER}", f"text_embedding/{ENCODER}")
 
 
 async def found_endpoints(send: Send, wanted: Mapping[str, Any]) -> list[Found]:
-    """The endpoints of ours that the cluster has."""
+    """Returns the endpoints of hybridrank that the cluster has."""
     found = []
     for name in _ENDPOINTS:
         try:
@@ -25,7 +25,7 @@ async def found_endpoints(send: Send, wanted: Mapping[str, Any]) -> list[Found]:
             if error.status != 404:
                 raise
             continue
-        if endpoint["service"] == "cohere" and name in wanted:  # whose url is told only by some versions
+        if endpoint["service"] == "cohere" and name in wanted:  # some versions do not return its url
             endpoint = {**wanted[name], **endpoint}
             endpoint["service_settings"] = {**wanted[name]["service_settings"], **endpoint["service_settings"]}
         found.append(Found("inference endpoint", name, endpoint, name))
@@ -33,9 +33,10 @@ async def found_endpoints(send: Send, wanted: Mapping[str, Any]) -> list[Found]:
 
 
 async def carry_out(send: Send, step: Step, api_key: str) -> None:
-    """Elasticsearch changes neither address nor request of an endpoint: it is made anew.
+    """Makes one change in the cluster; a changed endpoint is deleted and created again.
 
-    It refuses to delete one that fields or pipelines use, and to make one whose service does not answer.
+    Elasticsearch cannot change the address or the request of an endpoint. It refuses to delete one that fields or
+    pipelines use, and to create one whose service does not answer.
     """
     try:
         if step.action != "create":

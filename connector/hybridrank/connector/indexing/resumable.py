@@ -1,25 +1,24 @@
-"""Documents into an index with progress, and what an interruption leaves: the same command goes on from there."""
+"""Indexing with progress; after an interruption, the same call continues where it stopped."""
 
 import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
-
-from hybridrank.cli.options import cache_folder
-from hybridrank.cli.progress import progress
+from hybridrank.common.cache_folder import cache_folder
 from hybridrank.common.counts import counted
-from hybridrank.connector import ConnectorError, SidecarClient
+from hybridrank.common.progress import Progress
 from hybridrank.connector.engines.base import Engine
-from hybridrank.connector.indexing import IndexingReport, index_documents
+from hybridrank.connector.errors import ConnectorError
+from hybridrank.connector.indexing.documents import IndexingReport, index_documents
 from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.sidecar_client.client import SidecarClient
 from hybridrank.connector.types import Document
 
 __all__ = ["IndexingInterrupted", "index_resumably"]
 
 
 class IndexingInterrupted(ConnectorError):
-    """Engine or sidecar failed in the middle; the message says why, how much is written, and that it can go on."""
+    """Engine or sidecar failed after documents were written; the message says why, and how many were."""
 
 
 async def index_resumably(
@@ -30,13 +29,13 @@ async def index_resumably(
     *,
     title: str,
     total: int,
-    console: Console,
+    progress: Progress,
     **options: Any,
 ) -> IndexingReport:
-    """`index_documents`, with progress on the console and vectors from the cache.
+    """Runs `index_documents` with progress, and with vectors from the cache folder.
 
-    Raises IndexingInterrupted once a batch is written, before that what went wrong. A cancellation is told on the
-    console.
+    Raises IndexingInterrupted once a batch is written, and the original error before that. Reports a cancellation to
+    `progress`.
     """
     reached = IndexingReport()
 
@@ -46,7 +45,7 @@ async def index_resumably(
 
     cache = VectorCache(cache_folder() / "vectors.sqlite3")
     try:
-        with progress(title, console, total) as advance:
+        with progress.step(title, total) as advance:
             return await index_documents(
                 engine, sidecar, index, documents, cache=cache, on_progress=advance, on_batch=keep, **options
             )
@@ -55,7 +54,7 @@ async def index_resumably(
             raise
         raise IndexingInterrupted(f"{error}\n{_left(reached, total)}") from error
     except asyncio.CancelledError:  # Ctrl-C
-        console.print(f"interrupted: {_left(reached, total)}", markup=False)
+        progress.note(f"interrupted: {_left(reached, total)}")
         raise
 
 
