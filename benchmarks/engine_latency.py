@@ -24,7 +24,7 @@ from opensearchpy import AsyncOpenSearch
 from rich.console import Console
 
 from benchmarks.results_file import Aim, Section, update
-from hybridrank.cli.progress import progress
+from hybridrank.cli.console.progress import progress
 from hybridrank.cli.session import open_sidecar
 from hybridrank.common.cache_folder import cache_folder
 from hybridrank.connector import HybridSearch, Rrf, SearchRequest, SidecarClient, connect_engine

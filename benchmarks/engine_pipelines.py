@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 from benchmarks.results_file import Aim, Section, update
-from hybridrank.cli.commands.setup import opensearch as setup
+from hybridrank.cli.commands.setup.opensearch import opensearch as setup
 from hybridrank.cluster_setup.opensearch_facts import gather
 from hybridrank.connector import HybridSearch, Rescore, SearchRequest, SidecarClient, connect_engine
 from hybridrank.connector.types import Document

@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.results_file import Aim, Section
-from hybridrank.cli.progress import progress
+from hybridrank.cli.console.progress import progress
 from hybridrank.connector import HybridSearch
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.passages import passage_text

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from benchmarks.results_file import Aim, Section, update
 from hybridrank.cli.bench import open_bench
-from hybridrank.cli.progress import ConsoleProgress
+from hybridrank.cli.console.progress import ConsoleProgress
 from hybridrank.cli.session import default_engine
 from hybridrank.evaluation.collections.beir import BeirFolder
 from hybridrank.evaluation.collections.judged import judged_queries

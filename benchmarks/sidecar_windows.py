@@ -21,7 +21,7 @@ from rich.console import Console
 
 from benchmarks.results_file import Aim, Section, update
 from hybridrank.cli.bench import open_bench
-from hybridrank.cli.progress import ConsoleProgress
+from hybridrank.cli.console.progress import ConsoleProgress
 from hybridrank.cli.session import default_engine
 from hybridrank.connector import HybridSearch
 from hybridrank.connector.types import SearchResponse

@@ -19,8 +19,6 @@ MAX_LINES = 400
 MAX_MODULES = 20
 MAX_TEST_NAME = 60
 MAX_POSITIONAL = 7
-# Folders that are still larger: commands and what they call are to be sorted by what they do.
-CROWDED = {"cli/hybridrank/cli", "cli/hybridrank/cli/commands"}
 QUESTION_WORDS = ("What", "How", "Whether", "Which", "Where", "When")
 GENERATED = ("_pb2.py", "_pb2_grpc.py")
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -46,14 +44,11 @@ def long_modules(paths: list[Path]) -> Iterator[str]:
 
 
 def crowded_folders(paths: list[Path]) -> Iterator[str]:
-    """Folders with more than MAX_MODULES modules beside their subfolders, and names in CROWDED that are not."""
+    """Folders with more than MAX_MODULES modules beside their subfolders."""
     counts = Counter(str(path.parent) for path in slices(paths) if path.name != "__init__.py")
     for folder, count in counts.items():
-        if count > MAX_MODULES and folder not in CROWDED:
+        if count > MAX_MODULES:
             yield f"{folder} has {count} modules; sort them into folders of at most {MAX_MODULES}"
-    for folder in CROWDED:
-        if counts[folder] <= MAX_MODULES:
-            yield f"{folder} is no longer crowded; take it out of CROWDED in tests/structure.py"
 
 
 def import_circles(paths: list[Path]) -> Iterator[str]:

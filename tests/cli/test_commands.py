@@ -1,8 +1,10 @@
 """Commands are loaded when they are called: help is fast, and needs only what `cli` brings."""
 
 import os
+import pkgutil
 import subprocess
 import sys
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import get_args
@@ -12,10 +14,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from hybridrank import cli, local_engines
-from hybridrank.cli import choices
+from hybridrank.cli.actions.doctor import TOLD_BY, packages
 from hybridrank.cli.app import load
-from hybridrank.cli.commands import NEEDS, SUMMARIES
-from hybridrank.cli.doctor import TOLD_BY, packages
+from hybridrank.cli.commands import FIRST
+from hybridrank.cli.discovery import all_commands, children, module_of, path_of, summary
+from hybridrank.cli.options import choices
 from hybridrank.common.extras import EXTRAS, install_line
 from hybridrank.connector import retrieval, types
 from hybridrank.connector.admin import aliases
@@ -44,13 +47,7 @@ HEAVY = (
 )
 
 
-def paths(command, path):
-    """The command, and all below it."""
-    children = getattr(command, "commands", {})
-    return [path, *(each for name, child in children.items() for each in paths(child, f"{path} {name}"))]
-
-
-ALL = [path for name in SUMMARIES for path in paths(load(name), name)]
+ALL = [" ".join(names) for names in all_commands()]
 
 
 @pytest.mark.parametrize("path", ["", *ALL])
@@ -65,12 +62,21 @@ def test_help_fits_a_terminal_and_loads_no_library(path):
 
 
 def test_summaries_are_the_first_lines_of_the_commands_help():
-    assert {name: load(name).help.partition("\n\n")[0].replace("\n", " ") for name in SUMMARIES} == dict(SUMMARIES)
+    for names in all_commands():
+        assert summary(path_of(*names)) == load(*names).help.partition("\n\n")[0].replace("\n", " ")
 
 
 def test_the_extras_that_commands_need_are_told_by_their_names():
-    assert set(NEEDS) <= set(ALL)
-    assert {extra for needed in NEEDS.values() for extra in needed} <= set(EXTRAS)
+    modules = [import_module(module_of(path_of(*names))) for names in all_commands()]
+    assert {extra for module in modules for extra in getattr(module, "NEEDS", ())} <= set(EXTRAS)
+
+
+def test_commands_are_found_by_their_files_in_a_fixed_order():
+    assert [*children()][: len(FIRST)] == [*FIRST]
+    assert {name: [*children(name)] for name in ("ltr", "judgments")} == {
+        "ltr": ["export", "judgments", "log", "train", "train-clicks", "upload"],
+        "judgments": ["agree", "import", "pool"],
+    }
 
 
 def test_the_table_of_extras_is_that_of_the_package():
@@ -118,12 +124,12 @@ def test_options_default_to_what_the_library_does():
 
 
 def test_no_command_loads_an_engines_client_before_it_needs_it():
-    modules = [f"hybridrank.cli.{each.stem}" for each in Path(cli.__file__).parent.glob("*.py")]
+    modules = [each.name for each in pkgutil.walk_packages(cli.__path__, "hybridrank.cli.")]
     heavy = ("aiohttp", "elasticsearch", "jgo", "lightgbm", "onnxruntime", "opensearchpy", "tantivy", "torch")
     code = f"""
 import importlib, sys
 for name in {modules!r}:
-    if name not in ("hybridrank.cli.model_calibrate", "hybridrank.cli.__init__"):
+    if name not in ("hybridrank.cli.actions.model_calibrate", "hybridrank.cli.__main__"):
         importlib.import_module(name)
 print(*(each for each in {heavy!r} if each in sys.modules))
 """

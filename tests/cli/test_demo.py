@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from hybridrank.cli.demo import run_demo
+from hybridrank.cli.actions.demo import run_demo
 from hybridrank.evaluation.collections.beir import BeirFolder, CollectionError
 from hybridrank.evaluation.collections.stdlib import StdlibCollection, read_stdlib
 

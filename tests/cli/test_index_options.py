@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from hybridrank.cli.index_options import text_definition
+from hybridrank.cli.options.index import text_definition
 from hybridrank.index_templates import IndexDefinition
 
 

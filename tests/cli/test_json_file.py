@@ -7,16 +7,13 @@ import typer
 from typer.testing import CliRunner
 
 from hybridrank.cli.app import app, load
-from hybridrank.cli.json_file import JsonFileOption
+from hybridrank.cli.options.json_file import JsonFileOption
 from tests.cli.test_commands import ALL
 
 
 def options(path):
     """The options of a command, and of no other below it."""
-    command = load(path.split()[0])
-    for name in path.split()[1:]:
-        command = command.commands[name]
-    return command.params
+    return load(*path.split()).params
 
 
 HELP = JsonFileOption.__metadata__[0].help

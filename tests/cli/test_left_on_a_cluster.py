@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 from rich.console import Console
 
 from hybridrank.cli.bench import open_bench
-from hybridrank.cli.progress import ConsoleProgress
+from hybridrank.cli.console.progress import ConsoleProgress
 from tests.cli.standing_cluster import standing_cluster
 
 

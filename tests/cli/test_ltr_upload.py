@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from hybridrank.cli.commands.ltr import app
+from hybridrank.cli.app import app
 from hybridrank.connector.errors import EngineError
 from hybridrank.ltr_features import FeatureSet
 from hybridrank.ltr_features.sltr import NotInPlugin, feature_set_body
@@ -128,7 +128,7 @@ def folder(tmp_path):
 
 def upload(cluster, folder, *flags, fails: type[Exception] | None = None) -> str:
     """The output of the command, or the message of the error that it ends with."""
-    done = CliRunner().invoke(app, ["upload", str(folder), "--engine", cluster.url, *flags])
+    done = CliRunner().invoke(app, ["ltr", "upload", str(folder), "--engine", cluster.url, *flags])
     if fails:
         assert isinstance(done.exception, fails), done.output
         return str(done.exception)

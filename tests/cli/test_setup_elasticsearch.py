@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from hybridrank.cli.commands.setup import app
+from hybridrank.cli.app import app
 from hybridrank.connector.errors import EngineError
 from tests.cli.standing_cluster import standing_cluster
 
@@ -65,7 +65,7 @@ def cluster(inference):
 
 def setup(cluster, *flags, fails: type[Exception] | None = None, key: str = "") -> str:
     """The output of the command, or the message of the error that it ends with. The key is in none of it."""
-    line = ["elasticsearch", "--url", cluster.url, *flags]
+    line = ["setup", "elasticsearch", "--url", cluster.url, *flags]
     done = CliRunner().invoke(app, line, env={"HYBRIDRANK_CLIENT_API_KEY": key, "COLUMNS": "200"})
     said = done.output + str(done.exception or "")
     assert KEY not in said

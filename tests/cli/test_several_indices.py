@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from hybridrank.cli import search
-from hybridrank.cli.progress import ConsoleProgress
+from hybridrank.cli.actions import search
+from hybridrank.cli.console.progress import ConsoleProgress
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.types import Document, Hit, SearchResponse, Timings
 from hybridrank.evaluation.collections.document_names import AmbiguousId

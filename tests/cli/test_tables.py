@@ -7,11 +7,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from hybridrank.cli import progress as progress_module
-from hybridrank.cli.model_control import _table
-from hybridrank.cli.progress import progress
-from hybridrank.cli.search import show_response
-from hybridrank.cli.tables import listing, side_by_side, wide_enough
+from hybridrank.cli.actions.model_control import _table
+from hybridrank.cli.actions.search import show_response
+from hybridrank.cli.console import progress as progress_module
+from hybridrank.cli.console.progress import progress
+from hybridrank.cli.console.tables import listing, side_by_side, wide_enough
 from hybridrank.connector import Hit, ModelInfo, RetrieverScore, SearchResponse, Timings, TotalHits
 from hybridrank.evaluation.report.tables import ReportTable
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from hybridrank.cli.filters import parse
+from hybridrank.cli.options.filters import parse
 from hybridrank.connector import SearchRequest
 from hybridrank.connector.mapping import fields
 from hybridrank.connector.mapping.filter_values import cut_short

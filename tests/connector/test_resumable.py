@@ -6,7 +6,7 @@ import io
 import pytest
 from rich.console import Console
 
-from hybridrank.cli.progress import ConsoleProgress
+from hybridrank.cli.console.progress import ConsoleProgress
 from hybridrank.connector import ConnectorError
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.indexing.resumable import IndexingInterrupted, index_resumably

@@ -7,7 +7,7 @@ import uuid
 import pytest
 from typer.testing import CliRunner
 
-from hybridrank.cli.commands.index import app
+from hybridrank.cli.app import app
 from hybridrank.connector import HybridSearch, SearchRequest, Term, connect_engine
 from hybridrank.connector.admin.aliases import plan_swap
 from hybridrank.connector.errors import EngineError, IndexMissing
@@ -41,7 +41,7 @@ async def filled(engine, index: str, edition: str, passages=PASSAGES) -> str:
 
 async def swap(engine, *arguments: str, expect: int = 0) -> str:
     """Returns the output of `hybridrank index swap` on both streams."""
-    done = await asyncio.to_thread(CliRunner().invoke, app, ["swap", *arguments, "--engine", engine.url])
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["index", "swap", *arguments, "--engine", engine.url])
     assert done.exit_code == expect, done.output
     return done.output
 

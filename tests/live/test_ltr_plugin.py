@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hybridrank import index_templates
-from hybridrank.cli.commands.ltr import app
+from hybridrank.cli.app import app
 from hybridrank.connector import connect_engine
 from hybridrank.connector.errors import EngineError
 from hybridrank.connector.queries.documents import among
@@ -104,7 +104,7 @@ async def test_the_plugin_would_rank_as_lightgbm_does(engine, index):
 
 def test_a_real_server_without_the_plugin_is_told(engine_url, tmp_path):
     folder = write_forest(tmp_path / "shop", booster_text(), features=FEATURES).path
-    done = CliRunner().invoke(app, ["upload", str(folder), "--engine", engine_url])
+    done = CliRunner().invoke(app, ["ltr", "upload", str(folder), "--engine", engine_url])
     assert isinstance(done.exception, EngineError)
     assert str(done.exception).startswith("this cluster has no LTR plugin: install it on every node")
 

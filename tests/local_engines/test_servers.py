@@ -124,7 +124,8 @@ def test_a_server_outlives_the_command_that_started_it(engines_folder):
             [
                 sys.executable,
                 "-c",
-                "from hybridrank.cli.commands.engine import app; app()",
+                "from hybridrank.cli.app import app; app()",
+                "engine",
                 *arguments,
                 "elasticsearch",
                 "--json",

@@ -37,11 +37,11 @@ def test_a_fresh_export_scores_as_loops_over_transformers(source, tmp_path, libr
 
 
 def test_the_command_writes_both_precisions(source, tmp_path):
-    from hybridrank.cli.commands.model import app
+    from hybridrank.cli.app import app
     from tests.golden import tiny_colbert
 
     tiny_colbert.save_as_pylate(source, 5)
-    written = CliRunner().invoke(app, ["export", str(source), "--out", str(tmp_path / "out")])
+    written = CliRunner().invoke(app, ["model", "export", str(source), "--out", str(tmp_path / "out")])
     assert written.exit_code == 0, written.output
     assert "colbert source, int8 and fp32, 40 tokens, digest" in written.output
     (model,) = loading.load([tmp_path / "out"])

@@ -190,9 +190,9 @@ def test_positions_of_roberta_start_behind_its_padding(encoder):
 
 @pytest.mark.torch
 def test_the_command_writes_a_working_folder_without_overwriting(encoder, tmp_path):
-    from hybridrank.cli.commands.model import app
+    from hybridrank.cli.app import app
 
-    command = ["export", str(encoder), "--out", str(tmp_path / "out"), "--licence", "MIT"]
+    command = ["model", "export", str(encoder), "--out", str(tmp_path / "out"), "--licence", "MIT"]
     written = CliRunner().invoke(app, command)
     assert written.exit_code == 0, written.output
     assert "encoder source, int8 and fp32, 48 tokens, digest" in written.output

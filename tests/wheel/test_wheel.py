@@ -18,8 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridrank.cli.app import load
-from hybridrank.cli.commands import SUMMARIES
+from hybridrank.cli.discovery import all_commands
 from tests.evaluation.menu import write_menu
 from tests.sidecar.forests import write_forest
 
@@ -47,9 +46,9 @@ HELP = """
 import os, sys
 from hybridrank.cli.__main__ import main
 from hybridrank.cli.app import load
-from hybridrank.cli.commands import SUMMARIES
-for name in SUMMARIES:
-    load(name)  # once, for all children
+from hybridrank.cli.discovery import all_commands
+for names in all_commands():
+    load(*names)  # once, for all children
 for path in sys.argv[1:]:
     if not (child := os.fork()):
         sys.argv = ["hybridrank", *path.split(), "--help"]
@@ -134,11 +133,6 @@ def run(*command: object, ok: bool = True, **options) -> subprocess.CompletedPro
     return done
 
 
-def paths(command, path: str) -> list[str]:
-    children = getattr(command, "commands", {})
-    return [path, *(each for name, child in children.items() for each in paths(child, f"{path} {name}"))]
-
-
 def write_application(folder: Path) -> None:
     for number, name in enumerate(APPLICATION):  # modules and packages
         path = folder / (f"{name}.py" if number % 2 else f"{name}/__init__.py")
@@ -176,9 +170,9 @@ def check(python: str, extras: str, wheel: Path, folder: Path, clusters: dict[st
                 "error: the hybridrank command needs packages that are not installed: pip install 'hybridrank[cli]'\n"
             )
         return
-    commands = ["", *(each for name in SUMMARIES for each in paths(load(name), name))]
+    commands = ["", *map(" ".join, all_commands())]
     # Help loads no library (tests/cli/test_commands.py), so that all of it is the same with every extra.
-    run(venv / "bin/python", "-c", HELP, *(commands if extras == "cli" else SUMMARIES), **call)
+    run(venv / "bin/python", "-c", HELP, *(each for each in commands if extras == "cli" or " " not in each), **call)
     reached = [
         (f"search tea --index x --engine {url}", {product}, "no such index") for product, url in clusters.items()
     ]

@@ -8,13 +8,13 @@ from hybridrank.common.extras import module_missing, require
 
 __all__ = ["main"]
 
-# By name, as importing them would load what only some commands need.
+# By name: an import would load packages that only some commands need.
 _INVALID = "pydantic_core._pydantic_core.ValidationError"
 _WRONG_USAGE = "hybridrank.connector.errors.BadAddress"
 
 
 def main() -> None:
-    """Run a command; an error that says what to do is shown as a sentence, any other as a traceback."""
+    """Runs a command; an error of hybridrank is shown as a sentence, any other as a traceback."""
     try:
         require("the hybridrank command", "cli")
         from hybridrank.cli.app import app

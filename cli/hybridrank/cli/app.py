@@ -1,8 +1,8 @@
-"""The `hybridrank` program: a group whose commands are loaded when they are called."""
+"""The `hybridrank` program: groups whose commands are imported when they run."""
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -10,53 +10,61 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from hybridrank.cli.commands import NEEDS, SUMMARIES
+from hybridrank.cli.discovery import children, module_of, path_of, summary
 from hybridrank.common.extras import require
 
-__all__ = ["app"]
+__all__ = ["app", "load"]
 
 _EXAMPLES = re.compile(r"^Examples?:|^\s*hybridrank ", re.MULTILINE)
-_WIDTH = 78  # of help, which is indented by two columns
+_WIDTH = 78  # width of help, which is indented by two columns
 
 
-class _Commands(TyperGroup):
-    """Lists commands by their summaries; imports the module of the one that is called."""
+class CommandGroup(TyperGroup):
+    """Lists the commands of a folder by their summaries; imports the one that is called."""
+
+    names: tuple[str, ...] = ()
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        return list(SUMMARIES)
+        """Returns the names of the commands."""
+        return list(children(*self.names))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        summary = SUMMARIES.get(cmd_name)
-        return summary and TyperCommand(cmd_name, short_help=summary, help=summary)
+        """Returns a command for lists, which has a name and a summary."""
+        path = children(*self.names).get(cmd_name)
+        return path and TyperCommand(cmd_name, short_help=(text := summary(path)), help=text)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """Returns the command that is called, imported."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command and load(str(name)), rest
+        return name, command and load(*self.names, str(name)), rest
 
 
-def load(name: str) -> Any:
-    """The command or group of this name, as click runs it; each part checks its extras before it runs."""
-    module = import_module(f"hybridrank.cli.commands.{name}")
-    group: typer.Typer | None = getattr(module, "app", None)
-    if group is None:
-        group = typer.Typer(add_completion=False)
-        group.command(name, context_settings=getattr(module, "CONTEXT", None))(getattr(module, name))
-    group.rich_markup_mode = None  # plain text: rich would take a quarter of a second, and half the width of a table
-    command = typer.main.get_command(group)
-    command.name = name
-    _prepare(command, name)
+def load(*names: str) -> Any:
+    """Imports a command or a group and returns it as click runs it; it checks its extras before it runs."""
+    path = path_of(*names)
+    module = import_module(module_of(path))
+    function: Any = getattr(module, path.stem, None)
+    program = typer.Typer(cls=CommandGroup, add_completion=False, rich_markup_mode=None)  # rich would cut tables
+    if not path.is_dir():
+        program = typer.Typer(add_completion=False, rich_markup_mode=None)
+        program.command(names[-1], context_settings=getattr(module, "CONTEXT", None))(function)
+    elif function:
+        program.callback(invoke_without_command=True)(function)
+    else:
+        program.callback(help=summary(path), no_args_is_help=True)(lambda: None)
+    command: Any = typer.main.get_command(program)
+    command.name, command.names = names[-1], names
+    command.help = _folded(command.help or "")
+    if (needs := getattr(module, "NEEDS", ())) and command.context_settings.get("help_option_names", True):
+        command.callback = _checked(
+            command.callback, f"hybridrank {' '.join(names)}", needs
+        )  # `serve` checks by itself
     return command
 
 
-def _prepare(command: Any, path: str) -> None:
-    """Keep help from being cut or its examples from being joined, and check extras; below a group as well."""
-    for name, each in getattr(command, "commands", {}).items():
-        _prepare(each, f"{path} {name}")
-    paragraphs = (command.help or "").split("\n\n")
-    command.short_help = command.short_help or " ".join(paragraphs[0].split())
-    command.help = "\n\n".join(_examples(each) if _EXAMPLES.search(each) else each for each in paragraphs)
-    if path in NEEDS and command.context_settings.get("help_option_names", True):  # `serve` has a --help of its own
-        command.callback = _checked(command.callback, path)
+def _folded(text: str) -> str:
+    """Returns help in which click keeps the lines of examples; no line is longer than a terminal."""
+    return "\n\n".join(_examples(each) if _EXAMPLES.search(each) else each for each in text.split("\n\n"))
 
 
 def _examples(paragraph: str) -> str:
@@ -64,7 +72,7 @@ def _examples(paragraph: str) -> str:
 
 
 def _broken(line: str) -> str:
-    """A command in lines of at most _WIDTH, broken before options, as a shell joins them."""
+    """Returns a command in lines of at most _WIDTH, broken before options, as a shell joins them."""
     first, *options = line.split(" --")
     lines = [first]
     for each in options:
@@ -75,17 +83,17 @@ def _broken(line: str) -> str:
     return " \\\n".join(lines)
 
 
-def _checked(callback: Callable[..., None], path: str) -> Callable[..., None]:
+def _checked(callback: Callable[..., None], name: str, needs: Sequence[str]) -> Callable[..., None]:
     @functools.wraps(callback)
     def checked(**options: Any) -> None:
-        require(f"hybridrank {path}", *NEEDS[path], also=_by_options(options))
+        require(name, *needs, also=_by_options(options))
         callback(**options)
 
     return checked
 
 
 def _by_options(options: dict[str, Any]) -> tuple[str, ...]:
-    """The extras that the addresses of engine and sidecar need, as far as they tell."""
+    """Returns the extras that the addresses of engine and sidecar need, as far as these show it."""
     embedded = ("embedded",) if str(options.get("engine", "none")).partition(":")[0] in ("", "embedded") else ()
     return (*embedded, *(("sidecar",) if options.get("sidecar") == "auto" else ()))
 
@@ -93,7 +101,7 @@ def _by_options(options: dict[str, Any]) -> tuple[str, ...]:
 app = typer.Typer(
     name="hybridrank",
     help="Hybrid retrieval with fusion and reranking for OpenSearch and Elasticsearch, without a server plugin.",
-    cls=_Commands,
+    cls=CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

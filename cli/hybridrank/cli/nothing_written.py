@@ -1,4 +1,4 @@
-"""The error of a command that has nothing to write, so that a script which calls it does not go on."""
+"""The error of a command that has nothing to write, so that a script stops."""
 
 from hybridrank.common.errors import HybridrankError
 

@@ -1,4 +1,4 @@
-"""Session of a command: an engine, and a sidecar that runs already or lives as long as the command."""
+"""Connections of a command: an engine, and a sidecar that runs already or is started for the command."""
 
 import asyncio
 import os
@@ -6,6 +6,8 @@ import sys
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+
+import typer
 
 from hybridrank.cli.startable import check_startable
 from hybridrank.common.cache_folder import cache_folder
@@ -17,29 +19,41 @@ from hybridrank.connector.sidecar_client.model_names import models_by_name
 from hybridrank.index_templates import EncoderNote
 from hybridrank.sidecar.child import sidecar_process
 
-__all__ = ["default_engine", "noted_encoders", "open_engine", "open_search", "open_sidecar"]
+__all__ = ["default_engine", "noted_encoders", "open_cluster", "open_engine", "open_search", "open_sidecar"]
 
-# Not options: what stands on a command line shows in the list of processes. Not HYBRIDRANK_SIDECAR_*: those are the
-# server's own settings, and it refuses any that it does not know.
+# Environment variables, because other users can read the options of a process. Not named HYBRIDRANK_SIDECAR_*: those
+# are the settings of the server, which refuses unknown ones.
 _ACCESS = {
     "HYBRIDRANK_CLIENT_CA_CERTS": "ca_certs",
     "HYBRIDRANK_CLIENT_CERT": "client_cert",
     "HYBRIDRANK_CLIENT_KEY": "client_key",
     "HYBRIDRANK_CLIENT_API_KEY": "api_key",
 }
-_PORT = "HYBRIDRANK_SIDECAR_PORT"  # of `hybridrank serve`, which then listens there
+_PORT = "HYBRIDRANK_SIDECAR_PORT"  # the port of `hybridrank serve`
 _DEFAULT_PORT = "50051"
 _ENGINE_ACCESS = {"HYBRIDRANK_ENGINE_API_KEY": "api_key", "HYBRIDRANK_ENGINE_CA_CERTS": "ca_certs"}
 
 
 def default_engine() -> str:
-    """The address of the embedded engine in the cache folder."""
+    """Returns the address of the embedded engine in the cache folder."""
     return f"embedded:{cache_folder() / 'indices'}"
 
 
 async def open_engine(address: str) -> Engine:
-    """The engine at an address, reached as HYBRIDRANK_ENGINE_* say (docs/engines.md)."""
+    """Connects the engine at an address, with the access in HYBRIDRANK_ENGINE_* variables (docs/engines.md)."""
     return await connect_engine(address, **_from_environment(_ENGINE_ACCESS))
+
+
+@asynccontextmanager
+async def open_cluster(address: str, lack: str) -> AsyncIterator[Engine]:
+    """Yields the engine of a cluster. Raises BadParameter for the embedded engine; `lack` says what it cannot do."""
+    if not address or address.startswith("embedded:"):
+        raise typer.BadParameter(f"{lack}; name a cluster", param_hint="--engine")
+    engine = await open_engine(address)
+    try:
+        yield engine
+    finally:
+        await engine.close()
 
 
 @asynccontextmanager
@@ -52,12 +66,12 @@ async def open_sidecar(
     no_cache: bool = False,
     strict: bool = True,
 ) -> AsyncIterator[SidecarClient]:
-    """A client of the sidecar at `address`, whose calls are computed anew with `no_cache`.
+    """Yields a client of the sidecar at `address`; with `no_cache`, no score comes from its cache.
 
-    "auto" takes the one on this machine's default port where that has the models of `needs`, and its `encoder` made
-    vectors that compare with those of `encoders`; otherwise it starts one with the shipped models and these `settings`,
-    and stops it at the end. stderr says which. With `strict`, a model that neither has is UnknownModel before one is
-    started. HYBRIDRANK_CLIENT_* variables say what a sidecar that runs wants of its callers (docs/connector.md).
+    "auto" takes the sidecar on this machine's default port if it has the models of `needs` and its encoder is one of
+    `encoders`. Otherwise it starts a sidecar with the shipped models and these `settings`, and stops it at the end.
+    stderr says which. With `strict`, raises UnknownModel before the start if neither has a model. HYBRIDRANK_CLIENT_*
+    variables give access to a running sidecar (docs/connector.md).
     """
     async with AsyncExitStack() as stack:
         access = _from_environment(_ACCESS)
@@ -85,9 +99,9 @@ async def open_search(
     needs: Collection[str],
     strict: bool = True,
 ) -> AsyncIterator[tuple[HybridSearch, SidecarClient]]:
-    """A HybridSearch over both, and the sidecar's client. Raises IndexMissing before a sidecar is looked for.
+    """Yields a HybridSearch over both, and the client of the sidecar.
 
-    Raises UnknownModel too, as `open_sidecar` does.
+    Raises IndexMissing before it looks for a sidecar, and UnknownModel as `open_sidecar` does.
     """
     async with AsyncExitStack() as stack:
         if isinstance(engine, str):
@@ -99,13 +113,13 @@ async def open_search(
 
 
 async def noted_encoders(engine: Engine, index: str) -> tuple[EncoderNote, ...]:
-    """The encoders of the vectors in the index, as far as it notes them. Raises IndexMissing."""
+    """Returns the encoders that the index notes for its vectors. Raises IndexMissing."""
     encoders = (await engine.fields(index)).encoders
     return tuple(note for by_field in encoders.values() for note in by_field.values() if note)
 
 
 async def _running(needs: Collection[str], encoders: Collection[EncoderNote]) -> tuple[str, str]:
-    """The address of the sidecar on the default port if it serves for these, else "" and why not."""
+    """Returns the address of the sidecar on the default port if it has these, else "" and the reason."""
     address = f"127.0.0.1:{os.environ.get(_PORT) or _DEFAULT_PORT}"
     try:
         async with SidecarClient(address, **_from_environment(_ACCESS)) as client:

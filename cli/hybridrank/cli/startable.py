@@ -7,13 +7,13 @@ from hybridrank.evaluation.experiments.served_models import UnknownModel
 
 __all__ = ["check_startable"]
 
-_ENCODER = "encoder"  # named by commands, not by people; whoever needs it says so in its own words
+_ENCODER = "encoder"  # requested by commands, not by users; a command without it has an error of its own
 
 
 def check_startable(needs: Collection[str], settings: Mapping[str, str], running: str) -> None:
-    """Raises UnknownModel, which lists the names there are, where a sidecar with these settings would lack one.
+    """Raises UnknownModel with the known names if a sidecar with these settings would not have a model.
 
-    `running` is what was wrong with the sidecar that runs.
+    `running` says why the running sidecar cannot be used.
     """
     known = _names(settings)
     lacking = [each for each in needs if each != _ENCODER and each not in known]
@@ -26,9 +26,9 @@ def check_startable(needs: Collection[str], settings: Mapping[str, str], running
 
 
 def _names(settings: Mapping[str, str]) -> tuple[str, ...]:
-    """Every name of a model in the folders that these settings and the environment name.
+    """Returns all names of the models in the folders of these settings and of the environment.
 
-    Empty where they cannot be read: the sidecar then says why.
+    Returns none if they cannot be read; the sidecar then reports the reason.
     """
     from hybridrank.sidecar.app.settings import Settings
     from hybridrank.sidecar.models.scan import scan

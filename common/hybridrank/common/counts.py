@@ -1,6 +1,8 @@
-"""Counts of things in messages."""
+"""Counts and long lists in messages."""
 
-__all__ = ["counted"]
+from collections.abc import Iterator, Sequence
+
+__all__ = ["counted", "first_lines"]
 
 
 def counted(count: int, noun: str) -> str:
@@ -13,3 +15,15 @@ def counted(count: int, noun: str) -> str:
         return f"1 {noun}"
     stem = f"{noun[:-1]}ie" if noun.endswith("y") and noun[-2] not in "aeiou" else noun
     return f"{count} {stem}s"
+
+
+def first_lines(label: str, items: Sequence[object], shown: int = 10) -> Iterator[str]:
+    """Yields a line for each of the first items, and one with the number of the others.
+
+    >>> list(first_lines("rejected", ["a", "b", "c"], shown=2))
+    ['rejected: a', 'rejected: b', 'and 1 more']
+    """
+    for item in items[:shown]:
+        yield f"{label}: {item}"
+    if len(items) > shown:
+        yield f"and {len(items) - shown} more"

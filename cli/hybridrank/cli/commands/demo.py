@@ -1,4 +1,4 @@
-"""`hybridrank demo`: hybrid search with reranking over the documentation of this very Python, measured."""
+"""`hybridrank demo`: hybrid search with reranking over the documentation of this Python, with measures."""
 
 import asyncio
 from enum import Enum
@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hybridrank.cli.json_file import JsonFileOption
+from hybridrank.cli.options.json_file import JsonFileOption
 
 __all__ = ["demo"]
+
+NEEDS = ("embedded", "eval", "sidecar")
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -38,7 +40,7 @@ def demo(
     hybridrank demo --engine opensearch --json demo.json
     """
     from hybridrank import local_engines
-    from hybridrank.cli.demo import read_documentation, run_demo
+    from hybridrank.cli.actions.demo import read_documentation, run_demo
     from hybridrank.cli.session import default_engine
 
     collection = read_documentation()

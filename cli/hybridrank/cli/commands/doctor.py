@@ -1,4 +1,4 @@
-"""`hybridrank doctor`: what is reachable, what it can do, and what to do about what is not."""
+"""`hybridrank doctor`: checks packages, sidecar, engine and index, with advice for each problem."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hybridrank.cli.options import EngineOption, JsonOption, SidecarOption
+from hybridrank.cli.options.shared import EngineOption, JsonOption, SidecarOption
 
 __all__ = ["doctor"]
 
@@ -22,13 +22,13 @@ def doctor(
         str, typer.Option(help="http(s)://HOST:PORT of the HTTP face, as OpenSearch's nodes reach it.")
     ] = "",
     index: Annotated[
-        str, typer.Option(help="An index or alias: can the library search it? With --sidecar-http, pipelines too?")
+        str, typer.Option(help="An index or alias to check with a search; with --sidecar-http, its pipelines too.")
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Look at everything a search needs. Exit code 1 when something is broken.
+    """Check everything that a search needs. Exit code 1 when something is broken.
 
-    Of an OpenSearch with ml-commons, the way of its own pipelines to a sidecar too: each model is tried.
+    For OpenSearch with ml-commons, also checks its own pipelines: each model that calls a sidecar is tried.
 
     Examples:
     hybridrank doctor
@@ -37,7 +37,7 @@ def doctor(
     """
     from rich.markup import escape
 
-    from hybridrank.cli.doctor import jdk, packages, python, services
+    from hybridrank.cli.actions.doctor import jdk, packages, python, services
 
     reached = asyncio.run(services(engine, sidecar, sidecar_http.rstrip("/"), index))
     findings = [python(), *packages(), jdk(), *reached]

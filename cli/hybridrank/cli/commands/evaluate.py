@@ -1,4 +1,4 @@
-"""`hybridrank evaluate`: how good each pipeline's rankings are on a collection with judgments, and how fast."""
+"""`hybridrank evaluate`: quality and latency of pipelines on a collection with judgments."""
 
 import asyncio
 from pathlib import Path
@@ -6,28 +6,30 @@ from typing import Annotated
 
 import typer
 
-from hybridrank.cli.choices import DEFAULT_CHUNKS, STANDARD_MEASURES, STANDARD_PIPELINES, TokenFormat
-from hybridrank.cli.json_file import JsonFileOption
-from hybridrank.cli.options import (
+from hybridrank.cli.options.choices import DEFAULT_CHUNKS, STANDARD_MEASURES, STANDARD_PIPELINES, TokenFormat
+from hybridrank.cli.options.json_file import JsonFileOption
+from hybridrank.cli.options.shared import (
     DeleteIndexOption,
     EngineOption,
     FeatureSetsOption,
+    FilledIndexOption,
     FusionOption,
+    JudgedCollectionOption,
     MaxChunksOption,
     SidecarOption,
     StrictOption,
+    WeightOption,
     in_folder,
 )
 
 __all__ = ["evaluate"]
 
+NEEDS = ("eval",)
+
 
 def evaluate(
-    collection: Annotated[
-        Path,
-        typer.Option(help="Folder with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv (or .gz).", show_default=False),
-    ],
-    split: Annotated[str, typer.Option(help="Which judgments: qrels/SPLIT.tsv.")] = "test",
+    collection: JudgedCollectionOption,
+    split: Annotated[str, typer.Option(help="The judgments: qrels/SPLIT.tsv.")] = "test",
     pipelines: Annotated[
         str,
         typer.Option(metavar="NAME,…", help="bm25, knn or rrf, each with +MODEL to rescore, once or several times."),
@@ -45,31 +47,29 @@ def evaluate(
         ),
     ] = ",".join(STANDARD_MEASURES),
     engine: EngineOption = "",
-    index: Annotated[
-        str, typer.Option(help="Name of the index, filled as needed.", show_default="one for this content")
-    ] = "",
+    index: FilledIndexOption = "",
     delete_index: DeleteIndexOption = False,
     sidecar: SidecarOption = "auto",
     features: FeatureSetsOption = None,
     fold_models: Annotated[
         Path | None,
         typer.Option(
-            help="Models of a cross-validation (`ltr train --fold-models`): each query by the one that never saw it.",
+            help="Models of a cross-validation (`ltr train --fold-models`): each query by one that has not seen it.",
             show_default=False,
         ),
     ] = None,
     token_vectors: Annotated[
         TokenFormat | None,
-        typer.Option(help="Store token vectors in the index, packed so, and have late interaction score those."),
+        typer.Option(help="Store token vectors in the index in this format, and score them with late interaction."),
     ] = None,
     queries: Annotated[
         int | None, typer.Option(min=1, help="Only the first N judged queries.", show_default="all")
     ] = None,
-    weight: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the reranker in the final score.")] = 0.5,
+    weight: WeightOption = 0.5,
     window: Annotated[int, typer.Option(min=1, max=10_000, help="How many documents the reranker scores.")] = 50,
     max_chunks: MaxChunksOption = DEFAULT_CHUNKS,
     budget_s: Annotated[
-        float, typer.Option(min=0.001, help="What reranking may take before the fused order is used.")
+        float, typer.Option(min=0.001, help="Time limit of reranking in seconds; after it, the fused order is used.")
     ] = 30.0,
     fusion: FusionOption = "client",
     strict: StrictOption = True,
@@ -80,7 +80,7 @@ def evaluate(
             "--html",
             metavar="FILE",
             callback=in_folder,
-            help="Write one page with tables, picture, and the texts of queries.",
+            help="Write a page with tables, a picture, and the texts of queries.",
         ),
     ] = None,
     svg_file: Annotated[
@@ -88,16 +88,16 @@ def evaluate(
         typer.Option("--svg", metavar="FILE", callback=in_folder, help="Draw quality against latency."),
     ] = None,
     run_dir: Annotated[
-        Path | None, typer.Option(callback=in_folder, help="Write one TREC run file a pipeline into this folder.")
+        Path | None, typer.Option(callback=in_folder, help="Write a TREC run file per pipeline into this folder.")
     ] = None,
     per_query: Annotated[
-        bool, typer.Option("--per-query", help="List the queries, with their texts, that win and lose most.")
+        bool, typer.Option("--per-query", help="List the queries with the largest wins and losses, with their texts.")
     ] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")] = False,
 ) -> None:
-    """Measure pipelines on a collection: quality, latency, and whether differences could be chance.
+    """Measure pipelines on a collection: quality, latency, and significance of differences.
 
-    Documents that the index lacks are encoded and written first; vectors are cached, so the next run starts at once.
+    Missing documents are encoded and written first; vectors are cached, so the next run starts at once.
 
     Examples:
     hybridrank evaluate --collection ./scifact --split test --json scifact.json
@@ -109,8 +109,8 @@ def evaluate(
     hybridrank evaluate --collection ./scifact --pipelines rrf,rrf+colbert --baseline rrf --token-vectors int8
     hybridrank evaluate --collection ./scifact --pipelines rrf --config tuned.yaml --baseline rrf
     """
-    from hybridrank.cli.evaluate import parse_measures, parse_pipelines, run_pipelines, show_result, write_runs
-    from hybridrank.cli.feature_sets import load_feature_sets
+    from hybridrank.cli.actions.evaluate import parse_measures, parse_pipelines, run_pipelines, show_result, write_runs
+    from hybridrank.cli.options.feature_sets import load_feature_sets
     from hybridrank.connector import Misconfigured
     from hybridrank.evaluation.experiments.fold_models import FoldModels
     from hybridrank.evaluation.experiments.pipelines import PipelineSettings

@@ -1,4 +1,4 @@
-"""`hybridrank reproduce`: run the experiments again, and say of each score whether it is as expected."""
+"""`hybridrank reproduce`: runs the experiments again, and compares each score with the expected one."""
 
 import asyncio
 import sys
@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hybridrank.cli.json_file import JsonFileOption
-from hybridrank.cli.options import SidecarOption, in_folder
+from hybridrank.cli.options.json_file import JsonFileOption
+from hybridrank.cli.options.shared import SidecarOption, in_folder
 from hybridrank.common.counts import counted
 
 __all__ = ["reproduce"]
+
+NEEDS = ("embedded", "eval")
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -32,7 +34,7 @@ def reproduce(
         Path | None, typer.Option(help="Folder of experiments, a .yaml file each.", show_default="those that ship")
     ] = None,
     sidecar: SidecarOption = "auto",
-    fresh: Annotated[bool, typer.Option("--fresh", help="Search again what was kept from a run before.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Search again; ignore kept runs.")] = False,
     pyserini: Annotated[
         bool, typer.Option("--pyserini", help="Measure BM25 and RM3 of Pyserini on the same collections too.")
     ] = False,
@@ -40,7 +42,7 @@ def reproduce(
         Path, typer.Option(help="The Python that has Pyserini.", show_default="this one")
     ] = Path(sys.executable),
     update: Annotated[
-        bool, typer.Option("--update", help="Write the scores that were measured into the files, as expected from now.")
+        bool, typer.Option("--update", help="Write the measured scores into the files as the new expected ones.")
     ] = False,
     json_file: JsonFileOption = None,
     page_file: Annotated[
@@ -50,7 +52,7 @@ def reproduce(
 ) -> None:
     """Run the experiments again, all or those named, and mark each score OK or FAIL.
 
-    Exits with 1 when a score is not as expected, or a collection is missing. What an interrupted run had finished is
+    Exits with 1 when a score is not as expected, or a collection is missing. Finished parts of an interrupted run are
     kept and not searched again, as long as documents, queries, settings, models and versions are the same.
 
     Examples:
@@ -58,9 +60,9 @@ def reproduce(
     hybridrank reproduce scifact cranfield --collections ./collections --pyserini --page docs/reproduced.md
     hybridrank reproduce medquad --collections ./collections --fresh --update
     """
+    from hybridrank.cli.actions.reproduce import show_outcome, update_expected
     from hybridrank.cli.bench import open_bench
-    from hybridrank.cli.progress import ConsoleProgress
-    from hybridrank.cli.reproduce import show_outcome, update_expected
+    from hybridrank.cli.console.progress import ConsoleProgress
     from hybridrank.cli.session import default_engine
     from hybridrank.evaluation.experiments.lucene import Pyserini, pyserini_version
     from hybridrank.evaluation.experiments.served_models import UnknownModel

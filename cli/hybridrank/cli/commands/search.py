@@ -1,4 +1,4 @@
-"""`hybridrank search`: one search, as a person or a program wants to see it."""
+"""`hybridrank search`: one search, as text or as JSON."""
 
 import asyncio
 import json
@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hybridrank.cli.choices import DEFAULT_CHUNKS, FILTER_SYNTAX
-from hybridrank.cli.options import (
+from hybridrank.cli.options.choices import DEFAULT_CHUNKS, FILTER_SYNTAX
+from hybridrank.cli.options.shared import (
     EngineOption,
     FeatureSetsOption,
     FusionOption,
@@ -20,6 +20,7 @@ from hybridrank.cli.options import (
     MaxChunksOption,
     SidecarOption,
     StrictOption,
+    WeightOption,
 )
 
 __all__ = ["search"]
@@ -28,13 +29,13 @@ err = Console(stderr=True, highlight=False)
 
 
 def search(
-    query_text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for.", show_default=False)],
+    query_text: Annotated[str, typer.Argument(metavar="TEXT", help="The query.", show_default=False)],
     index: IndexOption,
     engine: EngineOption = "",
     sidecar: SidecarOption = "auto",
     rerank: Annotated[
         str,
-        typer.Option(metavar="MODEL[+MODEL…]|none", help="Reranker for the head of the ranking, or several in turn."),
+        typer.Option(metavar="MODEL[+MODEL…]|none", help="Reranker for the first documents, or several in turn."),
     ] = "colbert",
     config: Annotated[
         Path | None,
@@ -45,21 +46,22 @@ def search(
     ] = None,
     features: FeatureSetsOption = None,
     token_vectors: Annotated[
-        bool, typer.Option("--token-vectors", help="Have late interaction score what index --token-vectors stored.")
+        bool,
+        typer.Option("--token-vectors", help="Late interaction over vectors of `index --token-vectors`."),
     ] = False,
-    weight: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the reranker in the final score.")] = 0.5,
+    weight: WeightOption = 0.5,
     window: Annotated[int, typer.Option(min=1, help="How many documents the reranker scores.")] = 50,
     max_chunks: MaxChunksOption = DEFAULT_CHUNKS,
     budget_ms: Annotated[
-        int, typer.Option(min=1, help="What reranking may cost before the fused order is shown.")
+        int, typer.Option(min=1, help="Time limit of reranking in milliseconds; after it, the fused order is shown.")
     ] = 2000,
     filters: Annotated[
-        list[str] | None, typer.Option("--filter", help=f"{FILTER_SYNTAX}. May be repeated: all hold.")
+        list[str] | None, typer.Option("--filter", help=f"{FILTER_SYNTAX}. May be repeated: all must match.")
     ] = None,
     fusion: FusionOption = "client",
     highlight: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD", help="Show where the query's words stand in this field. May be repeated."),
+        typer.Option(metavar="FIELD", help="Show the query's words in this field. May be repeated."),
     ] = None,
     from_: Annotated[int, typer.Option("--from", min=0, help="How many hits to skip.")] = 0,
     size: Annotated[int, typer.Option(min=0, help="How many hits to show.")] = 10,
@@ -80,10 +82,10 @@ def search(
     """
     from pydantic import ValidationError
 
-    from hybridrank.cli.configurations import load_configuration
-    from hybridrank.cli.feature_sets import load_feature_sets
-    from hybridrank.cli.filters import parse
-    from hybridrank.cli.search import run_search, show_response
+    from hybridrank.cli.actions.search import run_search, show_response
+    from hybridrank.cli.options.configurations import load_configuration
+    from hybridrank.cli.options.feature_sets import load_feature_sets
+    from hybridrank.cli.options.filters import parse
     from hybridrank.common.error_text import wrong_values
     from hybridrank.connector import Misconfigured, SearchRequest
     from hybridrank.evaluation.experiments.pipelines import PipelineSettings

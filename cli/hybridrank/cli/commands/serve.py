@@ -2,17 +2,19 @@
 
 import typer
 
-from hybridrank.cli.commands import NEEDS
 from hybridrank.common.extras import require
 
-# Everything after `serve` is for the sidecar, --help too.
+__all__ = ["serve"]
+
+NEEDS = ("sidecar",)
+# All arguments after `serve` go to the sidecar, --help too.
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
 def serve(context: typer.Context) -> None:
     """Encode texts and score passages, beside a search engine; `hybridrank serve --help` lists the settings."""
     if not {"--help", "-h"} & set(context.args):
-        require("hybridrank serve", *NEEDS["serve"])
+        require("hybridrank serve", *NEEDS)
     from hybridrank.sidecar.__main__ import main
 
     raise typer.Exit(main(context.args, program="hybridrank serve"))

@@ -1,4 +1,4 @@
-"""`hybridrank tune`: the best configuration on dev, measured once on test, as a file to search with."""
+"""`hybridrank tune`: chooses a configuration on dev, measures it once on test, and writes it to a file."""
 
 import asyncio
 from pathlib import Path
@@ -7,41 +7,49 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hybridrank.cli.choices import DEFAULT_CHUNKS, STANDARD_MEASURES
-from hybridrank.cli.json_file import JsonFileOption
-from hybridrank.cli.options import DeleteIndexOption, EngineOption, MaxChunksOption, SidecarOption, in_folder
+from hybridrank.cli.options.choices import DEFAULT_CHUNKS, STANDARD_MEASURES
+from hybridrank.cli.options.json_file import JsonFileOption
+from hybridrank.cli.options.shared import (
+    DeleteIndexOption,
+    EngineOption,
+    FilledIndexOption,
+    JudgedCollectionOption,
+    MaxChunksOption,
+    SidecarOption,
+    in_folder,
+)
 from hybridrank.index_templates import DEFAULT_BOOSTS
 
 __all__ = ["tune"]
+
+NEEDS = ("eval", "tune")
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def tune(
-    collection: Annotated[
-        Path, typer.Option(help="Folder with corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv.", show_default=False)
-    ],
+    collection: JudgedCollectionOption,
     out_file: Annotated[
         Path,
         typer.Option(
             "--out",
             metavar="FILE",
             callback=in_folder,
-            help="Where the configuration that won is written, as YAML.",
+            help="The file for the best configuration, as YAML.",
         ),
     ] = Path("tuned.yaml"),
     dev_split: Annotated[str, typer.Option(help="The judgments to choose by: qrels/SPLIT.tsv.")] = "dev",
-    test_split: Annotated[str, typer.Option(help="The judgments to measure the choice by, once it is made.")] = "test",
+    test_split: Annotated[str, typer.Option(help="The judgments to measure the choice by, after it is made.")] = "test",
     trials: Annotated[
         int, typer.Option(min=1, help="How many configurations to try, those of --study included.")
     ] = 200,
     seed: Annotated[int, typer.Option(help="The same seed proposes the same configurations.")] = 0,
     default: Annotated[
-        str, typer.Option(metavar="PIPELINE", help="What has to be beaten: rrf, rrf+cross-encoder, bm25, …")
+        str, typer.Option(metavar="PIPELINE", help="The baseline to beat: rrf, rrf+cross-encoder, bm25, …")
     ] = "rrf",
-    measure: Annotated[str, typer.Option(help="What is tuned for: ndcg, mrr or map, or p, recall or err with @K.")] = (
-        STANDARD_MEASURES[0]
-    ),
+    measure: Annotated[
+        str, typer.Option(help="Measure to tune for: ndcg, mrr or map, or p, recall or err with @K.")
+    ] = (STANDARD_MEASURES[0]),
     fields: Annotated[
         str, typer.Option(metavar="NAME,…", help="Text fields whose boosts are tuned; fewer than two: none.")
     ] = ",".join(DEFAULT_BOOSTS),
@@ -49,41 +57,40 @@ def tune(
         str, typer.Option(metavar="NAME,…|none", help="Models of the sidecar to try as rerankers, each alone.")
     ] = "colbert,cross-encoder",
     max_window: Annotated[
-        int, typer.Option(min=10, max=1000, help="The most documents a reranker may score: it is what costs.")
+        int,
+        typer.Option(min=10, max=1000, help="Maximum of documents that a reranker scores: the main cost."),
     ] = 50,
     max_chunks: MaxChunksOption = DEFAULT_CHUNKS,
     dev_queries: Annotated[
         int | None,
-        typer.Option(min=2, help="Only N queries of dev, drawn by chance and everywhere the same.", show_default="all"),
+        typer.Option(min=2, help="Only N queries of dev, drawn at random but always the same.", show_default="all"),
     ] = None,
     study_file: Annotated[
         Path | None,
         typer.Option(
-            "--study", metavar="FILE", callback=in_folder, help="Keep trials here, and go on with those in it."
+            "--study", metavar="FILE", callback=in_folder, help="Keep trials in this file, and continue those in it."
         ),
     ] = None,
     engine: EngineOption = "",
-    index: Annotated[
-        str, typer.Option(help="Name of the index, filled as needed.", show_default="one for this content")
-    ] = "",
+    index: FilledIndexOption = "",
     delete_index: DeleteIndexOption = False,
     sidecar: SidecarOption = "auto",
     json_file: JsonFileOption = None,
 ) -> None:
     """Choose boosts, weights, fusion, windows and reranker on dev, and measure the choice on test.
 
-    Test is read when the choice is made. What is not better than the default on dev, by cross-validation and a paired
-    test, is not taken: the file then holds the default.
+    Test is only used after the choice. If the best is not better than the default on dev, by cross-validation and a
+    paired test, the file holds the default.
 
     Examples:
     hybridrank tune --collection ./scifact --out scifact.yaml
     hybridrank tune --collection ./scifact --trials 500 --study scifact.sqlite3 --default rrf+colbert --json tuning.json
     hybridrank tune --collection ./shop --models none --measure recall@50 --engine http://localhost:9200
     """
+    from hybridrank.cli.actions.tune import default_named, measure_named, show_tuned, tunes_bm25
     from hybridrank.cli.bench import open_bench
-    from hybridrank.cli.progress import ConsoleProgress
+    from hybridrank.cli.console.progress import ConsoleProgress
     from hybridrank.cli.session import default_engine
-    from hybridrank.cli.tune import default_named, measure_named, show_tuned, tunes_bm25
     from hybridrank.evaluation.experiments.served_models import UnknownModel
     from hybridrank.evaluation.tuning.report import winner_file
     from hybridrank.evaluation.tuning.space import Space

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hybridrank.common.counts import first_lines
 from hybridrank.common.errors import BadLine
-from hybridrank.common.listing import first_lines
 from hybridrank.common.progress import Progress
 from hybridrank.connector.types import Document
 from hybridrank.evaluation.collections.beir import BeirFolder, Qrels

@@ -6,8 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from hybridrank.common.counts import counted
-from hybridrank.common.listing import first_lines
+from hybridrank.common.counts import counted, first_lines
 from hybridrank.common.progress import Progress
 from hybridrank.connector import HybridSearch, IndexMissing, ModelInfo, SidecarClient
 from hybridrank.connector.engines.base import Engine

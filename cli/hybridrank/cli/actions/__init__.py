@@ -1,0 +1,1 @@
+"""The work of commands; each module is loaded when its command runs."""

@@ -1,0 +1,124 @@
+"""`hybridrank demo`: hybrid search with reranking over the documentation of this Python, with measures."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from rich.console import Console
+
+from hybridrank.cli.bench import open_bench
+from hybridrank.cli.console import tables
+from hybridrank.cli.console.progress import ConsoleProgress
+from hybridrank.common.counts import counted
+from hybridrank.connector import HybridSearch, SearchResponse
+from hybridrank.evaluation.collections.beir import Qrels
+from hybridrank.evaluation.collections.judged import judged_queries
+from hybridrank.evaluation.collections.stdlib import StdlibCollection, read_stdlib
+from hybridrank.evaluation.experiments.bench import Bench
+from hybridrank.evaluation.experiments.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
+from hybridrank.evaluation.experiments.results import COMPARED_BY, ExperimentResult, summarise
+from hybridrank.evaluation.report.tables import caption
+
+__all__ = ["read_documentation", "run_demo"]
+
+SPLIT = "test"
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def read_documentation() -> StdlibCollection:
+    """Reads the documentation of this Python's standard library, and prints its size."""
+    _heading(1, "The documentation of this Python's standard library")
+    with ConsoleProgress(err).step("reading the standard library") as advance:
+        collection = read_stdlib(lambda _done, _total: advance(1))
+    kinds = Counter(str(each.source["kind"]) for each in collection.entries)
+    reasons = Counter(reason.partition(":")[0] for reason in collection.skipped.values())
+    out.print(
+        f"Python {collection.python}: {counted(len(collection.entries), 'document')} ({kinds['module']} modules,"
+        f" {kinds['class']} classes, {kinds['function']} functions); {collection.undocumented} public names have no"
+        " docstring of their own"
+    )
+    shown = ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
+    out.print(f"{counted(len(collection.skipped), 'module')} skipped: {shown}", markup=False)
+    return collection
+
+
+async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "auto") -> ExperimentResult:
+    """Runs steps 2 to 4: index, measure, show one query. Raises EngineError, SidecarError and CollectionError."""
+    pipelines = [parse_pipeline(name) for name in STANDARD_PIPELINES]
+    settings = PipelineSettings(max_chunks=1)  # the beginning of a docstring says what the object does
+    qrels = collection.qrels(SPLIT)
+    queries = judged_queries(collection.queries(), qrels)
+    _heading(2, "An index with BM25 and vectors, and a sidecar that encodes and reranks")
+    async with open_bench(engine, sidecar, pipelines, ConsoleProgress(err)) as bench:
+        index = bench.index_name(collection.name, collection.digest())
+        await _index(bench, index, collection)
+        _heading(3, f"{len(queries)} judged questions through {len(pipelines)} pipelines")
+        runs = await bench.run(index, pipelines, queries, settings)
+        about = await bench.about(settings, _facts(collection, qrels, len(queries)))
+        result = summarise(runs, qrels, STANDARD_PIPELINES[0], about)
+        tables.wide_enough(out).print(tables.results(result))
+        for line in caption(result):
+            out.print(line, style="dim", markup=False)
+        query_id = _most_disputed(result)
+        _heading(4, f"One question side by side: {queries[query_id]!r}")
+        search = HybridSearch(bench.engine, bench.sidecar)
+        answers = await _answers(search, pipelines, index, queries[query_id], settings)
+        out.print(tables.side_by_side(answers, qrels[query_id]))
+        out.print(
+            "Rank and score in every stage, for the first five of each: BM25, cosine, fused share (RRF), the reranker's"
+            " own. Grade: 2 answers the question, 1 helps, 0 does not, ? not judged. Of all questions, the pipelines"
+            " differ most on this one.",
+            style="dim",
+        )
+    return result
+
+
+async def _index(bench: Bench, index: str, collection: StdlibCollection) -> None:
+    info = await bench.engine.info()
+    for each in bench.models:
+        out.print(f"sidecar: {each.name} ({each.kind}, {each.precision}, digest {each.digest[:12]})", markup=False)
+    report = await bench.index(index, collection.entries)
+    out.print(
+        f"{info.name} {info.version}: {report.total_in_index} documents; {report.indexed} written now,"
+        f" {report.encoded} texts encoded now; vectors are kept for the next time"
+    )
+    for rejected in report.rejected:
+        err.print(f"rejected: {rejected.doc_id}: {rejected.reason}", markup=False)
+    if "english" not in info.capabilities:
+        out.print("note: this server has no English analysis; terms are not stemmed")
+
+
+def _facts(collection: StdlibCollection, qrels: Qrels, queries: int) -> dict[str, object]:
+    return {
+        "name": collection.name,
+        "digest": collection.digest(),
+        "split": SPLIT,
+        "documents": len(collection.entries),
+        "queries": queries,
+        "judgments": sum(map(len, qrels.values())),
+        "judgments_dropped": collection.dropped_judgments(SPLIT),
+        "undocumented": collection.undocumented,
+        "skipped": dict(collection.skipped),
+    }
+
+
+async def _answers(
+    search: HybridSearch, pipelines: list[Pipeline], index: str, query_text: str, settings: PipelineSettings
+) -> Mapping[str, SearchResponse]:
+    return {each.name: await search.search(each.request(index, query_text, settings)) for each in pipelines}
+
+
+def _most_disputed(result: ExperimentResult) -> str:
+    """Returns the first query among those whose nDCG@10 differs most between pipelines."""
+    values = [each.evaluation.per_query for each in result.pipelines.values()]
+
+    def spread(query_id: str) -> float:
+        scores = [each[query_id][COMPARED_BY] for each in values]
+        return max(scores) - min(scores)
+
+    return max(values[0], key=spread)
+
+
+def _heading(number: int, text: str) -> None:
+    out.print(f"\n[bold]{number}.[/] {text}", highlight=False)

@@ -1,0 +1,1 @@
+"""Run a real OpenSearch or Elasticsearch on this machine, without Docker."""

@@ -1,0 +1,1 @@
+"""Judge what pipelines find, and see how far judges agree."""

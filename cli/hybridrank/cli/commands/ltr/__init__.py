@@ -1,0 +1,1 @@
+"""LambdaMART: learning to rank from judgments or clicks."""

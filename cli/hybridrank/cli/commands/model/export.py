@@ -1,0 +1,57 @@
+"""`hybridrank model export`: a model folder from a Hugging Face checkpoint."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+__all__ = ["export"]
+
+NEEDS = ("sidecar", "train")
+
+
+def export(
+    source: Annotated[str, typer.Argument(help="A Hugging Face folder, or a name on the hub where it can be reached.")],
+    out: Annotated[Path, typer.Option(help="The model folder to write.")],
+    name: Annotated[str | None, typer.Option(help="The model's name for callers. Default: that of the source.")] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the weights, for model.toml.")] = "unknown",
+    precision: Annotated[
+        Literal["both", "int8", "fp32"], typer.Option(help="Precisions to write: int8, fp32, or both.")
+    ] = "both",
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(help="The longest input in tokens, if the files give less than the positions."),
+    ] = None,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help='Language of its training data, such as en; "*" for many. May be repeated.'),
+    ] = None,
+) -> None:
+    """Export an encoder, a cross-encoder or a ColBERT checkpoint to ONNX, with golden pairs for a self-test.
+
+    Needs the train extra. The exported model is compared with the original before anything is written.
+
+    Examples:
+        hybridrank model export sentence-transformers/all-MiniLM-L6-v2 --out my-models/minilm --language en
+
+        hybridrank model export ./fine-tuned --out my-models/mine
+        hybridrank serve --models shipped --models my-models
+    """
+    from hybridrank.training.onnx.export import ExportFailed, export_model  # imports torch
+
+    try:
+        folder = export_model(
+            source,
+            out,
+            name=name,
+            licence=licence,
+            precision=precision,
+            max_tokens=max_tokens,
+            languages=language or (),
+        )
+    except ExportFailed as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    info = folder.info
+    held = " and ".join(each.toml.precision for each in (folder, folder.fp32) if each)
+    typer.echo(f"{out}: {info.kind} {info.name}, {held}, {info.max_tokens} tokens, digest {info.digest}")

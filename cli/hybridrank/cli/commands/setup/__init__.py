@@ -1,0 +1,1 @@
+"""Have a cluster rerank by a sidecar, for applications that only speak to the cluster."""

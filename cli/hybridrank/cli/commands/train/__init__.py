@@ -1,0 +1,1 @@
+"""Train rerankers on your own data (needs the train extra)."""
