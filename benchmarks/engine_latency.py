@@ -30,9 +30,9 @@ from hybridrank.common.cache_folder import cache_folder
 from hybridrank.connector import HybridSearch, Rrf, SearchRequest, SidecarClient, connect_engine
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.engines.opensearch import native as in_opensearch
+from hybridrank.connector.engines.opensearch.dialect import OPENSEARCH
 from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.passages import passage_text
-from hybridrank.connector.queries.retrievers import bm25, knn
 from hybridrank.connector.retrieval import queries_of
 from hybridrank.connector.types import Document, Encoding
 from hybridrank.evaluation.collections.beir import BeirFolder
@@ -150,7 +150,7 @@ def ways(engine: Engine, client: AsyncOpenSearch) -> Mapping[str, Way]:
     async def native(request: SearchRequest, size: int) -> object:
         window = request.rank_window_size
         queries = queries_of(request, Encoding(request.query_vector) if request.query_vector else None)
-        bodies = [bm25.body(queries["bm25"]), knn.opensearch(queries["knn"])]
+        bodies = [queries["bm25"].body(OPENSEARCH), queries["knn"].body(OPENSEARCH)]
         body = in_opensearch.body(bodies, Rrf().native("opensearch", ("bm25", "knn")), window)
         return await client.search(index=request.index, body=body | {"size": size})
 

@@ -202,7 +202,7 @@ def test_every_field_of_vectors_has_its_note(kind):
     assert noted_encoders(mappings) == {"passages.vector": MINILM, "title_vector": MINILM}
     there = fields.read({"docs": {"mappings": mappings}})
     for name in ("vector", "title_vector"):
-        query = KnnQuery((0.0,) * 384, name, 10, 20, encoder=BGE)
+        query = KnnQuery((0.0,) * 384, name, rank_window_size=10, num_candidates=20, encoder=BGE)
         assert "holds vectors of minilm" in checks.encoder_problem("docs", there, query)
 
 
@@ -213,7 +213,7 @@ def test_an_alias_of_a_vector_field_is_compared_as_the_field():
         "properties": {"vec": vector, "meaning": {"type": "alias", "path": "vec"}},
     }
     there = fields.read({"menu": {"mappings": mapping}})
-    query = KnnQuery((1.0, 0.0), "meaning", 10, 20, encoder=BGE)
+    query = KnnQuery((1.0, 0.0), "meaning", rank_window_size=10, num_candidates=20, encoder=BGE)
     near = FeatureSet.model_validate(
         {"name": "near", "features": [{"kind": "vector_similarity", "name": "near", "field": "meaning"}]}
     )

@@ -145,6 +145,6 @@ def test_a_key_sorts_by_index_and_then_by_id():
 async def test_an_embedded_hit_says_its_index(shop):
     (hit, *_) = (await HybridSearch(shop.inner, WordSidecar()).search(request(index="shop-de"))).hits
     assert hit.key == DocumentKey("shop-de", hit.doc_id)
-    query = Bm25Query("tea", {"text": 1.0}, 10)
+    query = Bm25Query("tea", {"text": 1.0}, rank_window_size=10)
     (candidate,) = (await shop.inner.retrieve("shop-de", {"q": query}))["q"].ranking
     assert candidate.index == "shop-de"

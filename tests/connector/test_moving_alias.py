@@ -12,7 +12,7 @@ from hybridrank.connector.queries.retrievers import Bm25Query
 from hybridrank.connector.types import DocumentKey
 
 HEADERS = {"X-Elastic-Product": "Elasticsearch"}  # without it the client refuses
-QUERIES = {name: Bm25Query("tea", {"title": 1.0}, 10) for name in ("title", "more")}
+QUERIES = {name: Bm25Query("tea", {"title": 1.0}, rank_window_size=10) for name in ("title", "more")}
 
 
 def hits(*names: str) -> dict[str, Any]:

@@ -2,19 +2,25 @@
 
 import pytest
 
+from hybridrank.connector.engines.elasticsearch.dialect import ELASTICSEARCH
+from hybridrank.connector.engines.opensearch.dialect import OPENSEARCH
 from hybridrank.connector.queries import filters
 from hybridrank.connector.queries.filters import Not, Range, Term, Terms
-from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, bm25, knn
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery
 from hybridrank.connector.types import DocumentKey
 
 DRINKS = (Term("kind", "drink"), Range("price", gte=2, lt=9))
 DRINK_CLAUSES = [{"term": {"kind": "drink"}}, {"range": {"price": {"gte": 2, "lt": 9}}}]
-VECTOR = KnnQuery((0.5, -0.25), "vector", 100, 200, source_excludes=("vector",))
-FILTERED = KnnQuery((0.5, -0.25), "vector", 100, 200, DRINKS, ("vector",))
+VECTOR = KnnQuery((0.5, -0.25), "vector", rank_window_size=100, num_candidates=200, source_excludes=("vector",))
+FILTERED = KnnQuery(
+    (0.5, -0.25), "vector", rank_window_size=100, num_candidates=200, filters=DRINKS, source_excludes=("vector",)
+)
 
 
 def test_bm25_without_a_filter_is_a_bare_multi_match():
-    assert bm25.body(Bm25Query("green tea", {"title": 2.0, "text": 1.0}, 100, source_excludes=("vector",))) == {
+    assert Bm25Query("green tea", {"title": 2.0, "text": 1.0}, rank_window_size=100, source_excludes=("vector",)).body(
+        OPENSEARCH
+    ) == {
         "query": {
             "multi_match": {
                 "query": "green tea",
@@ -31,12 +37,12 @@ def test_bm25_without_a_filter_is_a_bare_multi_match():
 
 @pytest.mark.parametrize("up_to", [False, True, 1_000])
 def test_bm25_counts_matches_up_to_what_is_asked(up_to):
-    query = Bm25Query("tea", {"text": 1.0}, 10, track_total_hits=up_to)
-    assert bm25.body(query)["track_total_hits"] is up_to
+    query = Bm25Query("tea", {"text": 1.0}, rank_window_size=10, track_total_hits=up_to)
+    assert query.body(OPENSEARCH)["track_total_hits"] is up_to
 
 
 def test_bm25_filters_without_touching_the_score():
-    query = bm25.body(Bm25Query("tea", {"text": 0.5}, 10, DRINKS))["query"]
+    query = Bm25Query("tea", {"text": 0.5}, rank_window_size=10, filters=DRINKS).body(OPENSEARCH)["query"]
     assert query["bool"]["filter"] == DRINK_CLAUSES
     assert [*query["bool"]] == ["must", "filter"]
     assert query["bool"]["must"][0]["multi_match"]["fields"] == ["text^0.5"]
@@ -44,38 +50,38 @@ def test_bm25_filters_without_touching_the_score():
 
 def test_aggregations_go_with_bm25_as_they_are():
     counts = {"kinds": {"terms": {"field": "kind"}}}
-    body = bm25.body(Bm25Query("tea", {"text": 1.0}, 0, DRINKS, aggregations=counts))
+    body = Bm25Query("tea", {"text": 1.0}, rank_window_size=0, filters=DRINKS, aggregations=counts).body(OPENSEARCH)
     assert (body["aggs"], body["size"]) == (counts, 0)
     assert body["query"]["bool"]["filter"] == DRINK_CLAUSES
 
 
 def test_highlights_are_asked_for_documents_by_id():
-    query = Bm25Query("green tea", {"title": 2.0}, 100, DRINKS)
-    assert bm25.highlights(query, ("text",), [DocumentKey("menu", "a"), DocumentKey("menu", "b")]) == {
+    query = Bm25Query("green tea", {"title": 2.0}, rank_window_size=100, filters=DRINKS)
+    assert query.highlights(("text",), [DocumentKey("menu", "a"), DocumentKey("menu", "b")]) == {
         "query": {"bool": {"filter": [{"term": {"_index": "menu"}}, {"ids": {"values": ["a", "b"]}}]}},
         "size": 2,
         "track_total_hits": False,
         "_source": False,
         "highlight": {
             "encoder": "html",
-            "highlight_query": bm25.body(Bm25Query("green tea", {"title": 2.0}, 100))["query"],
+            "highlight_query": Bm25Query("green tea", {"title": 2.0}, rank_window_size=100).body(OPENSEARCH)["query"],
             "fields": {"text": {}},
         },
     }
 
 
 def test_knn_for_opensearch():
-    assert knn.opensearch(FILTERED) == {
+    assert FILTERED.body(OPENSEARCH) == {
         "query": {"knn": {"vector": {"vector": [0.5, -0.25], "k": 200, "filter": {"bool": {"filter": DRINK_CLAUSES}}}}},
         "size": 100,
         "track_total_hits": False,
         "_source": {"excludes": ["vector"]},
     }
-    assert "filter" not in knn.opensearch(VECTOR)["query"]["knn"]["vector"]
+    assert "filter" not in VECTOR.body(OPENSEARCH)["query"]["knn"]["vector"]
 
 
 def test_knn_for_elasticsearch():
-    assert knn.elasticsearch(FILTERED) == {
+    assert FILTERED.body(ELASTICSEARCH) == {
         "query": {
             "knn": {
                 "field": "vector",
@@ -89,7 +95,7 @@ def test_knn_for_elasticsearch():
         "track_total_hits": False,
         "_source": {"excludes": ["vector"]},
     }
-    assert "filter" not in knn.elasticsearch(VECTOR)["query"]["knn"]
+    assert "filter" not in VECTOR.body(ELASTICSEARCH)["query"]["knn"]
 
 
 def test_every_filter_has_a_clause():

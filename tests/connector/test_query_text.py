@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from hybridrank.common.query_text import beginning
 from hybridrank.connector.engines.rest.causes import refusal
-from hybridrank.connector.queries.retrievers import Bm25Query, bm25
+from hybridrank.connector.queries.retrievers import Bm25Query
 from hybridrank.ltr_features import Among, FeatureQuery, FeatureSet, features_body
 
 
@@ -20,7 +20,7 @@ def test_words_are_counted_by_field():
     """Worked example: 900 words of one field, 300 of three."""
     text = " ".join(f"w{number}" for number in range(2000))
     for fields in (1, 3):
-        searched = bm25.searched_text(Bm25Query(text, {f"f{each}": 1.0 for each in range(fields)}, 10))
+        searched = Bm25Query(text, {f"f{each}": 1.0 for each in range(fields)}, rank_window_size=10).searched_text
         assert len(searched.split()) == 900 // fields
 
 
@@ -32,8 +32,8 @@ def test_symbols_and_letters_without_spaces_are_words():
 
 def test_passages_count_as_a_field():
     text = " ".join(f"w{number}" for number in range(2000))
-    query = Bm25Query(text, {"title": 1.0, "text": 1.0}, 10, passages="passages")
-    assert len(bm25.searched_text(query).split()) == 300
+    query = Bm25Query(text, {"title": 1.0, "text": 1.0}, rank_window_size=10, path="passages")
+    assert len(query.searched_text.split()) == 300
 
 
 def test_the_features_of_one_search_share_its_clauses():

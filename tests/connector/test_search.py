@@ -64,9 +64,23 @@ async def test_bm25_and_knn_share_one_request_filter_and_window(engine):
     vector = (1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
     assert queries == {
         "bm25": Bm25Query(
-            "hot tea with milk", {}, 30, filters, HEAVY_FIELDS, with_sources=False, track_total_hits=10_000
+            "hot tea with milk",
+            {},
+            rank_window_size=30,
+            filters=filters,
+            source_excludes=HEAVY_FIELDS,
+            with_sources=False,
+            track_total_hits=10_000,
         ),
-        "knn": KnnQuery(vector, "vector", 30, 60, filters, HEAVY_FIELDS, with_sources=False),
+        "knn": KnnQuery(
+            vector,
+            "vector",
+            rank_window_size=30,
+            num_candidates=60,
+            filters=filters,
+            source_excludes=HEAVY_FIELDS,
+            with_sources=False,
+        ),
     }
 
 

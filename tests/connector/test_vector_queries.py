@@ -3,6 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybridrank.connector.engines.elasticsearch.dialect import ELASTICSEARCH
+from hybridrank.connector.engines.opensearch.dialect import OPENSEARCH
 from hybridrank.connector.engines.rest import msearch
 from hybridrank.connector.fusion import Rrf
 from hybridrank.connector.mapping import fields
@@ -10,13 +12,13 @@ from hybridrank.connector.mapping.byte_vectors import as_bytes
 from hybridrank.connector.mapping.field_types import known_fields
 from hybridrank.connector.queries import checks
 from hybridrank.connector.queries.filters import Term
-from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, bm25, knn
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery
 from hybridrank.connector.types import Candidate, FoundPassage
 from hybridrank.index_templates import IndexDefinition, render
 
 VECTOR = (0.5, -0.25, 0.0)
-QUERY = KnnQuery(VECTOR, "vector", 10, 20, oversample=3.0)
-WORDS = Bm25Query("hot tea", {"text": 1.0}, 10, source_excludes=("vector",))
+QUERY = KnnQuery(VECTOR, "vector", rank_window_size=10, num_candidates=20, oversample=3.0)
+WORDS = Bm25Query("hot tea", {"text": 1.0}, rank_window_size=10, source_excludes=("vector",))
 
 
 def index(engine: str = "opensearch", **definition) -> fields.Fields:
@@ -28,9 +30,9 @@ def test_only_vectors_that_the_engine_rounds_are_compared_again():
     assert checks.with_fields(QUERY, index()).oversample is None
     assert checks.with_fields(QUERY, index(vectors="byte")).oversample is None
     rounded = checks.with_fields(QUERY, index(vectors="int8"))
-    assert knn.opensearch(rounded)["query"]["knn"]["vector"]["rescore"] == {"oversample_factor": 3.0}
+    assert rounded.body(OPENSEARCH)["query"]["knn"]["vector"]["rescore"] == {"oversample_factor": 3.0}
     rounded = checks.with_fields(QUERY, index("elasticsearch", vectors="bbq"))
-    assert knn.elasticsearch(rounded)["query"]["knn"]["rescore_vector"] == {"oversample": 3.0}
+    assert rounded.body(ELASTICSEARCH)["query"]["knn"]["rescore_vector"] == {"oversample": 3.0}
 
 
 def test_bytes_are_asked_for_with_bytes():
@@ -52,10 +54,20 @@ def test_bytes_are_in_range_and_keep_the_direction(vector):
 
 def test_an_index_of_passages_is_asked_for_those():
     there = index(passages=True)
-    nearest = checks.with_fields(KnnQuery(VECTOR, "vector", 10, 20, (Term("kind", "drink"),), ("vector",)), there)
+    nearest = checks.with_fields(
+        KnnQuery(
+            VECTOR,
+            "vector",
+            rank_window_size=10,
+            num_candidates=20,
+            filters=(Term("kind", "drink"),),
+            source_excludes=("vector",),
+        ),
+        there,
+    )
     lacks = f"index 'docs' has no field 'kind'; {known_fields('kind', there.types)}"
     assert checks.problem("docs", there, nearest) == lacks
-    assert knn.elasticsearch(nearest) == {
+    assert nearest.body(ELASTICSEARCH) == {
         "query": {
             "nested": {
                 "path": "passages",
@@ -77,7 +89,7 @@ def test_an_index_of_passages_is_asked_for_those():
         "track_total_hits": False,
         "_source": {"excludes": ["vector", "passages"]},
     }
-    words = bm25.body(checks.with_fields(WORDS, there))
+    words = checks.with_fields(WORDS, there).body(OPENSEARCH)
     assert words["_source"] == {"excludes": ["vector", "passages"]}
     assert [*words["query"]["bool"]] == ["must", "should"]
     (best,) = words["query"]["bool"]["should"]
@@ -86,8 +98,8 @@ def test_an_index_of_passages_is_asked_for_those():
 
 
 def test_counting_brings_no_passage_along():
-    counting = Bm25Query("tea", {"text": 1.0}, 0)
-    assert checks.with_fields(counting, index(passages=True)).passages == ""
+    counting = Bm25Query("tea", {"text": 1.0}, rank_window_size=0)
+    assert checks.with_fields(counting, index(passages=True)).path == ""
 
 
 def test_a_vector_in_a_nested_field_of_another_name_may_be_named():
@@ -98,12 +110,16 @@ def test_a_vector_in_a_nested_field_of_another_name_may_be_named():
         }
     }
     there = fields.read({"docs": {"mappings": {"properties": properties}}})
-    named = checks.with_fields(KnnQuery(VECTOR, "chunks.embedding", 10, 20), there)
+    named = checks.with_fields(KnnQuery(VECTOR, "chunks.embedding", rank_window_size=10, num_candidates=20), there)
     assert (named.path, named.source_excludes) == ("chunks", ("chunks.embedding",))
     assert checks.problem("docs", there, named) == ""
-    inside = KnnQuery(VECTOR, "chunks.embedding", 10, 20, (Term("chunks.by", "ann"),))
+    inside = KnnQuery(
+        VECTOR, "chunks.embedding", rank_window_size=10, num_candidates=20, filters=(Term("chunks.by", "ann"),)
+    )
     assert "lies in the nested field 'chunks'" in checks.problem("docs", there, inside)
-    assert "3 dimensions" in checks.problem("docs", there, KnnQuery((1.0,), "chunks.embedding", 10, 20))
+    assert "3 dimensions" in checks.problem(
+        "docs", there, KnnQuery((1.0,), "chunks.embedding", rank_window_size=10, num_candidates=20)
+    )
 
 
 def hit(doc_id: str, **inner) -> dict:

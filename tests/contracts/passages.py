@@ -27,11 +27,18 @@ FIELDS = {"title": 1.0, "text": 1.0}
 
 
 def bm25(text: str, *, window: int = 10, filters=(), source_excludes=HEAVY_FIELDS) -> Bm25Query:
-    return Bm25Query(text, FIELDS, window, tuple(filters), source_excludes)
+    return Bm25Query(text, FIELDS, rank_window_size=window, filters=tuple(filters), source_excludes=source_excludes)
 
 
 def knn(*vector: float, window: int = 10, filters=()) -> KnnQuery:
-    return KnnQuery(vector, "vector", window, 2 * window, tuple(filters), HEAVY_FIELDS)
+    return KnnQuery(
+        vector,
+        "vector",
+        rank_window_size=window,
+        num_candidates=2 * window,
+        filters=tuple(filters),
+        source_excludes=HEAVY_FIELDS,
+    )
 
 
 def ids(ranking: Ranking) -> list[str]:

@@ -36,7 +36,7 @@ async def engine(engine_url):
 
 
 async def scores(engine, index):
-    answer = (await engine.retrieve(index, {"bm25": Bm25Query("tea", {"text": 1.0}, 10)}))["bm25"]
+    answer = (await engine.retrieve(index, {"bm25": Bm25Query("tea", {"text": 1.0}, rank_window_size=10)}))["bm25"]
     return {each.doc_id: each.score for each in answer.ranking}
 
 

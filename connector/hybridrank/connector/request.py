@@ -1,9 +1,9 @@
 """SearchRequest: all parameters of one search, validated before anything is sent."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 from typing_extensions import Self
 
 from hybridrank.common.query_text import MAX_QUERY_CHARACTERS
@@ -12,12 +12,21 @@ from hybridrank.connector.engines.documents import as_json
 from hybridrank.connector.engines.index_names import expression_problem
 from hybridrank.connector.fusion import Fusion, Rrf
 from hybridrank.connector.queries.filters import Filter
+from hybridrank.connector.queries.retrievers import RETRIEVERS
 from hybridrank.connector.sendable import Sendable
 from hybridrank.connector.stages import Stage
 
 __all__ = ["RetrieverName", "SearchRequest"]
 
-RetrieverName: TypeAlias = Literal["bm25", "knn"]
+
+def _known(name: str) -> str:
+    if name not in RETRIEVERS:
+        raise ValueError(f"there is no retriever {name!r}; the retrievers are {', '.join(RETRIEVERS)}")
+    return name
+
+
+RetrieverName: TypeAlias = Annotated[str, AfterValidator(_known)]
+"""Name of a retriever in `RETRIEVERS`."""
 
 DEFAULT_TOTAL_HITS = 10_000
 """Matches counted by default, as on the servers, which then skip documents that cannot reach the window."""
@@ -92,7 +101,7 @@ class SearchRequest(Sendable):
     @property
     def needs_vector(self) -> bool:
         """True if a retriever or a stage compares vectors."""
-        return "knn" in self.retrievers or any(stage.needs_vector for stage in self.stages)
+        return any(each.needs_vector for each in (*map(RETRIEVERS.__getitem__, self.retrievers), *self.stages))
 
     @field_validator("index")
     @classmethod
@@ -117,9 +126,8 @@ class SearchRequest(Sendable):
     @field_validator("fusion")
     @classmethod
     def _weighs_retrievers(cls, fusion: Fusion) -> Fusion:
-        if unknown := sorted(set(fusion.weights) - set(get_args(RetrieverName))):
-            known = ", ".join(get_args(RetrieverName))
-            raise ValueError(f"weighs {', '.join(unknown)}; the retrievers are {known}")
+        if unknown := sorted(set(fusion.weights) - set(RETRIEVERS)):
+            raise ValueError(f"weighs {', '.join(unknown)}; the retrievers are {', '.join(RETRIEVERS)}")
         return fusion
 
     @model_validator(mode="after")

@@ -9,12 +9,12 @@ from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreachable, IndexMissing, SearchFailed
 from hybridrank.connector.faults import Reason
 from hybridrank.connector.fusion import Fused
-from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, Query
+from hybridrank.connector.queries.retrievers import RETRIEVERS, Bm25Query, Query
+from hybridrank.connector.queries.retrievers.base import excluded
 from hybridrank.connector.request import SearchRequest
 from hybridrank.connector.search_context import SearchContext
 from hybridrank.connector.total_hits import TotalHits
 from hybridrank.connector.types import Encoding, Hit, Retrieved
-from hybridrank.index_templates import HEAVY_FIELDS
 
 __all__ = ["FirstRanking", "FirstStage", "FusedBy", "excluded", "lexical", "queries_of"]
 
@@ -112,39 +112,20 @@ class FirstStage:
 
 def lexical(request: SearchRequest) -> Bm25Query:
     """Returns the BM25 query of the request."""
-    return Bm25Query(request.query_text, request.fields, request.rank_window_size, request.filters, excluded(request))
+    return Bm25Query(
+        request.query_text,
+        request.fields,
+        rank_window_size=request.rank_window_size,
+        filters=request.filters,
+        source_excludes=excluded(request),
+    )
 
 
 def queries_of(request: SearchRequest, encoding: Encoding | None) -> dict[str, Query]:
     """Returns the retrievers' queries. Without a vector the search is lexical, even if only kNN was requested."""
-    window = request.rank_window_size
-    queries: dict[str, Query] = {}
-    if "bm25" in request.retrievers or encoding is None:
-        queries["bm25"] = replace(
-            lexical(request),
-            profile=request.profile,
-            with_sources=request.reads_sources,
-            track_total_hits=request.track_total_hits,
-        )
-    if "knn" in request.retrievers and encoding is not None:
-        queries["knn"] = KnnQuery(
-            vector=encoding.vector,
-            field=request.vector_field,
-            rank_window_size=window,
-            num_candidates=2 * window,
-            filters=request.filters,
-            source_excludes=excluded(request),
-            profile=request.profile,
-            oversample=request.oversample,
-            with_sources=request.reads_sources,
-            encoder=encoding.encoder,
-        )
-    return queries
-
-
-def excluded(request: SearchRequest) -> tuple[str, ...]:
-    """Returns the fields that hits do not include."""
-    return tuple(dict.fromkeys((*HEAVY_FIELDS, request.vector_field)))
+    possible = {name for name in request.retrievers if encoding is not None or not RETRIEVERS[name].needs_vector}
+    wanted = possible or {Bm25Query.name}
+    return {name: retriever.of(request, encoding) for name, retriever in RETRIEVERS.items() if name in wanted}
 
 
 def _hit(fused: Fused) -> Hit:

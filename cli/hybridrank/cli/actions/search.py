@@ -1,6 +1,7 @@
 """`hybridrank search`: runs one search and prints the hits."""
 
 import html
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.table import Table
 from hybridrank.cli.session import open_search
 from hybridrank.common.counts import counted
 from hybridrank.connector import Hit, SearchRequest, SearchResponse, TotalHits
+from hybridrank.connector.queries.retrievers import RETRIEVERS
 from hybridrank.evaluation.experiments.pipelines import PipelineSettings
 from hybridrank.evaluation.experiments.served_models import feature_sets_of, stored_models
 from hybridrank.ltr_features import FeatureSet
@@ -50,7 +52,7 @@ async def run_search(
 def _models_of(request: SearchRequest, models: list[str]) -> list[str]:
     """Returns the models of the request's own stages, and those of the options."""
     stages = request.rescore if isinstance(request.rescore, tuple) else (request.rescore,)
-    encoder = ["encoder"] if "knn" in request.retrievers else []
+    encoder = ["encoder"] if any(RETRIEVERS[name].needs_vector for name in request.retrievers) else []
     configured = (getattr(stage, "model", "") for stage in stages)
     return list(dict.fromkeys([*encoder, *models, *filter(None, configured)]))
 
@@ -65,8 +67,9 @@ def show_response(response: SearchResponse, *, explain: bool) -> None:
     table = Table(box=None, show_header=explain, pad_edge=False)
     table.add_column("#", justify="right", style="bold")
     table.add_column("document")
+    retrievers = _retrievers(response.hits)
     if explain:
-        for name in ("bm25", "knn", "fused", "rerank", "score", "final"):
+        for name in (*retrievers, "fused", "rerank", "score", "final"):
             table.add_column(name, justify="right")
     several = len({hit.index for hit in response.hits}) > 1
     for hit in response.hits:
@@ -76,7 +79,7 @@ def show_response(response: SearchResponse, *, explain: bool) -> None:
         table.add_row(
             str(hit.rank),
             f"{heading}\n{_text(hit)}[/]",
-            *(_stages(hit) if explain else ()),
+            *(_stages(hit, retrievers) if explain else ()),
         )
     out.print(table)
     timings = response.timings
@@ -104,8 +107,14 @@ def _text(hit: Hit) -> str:
     return html.unescape(fragments.replace("<em>", "[bold]").replace("</em>", "[/bold]"))
 
 
-def _stages(hit: Hit) -> tuple[str, ...]:
-    found = (hit.retrievers.get(name) for name in ("bm25", "knn"))
+def _retrievers(hits: Sequence[Hit]) -> list[str]:
+    """The retrievers to show: BM25 and kNN, and any other that found a document."""
+    used = {name for hit in hits for name in hit.retrievers}
+    return [name for name in RETRIEVERS if name in ("bm25", "knn") or name in used]
+
+
+def _stages(hit: Hit, retrievers: Sequence[str]) -> tuple[str, ...]:
+    found = (hit.retrievers.get(name) for name in retrievers)
     by_retriever = (f"{each.rank} [dim]{each.score:.3f}[/]" if each else "[dim]–[/]" for each in found)
     rerank = "[dim]–[/]" if hit.rerank_score is None else f"{hit.rerank_score:.3f}"
     return (

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from hybridrank.connector import FeatureRescore, Rescore, SearchRequest
+from hybridrank.connector.queries.retrievers import RETRIEVERS
 from hybridrank.connector.request import RetrieverName
 from hybridrank.connector.retrieval import FusedBy
 from hybridrank.connector.stages import Stage
@@ -16,7 +17,10 @@ __all__ = ["STANDARD_PIPELINES", "Pipeline", "PipelineSettings", "parse_pipeline
 
 STANDARD_PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder", "rrf+nano")
 
-_RETRIEVERS: Mapping[str, tuple[RetrieverName, ...]] = {"bm25": ("bm25",), "knn": ("knn",), "rrf": ("bm25", "knn")}
+_FIRST_STAGES: Mapping[str, tuple[RetrieverName, ...]] = {
+    **{name: (name,) for name in RETRIEVERS},
+    "rrf": ("bm25", "knn"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +112,9 @@ def parse_pipeline(name: str) -> Pipeline:
     Pipeline(name='rrf+lambdamart+cross-encoder', retrievers=('bm25', 'knn'), models=('lambdamart', 'cross-encoder'))
     """
     first_stage, *models = name.split("+")
-    if first_stage not in _RETRIEVERS or not all(models):
+    if first_stage not in _FIRST_STAGES or not all(models):
         raise ValueError(
-            f"there is no pipeline {name!r}: it is one of {', '.join(_RETRIEVERS)}, with +MODEL to rescore"
+            f"there is no pipeline {name!r}: it is one of {', '.join(_FIRST_STAGES)}, with +MODEL to rescore"
             " by a model of the sidecar, once or several times (rrf+cross-encoder)"
         )
-    return Pipeline(name, _RETRIEVERS[first_stage], tuple(models))
+    return Pipeline(name, _FIRST_STAGES[first_stage], tuple(models))

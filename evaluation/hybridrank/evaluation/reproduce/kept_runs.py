@@ -10,6 +10,7 @@ from typing import Any
 
 from hybridrank.common import atomic
 from hybridrank.connector import ModelInfo
+from hybridrank.connector.queries.retrievers import RETRIEVERS
 from hybridrank.connector.types import EngineInfo
 from hybridrank.evaluation.experiments.experiment import PipelineRun
 from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings
@@ -63,7 +64,8 @@ def run_key(
     `models` has every name of a model, including aliases. The version of hybridrank represents the code. Parts that a
     pipeline does not use are excluded: another cross-encoder does not affect the run of `rrf`.
     """
-    used: Sequence[str] = (*([ENCODER] if "knn" in pipeline.retrievers else []), *pipeline.models)
+    compares = any(RETRIEVERS[name].needs_vector for name in pipeline.retrievers)
+    used: Sequence[str] = (*([ENCODER] if compares else []), *pipeline.models)
     late = settings.token_vectors if set(settings.token_vectors) & set(pipeline.models) else ()
     of_models = ("weight", "rescore_window_size", "timeout_s", "max_chunks") if pipeline.models else ()
     shared: dict[str, Any] = settings.as_json()

@@ -14,7 +14,7 @@ from hybridrank.connector.admin.similarity import Bm25Settings
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError
 from hybridrank.connector.mapping.fields import Fields
-from hybridrank.connector.queries.retrievers import Bm25Query, Query
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, Query
 from hybridrank.connector.sidecar_client.base import Passage, Sidecar
 from hybridrank.connector.types import DEFAULT_CHUNKS, DocumentKey, Encoding, RelevanceScore, Retrieved
 
@@ -65,7 +65,8 @@ class RememberingEngine:
                 found[name] = self._answers[key]
         missing = {name: replace(query, with_sources=True) for name, query in queries.items() if name not in found}
         if missing:
-            if "bm25" in missing and self._change_bm25 and self._counted_by != self.bm25:
+            lexical = any(not query.needs_vector for query in missing.values())
+            if lexical and self._change_bm25 and self._counted_by != self.bm25:
                 await self._change_bm25(self.bm25)
                 self._counted_by = self.bm25
             for name, answer in (await self._engine.retrieve(index, missing)).items():
@@ -94,7 +95,9 @@ class RememberingEngine:
     def _key(self, query: Query) -> tuple[Hashable, ...]:
         if isinstance(query, Bm25Query):
             return self.bm25, query.text, frozenset(query.fields.items()), query.rank_window_size
-        return query.vector, query.field, query.rank_window_size
+        if isinstance(query, KnnQuery):
+            return query.vector, query.field, query.rank_window_size
+        return self.bm25, repr(query)
 
     def _keep(self, key: Hashable, answer: Retrieved) -> Retrieved:
         """Keeps one copy of each document, however many rankings contain it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from hybridrank.common.counts import counted
 from hybridrank.connector import HybridSearch
 from hybridrank.connector.passages import passage_text
+from hybridrank.connector.queries.retrievers import RETRIEVERS
 from hybridrank.connector.request import RetrieverName
 from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.evaluation.collections.beir import BeirFolder, Qrels
@@ -132,7 +133,7 @@ async def _indexed(bench: Bench, collection: BeirFolder, retrievers: Sequence[Re
     """Returns the name of an index of the collection, filled as needed; without kNN no vectors are made."""
     documents = list(collection.documents())
     index = bench.index_name(collection.name, collection.digest())
-    if "knn" in retrievers:
+    if any(RETRIEVERS[name].needs_vector for name in retrievers):
         await bench.index(index, documents)
         return index
     if await bench.engine.create_index(lexical := f"{index}-lexical", IndexDefinition()):

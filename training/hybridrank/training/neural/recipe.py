@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from hybridrank.common.settings_file import read_settings, validated
+from hybridrank.connector.queries.retrievers import RETRIEVERS
 from hybridrank.connector.request import RetrieverName
 from hybridrank.model_files.model_folder import LANGUAGE
 from hybridrank.training.neural.errors import RecipeError
@@ -90,7 +91,7 @@ class Mining(_Frozen):
 class TeacherWeights(_Frozen):
     """The teacher: a weighted sum of scores, each in units of its standard deviation in the list.
 
-    Names are retrievers ("bm25", "knn") and models of the sidecar; `grade` is the judgment, from 0 to 1 in the list.
+    Names are retrievers (such as "bm25") and models of the sidecar; `grade` is the judgment, from 0 to 1 in the list.
     Or `ordering`, a file of {"query_id", "doc_ids"} lines, best first, for example from a language model.
     """
 
@@ -100,7 +101,7 @@ class TeacherWeights(_Frozen):
     @property
     def models(self) -> tuple[str, ...]:
         """The models that the sidecar must run."""
-        return tuple(name for name in self.weights if name not in ("bm25", "knn", "grade"))
+        return tuple(name for name in self.weights if name not in (*RETRIEVERS, "grade"))
 
 
 class LossTerm(_Frozen):

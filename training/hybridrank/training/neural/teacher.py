@@ -7,6 +7,7 @@ import numpy as np
 
 from hybridrank.common.cells import identifier
 from hybridrank.common.user_file import UserFile
+from hybridrank.connector.queries.retrievers import RETRIEVERS
 from hybridrank.training.neural.errors import RecipeError
 from hybridrank.training.neural.lists import RankedList
 from hybridrank.training.neural.recipe import TeacherWeights
@@ -33,7 +34,7 @@ def taught(each: RankedList, weights: TeacherWeights, ordering: Mapping[str, tup
             total += weight * grades / max(1.0, grades.max())
         elif name in each.scores:
             total += weight * _z(np.array(each.scores[name]))
-        elif name not in ("bm25", "knn"):  # a retriever that was not used for this list's collection
+        elif name not in RETRIEVERS:  # a retriever that was not used for this list's collection
             raise RecipeError(f"teacher.weights: the list of query {each.query_id} has no scores of {name!r}")
     return each.with_scores(TEACHER, total.tolist())
 

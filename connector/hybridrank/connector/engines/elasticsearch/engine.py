@@ -11,6 +11,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, JsonSerializer, Serializ
 
 from hybridrank.common.per_loop import PerLoop
 from hybridrank.connector.engines.elasticsearch import native
+from hybridrank.connector.engines.elasticsearch.dialect import ELASTICSEARCH
 from hybridrank.connector.engines.elasticsearch.licence import active_licence, licence_lack
 from hybridrank.connector.engines.rest.answers import bad_answer, json_answer, search_responses
 from hybridrank.connector.engines.rest.causes import no_connection, refusal
@@ -19,7 +20,6 @@ from hybridrank.connector.engines.rest.http import Access, open_session
 from hybridrank.connector.engines.rest.json_body import parsed, text_of
 from hybridrank.connector.errors import EngineError, EngineTimeout
 from hybridrank.connector.fusion import NativeForm
-from hybridrank.connector.queries.retrievers import KnnQuery, knn
 from hybridrank.index_templates import IndexDefinition
 
 __all__ = ["ElasticsearchEngine"]
@@ -32,12 +32,10 @@ class ElasticsearchEngine(RestEngine):
 
     apis = frozenset({"rest", "inference"})
     name = "elasticsearch"
+    dialect = ELASTICSEARCH
 
     _clients: PerLoop[AsyncElasticsearch]
     _version_and_licence: tuple[str, str] | None = None
-
-    def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
-        return knn.elasticsearch(query)
 
     async def _native_lack(self, form: NativeForm, queries: int) -> str:  # noqa: ARG002
         if self._version_and_licence is None:

@@ -347,4 +347,7 @@ def _answer(index: str, snapshot: Snapshot, query: Query) -> Retrieved | EngineE
     for reason, find in checks.PROBLEMS.items():
         if problem := find(index, snapshot.fields, query):
             return EngineError(problem, reason=reason)
-    return snapshot.rank(checks.as_sent(query, index, snapshot.fields))
+    try:
+        return snapshot.rank(checks.as_sent(query, index, snapshot.fields))
+    except EngineError as error:  # a retriever that this engine does not have
+        return error

@@ -16,8 +16,9 @@ from hybridrank.connector.engines.embedded import filters
 from hybridrank.connector.engines.embedded.analysis import analyzer_names, analyzers, beginnings
 from hybridrank.connector.engines.embedded.dynamic_mapping import filter_types
 from hybridrank.connector.mapping.fields import Fields
-from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, Query
-from hybridrank.connector.queries.retrievers.bm25 import TIE_BREAKER, searched_text
+from hybridrank.connector.queries.filters import Filter
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, Matches, Query
+from hybridrank.connector.queries.retrievers.bm25 import TIE_BREAKER
 from hybridrank.connector.total_hits import TotalHits
 from hybridrank.connector.types import Candidate, DocumentKey, Retrieved, Vector
 from hybridrank.index_templates import IndexDefinition
@@ -87,13 +88,11 @@ class Snapshot:
         return None if vector is None else np.asarray(vector, dtype="<f4").tobytes()
 
     def rank(self, query: Query) -> Retrieved:
-        """Returns the ranking of one query, whose fields fit the index, and the exact match count if requested."""
-        total = None
-        if isinstance(query, Bm25Query):
-            scores, count = self._bm25(query)
-            total = TotalHits(count) if query.track_total_hits else None
-        else:
-            scores = self._knn(query) if self.doc_ids else {}
+        """Returns the ranking of one query, whose fields fit the index, and the exact match count if requested.
+
+        Raises EngineError for a retriever that this engine does not have.
+        """
+        scores, total = query.matches(self)
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[: query.rank_window_size]
         ranking = tuple(
             Candidate(
@@ -105,34 +104,39 @@ class Snapshot:
             )
             for rank, (ordinal, score) in enumerate(best, start=1)
         )
-        return Retrieved(ranking, total=total)
+        return Retrieved(ranking, total=None if total is None else TotalHits(total))
 
-    def _bm25(self, query: Bm25Query) -> tuple[dict[int, float], int]:
-        """Returns ordinal → score, and the number of matches if the query requests it.
+    def bm25(self, query: Bm25Query) -> Matches:
+        """Returns the best matches, and the number of all matches if the query requests it.
 
         With a filter every match is checked, so that the window fills with those that pass.
         """
-        text = searched_text(query)
         by_field = [
             tantivy.Query.boost_query(clause, boost)
             for pattern, boost in query.fields.items()
             for field in self.fields.named(pattern)
-            if (clause := self.any_of(field, text))
+            if (clause := self.any_of(field, query.searched_text))
         ]
         if not by_field or not self.doc_ids:
-            return {}, 0
-        passing = self._passing(query) if query.filters else None
+            return Matches({}, 0 if query.track_total_hits else None)
+        passing = self._passing(query.filters) if query.filters else None
         limit = query.rank_window_size if passing is None else len(self.doc_ids)
         counted = bool(query.track_total_hits) and passing is None
         found = self.searcher.search(tantivy.Query.disjunction_max_query(by_field, TIE_BREAKER), limit, count=counted)
         scores = {ordinal: score / K1_PLUS_1 for ordinal, score in self.by_ordinal(found).items()}
-        if passing is None:
-            return scores, found.count or 0  # type: ignore[attr-defined]  # the stubs lack it
-        kept = {each: score for each, score in scores.items() if passing[each]}
-        return kept, len(kept)
+        count = found.count or 0  # type: ignore[attr-defined]  # the stubs lack it
+        if passing is not None:
+            scores = {each: score for each, score in scores.items() if passing[each]}
+            count = len(scores)
+        return Matches(scores, count if query.track_total_hits else None)
 
-    def _passing(self, query: Query) -> NDArray[np.bool_]:
-        return filters.passing(query.filters, self.doc_ids, self.sources, self.fields.filtered)
+    def passing_ordinals(self, conditions: Sequence[Filter]) -> list[int]:
+        """Returns the documents that pass all filters."""
+        ordinals: list[int] = np.flatnonzero(self._passing(conditions)).tolist()
+        return ordinals
+
+    def _passing(self, conditions: Sequence[Filter]) -> NDArray[np.bool_]:
+        return filters.passing(conditions, self.doc_ids, self.sources, self.fields.filtered)
 
     def any_of(self, field: str, text: str) -> tantivy.Query | None:
         """Returns BM25 of a text against a text field; None, which matches nothing, if no word of the text remains."""
@@ -149,14 +153,16 @@ class Snapshot:
         ordinals: list[Any] = self.searcher.fast_field_values("ordinal", [address for _, address in found.hits])
         return {ordinal: float(score) for ordinal, (score, _) in zip(ordinals, found.hits, strict=True)}
 
-    def _knn(self, query: KnnQuery) -> dict[int, float]:
-        """Returns ordinal → (1 + cosine) / 2, the servers' score for cosine similarity."""
+    def knn(self, query: KnnQuery) -> Matches:
+        """Returns the nearest documents with (1 + cosine) / 2, the servers' score for cosine similarity."""
+        if not self.doc_ids:
+            return Matches({})
         vector = np.asarray(query.vector, dtype=np.float32)
-        candidates = np.flatnonzero(self.has_vector & self._passing(query))
+        candidates = np.flatnonzero(self.has_vector & self._passing(query.filters))
         scores = (1 + self.vectors[candidates] @ _unit_rows(vector[None])[0]) / 2
         window = min(query.rank_window_size, len(candidates))
         best = np.argsort(-scores, kind="stable")[:window]
-        return {int(candidates[place]): float(scores[place]) for place in best}
+        return Matches({int(candidates[place]): float(scores[place]) for place in best})
 
     def ordinals(self, keys: Sequence[DocumentKey]) -> dict[DocumentKey, int]:
         """Returns the ordinals of the existing documents."""

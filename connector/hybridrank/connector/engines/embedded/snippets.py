@@ -6,7 +6,6 @@ import tantivy
 
 from hybridrank.connector.engines.embedded.index_reader import Snapshot
 from hybridrank.connector.queries.retrievers import Bm25Query
-from hybridrank.connector.queries.retrievers.bm25 import searched_text
 from hybridrank.connector.types import DocumentKey
 
 __all__ = ["snippets"]
@@ -21,7 +20,7 @@ def snippets(
     places = snapshot.ordinals(keys)
     found: dict[DocumentKey, dict[str, tuple[str, ...]]] = {key: {} for key in places}
     for name in names:
-        clause = snapshot.any_of(name, searched_text(query))
+        clause = snapshot.any_of(name, query.searched_text)
         if clause is None:
             continue
         generator = tantivy.SnippetGenerator.create(snapshot.searcher, clause, snapshot.schema, name)

@@ -9,6 +9,7 @@ from opensearchpy._async.http_aiohttp import OpenSearchClientResponse
 
 from hybridrank.common.per_loop import PerLoop
 from hybridrank.connector.engines.opensearch import native
+from hybridrank.connector.engines.opensearch.dialect import OPENSEARCH
 from hybridrank.connector.engines.rest.answers import bad_answer, json_answer, reading, search_responses
 from hybridrank.connector.engines.rest.causes import no_connection, read, refusal
 from hybridrank.connector.engines.rest.engine import RestEngine
@@ -16,7 +17,6 @@ from hybridrank.connector.engines.rest.http import Access, open_session
 from hybridrank.connector.engines.rest.json_body import parsed, text_of
 from hybridrank.connector.errors import EngineError, EngineTimeout
 from hybridrank.connector.fusion import NativeForm
-from hybridrank.connector.queries.retrievers import KnnQuery, knn
 
 __all__ = ["OpenSearchEngine"]
 
@@ -26,12 +26,10 @@ class OpenSearchEngine(RestEngine):
 
     apis = frozenset({"rest", "ml_commons"})
     name = "opensearch"
+    dialect = OPENSEARCH
 
     _clients: PerLoop[AsyncOpenSearch]
     _nodes: Mapping[str, Any] | None = None  # as the server described them for native fusion
-
-    def _knn_body(self, query: KnnQuery) -> dict[str, Any]:
-        return knn.opensearch(query)
 
     async def _native_lack(self, form: NativeForm, queries: int) -> str:
         if self._nodes is None:

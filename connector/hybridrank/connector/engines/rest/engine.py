@@ -10,5 +10,5 @@ class RestEngine(Searching, Administration):
     """An engine behind HTTP. Use `connect_engine`, or a subclass if the kind of engine is known.
 
     A subclass adds the official client (`_open`, `_shut`, `_send`, `_msearch`, `_bulk`), its errors turned into ours,
-    its kNN clause and its native fusion.
+    its dialect and its native fusion.
     """

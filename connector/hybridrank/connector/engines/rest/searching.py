@@ -5,7 +5,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, ClassVar
 
 from hybridrank.connector.engines.rest import fused, id_column, msearch
 from hybridrank.connector.engines.rest.answers import reading, search_answer
@@ -17,7 +17,7 @@ from hybridrank.connector.mapping import fields
 from hybridrank.connector.mapping.encoders import feature_encoder_problem
 from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.queries import checks, documents
-from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, Query, bm25
+from hybridrank.connector.queries.retrievers import Bm25Query, Dialect, Query
 from hybridrank.connector.types import DocumentKey, Retrieved
 from hybridrank.ltr_features import Among, FeatureQuery, FeatureSet, features_body
 
@@ -25,7 +25,9 @@ __all__ = ["Searching"]
 
 
 class Searching(Cluster):
-    """Searches of a cluster. A subclass adds `_msearch`, its kNN clause and its native fusion."""
+    """Searches of a cluster. A subclass adds `_msearch`, its dialect and its native fusion."""
+
+    dialect: ClassVar[Dialect]
 
     @cached_property
     def _unnamed(self) -> set[str]:
@@ -72,7 +74,7 @@ class Searching(Cluster):
             raise EngineError(lack, reason="not_native")
         window = max(each.rank_window_size for each in queries.values())
         mapped = await self.fields_of(index)
-        bodies = [self._body(checks.as_sent(each, index, mapped)) for each in queries.values()]
+        bodies = [checks.as_sent(each, index, mapped).body(self.dialect) for each in queries.values()]
         body = self._fused_body(bodies, form, window)
         answer = await self._search(index_path(index, "_search"), body, scored=True)
         if await self._has_moved(index, [answer]):
@@ -85,7 +87,7 @@ class Searching(Cluster):
         """Sends one `_search` for these documents alone, so that only the page is highlighted, not the window."""
         if problem := await self._problem(index, partial(fields.absent, names=names)):
             raise EngineError(problem, reason="bad_field")
-        body = bm25.highlights(checks.with_fields(query, await self.fields_of(index)), names, keys)
+        body = checks.with_fields(query, await self.fields_of(index)).highlights(names, keys)
         answer = await self._documents(index, keys, body)
         return {
             id_column.key(hit): {name: tuple(fragments) for name, fragments in hit.get("highlight", {}).items()}
@@ -182,19 +184,12 @@ class Searching(Cluster):
     def _ranking_body(self, index: str, query: Query, mapped: Fields) -> dict[str, Any]:
         """Builds the body; reads ids by column if nothing else of the documents is needed."""
         query = checks.as_sent(query, index, mapped)
-        reads = query.with_sources or (query.passages if isinstance(query, Bm25Query) else query.path)
         named = mapped.has_ids and index not in self._unnamed
-        body = self._body(query)
-        return body if reads or not named else id_column.by_column(body)
-
-    def _body(self, query: Query) -> dict[str, Any]:
-        return bm25.body(query) if isinstance(query, Bm25Query) else self._knn_body(query)
+        body = query.body(self.dialect)
+        return body if query.with_sources or query.path or not named else id_column.by_column(body)
 
     @abstractmethod
     async def _msearch(self, request_lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]: ...
-
-    @abstractmethod
-    def _knn_body(self, query: KnnQuery) -> dict[str, Any]: ...
 
     @abstractmethod
     async def _native_lack(self, form: NativeForm, queries: int) -> str:

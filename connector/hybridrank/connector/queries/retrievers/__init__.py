@@ -1,10 +1,10 @@
-"""Query bodies of the first stage, one file per kind of retriever."""
+"""Retrievers of the first stage, a file each."""
 
-from typing import TypeAlias
-
+from hybridrank.connector.queries.retrievers.base import Dialect, Matches, Query, Reader, Request
 from hybridrank.connector.queries.retrievers.bm25 import Bm25Query
 from hybridrank.connector.queries.retrievers.knn import KnnQuery
 
-__all__ = ["Bm25Query", "KnnQuery", "Query"]
+__all__ = ["RETRIEVERS", "Bm25Query", "Dialect", "KnnQuery", "Matches", "Query", "Reader", "Request"]
 
-Query: TypeAlias = Bm25Query | KnnQuery
+RETRIEVERS: dict[str, type[Query]] = {each.name: each for each in (Bm25Query, KnnQuery)}
+"""Each retriever by its name, in the order in which engines run them."""

@@ -1,80 +1,88 @@
-"""kNN query body for a query vector, one function for each engine's dialect.
+"""kNN retriever. Each engine has its own clause (`Dialect.knn`)."""
 
-The filter is inside the kNN clause: outside it would be applied after the k nearest were chosen and leave fewer. `size`
-cuts the ranking to the global window, because k counts per shard.
-"""
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
-from dataclasses import dataclass
-from typing import Any
+from typing_extensions import Self
 
-from hybridrank.connector.queries.filters import Filter, clauses
+from hybridrank.connector.mapping.byte_vectors import as_bytes
+from hybridrank.connector.mapping.fields import PASSAGE_VECTOR, Fields, has_passages, parent_of, wrong_length
 from hybridrank.connector.queries.retrievers import nested
-from hybridrank.connector.types import Vector
+from hybridrank.connector.queries.retrievers.base import Dialect, Matches, Query, Reader, Request, shared
+from hybridrank.connector.types import Encoding, Vector
 from hybridrank.index_templates import EncoderNote
 
-__all__ = ["KnnQuery", "elasticsearch", "opensearch"]
+__all__ = ["KnnQuery"]
 
 
 @dataclass(frozen=True, slots=True)
-class KnnQuery:
-    """Query of the kNN retriever: the nearest `rank_window_size` documents to `vector` by cosine.
+class KnnQuery(Query):
+    """Query for the documents nearest to `vector` by cosine.
 
     `num_candidates` limits the candidates of an approximate index on each shard; an exact engine ignores it. If the
-    index rounds vectors, `oversample` times as many are rescored with full-precision vectors. `path` is the nested
-    field that contains `field`; a document then has its nearest passage's score. `encoder` made the vector, None for a
-    caller's own: an engine compares it with the encoder of the index's vectors.
+    index rounds vectors, `oversample` times as many are rescored with full-precision vectors. If `field` is inside a
+    nested field, `path`, a document has its nearest passage's score. `encoder` made the vector, None for a caller's
+    own: an engine compares it with the encoder of the index's vectors.
     """
+
+    name: ClassVar[str] = "knn"
+    needs_vector: ClassVar[bool] = True
 
     vector: Vector
     field: str
-    rank_window_size: int
     num_candidates: int
-    filters: tuple[Filter, ...] = ()
-    source_excludes: tuple[str, ...] = ()
-    profile: bool = False
     oversample: float | None = None
-    path: str = ""
-    with_sources: bool = True
     encoder: EncoderNote | None = None
 
+    @classmethod
+    def of(cls, request: Request, encoding: Encoding | None) -> Self:
+        """Returns the query of a request, with twice the window as candidates."""
+        assert encoding is not None
+        return cls(
+            encoding.vector,
+            request.vector_field,
+            2 * request.rank_window_size,
+            oversample=request.oversample,
+            encoder=encoding.encoder,
+            **shared(request),
+        )
 
-def opensearch(query: KnnQuery) -> dict[str, Any]:
-    """Builds the k-NN plugin's `knn` query. The lucene engine uses k as num_candidates, so k is set to that.
+    def fitted(self, fields: Fields) -> Self:
+        """Finds the field, and converts the vector to its storage.
 
-    https://docs.opensearch.org/latest/query-dsl/specialized/k-nn/index/
-    """
-    clause: dict[str, Any] = {"vector": list(query.vector), "k": query.num_candidates}
-    if query.oversample:
-        clause["rescore"] = {"oversample_factor": query.oversample}
-    if query.filters:
-        clause["filter"] = {"bool": {"filter": clauses(query.filters)}}
-    return _body({query.field: clause}, query)
+        If the index has passages instead of one vector per document, passages are compared.
+        """
+        name = fields.vector_path(self.field)
+        if has_passages(fields) and name == "vector" and name not in fields.dimensions:
+            name = PASSAGE_VECTOR
+        held = fields.held.get(name, "float")
+        return replace(
+            self,
+            vector=as_bytes(self.vector) if held == "byte" else self.vector,
+            field=name,
+            path=parent_of(name, fields, ("nested",)),
+            oversample=self.oversample if held == "rounded" else None,
+        )
 
+    def searched(self, fields: Fields) -> Sequence[str]:
+        """Returns the field, unless it has vectors, possibly in a nested field."""
+        return [] if self.field in fields.dimensions else [self.field]
 
-def elasticsearch(query: KnnQuery) -> dict[str, Any]:
-    """Builds the `knn` query of Elasticsearch 8.12 and later.
+    def mismatch(self, index: str, fields: Fields) -> str:
+        """Returns a sentence if the vectors of the index have another length."""
+        return wrong_length(index, fields, self.field, len(self.vector))
 
-    https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-knn-query
-    """
-    clause: dict[str, Any] = {
-        "field": query.field,
-        "query_vector": list(query.vector),
-        "k": query.rank_window_size,
-        "num_candidates": query.num_candidates,
-    }
-    if query.oversample:
-        clause["rescore_vector"] = {"oversample": query.oversample}
-    if query.filters:
-        clause["filter"] = clauses(query.filters)
-    return _body(clause, query)
+    @property
+    def compared(self) -> tuple[str, EncoderNote | None]:
+        """The field and the encoder."""
+        return self.field, self.encoder
 
+    def clause(self, dialect: Dialect) -> dict[str, Any]:
+        """Returns the engine's clause. The filter is inside; outside it would apply after the k nearest were chosen."""
+        nearest = {"knn": dialect.knn(self)}
+        return nested.best(self.path, nearest, name=self.name) if self.path else nearest
 
-def _body(clause: dict[str, Any], query: KnnQuery) -> dict[str, Any]:
-    nearest = {"knn": clause}
-    return {
-        "query": nested.best(query.path, nearest, name="knn") if query.path else nearest,
-        "size": query.rank_window_size,
-        "track_total_hits": False,
-        "_source": {"excludes": list(query.source_excludes)} if query.with_sources else False,
-        **({"profile": True} if query.profile else {}),
-    }
+    def matches(self, reader: Reader) -> Matches:
+        """Compares every vector."""
+        return reader.knn(self)

@@ -7,7 +7,7 @@ from hybridrank.connector.types import FoundPassage
 
 __all__ = ["best", "found"]
 
-_PREFERRED = ("knn", "bm25")  # if both found one in one search, the nearest by meaning
+_PREFERRED = "knn"  # if several retrievers found one in one search, the nearest by meaning
 
 
 def best(path: str, query: Mapping[str, Any], *, name: str) -> dict[str, Any]:
@@ -23,6 +23,6 @@ def found(hit: Mapping[str, Any]) -> FoundPassage | None:
     inner = hit.get("inner_hits")
     if not inner:
         return None
-    hits = (each for name in _PREFERRED if name in inner for each in inner[name]["hits"]["hits"])
+    hits = (each for name in sorted(inner, key=_PREFERRED.__ne__) for each in inner[name]["hits"]["hits"])
     first = next(hits, None)
     return first and FoundPassage(first["_nested"]["offset"], str(first.get("_source", {}).get("text", "")))
