@@ -4,7 +4,7 @@ from hybridrank.connector.encoding import encode_query
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.paging import arrange, read_page
 from hybridrank.connector.request import SearchRequest
-from hybridrank.connector.rescoring import Cascade
+from hybridrank.connector.cascade import Cascade
 from hybridrank.connector.retrieval import FirstStage, FusedBy
 from hybridrank.connector.search_context import SearchContext
 from hybridrank.connector.search_context.budget import Budget
