@@ -1,10 +1,10 @@
 """HybridSearch: the whole path of a request: encode, retrieve, fuse, rescore, page."""
 
+from hybridrank.connector.cascade import Cascade
 from hybridrank.connector.encoding import encode_query
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.paging import arrange, read_page
 from hybridrank.connector.request import SearchRequest
-from hybridrank.connector.cascade import Cascade
 from hybridrank.connector.retrieval import FirstStage, FusedBy
 from hybridrank.connector.search_context import SearchContext
 from hybridrank.connector.search_context.budget import Budget
