@@ -10,6 +10,7 @@ from hybridrank.connector import HybridSearch, Rrf, SearchRequest, connect_engin
 from hybridrank.connector.engines.elasticsearch import ElasticsearchEngine
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.engines.opensearch import OpenSearchEngine
+from hybridrank.connector.engines.opensearch.dialect import OPENSEARCH
 from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreachable
 from tests.contracts.engine import EngineContract
 from tests.contracts.filters import FilterContract
@@ -162,7 +163,7 @@ class TestOpenSearch(ServerContract):
         processor = {"score-ranker-processor": {"combination": {"technique": "rrf", "rank_constant": 60}}}
         text, vector = "hot tea", (0.6, 0.8, 0.1)
         body = {
-            "query": {"hybrid": {"queries": [filled._body(each)["query"] for each in (bm25(text), knn(*vector))]}},
+            "query": {"hybrid": {"queries": [each.body(OPENSEARCH)["query"] for each in (bm25(text), knn(*vector))]}},
             "search_pipeline": {"phase_results_processors": [processor]},
         }
         theirs = (await filled._send("POST", f"/{index}/_search", body))["hits"]["hits"]
