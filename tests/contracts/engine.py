@@ -80,6 +80,9 @@ class EngineContract(FeatureContract, WritingContract):
         found = set(ids(await self.one(filled, index, knn(1.0, 1.0, 1.0, filters=filters))))
         assert found == {*passing.split()} - {"note"}  # it has no vector
 
+    async def test_a_reranker_reads_the_title_before_the_text(self, filled, index):
+        assert list((await filled.fields_of(index)).boosts) == ["title", "text"]
+
     async def test_a_filter_fills_the_window_with_documents_that_pass(self, filled, index):
         only_food = [Term("kind", "food")]
         assert ids(await self.one(filled, index, knn(1.0, 0.0, 0.0, window=1, filters=only_food))) in (

@@ -88,7 +88,7 @@ def read(mappings: Mapping[str, Any]) -> Fields:
         ours = noted(mappings[index]["mappings"])
         boosts |= _noted_boosts(ours.get("boosts"))
         language = str(ours.get("language", language))
-    found = Fields(boosts=boosts or dict(DEFAULT_BOOSTS), language=language)
+    found = Fields(boosts=_in_order(boosts) or dict(DEFAULT_BOOSTS), language=language)
     for index in sorted(mappings):
         mapping = mappings[index]["mappings"]
         own = Fields()
@@ -109,6 +109,17 @@ def _noted_boosts(noted: Any) -> dict[str, float]:
     """Returns the boosts of a `_meta`, which may hold anything."""
     factors = noted.items() if isinstance(noted, Mapping) else ()
     return {name: factor for name, factor in factors if isinstance(factor, int | float) and factor > 0}
+
+
+def _in_order(boosts: Mapping[str, float]) -> dict[str, float]:
+    """Sorts the default fields first, others by boost and name: servers do not keep the order of a `_meta`.
+
+    >>> list(_in_order({"text": 1.0, "author": 0.5, "brand": 2.0, "title": 1.0}))
+    ['title', 'text', 'brand', 'author']
+    """
+    defaults = [name for name in DEFAULT_BOOSTS if name in boosts]
+    others = sorted(boosts.keys() - DEFAULT_BOOSTS.keys(), key=lambda name: (-boosts[name], name))
+    return {name: boosts[name] for name in [*defaults, *others]}
 
 
 def without_vectors(source_excludes: Sequence[str], fields: Fields) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ class Rescore(RescoringStage):
     fused order, or, without `allow_partial`, all are returned in fused order. `degraded` reports it.
 
     `fields` are the fields of a document that it reads, in order: by default the searched fields of the request, else
-    those that the index was created with.
+    those that the index was created with: `title`, `text`, then others by their boosts.
 
     A text longer than the model's input is read in up to `max_chunks` windows, and the best one counts: first one
     window of every candidate, then second ones in the remaining `timeout_s`, and so on. 1 reads only the beginning.
