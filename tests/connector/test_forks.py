@@ -185,6 +185,29 @@ def test_calls_of_the_parent_that_are_under_way_are_answered(run):
     )
 
 
+def test_a_call_goes_on_after_three_forks(run):
+    run(
+        """
+        from hybridrank.common.loop_thread import LoopThread
+
+        TEXTS = [f"tea {number} " + "leaf " * 100 for number in range(300)]
+        thread, client, kept = LoopThread(), SidecarClient(SIDECAR), []
+        call = client.encode(TEXTS, model="encoder", kind="document", timeout_s=100)
+        calling = threading.Thread(target=lambda: kept.extend(thread.run(call)))
+        calling.start()
+        for _ in range(3):
+            time.sleep(0.3)
+            assert calling.is_alive()
+            assert in_child(lambda: True) == 0
+        calling.join(100)
+        assert len(kept) == len(TEXTS)
+        thread.run(client.close())
+        thread.stop()
+        """,
+        fill="",
+    )
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the names of threads are read from /proc")
 def test_no_thread_of_grpc_runs_at_a_fork(run):
     """gRPC ends in threads of its own, whose locks a child would inherit. Fork hooks run in reverse order."""
