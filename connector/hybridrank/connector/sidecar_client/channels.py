@@ -3,7 +3,7 @@
 gRPC does not survive a fork with an open channel: its threads are not copied, so the first call of the child hangs or
 crashes. Before a fork every loop therefore closes its channels. Pending calls are retried after the fork, and the child
 opens its own channels. If that is not possible, because the fork happens inside a loop with running calls, the child's
-calls are refused at once.
+calls are refused at once. gRPC may end such a child earlier: its threads start again there and find a call half done.
 """
 
 import asyncio
@@ -116,7 +116,7 @@ class _Forks:
         cls.under_way = True
         given_up = [_given_up(loop, each) for each in list(cls.all_channels) for loop in list(each.by_loop)]
         cls.clean = all(given_up)
-        if given_up:
+        if given_up and cls.clean:
             _wait_for_threads()
 
     @classmethod
