@@ -99,31 +99,34 @@ def merge(rankings: Mapping[str, Ranking], shares: Mapping[str, Sequence[float]]
     then doc_id, so the answer is the same on every shard count and page size.
     """
     # Plain tuples and lists instead of DocumentKeys and generators: this runs for every document of every search.
-    found: dict[tuple[str, str], tuple[dict[str, Candidate], list[float]]] = {}
+    found: dict[tuple[str, str], list[tuple[str, Candidate, float]]] = {}
     for retriever, ranking in rankings.items():
         for candidate, share in zip(ranking, shares[retriever], strict=True):
             key = candidate.index, candidate.doc_id
+            said = retriever, candidate, share
             if key in found:
-                said, evidence = found[key]
-                said[retriever] = candidate
-                evidence.append(share)
+                found[key].append(said)
             else:
-                found[key] = {retriever: candidate}, [share]
+                found[key] = [said]
     ordered = sorted(
-        [(-fsum(evidence), min([each.rank for each in said.values()]), key) for key, (said, evidence) in found.items()]
+        [
+            (-fsum([share for _, _, share in said]), min([each.rank for _, each, _ in said]), key)
+            for key, said in found.items()
+        ]
     )
-    return tuple([_fused(*key, rank, -score, found[key][0]) for rank, (score, _, key) in enumerate(ordered, 1)])
+    return tuple([_fused(key, rank, -score, found[key]) for rank, (score, _, key) in enumerate(ordered, 1)])
 
 
-def _fused(index: str, doc_id: str, rank: int, score: float, said: Mapping[str, Candidate]) -> Fused:
-    source = next(iter(said.values())).source
+def _fused(key: tuple[str, str], rank: int, score: float, said: Sequence[tuple[str, Candidate, float]]) -> Fused:
+    index, doc_id = key
+    _, first, _ = said[0]
     return Fused(
-        candidate=Candidate(doc_id, rank, score, source, _passage(said), index),
-        retrievers={name: RetrieverScore(each.rank, each.score) for name, each in said.items()},
+        Candidate(doc_id, rank, score, first.source, _passage(said), index),
+        {name: RetrieverScore(each.rank, each.score) for name, each, _ in said},
     )
 
 
-def _passage(said: Mapping[str, Candidate]) -> FoundPassage | None:
+def _passage(said: Sequence[tuple[str, Candidate, float]]) -> FoundPassage | None:
     """Returns the passage from the retriever that ranks the document best, among those that found one."""
-    found = [(each.rank, name, each.passage) for name, each in said.items() if each.passage]
+    found = [(each.rank, name, each.passage) for name, each, _ in said if each.passage]
     return min(found)[2] if found else None
