@@ -32,9 +32,8 @@ try:
     import onnx
     import torch
     import transformers
-    from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    from hybridrank.training.onnx import colbert_checkpoints
+    from hybridrank.training.onnx import colbert_checkpoints, int8
     from hybridrank.training.onnx.fusion import export_fused
     from hybridrank.training.onnx.source_files import ExportFailed, saved_json
 
@@ -136,9 +135,7 @@ def export_model(
 
 def _tried_int8(folder: Path, toml: OnnxToml, golden: Sequence[GoldenPairs]) -> OnnxToml:
     """Quantises to int8 if that ranks the golden pairs as fp32 does; warns about scores that moved."""
-    toml = _quantize(folder, toml)
-    model_folder.write(folder, toml)
-    verdict = in_process.score_golden_pairs(in_process.load_untested(folder, "int8"), golden)
+    toml, verdict = int8.tried(folder, toml, golden)
     if problem := verdict.problem():
         raise ExportFailed(f"int8 will not do for this model: {problem}; export it with --precision fp32")
     if verdict.remark:
@@ -183,29 +180,6 @@ def _export_graph(model: Any, names: list[str], output: str, path: Path) -> None
     for node in graph.graph.node:
         del node.metadata_props[:]  # stack traces with the paths of this machine
     onnx.save(graph, str(path))
-
-
-def _quantize(folder: Path, toml: OnnxToml) -> OnnxToml:
-    """Replaces model.onnx by int8 and keeps the original as model.fp32.onnx.
-
-    Weights are signed, with one scale per column and only seven of their eight bits: then sums saturate on no CPU.
-    """
-    (folder / "model.onnx").rename(folder / FP32_ONNX)
-    logging.disable(logging.WARNING)  # it asks for a preprocessing that changes nothing here
-    try:
-        graph = onnx.load(str(folder / FP32_ONNX))
-        del graph.graph.value_info[:]  # shapes that torch's exporter leaves behind, some of them wrong
-        quantize_dynamic(
-            graph,
-            folder / "model.onnx",
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,
-            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},  # it cannot infer types behind fused operators
-        )
-    finally:
-        logging.disable(logging.NOTSET)
-    return toml.model_copy(update={"precision": "int8", "reduced_range": True})
 
 
 def _difference(folder: Path, toml: OnnxToml, model: Any, names: list[str], output: str) -> float:
