@@ -1,4 +1,4 @@
-"""Three nodes of which one after the other goes and comes back, under searches and writes.
+"""Three nodes form a cluster; then one after the other goes and comes back, under searches and writes.
 
 First the elected manager is stopped, then another node is killed, and so on. HYBRIDRANK_CHAOS_TURNS says how many go,
 one by default; `make chaos` takes ten.
@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -18,13 +19,14 @@ from hybridrank.connector import HybridSearch, SearchRequest, SearchResponse, co
 from hybridrank.connector.engines.rest.engine import RestEngine
 from hybridrank.connector.types import Degraded, Document
 from hybridrank.local_engines import StartedEngine
+from hybridrank.local_engines.process import is_running
 from tests.contracts.passages import DEFINITION
 from tests.live.indices import WORDS, documents
 from tests.local_engines.available import server_or_skip
 
 TURNS = int(os.environ.get("HYBRIDRANK_CHAOS_TURNS", "1"))
 CALLERS = 4
-PACE_S = 0.05  # between two requests of one caller: two cores have three servers to restart, too
+PACE_S = 0.2  # between two requests of one caller: two cores have three servers to restart, too
 BATCH = 50
 PATIENCE_S = 120  # for a copy that went to be back
 READ = 300  # documents of the indices that are only read
@@ -139,55 +141,78 @@ async def victim(engine: RestEngine, cluster: StartedEngine, *, elected: bool) -
     return next(node.name for node in cluster.nodes if manages[node.name] == elected)
 
 
+@pytest.fixture(scope="module", params=["opensearch", "elasticsearch"])
+def cluster(request) -> Iterator[StartedEngine]:
+    """Three nodes, whose processes are gone afterwards."""
+    with server_or_skip(request.param, nodes=3, heap_mb=512) as cluster:
+        yield cluster
+        processes = [cluster.process(node.name) for node in cluster.nodes]
+    assert not any(is_running(each) for each in processes)
+
+
+async def test_three_nodes_form_one_cluster(cluster):
+    assert len({node.process.pid for node in cluster.nodes}) == 3
+    operator = await connect_engine(cluster.url, timeout_s=90)
+    try:
+        for node in cluster.nodes:
+            one = await connect_engine(node.url)
+            members = (await one._send("GET", "/_nodes"))["nodes"].values()
+            assert {member["name"] for member in members} == {"node-1", "node-2", "node-3"}
+            await one.close()
+        await operator._send("PUT", "/spread", {"settings": {"number_of_shards": 3, "number_of_replicas": 1}})
+        await green(operator, "spread")
+        assert (await operator._send("GET", "/_cluster/health/spread"))["active_shards"] == 6
+    finally:
+        await operator.close()
+
+
 @pytest.mark.timeout(300 + 120 * TURNS)
-@pytest.mark.parametrize("name", ["opensearch", "elasticsearch"])
-async def test_nodes_go_and_come_back_under_load(name):
-    with server_or_skip(name, nodes=3, heap_mb=512) as cluster:
-        address = "http://" + ",".join(node.url.removeprefix("http://") for node in cluster.nodes)
-        reader = await connect_engine(address, timeout_s=30)
-        writer, operator = [await connect_engine(address, timeout_s=90) for _ in range(2)]  # writes wait for a primary
-        try:
-            await make_index(operator, "copied", replicas=1)
-            await make_index(operator, "single", replicas=0)
-            await make_index(operator, "written", replicas=1)
-            for index in ("copied", "single"):
-                await reader.index_documents(index, documents(READ))
-                assert await reader.refresh(index) == READ
-            stop = asyncio.Event()
-            copied, single = Seen(), Seen()
-            fusions = ("client", "native") if name == "opensearch" else ("client",)
-            searches = [HybridSearch(reader, fusion=fusions[caller % len(fusions)]) for caller in range(CALLERS)]
-            load = [
-                *(asyncio.create_task(search(each, "copied", copied, stop, n)) for n, each in enumerate(searches)),
-                asyncio.create_task(search(HybridSearch(reader), "single", single, stop, CALLERS)),
-            ]
-            writing = asyncio.create_task(write(writer, "written", stop))
-            for turn in range(TURNS):
-                assert not any(await single.next_ones_marked())
-                node = await victim(operator, cluster, elected=turn % 2 == 0)
-                if turn % 2:
-                    os.kill(cluster.process(node).pid, signal.SIGKILL)
-                await asyncio.to_thread(cluster.stop_node, node)
-                missing = await shards_missing(operator, "single", nodes=len(cluster.nodes) - 1)
-                assert {*(await single.next_ones_marked())} == {bool(missing)}
-                await asyncio.to_thread(cluster.start_node, node)
-                for index in ("copied", "single", "written"):
-                    await green(operator, index)
-            stop.set()
-            await asyncio.gather(*load)
-            count = await writing
-            assert copied.errors == single.errors == []
-            assert {lack.detail for lack in copied.degraded()} == set()
-            assert {lack.reason for lack in single.degraded()} <= {"partial"}
-            assert all(response.hits for response in copied.responses)
-            assert await writer.refresh("written") == count
-            assert await digest(writer, "written", count) == expected_digest(count)
-            with_vector = await writer._send("POST", "/written/_count", {"query": {"exists": {"field": "vector"}}})
-            assert with_vector["count"] == count > 0
-        finally:
-            for each in (reader, writer, operator):
-                await each.close()
+async def test_nodes_go_and_come_back_under_load(cluster):
+    address = "http://" + ",".join(node.url.removeprefix("http://") for node in cluster.nodes)
+    reader = await connect_engine(address, timeout_s=30)
+    writer, operator = [await connect_engine(address, timeout_s=90) for _ in range(2)]  # writes wait for a primary
+    try:
+        await make_index(operator, "copied", replicas=1)
+        await make_index(operator, "single", replicas=0)
+        await make_index(operator, "written", replicas=1)
+        for index in ("copied", "single"):
+            await reader.index_documents(index, documents(READ))
+            assert await reader.refresh(index) == READ
+        stop = asyncio.Event()
+        copied, single = Seen(), Seen()
+        fusions = ("client", "native") if operator.name == "opensearch" else ("client",)
+        searches = [HybridSearch(reader, fusion=fusions[caller % len(fusions)]) for caller in range(CALLERS)]
+        load = [
+            *(asyncio.create_task(search(each, "copied", copied, stop, n)) for n, each in enumerate(searches)),
+            asyncio.create_task(search(HybridSearch(reader), "single", single, stop, CALLERS)),
+        ]
+        writing = asyncio.create_task(write(writer, "written", stop))
+        for turn in range(TURNS):
+            assert not any(await single.next_ones_marked())
+            node = await victim(operator, cluster, elected=turn % 2 == 0)
+            if turn % 2:
+                os.kill(cluster.process(node).pid, signal.SIGKILL)
+            await asyncio.to_thread(cluster.stop_node, node)
+            missing = await shards_missing(operator, "single", nodes=len(cluster.nodes) - 1)
+            assert {*(await single.next_ones_marked())} == {bool(missing)}
+            await asyncio.to_thread(cluster.start_node, node)
+            for index in ("copied", "single", "written"):
+                await green(operator, index)
+        stop.set()
+        await asyncio.gather(*load)
+        count = await writing
+        assert copied.errors == single.errors == []
+        assert {lack.detail for lack in copied.degraded()} == set()
+        assert {lack.reason for lack in single.degraded()} <= {"partial"}
+        assert all(response.hits for response in copied.responses)
+        assert await writer.refresh("written") == count
+        assert await digest(writer, "written", count) == expected_digest(count)
+        with_vector = await writer._send("POST", "/written/_count", {"query": {"exists": {"field": "vector"}}})
+        assert with_vector["count"] == count > 0
+    finally:
+        for each in (reader, writer, operator):
+            await each.close()
     print(
-        f"{name}: {len(copied.responses)} searches with replicas and {len(single.responses)} without,"
+        f"{operator.name}: {len(copied.responses)} searches with replicas and {len(single.responses)} without,"
         f" {len(single.degraded())} marks; {count} documents written; {TURNS} nodes gone and back"
     )

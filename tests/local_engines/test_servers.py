@@ -51,26 +51,6 @@ def test_a_node_comes_up_and_is_gone_afterwards(name):
         get(engine.url)
 
 
-@pytest.mark.parametrize("name", local_engines.ENGINES)
-def test_three_nodes_form_one_cluster(name):
-    with server_or_skip(name, nodes=3, heap_mb=512) as engine:
-        assert len({node.process.pid for node in engine.nodes}) == 3
-        for node in engine.nodes:
-            members = get(f"{node.url}/_nodes")["nodes"].values()
-            assert {member["name"] for member in members} == {"node-1", "node-2", "node-3"}
-        settings = {"settings": {"number_of_shards": 3, "number_of_replicas": 1}}
-        request = urllib.request.Request(
-            f"{engine.url}/spread",
-            data=json.dumps(settings).encode(),
-            headers={"content-type": "application/json"},
-            method="PUT",
-        )
-        get(request)
-        health = get(f"{engine.url}/_cluster/health/spread?wait_for_status=green&timeout=60s")
-        assert (health["status"], health["active_shards"]) == ("green", 6)
-    assert not any(is_running(node.process) for node in engine.nodes)
-
-
 def test_a_server_that_cannot_start_shows_the_end_of_its_log():
     with (
         pytest.raises(local_engines.NodeFailed, match=r"elasticsearch 9\.5\.3, node-1: ended with") as caught,

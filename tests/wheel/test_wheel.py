@@ -43,17 +43,27 @@ INSTALLED = [
 ]
 
 HELP = """
-import os, sys
+import contextlib, io, os, sys
 from hybridrank.cli.__main__ import main
 from hybridrank.cli.app import load
 from hybridrank.cli.discovery import all_commands
-for names in all_commands():
-    load(*names)  # once, for all children
-for path in sys.argv[1:]:
-    if not (child := os.fork()):
-        sys.argv = ["hybridrank", *path.split(), "--help"]
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+def exit_code(path):
+    sys.argv = ["hybridrank", *path.split(), "--help"]
+    try:
         main()
+    except SystemExit as end:
+        return end.code or 0
+
+paths = sys.argv[1:]
+for names in all_commands():
+    load(*names)  # once, for all children, as what the first help imports
+with contextlib.redirect_stdout(io.StringIO()):
+    exit_code("search")
+for path in paths:
+    if not (child := os.fork()):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os._exit(exit_code(path))
     if code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
         sys.exit(f"hybridrank {path} --help: exit {code}")
 """
