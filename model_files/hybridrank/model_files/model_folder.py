@@ -1,6 +1,7 @@
 """Reads, verifies and writes a model folder: model.onnx, tokenizer.json, and model.toml that describes them.
 
-A folder with an int8 model.onnx may also hold the same model at fp32, in model.fp32.onnx.
+A folder with an int8 model.onnx may also hold the same model at fp32, in model.fp32.onnx. The weights of a large graph
+lie in files beside it.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hybridrank.common.model_info import ModelInfo
 from hybridrank.common.settings_file import validated
 from hybridrank.model_files.errors import BadModelFolder
+from hybridrank.model_files.external_data import external_files
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -254,13 +256,14 @@ def write(folder: Path, toml: OnnxToml) -> ModelFolder:
 
 
 def digest_of(folder: Path, toml: OnnxToml, file: str = "model.onnx") -> str:
-    """Returns the SHA-256 over the digests of the graph and tokenizer.json and over the fields that decide the output.
+    """Returns the SHA-256 over the digests of the graph, the files with its weights and tokenizer.json, and the fields.
 
-    So a precision has the same digest whether or not another precision is beside it.
+    Only fields that decide the output count, so a precision has the same digest whether or not another one is beside
+    it. Raises BadModelFolder for weights that are missing or outside the folder.
     """
     whole = hashlib.sha256()
-    for name in (file, "tokenizer.json"):
-        whole.update(sha256(folder / name))
+    for path in (folder / file, *external_files(folder / file), folder / "tokenizer.json"):
+        whole.update(sha256(path))
     whole.update(json.dumps(toml.model_dump(exclude=set(NOT_IN_DIGEST)), sort_keys=True).encode())
     return whole.hexdigest()
 
