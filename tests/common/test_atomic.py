@@ -18,3 +18,21 @@ def test_after_an_error_the_old_file_remains_and_no_draft(tmp_path):
         atomic.write_text(tmp_path / "a.txt", "half, then \ud800")
     assert (tmp_path / "a.txt").read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_new_folder_appears_whole_or_not_at_all(tmp_path):
+    with atomic.new_folder(tmp_path / "deep" / "models") as draft:
+        (draft / "file").write_text("whole")
+        assert [each.name for each in (tmp_path / "deep").iterdir()] == [".models.new"]
+    assert (tmp_path / "deep" / "models" / "file").read_text() == "whole"
+    with pytest.raises(ZeroDivisionError), atomic.new_folder(tmp_path / "other") as draft:
+        (draft / "file").write_text(str(1 / 0))
+    assert [each.name for each in tmp_path.iterdir()] == ["deep"]
+
+
+def test_a_new_folder_never_replaces_one_with_files(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "file").write_text("old")
+    with pytest.raises(OSError, match="models"), atomic.new_folder(tmp_path / "models"):
+        pass
+    assert [each.read_text() for each in tmp_path.rglob("file")] == ["old"]

@@ -21,6 +21,7 @@ import pytest
 from hybridrank.cli.discovery import all_commands
 from tests.evaluation.menu import write_menu
 from tests.sidecar.forests import write_forest
+from tests.training import onnx_sources
 
 pytestmark = pytest.mark.wheel
 
@@ -39,6 +40,7 @@ INSTALLED = [
     "ltr,cli",
     "tune,cli",
     "engines,cli",
+    "quantize,sidecar,cli",
     "all",
 ]
 
@@ -82,6 +84,7 @@ CALLS = [
     ("search tea --index menu", {"embedded", "sidecar"}, "tea"),
     ("evaluate --collection menu --pipelines bm25,rrf+nano", {"embedded", "sidecar", "eval"}, "rrf+nano"),
     ("judgments agree ann.jsonl bob.jsonl", {"eval"}, "Krippendorff"),
+    ("model import tiny --kind encoder --out imported --quantize", {"sidecar", "quantize"}, "int8 and fp32, 48 tokens"),
     ("ltr export forest --to xgboost --out forest.json", {"ltr"}, "xgboost"),
 ]
 
@@ -220,6 +223,7 @@ def outcomes() -> Iterator[dict[tuple[str, str], "Future[None]"]]:
         place = folder / version
         write_menu(place / "menu")
         write_forest(place / "forest")
+        onnx_sources.folder(place / "tiny", onnx_sources.files())
         write_application(place)
         (place / "clicks.csv").write_text("query,doc_id,position,shown,clicked\ntea,a,1,20,5\ntea,b,2,20,1\n")
         for judge, grade in (("ann", 1), ("bob", 0)):

@@ -36,6 +36,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "pyserini": ("pyserini",),
     "tune": ("optuna", "yaml"),
     "engines": ("jgo", "requests", "rich"),
+    "quantize": ("onnx",),
     "train": (
         "accelerate",
         "matplotlib",

@@ -22,6 +22,7 @@ from hybridrank.local_engines.progress import download_bar, stderr_console
 __all__ = ["LOCK_FILE", "Artifact", "fetch", "load_lock", "sha256_of"]
 
 LOCK_FILE = Path(__file__).with_name("artifacts.lock.json")
+MAX_BYTES = 4 << 30  # of one file
 AT_ONCE = 8  # the repository serves small files: more connections gain nothing
 ATTEMPTS = 3
 TIMEOUT_S = 30  # for one read; a connection that is silent for longer is closed
@@ -32,13 +33,14 @@ PAUSE_S = 0.5  # doubles with each attempt
 class Artifact:
     """One file of a server: `group:name:version:packaging`, its place in the home folder, and its SHA-256.
 
-    `part` says which nodes need it: "node" means every node, "ml-commons" a node with that plugin. `size` is in bytes.
+    `part` says which nodes need it: "node" means every node, "ml-commons" a node with that plugin. `size` is in bytes;
+    None if only its SHA-256 is known.
     """
 
     coordinates: str
     folder: str
     sha256: str
-    size: int
+    size: int | None
     part: str = "node"
 
     @property
@@ -74,7 +76,7 @@ def fetch(
     console: Console | None = None,
     remote_repos: Mapping[str, str] | None = None,
 ) -> None:
-    """Downloads every artifact into `cache`, each complete and with the SHA-256 of the lock file.
+    """Downloads every artifact into `cache`, each complete and with its SHA-256.
 
     Valid files are kept, so an interrupted call continues where it stopped, and a call after a finished one needs no
     network. Raises DownloadFailed or ChecksumMismatch. `remote_repos` (name → address) defaults to Maven Central.
@@ -82,13 +84,14 @@ def fetch(
     missing = [artifact for artifact in artifacts if not _is_cached(artifact, cache)]
     if not missing:
         return
-    total = sum(artifact.size for artifact in missing)
+    sizes = [artifact.size for artifact in missing if artifact.size is not None]
+    total = sum(sizes) if len(sizes) == len(missing) else None
     with (
         download_bar(f"downloading {counted(len(missing), 'file')}", total, console or stderr_console()) as add,
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
         # Largest first, so that the one big file does not start last.
-        queue = sorted(missing, key=lambda artifact: -artifact.size)
+        queue = sorted(missing, key=lambda artifact: -(artifact.size or 0))
         jobs = [pool.submit(_download, artifact, cache, add, remote_repos) for artifact in queue]
         try:
             for job in jobs:
@@ -100,7 +103,8 @@ def fetch(
 
 def _is_cached(artifact: Artifact, cache: Path) -> bool:
     path = artifact.path_in(cache)
-    return path.is_file() and path.stat().st_size == artifact.size and sha256_of(path) == artifact.sha256
+    is_whole = path.is_file() and artifact.size in (None, path.stat().st_size)
+    return is_whole and sha256_of(path) == artifact.sha256
 
 
 def _download(
@@ -124,7 +128,7 @@ def _download(
             found = sha256_of(file)
             if found != artifact.sha256:
                 raise ChecksumMismatch(
-                    f"{artifact.coordinates} arrived with SHA-256 {found}, the lock file says {artifact.sha256}: the "
+                    f"{artifact.coordinates} arrived with SHA-256 {found}, expected was {artifact.sha256}: the "
                     "file was removed. A proxy that rewrites downloads does this; so does a file changed upstream."
                 )
             file.chmod(0o644)
@@ -138,7 +142,9 @@ def _resolve(
     from jgo.maven import MavenContext, PythonResolver  # from the engines extra; an installed server needs none of it
 
     @contextmanager
-    def progress(_file_name: str, _size: int) -> Iterator[Callable[[int], None]]:
+    def progress(file_name: str, size: int) -> Iterator[Callable[[int], None]]:
+        if size > MAX_BYTES:
+            raise DownloadFailed(f"{file_name} has {size:,} bytes; the limit is {MAX_BYTES:,}")
         yield add
 
     group, name, version, packaging = artifact.coordinates.split(":")

@@ -20,8 +20,8 @@ def stderr_console() -> Console:
 
 
 @contextmanager
-def download_bar(title: str, total_bytes: int, console: Console) -> Iterator[Callable[[int], None]]:
-    """Shows bytes out of `total_bytes`; yields a function that adds to them and may be called from any thread."""
+def download_bar(title: str, total_bytes: int | None, console: Console) -> Iterator[Callable[[int], None]]:
+    """Shows bytes, out of `total_bytes` if known; yields a function that adds to them, from any thread."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=total_bytes)
@@ -32,7 +32,8 @@ def download_bar(title: str, total_bytes: int, console: Console) -> Iterator[Cal
             with lock:
                 bar.advance(task, count)
                 done = int(bar.tasks[0].completed)
-                lines.say(f"{title}: {done / MEGABYTE:.0f} of {total_bytes / MEGABYTE:.0f} MB")
+                of = f" of {total_bytes / MEGABYTE:.0f}" if total_bytes is not None else ""
+                lines.say(f"{title}: {done / MEGABYTE:.0f}{of} MB")
 
         yield add
 

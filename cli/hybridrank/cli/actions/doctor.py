@@ -35,6 +35,7 @@ TOLD_BY = {
     "otel": "opentelemetry-sdk",
     "openvino": "openvino",
     "pyserini": "pyserini",
+    "quantize": "onnx",
     "train": "torch",
 }
 """Extra → the package whose version represents it."""

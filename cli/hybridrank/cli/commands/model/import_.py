@@ -1,0 +1,95 @@
+"""`hybridrank model import`: a model folder from an ONNX file and its tokenizer."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from hybridrank.common.extras import require
+
+__all__ = ["import_"]
+
+NEEDS = ("sidecar",)
+
+
+def _hex(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", value):
+        raise typer.BadParameter("a SHA-256 has 64 hex digits")
+    return value
+
+
+def import_(
+    source: Annotated[
+        str,
+        typer.Argument(help="A folder, a jar or zip, or Maven coordinates group:artifact:version.", show_default=False),
+    ],
+    kind: Annotated[Literal["encoder", "cross-encoder"], typer.Option(help="What the model is.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The model folder to write.", show_default=False)],
+    sha256: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", callback=_hex, help="SHA-256 of the file; required for Maven coordinates."),
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The ONNX file inside the source, if it holds several.")
+    ] = None,
+    pooling: Annotated[
+        Literal["mean", "cls"] | None, typer.Option(help="How an encoder pools, if no file beside it says so.")
+    ] = None,
+    query_prefix: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Text before each query. Default: as the files beside it say.")
+    ] = None,
+    document_prefix: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Text before each document. Default: as the files beside it say.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="The longest input in tokens. Default: the limit in the files beside it.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name for callers. Default: that of the source.")] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the weights, for model.toml.")] = "unknown",
+    language: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help='Language of its training data, such as en; "*" for many. May be repeated.'),
+    ] = None,
+    quantize: Annotated[bool, typer.Option("--quantize", help="Also write int8, beside fp32.")] = False,
+) -> None:
+    """Import an fp32 ONNX file and its tokenizer as a model folder, with golden pairs for a self-test; needs no torch.
+
+    Inputs, output, operators and paths are checked, and the graph is run, before the folder appears. Settings come from
+    the files of transformers and sentence-transformers beside it, unless an option says otherwise.
+
+    Examples:
+        hybridrank model import ./bge-small --kind encoder --out my-models/bge --quantize
+
+        hybridrank model import reranker.zip --kind cross-encoder --file onnx/model.onnx --out my-models/mine
+        hybridrank serve --models shipped --models my-models
+    """
+    from hybridrank.local_engines.maven_file import fetch_file, is_coordinates
+    from hybridrank.training.onnx.importing.model import import_model
+
+    if quantize:
+        require("--quantize", "quantize")
+    path = Path(source)
+    if is_coordinates(source) and not path.exists():
+        if sha256 is None:
+            raise typer.BadParameter("Maven coordinates need the SHA-256 of the file", param_hint="--sha256")
+        require("a download from Maven", "engines")
+        path, name = fetch_file(source, sha256), name or source.split(":")[1]
+    folder = import_model(
+        path,
+        out,
+        kind=kind,
+        sha256=sha256,
+        file=file,
+        name=name,
+        licence=licence,
+        languages=language or (),
+        pooling=pooling,
+        query_prefix=query_prefix,
+        document_prefix=document_prefix,
+        tokens=max_tokens,
+        quantized=quantize,
+    )
+    info = folder.info
+    held = " and ".join(each.toml.precision for each in (folder, folder.fp32) if each)
+    typer.echo(f"{out}: {info.kind} {info.name}, {held}, {info.max_tokens} tokens, digest {info.digest}")

@@ -1,0 +1,153 @@
+"""Writes the model folder of an ONNX file: checks, model.toml, golden pairs, and int8 on request."""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from hybridrank.common.atomic import new_folder
+from hybridrank.model_files import model_folder, self_test
+from hybridrank.model_files.errors import BadModelFolder
+from hybridrank.model_files.model_folder import CrossEncoderToml, EncoderToml, ModelFolder, OnnxToml
+from hybridrank.sidecar import in_process
+from hybridrank.training.onnx import int8
+from hybridrank.training.onnx.golden_pairs import reference
+from hybridrank.training.onnx.importing import graph, layout, trial
+from hybridrank.training.onnx.importing.errors import ImportRefused
+from hybridrank.training.onnx.importing.settings import SettingsFiles, encoder_fields, max_tokens
+from hybridrank.training.onnx.importing.source import Source, open_source
+from hybridrank.training.onnx.importing.weights import weight_files
+
+__all__ = ["HEADS", "import_model"]
+
+log = logging.getLogger(__name__)
+
+HEADS = {
+    "encoder": graph.Heads("last_hidden_state", ("last_hidden_state", "token_embeddings"), 3),
+    "cross-encoder": graph.Heads("logits", ("logits",), 2),
+}
+
+
+def import_model(
+    path: Path,
+    out: Path,
+    *,
+    kind: Literal["encoder", "cross-encoder"],
+    sha256: str | None = None,
+    file: str | None = None,
+    name: str | None = None,
+    licence: str = "unknown",
+    languages: Sequence[str] = (),
+    pooling: str | None = None,
+    query_prefix: str | None = None,
+    document_prefix: str | None = None,
+    tokens: int | None = None,
+    quantized: bool = False,
+) -> ModelFolder:
+    """Imports a folder, jar or zip with an ONNX file and its tokenizer to the folder `out`, which must not exist.
+
+    A jar or zip must have the `sha256`, if given; `file` chooses among several ONNX files in the source. Settings that
+    are None come from the files beside it. No code from the source is run. `quantized` also writes int8, which must
+    pass the self-test. `out` appears complete or not at all. Raises ImportRefused.
+    """
+    if out.exists():
+        raise ImportRefused(f"{out} is there already; name another folder or remove it")
+    if unknown := [each for each in languages if not re.fullmatch(model_folder.LANGUAGE, each)]:
+        raise ImportRefused(f"{unknown[0]!r} is no code of a language, such as en; * says that there are many")
+    if kind != "encoder" and (pooling, query_prefix, document_prefix) != (None, None, None):
+        raise ImportRefused(f"pooling and prefixes are those of an encoder, and this is to be a {kind}")
+    with open_source(path, sha256) as source, new_folder(out) as draft, _about(f"{source.name}: ", draft):
+        chosen = layout.graph_path(source.sizes, file)
+        tokenizer = layout.tokenizer_path(source.sizes, chosen)
+        source.copy(tokenizer, draft / "tokenizer.json")
+        files = _settings(source, chosen, tokenizer)
+        if files.sentence_bert_config.get("do_lower_case"):
+            trial.check_case(draft / "tokenizer.json")
+        described: dict[str, Any] = {
+            "name": name or path.stem,
+            "version": "1",
+            "precision": "fp32",
+            "max_tokens": max_tokens(files, tokens),
+            "licence": licence,
+            "languages": tuple(languages),
+        }
+        prompts = {"query_prefix": query_prefix, "document_prefix": document_prefix}
+        fields = encoder_fields(files, pooling=pooling, **prompts) if kind == "encoder" else {}
+        with _about(f"{chosen} ", draft):
+            _write_graph(source, chosen, draft, HEADS[kind])
+        last = trial.columns(draft, HEADS[kind].served, described["max_tokens"])
+        toml = _toml(kind, {**described, **fields}, last)
+        _write(draft, toml, quantized=quantized)
+    return model_folder.read(out)
+
+
+def _settings(source: Source, chosen: str, tokenizer: str) -> SettingsFiles:
+    """Reads the JSON files of the model, each from the tokenizer's folder, the graph's, or one above."""
+
+    def found(name: str, default: Any) -> Any:
+        paths = (*layout.beside(tokenizer, name), *layout.beside(chosen, name))
+        path = next((each for each in paths if each in source.sizes), None)
+        value = source.json(path) if path else default
+        if not isinstance(value, type(default)):
+            raise ImportRefused(f"{path} is not the file that transformers or sentence-transformers write")
+        return value
+
+    return SettingsFiles(
+        config=found("config.json", {}),
+        tokenizer=source.json(tokenizer),
+        tokenizer_config=found("tokenizer_config.json", {}),
+        sentence_bert_config=found("sentence_bert_config.json", {}),
+        config_sentence_transformers=found("config_sentence_transformers.json", {}),
+        pooling=found("1_Pooling/config.json", {}),
+        modules=tuple(found("modules.json", [])),
+    )
+
+
+def _write_graph(source: Source, chosen: str, draft: Path, heads: graph.Heads) -> None:
+    """Copies the graph and the files with its weights; a graph whose output has another name, or not alone, changes."""
+    onnx = draft / "model.onnx"
+    source.copy(chosen, onnx)
+    model = graph.parsed(onnx.read_bytes())
+    output = graph.checked(model, heads)
+    for name in weight_files(model):
+        path = (PurePosixPath(chosen).parent / name).as_posix()
+        if path not in source.sizes:
+            raise ImportRefused(f"keeps weights in {name}, which is not beside it")
+        source.copy(path, draft / name)
+    if graph.with_output(model, output, heads.served):
+        onnx.write_bytes(model.SerializeToString())
+
+
+def _toml(kind: str, fields: dict[str, Any], last: int) -> OnnxToml:
+    """Returns model.toml; `last` is the size of the output's last dimension."""
+    if kind == "encoder":
+        return EncoderToml.model_validate({**fields, "dimensions": last})
+    if last != 1:
+        raise ImportRefused(
+            f"its logits have {last} columns; the sidecar serves a head of one, whose number grows with relevance"
+        )
+    return CrossEncoderToml.model_validate(fields)
+
+
+def _write(draft: Path, toml: OnnxToml, *, quantized: bool) -> None:
+    model_folder.write(draft, toml)
+    golden = reference(in_process.load_untested(draft, "fp32"))
+    self_test.write(draft, golden)
+    if not quantized:
+        return
+    toml, verdict = int8.tried(draft, toml, golden)
+    if problem := verdict.problem():
+        raise ImportRefused(f"int8 will not do for this model: {problem}; leave --quantize out")
+    if verdict.remark:
+        log.warning("%s at int8: %s", toml.name, verdict.remark)
+
+
+@contextmanager
+def _about(subject: str, draft: Path) -> Iterator[None]:
+    """Puts `subject` before a refusal, in place of the draft's path."""
+    try:
+        yield
+    except (ImportRefused, BadModelFolder) as error:
+        raise ImportRefused(subject + str(error).replace(f"{draft}: ", "").replace(f"{draft}/", "")) from error
