@@ -118,13 +118,15 @@ def test_settings_that_the_sidecar_does_not_compute_are_refused(tmp_path, also, 
     assert sentence in refusal(folder(tmp_path / "tiny", files(**also)), tmp_path)
 
 
-def test_a_tokenizer_that_keeps_case_contradicts_do_lower_case(tmp_path):
-    content = files(sentence_bert_config={"do_lower_case": True})
-    import_model(folder(tmp_path / "lower", content), tmp_path / "lowered", **ENCODER)
-    tokenizer = json.loads(content["tokenizer.json"])
+def test_a_tokenizer_whose_case_contradicts_its_settings(tmp_path):
+    lower = files(sentence_bert_config={"do_lower_case": True}, tokenizer_config={"do_lower_case": True})
+    import_model(folder(tmp_path / "lower", lower), tmp_path / "lowered", **ENCODER)
+    overruled = folder(tmp_path / "overruled", files(tokenizer_config={"do_lower_case": False}))
+    assert "do_lower_case is false beside a tokenizer.json that lowers" in refusal(overruled, tmp_path)
+    tokenizer = json.loads(lower["tokenizer.json"])
     tokenizer["normalizer"] = None
-    content["tokenizer.json"] = json.dumps(tokenizer).encode()
-    assert "do_lower_case is true" in refusal(folder(tmp_path / "cased", content), tmp_path)
+    cased = folder(tmp_path / "cased", {**lower, "tokenizer.json": json.dumps(tokenizer).encode()})
+    assert "do_lower_case is true beside a tokenizer.json that keeps case" in refusal(cased, tmp_path)
 
 
 def test_several_onnx_files_are_listed_and_one_is_chosen(tmp_path):

@@ -16,7 +16,7 @@ from hybridrank.training.onnx import int8
 from hybridrank.training.onnx.golden_pairs import reference
 from hybridrank.training.onnx.importing import graph, layout, trial
 from hybridrank.training.onnx.importing.errors import ImportRefused
-from hybridrank.training.onnx.importing.settings import SettingsFiles, encoder_fields, max_tokens
+from hybridrank.training.onnx.importing.settings import SettingsFiles, encoder_fields, lower_case, max_tokens
 from hybridrank.training.onnx.importing.source import Source, open_source
 from hybridrank.training.onnx.importing.weights import weight_files
 
@@ -63,8 +63,8 @@ def import_model(
         tokenizer = layout.tokenizer_path(source.sizes, chosen)
         source.copy(tokenizer, draft / "tokenizer.json")
         files = _settings(source, chosen, tokenizer)
-        if files.sentence_bert_config.get("do_lower_case"):
-            trial.check_case(draft / "tokenizer.json")
+        if isinstance(lowers := lower_case(files), bool):
+            trial.check_case(draft / "tokenizer.json", lowers=lowers)
         described: dict[str, Any] = {
             "name": name or path.stem,
             "version": "1",

@@ -6,7 +6,7 @@ from typing import Any
 
 from hybridrank.training.onnx.importing.errors import ImportRefused
 
-__all__ = ["SettingsFiles", "encoder_fields", "max_tokens"]
+__all__ = ["SettingsFiles", "encoder_fields", "lower_case", "max_tokens"]
 
 POOLING_FLAGS = {
     "pooling_mode_mean_tokens": "mean",
@@ -58,6 +58,14 @@ def max_tokens(files: SettingsFiles, asked: int | None) -> int:
 def _limit(value: Any) -> int | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return int(value) if is_number and MIN_TOKENS <= value < UNLIMITED else None
+
+
+def lower_case(files: SettingsFiles) -> bool | None:
+    """Returns whether texts are read in lower case: transformers overrules tokenizer.json; None if no file says so."""
+    if files.sentence_bert_config.get("do_lower_case"):
+        return True
+    said = files.tokenizer_config.get("do_lower_case")
+    return said if isinstance(said, bool) else None
 
 
 def encoder_fields(

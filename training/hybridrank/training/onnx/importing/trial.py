@@ -38,8 +38,10 @@ def columns(folder: Path, output: str, max_tokens: int) -> int:
     return int(together.shape[-1])
 
 
-def check_case(tokenizer: Path) -> None:
-    """Raises ImportRefused if the tokenizer tells upper from lower case, for a model that must not see any."""
+def check_case(tokenizer: Path, *, lowers: bool) -> None:
+    """Raises ImportRefused unless the tokenizer reads upper case as lower case, or, with `lowers` False, as another."""
     read = TextTokenizer(tokenizer, 512)
-    if read.singles([CASED])[0].token_ids != read.singles([CASED.lower()])[0].token_ids:
-        raise ImportRefused("do_lower_case is true beside a tokenizer.json that does not lower; lower it there")
+    same = read.singles([CASED])[0].token_ids == read.singles([CASED.lower()])[0].token_ids
+    if same != lowers:
+        does = "lowers" if same else "keeps case"
+        raise ImportRefused(f"do_lower_case is {str(lowers).lower()} beside a tokenizer.json that {does}; mend one")
