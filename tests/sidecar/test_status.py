@@ -24,6 +24,7 @@ EXAMPLES = (
     errors.NotAllowed("model_control"),
     errors.Draining(),
     errors.BadScore("m", "query"),
+    errors.RemoteFailed("m", "failed there (500)"),
     errors.ModelRefused("folder: no model.toml here"),
     errors.InternalError("request-7"),
 )

@@ -16,6 +16,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "elasticsearch": ("aiohttp", "elasticsearch"),
     "embedded": ("numpy", "tantivy"),
     "sidecar": (
+        "aiohttp",
         "fastapi",
         "grpc_health",
         "grpc_reflection",

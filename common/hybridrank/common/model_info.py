@@ -19,7 +19,7 @@ class FeatureSetInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Information about a served model. `kind` is "encoder", "cross-encoder", "colbert" or "lambdamart".
+    """Information about a served model. `kind` is that of its folder, such as "encoder" or "lambdamart".
 
     `digest` is the SHA-256 over everything that decides its output. `dimensions` is 0 except for encoders, `max_tokens`
     is 0 for a lambdamart model, and only that kind has a `feature_set`. `token_codec` is the digest of the codec that

@@ -12,6 +12,7 @@ CallError
 ├── NotAllowed           the settings forbid it
 ├── Draining             the server is shutting down
 ├── BadScore             a model returned a number that is not finite
+├── RemoteFailed         a model that is served elsewhere did not give a good answer (.model)
 ├── InternalError        a bug; the log has it
 └── ModelRefused         the model folder of a call cannot be loaded
 
@@ -34,6 +35,7 @@ __all__ = [
     "ModelRefused",
     "NotAllowed",
     "Overloaded",
+    "RemoteFailed",
     "TooLarge",
     "Unauthenticated",
     "UnknownField",
@@ -130,6 +132,15 @@ class BadScore(CallError):
         super().__init__(f"model {model} returned a number that is not finite for {field}")
         self.model = model
         self.field = field
+
+
+class RemoteFailed(CallError):
+    """A model that is served elsewhere did not give a good answer; `problem` has nothing of its text."""
+
+    def __init__(self, model: str, problem: str) -> None:
+        super().__init__(f"{model} is served elsewhere and {problem}")
+        self.model = model
+        self.problem = problem
 
 
 class InternalError(CallError):

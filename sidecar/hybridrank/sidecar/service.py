@@ -5,6 +5,7 @@ from hybridrank.sidecar.batching.worker import BatchTotals, Worker
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.scoring.computer import Computer
+from hybridrank.sidecar.scoring.places import Places
 from hybridrank.sidecar.scoring.ranking import ranked
 from hybridrank.sidecar.scoring.row_cache import RowCache
 from hybridrank.sidecar.scoring.text_job import encode_work
@@ -20,8 +21,8 @@ class RerankService:
         self.models = models
         self.worker = worker
         self.cache = RowCache(score_cache_bytes)
-        self._computer = Computer(worker, self.cache, max_batch_tokens=max_batch_tokens)
-        self._scoring = ScoringTools(self._computer, worker)
+        computer = Computer(worker, self.cache, max_batch_tokens=max_batch_tokens)
+        self._places = Places(ScoringTools(computer, worker), self.cache, max_queue_tokens=worker.max_queue_tokens)
 
     @property
     def queued_tokens(self) -> int:
@@ -41,19 +42,25 @@ class RerankService:
         model = self.models.get(request.model)
         if request.score_type is ScoreType.CALIBRATED and model.calibration is None:
             raise InvalidArgument("options.score_type", _no_calibration(model.info))
-        scores, timings, tokens = await model.reranker.scores(request, self._scoring)
+        scores, timings, tokens = await model.reranker.scores(request, self._places.tools(model))
         complete = len(scores) == len(request.passages)
         best_first, chunks = ranked(request, scores, model.calibration), sum(each.scored_chunks for each in scores)
         return RerankResult(best_first, model.info, timings, complete, tokens, chunks)
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
         """Returns one unit vector per text, or packed ones of its tokens, in the order of the request."""
+        model = self.models.get(request.model)
+        computer = self._places.tools(model).computer
         if request.token_vectors:
-            return await encode_tokens(request, self.models.get(request.model), self._computer)
+            return await encode_tokens(request, model, computer)
         work = encode_work(request, self.models.encoder(request.model))
-        rows, timings = await self._computer.rows(work)
+        rows, timings = await computer.rows(work)
         embeddings = [Embedding(tuple(rows[key].values.tolist()), rows[key].truncated) for key in work.keys]
         return EncodeResult(tuple(embeddings), work.model, timings, sum(rows[key].tokens for key in work.keys))
+
+    async def close(self) -> None:
+        """Closes the connections to models that are served elsewhere."""
+        await self._places.close()
 
 
 def _no_calibration(info: ModelInfo) -> str:

@@ -10,6 +10,7 @@ from typing_extensions import Self
 from hybridrank.sidecar.app.settings import Settings, exposure
 from hybridrank.sidecar.app.watchdog import Watchdog
 from hybridrank.sidecar.batching.worker import Worker
+from hybridrank.sidecar.endpoints import read_endpoints
 from hybridrank.sidecar.models import loading, trial
 from hybridrank.sidecar.models.control import ModelControl
 from hybridrank.sidecar.models.scan import Found
@@ -40,7 +41,7 @@ class Sidecar:
         self._settings = settings
         self._tracing = tracing_to(settings.otlp_endpoint)
         self._worker = Worker(threads=settings.worker_threads, max_queue_tokens=settings.max_queue_tokens)
-        service = RerankService(
+        self._service = service = RerankService(
             control.models,
             self._worker,
             max_batch_tokens=settings.max_batch_tokens,
@@ -82,8 +83,14 @@ class Sidecar:
     @classmethod
     async def load(cls, settings: Settings, stop: asyncio.Event) -> Self:
         """Loads and tests the models, then builds everything. Raises HybridrankError, ValueError and OSError."""
+        if settings.remotes:
+            read_endpoints(settings.remotes)
         load_folder = partial(
-            trial.load_model, precision=settings.precision, device=settings.device, runtime=settings.runtime
+            trial.load_model,
+            precision=settings.precision,
+            device=settings.device,
+            runtime=settings.runtime,
+            remotes=settings.remotes,
         )
         known = await asyncio.to_thread(loading.find, settings.models)
         models = await asyncio.to_thread(
@@ -135,6 +142,7 @@ class Sidecar:
         if settings.http_port >= 0:
             await self._http.stop()
         await self._tracing.close(within_s=ends_at - asyncio.get_running_loop().time())
+        await self._service.close()
         code = 1 if self._watchdog.hopeless else 0
         if not drained:
             self._worker.give_up(older_than_s=0)

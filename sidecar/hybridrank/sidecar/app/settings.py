@@ -95,6 +95,9 @@ class Settings(BaseSettings):
             " those that ship, which is the default. The flag may be repeated."
         ),
     )
+    remotes: Path | None = Field(
+        None, description="TOML file of the addresses and keys of models that are served elsewhere, a table for each."
+    )
     names: Annotated[Mapping[str, str], NoDecode, BeforeValidator(_names)] = Field(
         {}, description="Further names that loaded models answer to: NAME=MODEL, separated by ','."
     )
@@ -197,7 +200,7 @@ def load_settings(arguments: Sequence[str] = (), *, program: str = "python -m hy
 
 def check_files(settings: Settings) -> None:
     """Raises OSError with the first setting whose file cannot be read."""
-    for name in ("tls_cert", "tls_key", "tls_client_ca", "api_keys"):
+    for name in ("tls_cert", "tls_key", "tls_client_ca", "api_keys", "remotes"):
         path: Path | None = getattr(settings, name)
         try:
             if path is not None:

@@ -7,12 +7,14 @@ PATIENCE_S_PER_TOKEN = 0.0005
 CHARACTERS_PER_TOKEN = 5  # English has four to five; after tokenising, the true count replaces the estimate
 
 
-def cut_batches(lengths: Sequence[int], *, max_batch_tokens: int, in_order: bool = False) -> list[list[int]]:
+def cut_batches(
+    lengths: Sequence[int], *, max_batch_tokens: int, max_texts: int | None = None, in_order: bool = False
+) -> list[list[int]]:
     """Cuts texts into batches of similar length, with little padding; a batch is a list of indices.
 
-    `lengths` are in tokens. A batch grows while its padded size, longest x count, stays within `max_batch_tokens`; a
-    text longer than that goes alone. Long texts come first: the last batches are then short, and the cores finish
-    together. With `in_order` the texts keep their order: the first are computed first.
+    `lengths` are in tokens. A batch grows while its padded size, longest x count, stays within `max_batch_tokens`, and
+    its count within `max_texts`; a text longer than that goes alone. Long texts come first: the last batches are then
+    short, and the cores finish together. With `in_order` the texts keep their order: the first are computed first.
 
     >>> cut_batches([3, 8, 4, 9], max_batch_tokens=16)
     [[3], [1, 2], [0]]
@@ -23,7 +25,8 @@ def cut_batches(lengths: Sequence[int], *, max_batch_tokens: int, in_order: bool
     longest = 0
     for index in range(len(lengths)) if in_order else sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         longest = max(longest, lengths[index])
-        if not batches or longest * (len(batches[-1]) + 1) > max_batch_tokens:
+        full = not batches or len(batches[-1]) == max_texts
+        if full or longest * (len(batches[-1]) + 1) > max_batch_tokens:
             batches.append([])
             longest = lengths[index]
         batches[-1].append(index)

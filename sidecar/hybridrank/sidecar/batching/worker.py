@@ -4,19 +4,14 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from hybridrank.common.errors import HybridrankError
 from hybridrank.sidecar.batching.admission import Admission, Admissions
+from hybridrank.sidecar.batching.executor import Executor, FloatArray, Rows, Threads
 from hybridrank.sidecar.batching.queue import cut_batches, fit, next_turn
 from hybridrank.sidecar.errors import DeadlinePassed
-
-FloatArray = npt.NDArray[np.floating[Any]]
 
 
 class Sized(Protocol):
@@ -27,7 +22,6 @@ class Sized(Protocol):
 
 Input = TypeVar("Input", bound=Sized)
 Key = TypeVar("Key", bound=Hashable)
-Rows = FloatArray | Sequence[FloatArray]
 Compute = Callable[[Sequence[Input]], Rows]
 
 
@@ -110,13 +104,15 @@ class Worker:
 
     A request is first admitted (`admissions.admit`) by its estimated tokens, and runs after tokenising. It waits no
     longer than its deadline. An input that several requests wait for (equal keys) is computed once, with the first of
-    them. Small batches of several requests go to their model together. Optional work begins when no other work waits.
+    them. On cores, small batches of several requests go to their model together. Optional work begins when no other
+    work waits.
     """
 
-    def __init__(self, *, threads: int, max_queue_tokens: int) -> None:
+    def __init__(self, *, threads: int, max_queue_tokens: int, executor: Executor | None = None) -> None:
+        self.max_queue_tokens = max_queue_tokens
         self.admissions = Admissions(threads=threads, max_queue_tokens=max_queue_tokens)
         self.totals = BatchTotals()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
+        self._executor = executor or Threads(threads)
         self.threads = threads
         self._idle = threads
         self._running: dict[asyncio.Future[Rows], _Batch] = {}
@@ -124,7 +120,13 @@ class Worker:
         self._items: dict[Hashable, _Item] = {}
 
     async def run(
-        self, admission: Admission, inputs: Mapping[Key, Input], compute: Compute[Input], *, max_batch_tokens: int
+        self,
+        admission: Admission,
+        inputs: Mapping[Key, Input],
+        compute: Compute[Input],
+        *,
+        max_batch_tokens: int,
+        max_texts: int | None = None,
     ) -> Computed:
         """Computes a row for each input; inputs with equal keys must have equal rows.
 
@@ -137,7 +139,9 @@ class Worker:
         if not inputs:
             return Computed({}, 0.0, 0.0)
         items = [self._items.setdefault(key, _Item(key, value)) for key, value in inputs.items()]
-        cut = cut_batches(lengths, max_batch_tokens=max_batch_tokens, in_order=admission.best_effort)
+        cut = cut_batches(
+            lengths, max_batch_tokens=max_batch_tokens, max_texts=max_texts, in_order=admission.best_effort
+        )
         batches = deque([items[index] for index in batch] for batch in cut)
         job = _Job(admission, compute, items, batches, max_batch_tokens)
         for item in items:
@@ -163,8 +167,7 @@ class Worker:
         stuck = [running for running, batch in self._running.items() if now - batch.started_at > older_than_s]
         if not stuck:
             return 0
-        self._pool.shutdown(wait=False)  # batches that run in it still end normally
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="batch")
+        self._executor.replace()
         self._idle += len(stuck)
         self.totals.stuck += len(stuck)
         for running in stuck:
@@ -179,7 +182,7 @@ class Worker:
 
     def close(self) -> None:
         """Waits for the running batches and ends the threads."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._executor.close()
 
     async def _done(self, job: _Job) -> None:
         ends_at = job.admission.ends_at
@@ -205,7 +208,11 @@ class Worker:
 
         Yields none if the batch is already half full: there is little to gain.
         """
-        if not batch or not fit([len(item.value) for item in batch] * 2, max_batch_tokens=job.max_batch_tokens):
+        if (
+            not self._executor.on_cores
+            or not batch
+            or not fit([len(item.value) for item in batch] * 2, max_batch_tokens=job.max_batch_tokens)
+        ):
             return
         for other in sorted(self._waiting, key=lambda waiting: waiting.admission.due):
             alike = other.compute == job.compute and other.admission.optional == job.admission.optional
@@ -242,7 +249,7 @@ class Worker:
                 waiting.started_at = waiting.started_at or batch.started_at
         values = [item.value for item in batch.items]
         self.totals.add([len(value) for value in values])
-        running = asyncio.get_running_loop().run_in_executor(self._pool, batch.jobs[0].compute, values)
+        running = self._executor.start(batch.jobs[0].compute, values, _ends_at(batch))
         self._running[running] = batch
         self.admissions.running[batch.model] += _tokens(batch.items)
         running.add_done_callback(self._finish_batch)
@@ -262,8 +269,9 @@ class Worker:
         if error is not None:
             self._fail(batch, error)
         else:
-            # Until now, not until the thread finished: it idles until the event loop handles it.
-            self.admissions.pace.measured(batch.model, _tokens(batch.items), time.monotonic() - batch.started_at)
+            if self._executor.on_cores:
+                # Until now, not until the thread finished: it idles until the event loop handles it.
+                self.admissions.pace.measured(batch.model, _tokens(batch.items), time.monotonic() - batch.started_at)
             for item, row in zip(batch.items, ran.result(), strict=True):
                 del self._items[item.key]
                 for waiting in item.jobs:
@@ -307,6 +315,12 @@ class Worker:
             job.done.cancel()
         else:
             job.done.set_exception(error)
+
+
+def _ends_at(batch: _Batch) -> float | None:
+    """Returns when the last of its callers is answered; None if one waits for everything."""
+    ends = [job.admission.ends_at for item in batch.items for job in item.jobs]
+    return None if None in ends else max((each for each in ends if each is not None), default=None)
 
 
 def _tokens(batch: Sequence[_Item]) -> int:

@@ -74,6 +74,8 @@ class ModelControl:
 
     async def _changed(self, gone: set[LoadedModel]) -> None:
         for model in gone:
+            if model.remote:
+                await model.remote.client.close()  # running calls still finish
             self.outcomes["unloaded"] += 1
             log.info("model unloaded", model=model.info.name, version=model.info.version)
             weakref.finalize(model, log.info, "model released", model=model.info.name, version=model.info.version)

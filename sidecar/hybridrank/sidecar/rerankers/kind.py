@@ -11,6 +11,7 @@ from hybridrank.model_files import model_folder
 from hybridrank.model_files.calibration import Calibration
 from hybridrank.model_files.model_folder import OnnxToml
 from hybridrank.model_files.token_codec import Format, TokenCodec
+from hybridrank.sidecar.remote.model import RemoteModel
 from hybridrank.sidecar.rerankers.base import Encoder, Reranker, TokenEncoder
 from hybridrank.sidecar.runtime import cpu, onnx_session
 from hybridrank.sidecar.runtime.precision import Placed, Wanted, place
@@ -25,7 +26,7 @@ class LoadedModel:
     """A loaded model: every model reranks; an encoder also encodes, and one of tokens also makes token vectors.
 
     `codecs` are the storage formats of its token vectors; `calibration`, if any, turns its raw scores into
-    probabilities of relevance.
+    probabilities of relevance. `remote`, if any, computes its batches elsewhere, and nothing is tested at the load.
     """
 
     info: ModelInfo
@@ -34,6 +35,7 @@ class LoadedModel:
     token_encoder: TokenEncoder | None = None
     codecs: Mapping[Format, TokenCodec] = field(default_factory=dict)
     calibration: Calibration | None = None
+    remote: RemoteModel | None = None
 
 
 @dataclass(frozen=True)

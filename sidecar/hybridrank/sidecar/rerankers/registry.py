@@ -5,7 +5,14 @@ from pathlib import Path
 
 from hybridrank.model_files import model_folder
 from hybridrank.model_files.errors import BadModelFolder
-from hybridrank.sidecar.rerankers import colbert, cross_encoder, encoder, lambdamart
+from hybridrank.sidecar.rerankers import (
+    colbert,
+    cross_encoder,
+    encoder,
+    lambdamart,
+    remote_encoder,
+    remote_reranker,
+)
 from hybridrank.sidecar.rerankers.kind import Kind, Variant
 from hybridrank.sidecar.runtime.precision import Wanted
 
@@ -16,6 +23,8 @@ KINDS: Mapping[str, Kind] = {
     "cross-encoder": cross_encoder.variants,
     "colbert": colbert.variants,
     "lambdamart": lambdamart.variants,
+    "remote-encoder": remote_encoder.variants,
+    "remote-reranker": remote_reranker.variants,
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from hybridrank.model_files.errors import BadModelFolder
@@ -17,11 +18,15 @@ CUDA = "CUDAExecutionProvider"
 
 @dataclass(frozen=True)
 class Wanted:
-    """The settings of a sidecar about computing; kinds of models without a choice ignore them."""
+    """The settings of a sidecar about computing; kinds of models without a choice ignore them.
+
+    `remotes` is the file of addresses of models that are served elsewhere.
+    """
 
     precision: Precision = "auto"
     device: Device = "cpu"
     runtime: Runtime = "onnx"
+    remotes: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ NO_TIME = CallTimings(0.0, 0.0, 0.0)
 class Computer:
     """Computes a row for each window of a text that is not in the cache, on a worker's threads."""
 
-    def __init__(self, worker: Worker, cache: RowCache, *, max_batch_tokens: int) -> None:
+    def __init__(self, worker: Worker, cache: RowCache, *, max_batch_tokens: int, max_texts: int | None = None) -> None:
         self._worker = worker
         self._cache = cache
         self._max_batch_tokens = max_batch_tokens
+        self._max_texts = max_texts
 
     async def rows(self, work: Work[Input]) -> tuple[dict[bytes, Row], CallTimings]:
         """Returns a row for each wanted window of each different text, by `window_key`.
@@ -87,7 +88,9 @@ class Computer:
             }
             tokenize_ms = 1000 * (time.monotonic() - started_at)
             budget = self._max_batch_tokens if work.batches else ALONE
-            computed = await self._worker.run(admission, inputs, work.compute, max_batch_tokens=budget)
+            computed = await self._worker.run(
+                admission, inputs, work.compute, max_batch_tokens=budget, max_texts=self._max_texts
+            )
         rows = {}
         for each, values in computed.rows.items():
             key, number = keys[each]

@@ -19,12 +19,12 @@ class ScoringTools:
     """Implements `rerankers.base.Scoring`."""
 
     def __init__(self, computer: Computer, worker: Worker) -> None:
-        self._computer = computer
+        self.computer = computer
         self._worker = worker
 
     async def texts(self, request: RerankRequest, reranker: PairReranker) -> Scored:
         """Scores passages by their texts."""
-        return await score_texts(request, reranker, self._computer)
+        return await score_texts(request, reranker, self.computer)
 
     async def blocks(
         self,

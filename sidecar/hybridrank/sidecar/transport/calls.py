@@ -53,6 +53,7 @@ class Calls:
                 not_ready=lambda: readiness.reasons,
                 certificate_expires_at=lambda: tls.expires_at if tls else None,
                 model_loads=lambda: control.outcomes if control else {},
+                remotes=lambda: [model.remote for model in service.models if model.remote],
             )
         )
         self.draining = False

@@ -17,6 +17,7 @@ from hybridrank.sidecar.errors import (
     ModelRefused,
     NotAllowed,
     Overloaded,
+    RemoteFailed,
     TooLarge,
     Unauthenticated,
     UnknownField,
@@ -48,6 +49,7 @@ STATUSES: dict[type[CallError], Status] = {
     DeadlinePassed: Status(Code.DEADLINE_EXCEEDED, 504, "expired"),
     Draining: Status(Code.UNAVAILABLE, 503, "refused"),
     BadScore: Status(Code.INTERNAL, 500, "failed"),
+    RemoteFailed: Status(Code.INTERNAL, 500, "failed"),
     ModelRefused: Status(Code.FAILED_PRECONDITION, 409, "invalid"),
     InternalError: Status(Code.INTERNAL, 500, "failed"),
 }

@@ -193,11 +193,19 @@ class GrpcServer:
         return drained
 
     async def _set_health(self, ready: bool) -> None:  # noqa: FBT001
-        loaded = {model.info.name for model in self._calls.service.models}
+        models = list(self._calls.service.models)
+        for remote in (model.remote for model in models if model.remote):
+            remote.client.circuit.listener = self._look_again
+        loaded = {model.info.name for model in models}
+        down = {model.info.name for model in models if model.remote and model.remote.down}
         self._models_with_health |= loaded
         for name in ("", *SERVICES, *self._models_with_health):
-            serves = ready and name in {"", *SERVICES, *loaded}
+            serves = ready and name in {"", *SERVICES, *loaded} - down
             await self._health.set(name, SERVING if serves else NOT_SERVING)
+
+    def _look_again(self) -> None:
+        """Reports a model that went down or is back; its callers do not wait for this."""
+        self._looking = asyncio.ensure_future(self._set_health(not self._readiness.reasons))
 
 
 def _listen(server: grpc.aio.Server, address: str, tls: Tls | None) -> int:

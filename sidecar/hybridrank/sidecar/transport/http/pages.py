@@ -95,7 +95,10 @@ async def readyz(request: Request) -> Response:
     """Returns the readiness, with the reasons if not ready."""
     face: Face = request.app.state.face
     reasons = face.readiness.reasons or (("draining",) if face.calls.draining else ())
-    content = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
+    content: dict[str, Any] = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
+    models = face.calls.service.models
+    if down := [model.info.name for model in models if model.remote and model.remote.down]:
+        content["remotes_down"] = down  # their calls fail; other models serve
     return Response(answers.to_json(content), 503 if reasons else 200, media_type=JSON)
 
 

@@ -9,6 +9,8 @@ from prometheus_client.registry import Collector
 
 from hybridrank.common.model_info import ModelInfo
 from hybridrank.sidecar.batching.worker import BatchTotals
+from hybridrank.sidecar.remote.client import OUTCOMES
+from hybridrank.sidecar.remote.model import RemoteModel
 from hybridrank.sidecar.scoring.row_cache import RowCache
 from hybridrank.sidecar.types import EncodeResult, RerankResult
 
@@ -30,6 +32,7 @@ class Watched:
     not_ready: Callable[[], Iterable[str]]
     certificate_expires_at: Callable[[], float | None]
     model_loads: Callable[[], Mapping[str, int]]
+    remotes: Callable[[], Iterable[RemoteModel]]
 
 
 class Metrics:
@@ -141,6 +144,24 @@ class _Watcher(Collector):
         for info in watched.models():
             models.add_metric([str(getattr(info, label)) for label in labels], 1)
         yield models
+        yield from _remotes(watched.remotes())
+
+
+def _remotes(remotes: Iterable[RemoteModel]) -> Iterator[Metric]:
+    up = GaugeMetricFamily(
+        f"{PREFIX}_remote_up", "Whether a model served elsewhere answers: 0 after several failures.", labels=("model",)
+    )
+    ended = CounterMetricFamily(
+        f"{PREFIX}_remote_requests",
+        "Requests to models served elsewhere, by how they ended: ok, throttled, refused, failed.",
+        labels=("model", "outcome"),
+    )
+    for remote in remotes:
+        up.add_metric((remote.name,), int(not remote.down))
+        for outcome in OUTCOMES:
+            ended.add_metric((remote.name, outcome), remote.client.outcomes[outcome])
+    yield up
+    yield ended
 
 
 def _histogram(name: str, meaning: str, counts: Mapping[int, int]) -> HistogramMetricFamily:

@@ -1,0 +1,177 @@
+"""Sends requests to one endpoint: within the deadline, over checked TLS, with the operator's key, without redirects."""
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+
+from hybridrank.sidecar.endpoints import Endpoint
+from hybridrank.sidecar.errors import DeadlinePassed, Overloaded, RemoteFailed
+from hybridrank.sidecar.remote.circuit import Circuit
+
+__all__ = ["OUTCOMES", "Client"]
+
+OUTCOMES = ("ok", "throttled", "refused", "failed")
+
+TRIES = 3  # for answers that say when to try again
+CHUNK_BYTES = 1 << 16
+# A request may outlive its deadline by this, so that its caller has gone with the finished part, not with an error.
+LATE_S = 0.1
+ENOUGH, TRY_AGAIN = 200, (429, 503)
+CAUSES = {
+    401: "refused the key; look at it in the file of the setting remotes",
+    403: "refused the key; look at it in the file of the setting remotes",
+    404: "has no such model or path; look at its url, and at api and model in model.toml",
+}
+
+
+class Client:
+    """One endpoint for one model; use it from one event loop. `outcomes` counts requests by how they ended.
+
+    The connections are opened when they are needed, and closed by `close`.
+    """
+
+    def __init__(self, name: str, endpoint: Endpoint) -> None:
+        self.circuit = Circuit()
+        self.outcomes: Counter[str] = Counter()
+        self._name = name
+        self._endpoint = endpoint
+        self._session: aiohttp.ClientSession | None = None
+        self._under_way = 0
+        self._closed = False
+        self._resumes_at = 0.0
+
+    def __repr__(self) -> str:
+        return f"Client({self._name!r}, {self._endpoint.url!r})"
+
+    async def post(self, path: str, body: bytes, *, texts: int, max_bytes: int, ends_at: float | None) -> bytes:
+        """Returns the body of a good answer; `ends_at` is a point in time of `time.monotonic()`.
+
+        Raises Overloaded if the endpoint has no room or is left alone, DeadlinePassed, and RemoteFailed.
+        """
+        for _ in range(TRIES):
+            if wait_s := self.circuit.refused_s():
+                self.outcomes["refused"] += 1
+                raise Overloaded(f"{self._name} is served elsewhere and has failed several times", math.ceil(wait_s))
+            await self._wait_turn(ends_at)
+            status, headers, answer = await self._try(path, body, texts, max_bytes, ends_at)
+            if status == ENOUGH:
+                self.circuit.succeeded()
+                self.outcomes["ok"] += 1
+                return answer
+            again_s = _retry_after_s(headers) if status in TRY_AGAIN else None
+            if again_s is None:
+                break
+            self.outcomes["throttled"] += 1
+            self._resumes_at = max(self._resumes_at, time.monotonic() + again_s)
+        if status == TRY_AGAIN[0] or again_s is not None:
+            raise self._throttled(again_s or 1.0)
+        raise self.failure(CAUSES.get(status, _cause(status)), counts=status in CAUSES or status >= 500 or status < 400)
+
+    def failure(self, problem: str, *, counts: bool = True) -> RemoteFailed:
+        """Returns the error of a request that failed; with `counts`, for the circuit too."""
+        self.outcomes["failed"] += 1
+        if counts:
+            self.circuit.failed()
+        return RemoteFailed(self._name, problem)
+
+    async def close(self) -> None:
+        """Closes the connections, as soon as no request is under way."""
+        self._closed = True
+        await self._close_if_idle()
+
+    async def _wait_turn(self, ends_at: float | None) -> None:
+        """Waits until the time that the endpoint asked for; raises Overloaded if that is after the deadline."""
+        pause_s = self._resumes_at - time.monotonic()
+        if pause_s <= 0:
+            return
+        left_s = self._endpoint.timeout_s if ends_at is None else ends_at - time.monotonic()
+        if pause_s >= left_s:
+            raise self._throttled(pause_s)
+        await asyncio.sleep(pause_s)
+
+    def _throttled(self, wait_s: float) -> Overloaded:
+        return Overloaded(f"{self._name} is served elsewhere, where there is no room now", max(1, math.ceil(wait_s)))
+
+    async def _try(
+        self, path: str, body: bytes, texts: int, max_bytes: int, ends_at: float | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        given_s = self._endpoint.timeout_s
+        late = ends_at is not None and ends_at + LATE_S - time.monotonic() < given_s
+        if ends_at is not None and late:
+            given_s = max(0.001, ends_at + LATE_S - time.monotonic())
+        self._under_way += 1
+        try:
+            async with self._connected().post(
+                f"{self._endpoint.url}{path}",
+                data=body,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=given_s),
+            ) as response:
+                answer = await self._read(response, max_bytes) if response.status == ENOUGH else b""
+                return response.status, response.headers, answer
+        except (asyncio.TimeoutError, TimeoutError):
+            # Every timeout counts: an endpoint that answers others in time resets the count.
+            failure = self.failure(f"did not answer within {given_s:g} s")
+            raise (DeadlinePassed(0, texts) if late else failure) from None
+        except aiohttp.ClientSSLError:
+            raise self.failure("has a certificate that is not trusted here; set its ca, or mend it there") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise self.failure(f"cannot be reached ({type(error).__name__}); look at its url and the network") from None
+        finally:
+            self._under_way -= 1
+            await self._close_if_idle()
+
+    async def _read(self, response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+        parts = bytearray()
+        async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+            parts += chunk
+            if len(parts) > max_bytes:
+                raise self.failure(f"answered with more than the {max_bytes} bytes that this request can need")
+        return bytes(parts)
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            key = self._endpoint.key.get_secret_value()
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._endpoint.concurrency, ssl=self._endpoint.ssl_context()),
+                headers={
+                    "Content-Type": "application/json",
+                    "Accept": "application/json",
+                    "User-Agent": "hybridrank",
+                    **({"Authorization": f"Bearer {key}"} if key else {}),
+                },
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    async def _close_if_idle(self) -> None:
+        if self._closed and not self._under_way and self._session:
+            session, self._session = self._session, None
+            await session.close()
+
+
+def _cause(status: int) -> str:
+    """Returns the problem that a status means; its body could repeat a user's text."""
+    if 300 <= status < 400:
+        return f"answered with a redirect ({status}), which is not followed; set the final url"
+    if status < 500:
+        return f"refused the request ({status}); compare max_tokens, max_batch and dimensions with its documentation"
+    return f"failed there ({status})"
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Returns the seconds of Retry-After, which is a number or a date; None without one."""
+    text = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except (TypeError, ValueError):
+            return None
+    return min(max(0.0, seconds), 3600.0) if math.isfinite(seconds) else None
