@@ -22,6 +22,10 @@ def export(
         int | None,
         typer.Option(help="The longest input in tokens, if the files give less than the positions."),
     ] = None,
+    relevant_label: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="Of a classifier with two labels, the one that means relevant."),
+    ] = None,
     language: Annotated[
         list[str] | None,
         typer.Option(metavar="CODE", help='Language of its training data, such as en; "*" for many. May be repeated.'),
@@ -34,6 +38,7 @@ def export(
     Examples:
         hybridrank model export sentence-transformers/all-MiniLM-L6-v2 --out my-models/minilm --language en
 
+        hybridrank model export castorini/monobert-large-msmarco --out my-models/monobert --relevant-label LABEL_1
         hybridrank model export ./fine-tuned --out my-models/mine
         hybridrank serve --models shipped --models my-models
     """
@@ -48,6 +53,7 @@ def export(
             precision=precision,
             max_tokens=max_tokens,
             languages=language or (),
+            relevant_label=relevant_label,
         )
     except ExportFailed as error:
         typer.echo(f"error: {error}", err=True)

@@ -1,0 +1,148 @@
+"""Opens a checkpoint: its configuration, its tokenizer, and the modules that sentence-transformers runs it with.
+
+No code from a checkpoint is run; one that needs its own code is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import torch
+import transformers
+from tokenizers.normalizers import Lowercase
+from tokenizers.normalizers import Sequence as InTurn
+
+from hybridrank.training.onnx.source_files import ExportFailed, first_line, saved_json, saved_path
+
+__all__ = ["Checkpoint", "Module", "load_weights", "open_checkpoint", "write_tokenizer"]
+
+VOCABULARIES = (
+    *("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model"),
+    *("tokenizer.model", "sentencepiece.model"),
+)
+REMOTE_CODE = "it needs remote code, which an export never runs: take a model of one of transformers' own architectures"
+OWN_PACKAGES = ("sentence_transformers", "pylate")
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of modules.json: the name of its class, that of its package, and its folder."""
+
+    kind: str
+    package: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint before its weights are read. transformers' files are in `folder`, "" for the top of the source."""
+
+    source: str
+    folder: str
+    config: Any
+    tokenizer: Any
+    modules: tuple[Module, ...]
+
+    @property
+    def one_stack(self) -> bool:
+        """False for an encoder-decoder, such as T5."""
+        return not getattr(self.config, "is_encoder_decoder", False)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The classes of transformers that the weights were saved from."""
+        return tuple(self.config.architectures or ())
+
+    def json(self, name: str) -> Any:
+        """Returns a JSON file at the top of the source; an empty dict if there is none."""
+        return saved_json(self.source, name)
+
+
+def open_checkpoint(source: str) -> Checkpoint:
+    """Reads what decides the family of a checkpoint; raises ExportFailed with one sentence if it cannot be read."""
+    modules = _modules(source)
+    first = next((each for each in modules if each.kind.endswith("Transformer")), None)
+    folder = first.path if first else ""
+    within = f"{folder}/" if folder else ""
+    _require_no_remote_code(source, within, modules)
+    if not any(saved_path(source, within + name) for name in VOCABULARIES):  # transformers would make up a vocabulary
+        raise ExportFailed(f"{source} has no tokenizer: none of {', '.join(within + name for name in VOCABULARIES)}")
+    try:
+        config = transformers.AutoConfig.from_pretrained(source, subfolder=folder, trust_remote_code=False)
+    except Exception as error:  # of many classes
+        raise ExportFailed(f"config.json of {source} is none that transformers knows: {first_line(error)}") from error
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, subfolder=folder, trust_remote_code=False)
+    except Exception as error:  # of many classes
+        raise ExportFailed(f"the tokenizer of {source} cannot be read: {first_line(error)}") from error
+    if not tokenizer.is_fast:
+        raise ExportFailed(f"{source} has no tokenizer.json and none can be made from its files")
+    if tokenizer.truncation_side != "right":
+        raise ExportFailed(
+            f"{source} keeps the end of a long text (truncation_side in tokenizer_config.json); the sidecar keeps its "
+            "beginning"
+        )
+    return Checkpoint(source, folder, config, tokenizer, modules)
+
+
+def write_tokenizer(tokenizer: Any, path: str, *, lower_case: bool) -> None:
+    """Writes tokenizer.json without a length; with `lower_case` it first lowers texts, as sentence-transformers."""
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    if lower_case:
+        backend.normalizer = InTurn([Lowercase(), *([backend.normalizer] if backend.normalizer else [])])
+    backend.save(path)
+
+
+def load_weights(checkpoint: Checkpoint, auto: Any) -> Any:
+    """Returns the model of the class `auto` in fp32; raises ExportFailed if weights are missing or cannot be read."""
+    source = checkpoint.source
+    try:
+        model, report = auto.from_pretrained(
+            source,
+            subfolder=checkpoint.folder,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            output_loading_info=True,
+            trust_remote_code=False,
+        )
+    except Exception as error:  # of many classes
+        raise ExportFailed(f"the weights of {source} cannot be read: {first_line(error)}") from error
+    if missing := [key for key in sorted(report["missing_keys"]) if not key.startswith("pooler.")]:
+        raise ExportFailed(f"{source} has no weights for {_few(missing)}")
+    if not checkpoint.heads and not checkpoint.modules:
+        unread = sorted(key for key in report["unexpected_keys"] if not key.endswith("position_ids"))
+        if unread:
+            raise ExportFailed(
+                f"config.json of {source} names no architectures, and an encoder would not read its weights "
+                f"{_few(unread)}"
+            )
+    return model.eval()
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + " and others" * (len(names) > 3)
+
+
+def _modules(source: str) -> tuple[Module, ...]:
+    try:
+        return tuple(
+            Module(each["type"].rpartition(".")[2], each["type"].partition(".")[0], each.get("path") or "")
+            for each in saved_json(source, "modules.json") or ()
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ExportFailed(f"modules.json of {source} is no list of modules with their types") from error
+
+
+def _require_no_remote_code(source: str, within: str, modules: Sequence[Module]) -> None:
+    for each in modules:
+        if each.package not in OWN_PACKAGES:
+            raise ExportFailed(f"modules.json of {source} names {each.package}.{each.kind}; {REMOTE_CODE}")
+    for name in ("config.json", "tokenizer_config.json"):
+        said = saved_json(source, within + name)
+        if not said and name == "config.json":
+            raise ExportFailed(f"{source} has no {within}{name}, or is a name that the hub does not know")
+        if said.get("auto_map"):
+            raise ExportFailed(f"{source} has an auto_map in {PurePosixPath(within + name)}; {REMOTE_CODE}")

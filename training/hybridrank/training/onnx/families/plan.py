@@ -1,0 +1,59 @@
+"""The plan that a family makes of a checkpoint before its weights are read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import transformers
+
+from hybridrank.model_files.model_folder import OnnxToml
+from hybridrank.training.onnx.checkpoint import Checkpoint
+from hybridrank.training.onnx.lengths import max_tokens
+
+__all__ = ["Asked", "Family", "Plan"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The caller's part of the description; `max_tokens` and `relevant_label` are None where the files shall decide."""
+
+    name: str
+    licence: str = "unknown"
+    languages: tuple[str, ...] = ()
+    max_tokens: int | None = None
+    relevant_label: str | None = None
+
+    def fields(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Returns the fields of model.toml that every model has."""
+        return {
+            "name": self.name,
+            "version": "1",
+            "precision": "fp32",
+            "max_tokens": max_tokens(checkpoint, self.max_tokens),
+            "licence": self.licence,
+            "languages": self.languages,
+        }
+
+
+def unchanged(model: Any) -> Any:
+    """Returns the model as transformers loads it."""
+    return model
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The way from a checkpoint to a graph.
+
+    `auto` is the class of transformers that loads the weights, `wrap` makes of that model the module whose output
+    `output` the graph has, and `lower_case` makes the tokenizer lower texts before anything else.
+    """
+
+    toml: OnnxToml
+    output: str
+    auto: Any = transformers.AutoModel
+    wrap: Callable[[Any], Any] = unchanged
+    lower_case: bool = False
+
+
+Family = Callable[[Checkpoint, Asked], Plan | None]
+"""Returns None if the checkpoint is none of this family; raises ExportFailed if it is one that cannot be served."""

@@ -1,0 +1,51 @@
+"""The families of checkpoints, most specific first: to add one, add its file and its line here."""
+
+from collections.abc import Mapping
+
+from hybridrank.training.onnx import sentence_files
+from hybridrank.training.onnx.checkpoint import Checkpoint
+from hybridrank.training.onnx.families import colbert, cross_encoder, encoder
+from hybridrank.training.onnx.families.plan import Asked, Family, Plan
+from hybridrank.training.onnx.source_files import ExportFailed
+
+__all__ = ["FAMILIES", "REFUSED", "plan"]
+
+FAMILIES: Mapping[str, Family] = {
+    "colbert": colbert.plan,
+    "cross-encoder": cross_encoder.plan,
+    "encoder": encoder.plan,
+}
+NOT_TRAINED = (
+    "has a head that predicts words: if it is SPLADE, the sidecar does not serve its sparse vectors; if it was only "
+    "pretrained, train it first; if it is an encoder, it lacks the modules.json of sentence-transformers"
+)
+ENCODER_DECODER = "is an encoder-decoder, which the sidecar does not serve"
+GENERATES = "generates text, which the sidecar does not serve as a reranker"
+REFUSED: Mapping[str, str] = {  # the end of a head's name → why it is refused
+    "ForMaskedLM": NOT_TRAINED,
+    "ForPreTraining": NOT_TRAINED,
+    "ForCausalLM": GENERATES,
+    "LMHeadModel": GENERATES,
+    "ForConditionalGeneration": GENERATES,
+    "ForQuestionAnswering": "finds answers inside a text, and does not score it",
+    "ForTokenClassification": "labels tokens, and does not score a text",
+}
+
+
+def plan(checkpoint: Checkpoint, asked: Asked) -> Plan:
+    """Returns the plan of the first family that the checkpoint is of; raises ExportFailed if it is of none."""
+    source = checkpoint.source
+    for family in FAMILIES.values():
+        if planned := family(checkpoint, asked):
+            if asked.relevant_label is not None and planned.toml.kind != "cross-encoder":
+                raise ExportFailed(
+                    f"{source} is a {planned.toml.kind}, which has no labels to choose the relevant from"
+                )
+            return planned
+    sentence_files.require_modules(checkpoint, "Transformer", "Pooling", "Normalize")
+    named = ", ".join(checkpoint.heads) or checkpoint.config.model_type
+    reason = next(
+        (REFUSED[end] for head in checkpoint.heads for end in REFUSED if head.endswith(end)),
+        "is of no family that can be exported" if checkpoint.one_stack else ENCODER_DECODER,
+    )
+    raise ExportFailed(f"{source} ({named}) {reason}; exported are {', '.join(FAMILIES)}")
