@@ -25,6 +25,7 @@ def test_vectors_of_a_hosted_model_are_searched(run, tmp_path):  # noqa: F811
             assert reranked["degraded"] == []
             doctor = run("doctor", *to, expect=0)
             assert "remote-encoder" in doctor.stdout
+            assert "not asked" in doctor.stdout
         inputs = [text for body in served.bodies if "input" in body for text in body["input"]]
         assert "green tea" in inputs
         assert {body["model"] for body in served.bodies} == {"theirs"}

@@ -16,7 +16,7 @@ from hybridrank.sidecar.protocol import rerank_pb2 as pb
 from hybridrank.sidecar.protocol import rerank_pb2_grpc
 from hybridrank.sidecar.remote.circuit import FAILURES
 from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
-from tests.sidecar.doubles import loaded
+from tests.sidecar.doubles import BrokenModel, loaded
 from tests.sidecar.http_serving import serving_both
 from tests.sidecar.remote.providers import DIMENSIONS, KEY, answer, endpoints, model_folder, provider
 from tests.sidecar.serving import rerank_request
@@ -269,6 +269,12 @@ async def test_a_slow_remote_delays_no_local_model(elsewhere, tmp_path):
 
 async def test_a_call_without_a_model_goes_to_a_local_one(elsewhere, tmp_path):
     async with sidecar(tmp_path, elsewhere.url) as wires:
+        assert (await wires.http.post("/v1/embeddings", json={"input": "tea"})).json()["model"] == ENCODER
+        wires.calls.service.models.put(loaded(BrokenModel()))
+        local = await wires.http.post("/v1/embeddings", json={"input": "tea"})
+        assert "model broken returned a number that is not finite" in local.json()["error"]["message"]
+        assert len(elsewhere.bodies) == 1
+        wires.calls.service.models.remove("broken")
         assert (await wires.http.get("/info")).json()["model_id"] == RERANKER
         wires.calls.service.models.put(loaded(TokenOverlapReranker()))
         assert (await wires.http.get("/info")).json()["model_id"] == "token-overlap"

@@ -83,7 +83,10 @@ async def services(engine: str, sidecar: str, sidecar_http: str, index: str) -> 
             return [*await _engine(engine, None, (), sidecar_http, index), *findings]
         findings = [
             Finding(
-                f"model {each.name}:{each.version}", "ok", f"{each.kind}, {each.precision}, {', '.join(each.aliases)}"
+                f"model {each.name}:{each.version}",
+                "ok",
+                f"{each.kind}, {each.precision}, {', '.join(each.aliases)}",
+                "not asked: /readyz of the sidecar lists it while it is down" if each.precision == "remote" else "",
             )
             for each in models
         ]

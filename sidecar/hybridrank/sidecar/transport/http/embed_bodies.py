@@ -117,7 +117,9 @@ def _kind(is_query: Any) -> TextKind:
 
 
 def _first_encoder(models: Models) -> str:
-    return next((model.info.name for model in models if model.encoder), "")
+    """Returns the name of the first encoder on this machine, else of the first; empty if there is none."""
+    encoders = sorted((model for model in models if model.encoder), key=lambda model: model.remote is not None)
+    return encoders[0].info.name if encoders else ""
 
 
 def _check_dimensions(field: str, wanted: int | None, model: str, models: Models) -> None:
