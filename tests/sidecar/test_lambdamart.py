@@ -154,7 +154,7 @@ async def test_scores_ready_near_the_deadline_are_a_partial_answer(gated, booste
     client, _ = gated
     rows = np.zeros((2 * block_scoring.MAX_BLOCK_TOKENS, FEATURES))
     rows[-1, 0] = 1.0
-    response = await client.reranker.Rerank(request(rows, best_effort=True), timeout=1)
+    response = await client.reranker.Rerank(request(rows, best_effort=True), timeout=3)  # its margin is 90 ms
     assert not response.complete
     assert sorted(each.index for each in response.results) == list(range(block_scoring.MAX_BLOCK_TOKENS))
 
