@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from hybridrank.sidecar.rerankers.base import Reranker
-
 QUERY = "how do vaccines protect against measles"
 PASSAGES = (
     "Measles vaccines protect: they teach the immune system to know the virus.",
@@ -17,13 +15,12 @@ PASSAGES = (
 
 
 class RerankerContract:
-    """A reranker scores each pair by itself, whatever the pair is and whoever stands beside it."""
+    """A reranker scores each pair by itself, whatever the pair is and whoever stands beside it.
+
+    A test class has a fixture `reranker`.
+    """
 
     same_alone = 1e-5  # how far a score may move among batch-mates
-
-    @pytest.fixture
-    def reranker(self) -> Reranker:
-        raise NotImplementedError
 
     def score(self, reranker, query, passages) -> np.ndarray:
         """Scores as the sidecar computes them: in batches only where the reranker allows it."""

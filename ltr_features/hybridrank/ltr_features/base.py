@@ -2,6 +2,7 @@
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
@@ -20,7 +21,7 @@ MAX_WORDS = 32
 """Maximum of different query words with a clause each; a pasted page must not become a thousand clauses."""
 
 
-class BaseFeature(BaseModel):
+class BaseFeature(BaseModel, ABC):
     """One column. Models, logs and reports use `name`; `description` is for people.
 
     Names contain no character that LightGBM refuses.
@@ -63,9 +64,9 @@ class BaseFeature(BaseModel):
         """The direction of `evidence` after the transform."""
         return cast("Direction", self.evidence * (self.transform.direction if self.transform else 1))
 
+    @abstractmethod
     def raw(self, seen: Seen) -> float:
         """Returns the value before the transform; NaN if unknown."""
-        raise NotImplementedError
 
     def value(self, seen: Seen) -> float:
         """Returns the value that a model gets; NaN if unknown."""

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from hybridrank.cli.options.new_model import LanguagesOption, LicenceOption, NameOption, written
+
 __all__ = ["export"]
 
 NEEDS = ("sidecar", "train")
@@ -13,8 +15,8 @@ NEEDS = ("sidecar", "train")
 def export(
     source: Annotated[str, typer.Argument(help="A Hugging Face folder, or a name on the hub where it can be reached.")],
     out: Annotated[Path, typer.Option(help="The model folder to write.")],
-    name: Annotated[str | None, typer.Option(help="The model's name for callers. Default: that of the source.")] = None,
-    licence: Annotated[str, typer.Option(help="Licence of the weights, for model.toml.")] = "unknown",
+    name: NameOption = None,
+    licence: LicenceOption = "unknown",
     precision: Annotated[
         Literal["both", "int8", "fp32"], typer.Option(help="Precisions to write: int8, fp32, or both.")
     ] = "both",
@@ -26,10 +28,7 @@ def export(
         str | None,
         typer.Option(metavar="LABEL", help="Of a classifier with two labels, the one that means relevant."),
     ] = None,
-    language: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CODE", help='Language of its training data, such as en; "*" for many. May be repeated.'),
-    ] = None,
+    language: LanguagesOption = None,
 ) -> None:
     """Export an encoder, a cross-encoder or a ColBERT checkpoint to ONNX, with golden pairs for a self-test.
 
@@ -58,6 +57,4 @@ def export(
     except ExportFailed as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
-    info = folder.info
-    held = " and ".join(each.toml.precision for each in (folder, folder.fp32) if each)
-    typer.echo(f"{out}: {info.kind} {info.name}, {held}, {info.max_tokens} tokens, digest {info.digest}")
+    typer.echo(written(out, folder))

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from hybridrank.cli.options.new_model import LanguagesOption, LicenceOption, NameOption, written
 from hybridrank.common.extras import require
 
 __all__ = ["import_"]
@@ -45,12 +46,9 @@ def import_(
     max_tokens: Annotated[
         int | None, typer.Option(help="The longest input in tokens. Default: the limit in the files beside it.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The model's name for callers. Default: that of the source.")] = None,
-    licence: Annotated[str, typer.Option(help="Licence of the weights, for model.toml.")] = "unknown",
-    language: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CODE", help='Language of its training data, such as en; "*" for many. May be repeated.'),
-    ] = None,
+    name: NameOption = None,
+    licence: LicenceOption = "unknown",
+    language: LanguagesOption = None,
     quantize: Annotated[bool, typer.Option("--quantize", help="Also write int8, beside fp32.")] = False,
 ) -> None:
     """Import an fp32 ONNX file and its tokenizer as a model folder, with golden pairs for a self-test; needs no torch.
@@ -90,6 +88,4 @@ def import_(
         tokens=max_tokens,
         quantized=quantize,
     )
-    info = folder.info
-    held = " and ".join(each.toml.precision for each in (folder, folder.fp32) if each)
-    typer.echo(f"{out}: {info.kind} {info.name}, {held}, {info.max_tokens} tokens, digest {info.digest}")
+    typer.echo(written(out, folder))

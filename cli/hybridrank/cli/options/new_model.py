@@ -1,0 +1,31 @@
+"""Options of the commands that write a model folder, and the line that they end with."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hybridrank.model_files.model_folder import ModelFolder
+
+__all__ = ["LanguagesOption", "LicenceOption", "NameOption", "written"]
+
+NameOption = Annotated[
+    str | None, typer.Option("--name", help="The model's name for callers. Default: that of the source.")
+]
+LicenceOption = Annotated[str, typer.Option("--licence", help="Licence of the weights, for model.toml.")]
+LanguagesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--language",
+        metavar="CODE",
+        help='Language of its training data, such as en; "*" for many. May be repeated.',
+    ),
+]
+
+
+def written(out: Path, folder: "ModelFolder") -> str:
+    """Returns the sentence about the new folder."""
+    info = folder.info
+    held = " and ".join(each.toml.precision for each in (folder, folder.fp32) if each)
+    return f"{out}: {info.kind} {info.name}, {held}, {info.max_tokens} tokens, digest {info.digest}"
