@@ -36,3 +36,23 @@ def test_a_new_folder_never_replaces_one_with_files(tmp_path):
     with pytest.raises(OSError, match="models"), atomic.new_folder(tmp_path / "models"):
         pass
     assert [each.read_text() for each in tmp_path.rglob("file")] == ["old"]
+
+
+def test_two_processes_never_fill_one_folder(tmp_path):
+    with atomic.new_folder(tmp_path / "models") as draft:
+        (draft / "file").write_text("mine")
+        with (
+            pytest.raises(BlockingIOError, match="another process is writing it"),
+            atomic.new_folder(draft.parent / "models"),
+        ):
+            pass
+    assert (tmp_path / "models" / "file").read_text() == "mine"
+
+
+def test_a_killed_process_leaves_nothing_in_the_folder(tmp_path):
+    left = tmp_path / ".models.new"
+    (left / "deep").mkdir(parents=True)
+    (left / "half").write_text("half")
+    with atomic.new_folder(tmp_path / "models") as draft:
+        (draft / "file").write_text("whole")
+    assert [each.name for each in (tmp_path / "models").iterdir()] == ["file"]

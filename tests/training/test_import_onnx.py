@@ -110,7 +110,7 @@ def test_roberta_reads_fewer_tokens_than_it_has_positions(tmp_path):
             },
             "include_prompt is false",
         ),
-        ({"config": ["not", "an", "object"]}, "config.json is not the file that"),
+        ({"config": ["not", "an", "object"]}, "config.json: the file: Input should be a valid"),
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
 )
@@ -188,7 +188,7 @@ def keep_elsewhere(location):
         (rename_input, "has an input position_ids; the sidecar knows input_ids,"),
         (fix_length, "both dynamic"),
         (drop_mask, "has no input attention_mask, so padding would change its scores"),
-        (rename_output, "has no output last_hidden_state or token_embeddings; it has logits"),
+        (rename_output, "has no output last_hidden_state or token_embeddings; it has logits (batch, tokens, 32)"),
         (halve, "holds float16 weights; import the fp32 file"),
         (add_operator("ai.onnx.contrib", "BertTokenizer"), "custom operator ai.onnx.contrib:BertTokenizer"),
         (add_operator("", "MatMulInteger"), "is quantised already (MatMulInteger)"),
@@ -211,7 +211,7 @@ def test_a_file_that_is_no_onnx_is_refused(tmp_path):
 
 def test_the_wrong_kind_and_two_columns_are_refused(tmp_path):
     cross_encoder = folder(tmp_path / "cross", files("cross-encoder"))
-    assert "it has logits: is --kind right for it?" in refusal(cross_encoder, tmp_path)
+    assert "it has logits (batch, 1); is --kind right for it?" in refusal(cross_encoder, tmp_path)
     assert "those of an encoder" in refusal(cross_encoder, tmp_path, kind="cross-encoder", pooling="cls")
 
     def widen(model):

@@ -1,9 +1,15 @@
 """Replaces a file, or adds a folder, in one step: a reader sees all of it or nothing of it."""
 
+import errno
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["new_folder", "replacing", "write_text"]
 
@@ -28,13 +34,53 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Yields a hidden folder beside `path` to fill; it becomes `path` at the end, and is removed after an error."""
+    """Yields a hidden folder beside `path` to fill; it becomes `path` at the end, and is removed after an error.
+
+    Raises BlockingIOError while another process fills it; what a killed one left is removed first.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.new")
-    shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed
-    draft.mkdir()
+    with _locked(draft, path):
+        try:
+            for each in draft.iterdir():
+                shutil.rmtree(each) if each.is_dir() else each.unlink()
+            yield draft
+            draft.rename(path)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def _locked(draft: Path, path: Path) -> Iterator[None]:
+    """Makes the folder `draft`, if it is not there, and holds it; the system lets go of it when the process ends."""
+    if sys.platform == "win32":
+        draft.mkdir(exist_ok=True)
+        yield
+        return
+    while (held := _hold(draft, path)) is None:
+        pass  # another process has just finished
     try:
-        yield draft
-        draft.rename(path)
+        yield
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        os.close(held)
+
+
+def _hold(draft: Path, path: Path) -> int | None:
+    """Returns the open folder `draft`, locked; None if it was renamed meanwhile."""
+    draft.mkdir(exist_ok=True)
+    try:
+        held = os.open(draft, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(draft.stat(), os.fstat(held)):
+            return held
+    except FileNotFoundError:
+        pass
+    except BlockingIOError:
+        os.close(held)
+        problem = "another process is writing it; wait for that one, or name another folder"
+        raise BlockingIOError(errno.EAGAIN, problem, str(path)) from None
+    os.close(held)
+    return None

@@ -9,7 +9,7 @@ from hybridrank.sidecar.rerankers.base import TokenEncoder
 from hybridrank.sidecar.rerankers.colbert import OUTPUT as TOKEN_VECTORS
 from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.runtime.onnx_session import INPUTS, OnnxSession, padded
-from hybridrank.sidecar.runtime.tokenizer import TextTokenizer
+from hybridrank.sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
 from hybridrank.sidecar.types import TextKind
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "TextKind",
     "TextTokenizer",
     "TokenEncoder",
+    "TokenSequence",
     "cosines",
     "load_model",
     "load_untested",

@@ -55,6 +55,11 @@ class TextTokenizer:
         known = (self._tokenizer.token_to_id(token) for token in PADDING_TOKENS)
         self.padding_id: int = next((token_id for token_id in known if token_id is not None), 0)
 
+    @property
+    def largest_id(self) -> int:
+        """The largest id of a token."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
+
     def token_id(self, token: str) -> int:
         """Returns the id of a token; raises BadModelFolder if the vocabulary does not have it."""
         found = self._tokenizer.token_to_id(token)

@@ -34,6 +34,10 @@ def import_(
     file: Annotated[
         str | None, typer.Option(metavar="PATH", help="The ONNX file inside the source, if it holds several.")
     ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The graph's output with a row for each token, or the score; by its name."),
+    ] = None,
     pooling: Annotated[
         Literal["mean", "cls"] | None, typer.Option(help="How an encoder pools, if no file beside it says so.")
     ] = None,
@@ -79,6 +83,7 @@ def import_(
         kind=kind,
         sha256=sha256,
         file=file,
+        output=output,
         name=name,
         licence=licence,
         languages=language or (),

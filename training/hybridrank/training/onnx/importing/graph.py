@@ -1,5 +1,6 @@
 """An ONNX graph as the sidecar runs it: checks its operators, weights, inputs and output, and names the output."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +49,11 @@ def parsed(content: bytes) -> Any:
     return model
 
 
-def checked(model: Any, heads: Heads) -> str:
-    """Returns the name of the output to serve; raises ImportRefused with what the sidecar cannot run or reproduce."""
+def checked(model: Any, heads: Heads, asked: str | None = None) -> str:
+    """Returns the name of the output to serve: `asked`, or a known one.
+
+    Raises ImportRefused with what the sidecar cannot run or reproduce.
+    """
     opsets = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
     if len(opsets) != 1:
         raise ImportRefused(f"names {len(opsets)} versions of the ONNX operators; one is needed")
@@ -66,7 +70,7 @@ def checked(model: Any, heads: Heads) -> str:
         if tensor.data_type in HALVES:
             raise ImportRefused(f"holds {HALVES[tensor.data_type]} weights; import the fp32 file")
     _check_inputs(model.graph)
-    return _output(model.graph, heads)
+    return _output(model.graph, heads.known if asked is None else (asked,), heads.dimensions)
 
 
 def _check_inputs(graph: Any) -> None:
@@ -88,20 +92,26 @@ def _check_inputs(graph: Any) -> None:
             raise ImportRefused(f"has no input {needed}, so padding would change its scores")
 
 
-def _output(graph: Any, heads: Heads) -> str:
+def _output(graph: Any, names: Sequence[str], dimensions: int) -> str:
     outputs = {each.name: each for each in graph.output}
-    name = next((each for each in heads.known if each in outputs), None)
+    name = next((each for each in names if each in outputs), None)
     if name is None:
+        known = ", ".join(f"{each.name} {_shape(each)}" for each in graph.output)
         raise ImportRefused(
-            f"has no output {' or '.join(heads.known)}; it has {', '.join(outputs)}: is --kind right for it?"
+            f"has no output {' or '.join(names)}; it has {known}; is --kind right for it? If so, say --output with the"
+            f" one of {dimensions} dimensions"
         )
+    if len(outputs) != len(graph.output):
+        raise ImportRefused("names one of its outputs twice")
     declared = outputs[name].type.tensor_type
     if declared.elem_type != FLOAT:
         raise ImportRefused(f"has an output {name} that is not float32; import the fp32 file")
-    if len(declared.shape.dim) != heads.dimensions:
+    if len(declared.shape.dim) != dimensions:
         raise ImportRefused(
-            f"has an output {name} of shape {_shape(outputs[name])}; it must have {heads.dimensions} dimensions"
+            f"has an output {name} of shape {_shape(outputs[name])}; it must have {dimensions} dimensions"
         )
+    if any(each.HasField("dim_value") for each in declared.shape.dim[: dimensions - 1]):
+        raise ImportRefused(f"has an output {name} of shape {_shape(outputs[name])}; only its last may be fixed")
     return name
 
 

@@ -8,6 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from hybridrank.common.atomic import new_folder
+from hybridrank.common.error_text import os_problem
+from hybridrank.common.settings_file import validated
 from hybridrank.model_files import model_folder, self_test
 from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.model_folder import CrossEncoderToml, EncoderToml, ModelFolder, OnnxToml
@@ -16,7 +18,14 @@ from hybridrank.training.onnx import int8
 from hybridrank.training.onnx.golden_pairs import reference
 from hybridrank.training.onnx.importing import graph, layout, trial
 from hybridrank.training.onnx.importing.errors import ImportRefused
-from hybridrank.training.onnx.importing.settings import SettingsFiles, encoder_fields, lower_case, max_tokens
+from hybridrank.training.onnx.importing.settings import (
+    encoder_fields,
+    lower_case,
+    max_tokens,
+    require_beginning,
+    require_width,
+)
+from hybridrank.training.onnx.importing.settings_files import read_settings_files
 from hybridrank.training.onnx.importing.source import Source, open_source
 from hybridrank.training.onnx.importing.weights import weight_files
 
@@ -37,6 +46,7 @@ def import_model(
     kind: Literal["encoder", "cross-encoder"],
     sha256: str | None = None,
     file: str | None = None,
+    output: str | None = None,
     name: str | None = None,
     licence: str = "unknown",
     languages: Sequence[str] = (),
@@ -48,9 +58,10 @@ def import_model(
 ) -> ModelFolder:
     """Imports a folder, jar or zip with an ONNX file and its tokenizer to the folder `out`, which must not exist.
 
-    A jar or zip must have the `sha256`, if given; `file` chooses among several ONNX files in the source. Settings that
-    are None come from the files beside it. No code from the source is run. `quantized` also writes int8, which must
-    pass the self-test. `out` appears complete or not at all. Raises ImportRefused.
+    A jar or zip must have the `sha256`, if given; `file` chooses among several ONNX files in the source, and `output`
+    among the outputs of the graph, if it has an unknown name. Settings that are None come from the files beside it. No
+    code from the source is run. `quantized` also writes int8, which must pass the self-test. `out` appears complete or
+    not at all. Raises ImportRefused, and OSError if `out` cannot be made or another process writes it.
     """
     if out.exists():
         raise ImportRefused(f"{out} is there already; name another folder or remove it")
@@ -62,11 +73,12 @@ def import_model(
         chosen = layout.graph_path(source.sizes, file)
         tokenizer = layout.tokenizer_path(source.sizes, chosen)
         source.copy(tokenizer, draft / "tokenizer.json")
-        files = _settings(source, chosen, tokenizer)
+        files = read_settings_files(source, chosen, tokenizer)
+        require_beginning(files)
         if isinstance(lowers := lower_case(files), bool):
             trial.check_case(draft / "tokenizer.json", lowers=lowers)
         described: dict[str, Any] = {
-            "name": name or path.stem,
+            "name": name or _name(path),
             "version": "1",
             "precision": "fp32",
             "max_tokens": max_tokens(files, tokens),
@@ -76,41 +88,22 @@ def import_model(
         prompts = {"query_prefix": query_prefix, "document_prefix": document_prefix}
         fields = encoder_fields(files, pooling=pooling, **prompts) if kind == "encoder" else {}
         with _about(f"{chosen} ", draft):
-            _write_graph(source, chosen, draft, HEADS[kind])
-        last = trial.columns(draft, HEADS[kind].served, described["max_tokens"])
+            _write_graph(source, chosen, draft, HEADS[kind], output)
+        last = trial.columns(draft, HEADS[kind].served, described["max_tokens"], pairs=kind != "encoder")
+        if kind == "encoder":
+            require_width(files, last)
+            trial.check_prefixes(draft / "tokenizer.json", described["max_tokens"], fields)
         toml = _toml(kind, {**described, **fields}, last)
         _write(draft, toml, quantized=quantized)
     return model_folder.read(out)
 
 
-def _settings(source: Source, chosen: str, tokenizer: str) -> SettingsFiles:
-    """Reads the JSON files of the model, each from the tokenizer's folder, the graph's, or one above."""
-
-    def found(name: str, default: Any) -> Any:
-        paths = (*layout.beside(tokenizer, name), *layout.beside(chosen, name))
-        path = next((each for each in paths if each in source.sizes), None)
-        value = source.json(path) if path else default
-        if not isinstance(value, type(default)):
-            raise ImportRefused(f"{path} is not the file that transformers or sentence-transformers write")
-        return value
-
-    return SettingsFiles(
-        config=found("config.json", {}),
-        tokenizer=source.json(tokenizer),
-        tokenizer_config=found("tokenizer_config.json", {}),
-        sentence_bert_config=found("sentence_bert_config.json", {}),
-        config_sentence_transformers=found("config_sentence_transformers.json", {}),
-        pooling=found("1_Pooling/config.json", {}),
-        modules=tuple(found("modules.json", [])),
-    )
-
-
-def _write_graph(source: Source, chosen: str, draft: Path, heads: graph.Heads) -> None:
+def _write_graph(source: Source, chosen: str, draft: Path, heads: graph.Heads, asked: str | None) -> None:
     """Copies the graph and the files with its weights; a graph whose output has another name, or not alone, changes."""
     onnx = draft / "model.onnx"
     source.copy(chosen, onnx)
     model = graph.parsed(onnx.read_bytes())
-    output = graph.checked(model, heads)
+    output = graph.checked(model, heads, asked)
     for name in weight_files(model):
         path = (PurePosixPath(chosen).parent / name).as_posix()
         if path not in source.sizes:
@@ -120,15 +113,21 @@ def _write_graph(source: Source, chosen: str, draft: Path, heads: graph.Heads) -
         onnx.write_bytes(model.SerializeToString())
 
 
+def _name(path: Path) -> str:
+    """Returns the name of a folder, or of a file without its ending: a version may follow a dot in both."""
+    whole = path.resolve()
+    return whole.name if whole.is_dir() else whole.stem
+
+
 def _toml(kind: str, fields: dict[str, Any], last: int) -> OnnxToml:
     """Returns model.toml; `last` is the size of the output's last dimension."""
     if kind == "encoder":
-        return EncoderToml.model_validate({**fields, "dimensions": last})
+        return validated(EncoderToml, {**fields, "dimensions": last}, "model.toml", ImportRefused)
     if last != 1:
         raise ImportRefused(
             f"its logits have {last} columns; the sidecar serves a head of one, whose number grows with relevance"
         )
-    return CrossEncoderToml.model_validate(fields)
+    return validated(CrossEncoderToml, fields, "model.toml", ImportRefused)
 
 
 def _write(draft: Path, toml: OnnxToml, *, quantized: bool) -> None:
@@ -146,8 +145,10 @@ def _write(draft: Path, toml: OnnxToml, *, quantized: bool) -> None:
 
 @contextmanager
 def _about(subject: str, draft: Path) -> Iterator[None]:
-    """Puts `subject` before a refusal, in place of the draft's path."""
+    """Puts `subject` before a refusal, in place of the draft's path; a full disk is one too."""
     try:
         yield
+    except OSError as error:
+        raise ImportRefused(f"{subject}{os_problem(error)}; no folder was written") from error
     except (ImportRefused, BadModelFolder) as error:
         raise ImportRefused(subject + str(error).replace(f"{draft}: ", "").replace(f"{draft}/", "")) from error

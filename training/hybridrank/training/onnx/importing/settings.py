@@ -1,12 +1,11 @@
 """Settings from the files beside an ONNX file: the length, the pooling and the prefixes; flags come first."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
 from hybridrank.training.onnx.importing.errors import ImportRefused
+from hybridrank.training.onnx.importing.settings_files import PoolingFile, SentenceTransformersFile, SettingsFiles
 
-__all__ = ["SettingsFiles", "encoder_fields", "lower_case", "max_tokens"]
+__all__ = ["encoder_fields", "lower_case", "max_tokens", "require_beginning", "require_width"]
 
 POOLING_FLAGS = {
     "pooling_mode_mean_tokens": "mean",
@@ -18,98 +17,111 @@ POOLING_FLAGS = {
 }
 SERVED_POOLINGS = ("mean", "cls")
 KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
+QUERY_PROMPTS, DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
 MIN_TOKENS, UNLIMITED = 8, 1 << 20  # transformers writes 1e30 for a tokenizer without a limit
-
-
-@dataclass(frozen=True)
-class SettingsFiles:
-    """The JSON files of a model, as transformers and sentence-transformers name them; empty for one that is absent."""
-
-    config: Mapping[str, Any] = field(default_factory=dict)
-    tokenizer: Mapping[str, Any] = field(default_factory=dict)  # tokenizer.json
-    tokenizer_config: Mapping[str, Any] = field(default_factory=dict)
-    sentence_bert_config: Mapping[str, Any] = field(default_factory=dict)
-    config_sentence_transformers: Mapping[str, Any] = field(default_factory=dict)
-    pooling: Mapping[str, Any] = field(default_factory=dict)  # 1_Pooling/config.json
-    modules: tuple[Mapping[str, Any], ...] = ()
 
 
 def max_tokens(files: SettingsFiles, asked: int | None) -> int:
     """Returns `asked`, else the smallest limit in the files; raises ImportRefused for none, or one out of reach."""
-    positions = _limit(files.config.get("max_position_embeddings"))
-    if positions and "roberta" in str(files.config.get("model_type")):  # its positions start after the padding id
-        positions -= int(files.config.get("pad_token_id") or 0) + 1
+    positions = _limit(files.config.max_position_embeddings)
+    if positions and "roberta" in files.config.model_type:  # its positions start after the padding id
+        positions -= files.config.pad_token_id + 1
     if asked is not None:
         if not MIN_TOKENS <= asked <= (positions or asked):
             raise ImportRefused(f"it reads {MIN_TOKENS} to {positions or 'any number of'} tokens, not {asked}")
         return asked
-    said = (
-        positions,
-        _limit(files.tokenizer_config.get("model_max_length")),
-        _limit(files.sentence_bert_config.get("max_seq_length")),
-    )
+    said = (positions, _limit(files.tokenizer_config.model_max_length), _limit(files.sentence.max_seq_length))
     limits = [each for each in said if each]
-    cut = _limit((files.tokenizer.get("truncation") or {}).get("max_length"))  # where it was saved, not what it can
+    cut = _limit(files.tokenizer.truncation.max_length)  # where it was saved, not what it can
     if not limits and not cut:
         raise ImportRefused("no file says how many tokens it reads; say --max-tokens, such as 512")
-    return min(limits) if limits else int(cut or 0)
+    shortest = min(limits) if limits else int(cut or 0)
+    if shortest < MIN_TOKENS:
+        raise ImportRefused(f"it reads {shortest} tokens, and the least is {MIN_TOKENS}; say --max-tokens")
+    return shortest
 
 
-def _limit(value: Any) -> int | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if is_number and MIN_TOKENS <= value < UNLIMITED else None
+def _limit(value: float | None) -> int | None:
+    """Returns a number of tokens; None for no limit, which is written as a huge number, and sometimes as -1 or 0."""
+    return int(value) if value is not None and 1 <= value < UNLIMITED else None
 
 
 def lower_case(files: SettingsFiles) -> bool | None:
     """Returns whether texts are read in lower case: transformers overrules tokenizer.json; None if no file says so."""
-    if files.sentence_bert_config.get("do_lower_case"):
-        return True
-    said = files.tokenizer_config.get("do_lower_case")
-    return said if isinstance(said, bool) else None
+    return True if files.sentence.do_lower_case else files.tokenizer_config.do_lower_case
+
+
+def require_beginning(files: SettingsFiles) -> None:
+    """Raises ImportRefused if the model reads the end of a text that is too long; the sidecar reads the beginning."""
+    side = files.tokenizer_config.truncation_side or files.tokenizer.truncation.direction
+    if side.lower() != "right":
+        raise ImportRefused(f"it keeps the end of a long text (truncation_side {side!r}); the sidecar its beginning")
+
+
+def require_width(files: SettingsFiles, dimensions: int) -> None:
+    """Raises ImportRefused if the rows of the graph are of another length than config.json says."""
+    said = files.config.hidden_size
+    if said is not None and said != dimensions:
+        raise ImportRefused(
+            f"its rows have {dimensions} dimensions and config.json says {said} (hidden_size); they are of two models"
+        )
 
 
 def encoder_fields(
     files: SettingsFiles, *, pooling: str | None, query_prefix: str | None, document_prefix: str | None
 ) -> dict[str, str]:
     """Returns pooling and prefixes for model.toml; raises ImportRefused for what the sidecar does not compute."""
-    _check_modules(files)
-    said = _pooling(files.pooling)
+    _check_modules(files, flag=pooling)
+    said = "+".join(sorted(_poolings(files.pooling))) or None
     if said is None and pooling is None:
         raise ImportRefused("no 1_Pooling/config.json says how it pools; say --pooling cls or --pooling mean")
     chosen = pooling or said or ""
     if chosen not in SERVED_POOLINGS:
         raise ImportRefused(f"it pools by {chosen}; the sidecar computes {' and '.join(SERVED_POOLINGS)}")
-    query, document = _prefixes(files.config_sentence_transformers, query_prefix, document_prefix)
-    if chosen == "mean" and (query or document) and files.pooling.get("include_prompt") is False:
+    query, document = _prefixes(files.sentence_transformers, query_prefix, document_prefix)
+    if chosen == "mean" and (query or document) and not files.pooling.include_prompt:
         raise ImportRefused("its mean leaves the prefix out (include_prompt is false); the sidecar's does not")
     return {"pooling": chosen, "query_prefix": query, "document_prefix": document}
 
 
-def _check_modules(files: SettingsFiles) -> None:
-    for module in files.modules:
-        kind = str(module.get("type")).rsplit(".", 1)[-1]
-        if kind not in KNOWN_MODULES:
-            raise ImportRefused(f"it has a {kind} module, which is not in the ONNX file's output")
-    if dimensions := files.config_sentence_transformers.get("truncate_dim"):
+def _check_modules(files: SettingsFiles, flag: str | None) -> None:
+    names = [each.name for each in files.modules]
+    for name in names:
+        if name not in KNOWN_MODULES:
+            raise ImportRefused(f"it has a {name} module, which is not in the ONNX file's output")
+    if names and "Pooling" not in names and flag is None:
+        raise ImportRefused("its modules.json has no Pooling; say --pooling cls or --pooling mean if it is an encoder")
+    if dimensions := files.sentence_transformers.truncate_dim:
         raise ImportRefused(f"its vectors are cut to {dimensions} dimensions (truncate_dim); the sidecar's are not")
+    compared = files.sentence_transformers.similarity_fn_name
+    if compared != "cosine" and not (compared == "dot" and "Normalize" in names):
+        raise ImportRefused(f"its vectors are compared by {compared} (similarity_fn_name), the sidecar's by cosine")
 
 
-def _pooling(config: Mapping[str, Any]) -> str | None:
-    modes = {mode for flag, mode in POOLING_FLAGS.items() if config.get(flag)}
-    named = config.get("pooling_mode")
-    modes |= set(named if isinstance(named, list) else [str(named)] if named else [])
-    return "+".join(sorted(modes)) or None
+def _poolings(file: PoolingFile) -> set[str]:
+    named = (file.pooling_mode,) if isinstance(file.pooling_mode, str) else file.pooling_mode
+    return {mode for flag, mode in POOLING_FLAGS.items() if getattr(file, flag)} | set(named)
 
 
-def _prefixes(config: Mapping[str, Any], query: str | None, document: str | None) -> tuple[str, str]:
-    prompts = config.get("prompts") or {}
-    default = config.get("default_prompt_name")
-    if default and None in (query, document):
+def _prefixes(file: SentenceTransformersFile, query: str | None, document: str | None) -> tuple[str, str]:
+    prompts = {name: prompt for name, prompt in file.prompts.items() if prompt}
+    if None not in (query, document):
+        return query or "", document or ""
+    if file.default_prompt_name and file.prompts.get(file.default_prompt_name) != "":
         raise ImportRefused(
-            f"it puts its prompt {default!r} before every text; say --query-prefix and --document-prefix in its place"
+            f"it puts its prompt {file.default_prompt_name!r} before every text; say --query-prefix and"
+            " --document-prefix in its place"
         )
-    if query is None:
-        query = prompts.get("query") or ""
-    if document is None:
-        document = prompts.get("document") or prompts.get("passage") or ""
-    return query, document
+    if prompts and (query, document) == (None, None) and not prompts.keys() & {*QUERY_PROMPTS, *DOCUMENT_PROMPTS}:
+        raise ImportRefused(
+            f"none of its prompts {', '.join(sorted(prompts))} is for queries or documents by its name; say"
+            " --query-prefix and --document-prefix, which may be empty"
+        )
+    return (
+        _first(prompts, QUERY_PROMPTS) if query is None else query,
+        _first(prompts, DOCUMENT_PROMPTS) if document is None else document,
+    )
+
+
+def _first(prompts: dict[str, str], names: Sequence[str]) -> str:
+    return next((prompts[name] for name in names if name in prompts), "")
