@@ -28,7 +28,7 @@ test: $(VENV)/.dev  ## all tests, live engines included (torch not needed)
 	@$(BIN)/python -m pytest $(PLAIN) $(ALONE)
 
 test-torch: $(VENV)/.train  ## the tests that compare with torch and transformers
-	@$(BIN)/python -m pytest -m torch
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m torch -n 2 --dist loadfile
 
 test-wheel: $(VENV)/.dev  ## the wheel with each extra in fresh environments, on every Python at hand (packages are downloaded once)
 	@$(BIN)/python -m pytest -m wheel tests/wheel
