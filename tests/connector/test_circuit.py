@@ -5,6 +5,7 @@ import asyncio
 import grpc
 import pytest
 
+from hybridrank.common.breaker import FAILURES_TO_OPEN
 from hybridrank.connector import (
     CircuitOpen,
     HybridSearch,
@@ -17,7 +18,6 @@ from hybridrank.connector import (
 )
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.sidecar_client.base import Passage
-from hybridrank.connector.sidecar_client.breaker import FAILURES_TO_OPEN
 from tests.connector.serving import Answering, result
 from tests.contracts.passages import DEFINITION, PASSAGES
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import grpc
 import pytest
 
-from hybridrank.connector import HybridSearch, Rescore, SearchRequest, SidecarClient, SidecarUnreachable
+from hybridrank.connector import HybridSearch, InvalidRequest, Rescore, SearchRequest, SidecarClient, SidecarUnreachable
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.types import Document
 from hybridrank.index_templates import IndexDefinition
@@ -288,3 +288,11 @@ async def test_a_sidecar_behind_odd_addresses_serves_every_search(engine, server
             assert lacks(answer) == []
             assert ids(answer) == RESCORED
             assert good.calls == calls
+
+
+async def test_an_answer_over_the_limit_is_not_called_overload(servers):
+    address = await servers.start(Answering(vector=[0.5] * (18 << 20)))  # 72 MiB
+    client = SidecarClient(address)
+    with pytest.raises(InvalidRequest, match=r"larger than max.*ask for fewer or shorter texts at once"):
+        await client.encode(["tea"], model="m", kind="query", timeout_s=PLENTY_S)
+    await client.close()

@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybridrank.common.breaker import FAILURES_TO_OPEN, OPEN_S
 from hybridrank.connector import (
     BadAddress,
     BadScores,
@@ -22,7 +23,6 @@ from hybridrank.connector import (
 )
 from hybridrank.connector.sidecar_client.access import Access
 from hybridrank.connector.sidecar_client.base import Passage
-from hybridrank.connector.sidecar_client.breaker import FAILURES_TO_OPEN, OPEN_S
 from hybridrank.connector.sidecar_client.refusals import sidecar_error
 from hybridrank.connector.sidecar_client.replicas import Replicas
 from hybridrank.connector.sidecar_client.retry_budget import MAX_TOKENS, RetryBudget

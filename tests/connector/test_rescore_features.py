@@ -3,8 +3,8 @@
 import lightgbm
 import pytest
 
+from hybridrank.common.breaker import FAILURES_TO_OPEN
 from hybridrank.connector import BadScores, CircuitOpen, SidecarClient, SidecarError, SidecarUnreachable
-from hybridrank.connector.sidecar_client.breaker import FAILURES_TO_OPEN
 from hybridrank.sidecar.models.loading import load
 from tests.connector.serving import Answering, result
 from tests.sidecar.forests import feature_set, model_text, odd_rows, write_forest

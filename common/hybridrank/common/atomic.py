@@ -1,17 +1,14 @@
-"""Replaces a file, or adds a folder, in one step: a reader sees all of it or nothing of it."""
+"""Replaces a file, or adds a folder or lines, in one step: a reader sees all of it or nothing of it."""
 
 import errno
+import fcntl
 import os
 import shutil
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-if sys.platform != "win32":
-    import fcntl
-
-__all__ = ["new_folder", "replacing", "write_text"]
+__all__ = ["append_lines", "new_folder", "replacing", "write_text"]
 
 
 @contextmanager
@@ -30,6 +27,22 @@ def write_text(path: Path, text: str) -> None:
     """Writes `path` as UTF-8, in one step."""
     with replacing(path) as draft:
         draft.write_text(text, encoding="utf-8")
+
+
+def append_lines(file: Path, content: bytes) -> None:
+    """Writes all of `content`, starting on a new line; on failure leaves the file unchanged and raises OSError."""
+    with file.open("a+b", buffering=0) as out:
+        size = os.fstat(out.fileno()).st_size
+        if size and os.pread(out.fileno(), 1, size - 1) != b"\n":
+            content = b"\n" + content
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[out.write(left) :]
+        except OSError:
+            with suppress(OSError):
+                out.truncate(size)
+            raise
 
 
 @contextmanager
@@ -53,10 +66,6 @@ def new_folder(path: Path) -> Iterator[Path]:
 @contextmanager
 def _locked(draft: Path, path: Path) -> Iterator[None]:
     """Makes the folder `draft`, if it is not there, and holds it; the system lets go of it when the process ends."""
-    if sys.platform == "win32":
-        draft.mkdir(exist_ok=True)
-        yield
-        return
     while (held := _hold(draft, path)) is None:
         pass  # another process has just finished
     try:

@@ -3,13 +3,13 @@
 import ssl
 import sys
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from hybridrank.common.loopback import is_loopback
 from hybridrank.common.settings_file import validated
 
 if sys.version_info >= (3, 11):
@@ -44,7 +44,7 @@ class Endpoint(BaseModel):
                 "write https://HOST[:PORT][/PATH], without user, query or fragment; key is a line of its own"
             )
         _ = parts.port
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ValueError("http is for this machine alone, because anyone between could read the key; write https")
         return url.rstrip("/")
 
@@ -81,10 +81,3 @@ def _endpoint(path: Path, name: str, table: Any) -> Endpoint:
         except OSError as error:  # SSLError is one
             raise ValueError(f"remotes: {path}: {name}.ca: {endpoint.ca} is not a PEM file of a CA: {error}") from error
     return endpoint
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

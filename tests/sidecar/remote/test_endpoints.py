@@ -114,6 +114,18 @@ def test_a_wrong_folder_is_refused(kind, api, fields, problem, tmp_path):
         load_model(folder, remotes=path)
 
 
+@pytest.mark.parametrize(("api", "start"), [("openai", "/v1"), ("cohere", "/v2"), ("tei", "/embed")])
+def test_a_url_that_repeats_the_path_is_refused(api, start, tmp_path):
+    folder = model_folder(tmp_path, "remote-encoder", api)
+    for url, problem in ((f"https://api.example.com{start}/", f"ends in {start}"), ("https://api.example.com/x", None)):
+        path = endpoints(tmp_path, url, folder.name)
+        if problem:
+            with pytest.raises(BadModelFolder, match=problem):
+                load_model(folder, remotes=path)
+        else:
+            assert load_model(folder, remotes=path).info.dimensions == 64
+
+
 def test_a_remote_without_settings_says_what_to_set(tmp_path):
     folder = model_folder(tmp_path, "remote-reranker", "cohere")
     with pytest.raises(BadModelFolder, match=f"no address for the remote '{NAME}'; set remotes to a file"):
@@ -128,7 +140,7 @@ def test_the_digest_is_of_what_decides_the_output(tmp_path):
         folder = model_folder(tmp_path / place, "remote-encoder", "cohere", **fields)
         return load_model(folder, remotes=endpoints(tmp_path, "https://api.example.com", folder.name)).info.digest
 
-    same = {digest("a"), digest("b", max_batch=5), digest("c", name="other", aliases=["encoder"])}
+    same = {digest("a"), digest("b", max_batch=5, answers_as="x"), digest("c", name="other", aliases=["encoder"])}
     assert len(same) == 1
     others = [{"model": "new"}, {"version": "2"}, {"dimensions": 32}, {"query_prefix": "q: "}, {"max_tokens": 99}]
     assert len({digest(f"x{number}", **fields) for number, fields in enumerate(others)} | same) == 6

@@ -4,17 +4,18 @@ import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import grpc
 import pytest
 from aiohttp import web
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from hybridrank.common.breaker import FAILURES_TO_OPEN as FAILURES
 from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.models.trial import load_model
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
 from hybridrank.sidecar.protocol import rerank_pb2_grpc
-from hybridrank.sidecar.remote.circuit import FAILURES
 from hybridrank.sidecar.rerankers.token_overlap import TokenOverlapReranker
 from tests.sidecar.doubles import BrokenModel, loaded
 from tests.sidecar.http_serving import serving_both
@@ -159,6 +160,9 @@ FAULTS = {
     "another shape": answering({"data": SECRET_TEXT}),
     "not JSON": answering(raw=f"<html>{SECRET_TEXT}"),
     "not numbers": answering({"results": [{"index": each, "relevance_score": [1.0, 2.0]} for each in range(2)]}),
+    "another model than theirs; if it is the same, set answers_as": answering({"model": SECRET_TEXT, "results": []}),
+    "scores that are not numbers": answering({"results": [{"index": each, "relevance_score": "1"} for each in (0, 1)]}),
+    "answered compressed": answering([], Content_Encoding="gzip"),
     "more than the": answering(raw="[" + "1," * (1 << 21)),
 }
 
@@ -186,7 +190,8 @@ BAD_VECTORS = {
     "vectors of 3 dimensions, and model.toml says 64": [1.0, 2.0, 3.0],
     "a vector that is not finite": [float("nan")] * DIMENSIONS,
     "a vector of zeros": [0.0] * DIMENSIONS,
-    "another shape": ["a"] * DIMENSIONS,
+    "vectors that are not of numbers": ["0.5"] * DIMENSIONS,
+    "another shape": [[0.5, 0.5], *[0.5] * (DIMENSIONS - 1)],
 }
 
 
@@ -245,10 +250,49 @@ async def test_a_remote_that_fails_is_left_alone_for_a_while(elsewhere, tmp_path
         local = await wires.reranker.Rerank(rerank_request("token-overlap", "tea", "tea"))
         assert [each.relevance_score for each in local.results] == [1.0]
         elsewhere.always = None
-        wires.calls.service.models.get(RERANKER).remote.client.circuit._refuses_until = 0.0  # the pause is over
+        client = wires.calls.service.models.get(RERANKER).remote.client
+        client._breaker = replace(client._breaker, closed_from=0.0)  # the pause is over
         assert len((await wires.reranker.Rerank(call)).results) == 1
         assert await serves(RERANKER)
         assert (await wires.http.get("/readyz")).json() == {"status": "ready"}
+
+
+async def test_a_remote_left_alone_says_why(elsewhere, tmp_path):
+    elsewhere.always = FAULTS["refused the key"]
+    async with sidecar(tmp_path, elsewhere.url) as wires:
+        for _ in range(FAILURES):
+            await fails(wires.reranker.Rerank(rerank_request(RERANKER, "tea", "tea")))
+        refusal = await fails(wires.reranker.Rerank(rerank_request(RERANKER, "tea", "tea")))
+    assert "failed 5 times in a row, the last time it refused the key; look at it in the file" in refusal.details()
+
+
+@pytest.mark.parametrize("status", [400, 429])
+async def test_an_answer_that_refuses_ends_the_pause(status, elsewhere, tmp_path):
+    elsewhere.faults = [FAULTS["failed there (500)"]] * FAILURES + [answering({}, status=status)]
+    async with sidecar(tmp_path, elsewhere.url) as wires:
+        for _ in range(FAILURES):
+            await fails(wires.reranker.Rerank(rerank_request(RERANKER, "tea", "tea")))
+        client = wires.calls.service.models.get(RERANKER).remote.client
+        client._breaker = replace(client._breaker, closed_from=0.0)  # the pause is over
+        await fails(wires.reranker.Rerank(rerank_request(RERANKER, "tea", "tea")))
+        assert not client.down
+        assert len((await wires.reranker.Rerank(rerank_request(RERANKER, "tea", "tea"))).results) == 1
+
+
+async def test_hasty_callers_do_not_shut_out_patient_ones(elsewhere, tmp_path):
+    elsewhere.always = slow(0.7)
+    async with sidecar(tmp_path, elsewhere.url) as wires:
+        for each in range(FAILURES):
+            refusal = await fails(wires.reranker.Rerank(rerank_request(RERANKER, f"tea {each}", "tea"), timeout=0.2))
+            assert refusal.code() == Code.DEADLINE_EXCEEDED
+        assert len((await wires.reranker.Rerank(rerank_request(RERANKER, "tea", "tea"), timeout=20)).results) == 1
+
+
+async def test_a_model_may_answer_in_another_name(elsewhere, tmp_path):
+    elsewhere.always = answering({"model": "theirs-v2", "results": [{"index": 0, "relevance_score": 0.5}]})
+    async with sidecar(tmp_path, elsewhere.url, toml={"answers_as": "theirs-v2"}) as wires:
+        result = await wires.reranker.Rerank(rerank_request(RERANKER, "tea", "tea"))
+    assert [each.relevance_score for each in result.results] == [0.5]
 
 
 async def test_a_slow_remote_delays_no_local_model(elsewhere, tmp_path):

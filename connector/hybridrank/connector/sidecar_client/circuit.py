@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
+from hybridrank.common.breaker import Breaker
 from hybridrank.connector.errors import CircuitOpen, SidecarError, SidecarTimeout, SidecarUnreachable
-from hybridrank.connector.sidecar_client.breaker import Breaker
 
 __all__ = ["Circuit", "cost_a_search"]
 

@@ -37,6 +37,7 @@ _ERRORS = {
 _TEXT_FIELD = re.compile(r"(query|texts\[\d+\]|candidates\[\d+\]\.text): ")
 _MOST_SAID = 500  # characters of the server's text
 _CA_CERTS = "ca_certs=, or HYBRIDRANK_CLIENT_CA_CERTS for the command line"
+_TOO_LONG = "message larger than max"
 _HANGS_UP = r"failing; .*(Socket closed|Connection reset)"
 _ADVICE = (  # gRPC's text, whether we use TLS (None: either), what to do
     (_HANGS_UP, False, f"it hangs up at once; if it speaks TLS, name its authority: {_CA_CERTS}"),
@@ -82,6 +83,8 @@ def sidecar_error(
     said = f"{status.name}: {cause[:_MOST_SAID]}"
     advice = _advice(status, details, access, answered=answered)
     found = _ERRORS.get(status, SidecarError)
+    if _TOO_LONG in details:  # RESOURCE_EXHAUSTED too, but a later try would fail in the same way
+        found = InvalidRequest
     if found is InvalidRequest and _TEXT_FIELD.match(details):  # these details begin with the wrong field
         found = UnreadableText
     return found(f"sidecar at {target}: {said}" + (f"; {advice}" if advice else ""))
@@ -94,4 +97,6 @@ def _advice(status: grpc.StatusCode, details: str, access: Access, *, answered: 
         for words, encrypted, advice in _ADVICE:
             if re.search(words, details) and encrypted in (None, access.encrypted):
                 return _GONE if answered and words == _HANGS_UP else advice
+    if _TOO_LONG in details:
+        return "ask for fewer or shorter texts at once, or for no token vectors: a request or an answer has a limit"
     return _BY_STATUS.get(status, "")

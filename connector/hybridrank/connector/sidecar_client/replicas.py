@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import grpc
 
+from hybridrank.common.breaker import Breaker
 from hybridrank.connector.errors import BadScores, SidecarError, SidecarFailed, SidecarOverloaded, SidecarUnreachable
 from hybridrank.connector.sidecar_client.access import Access
-from hybridrank.connector.sidecar_client.breaker import Breaker
 from hybridrank.connector.sidecar_client.channels import Channels, open_channels, wait_for_fork
 from hybridrank.connector.sidecar_client.circuit import cost_a_search
 from hybridrank.connector.sidecar_client.refusals import sidecar_error

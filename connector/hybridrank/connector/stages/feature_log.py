@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
-from hybridrank.common.append import append_lines
+from hybridrank.common.atomic import append_lines
 from hybridrank.common.errors import BadLine, log_bad_line
 from hybridrank.common.user_file import UserFile
 from hybridrank.connector.stages.features import FeatureRows

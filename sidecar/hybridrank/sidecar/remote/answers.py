@@ -10,11 +10,12 @@ import numpy.typing as npt
 from hybridrank.common.errors import HybridrankError
 from hybridrank.model_files.arrays import FloatArray, unit_rows
 
-__all__ = ["WRONG_SHAPE", "BadAnswer", "parse", "scores_in_order", "vectors_in_order"]
+__all__ = ["WRONG_SHAPE", "BadAnswer", "parse", "require_model", "scores_in_order", "vectors_in_order"]
 
 WRONG_SHAPE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """Exceptions of a reader of answers when it meets another shape."""
 
+NUMBERS = "iuf"  # of NumPy: no text that reads as a number, no null, no true
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -30,16 +31,26 @@ def parse(answer: bytes) -> Any:
         raise BadAnswer("answered with something that is not JSON; look at its URL and api") from None
 
 
+def require_model(answer: Any, model: str) -> None:
+    """Raises BadAnswer if the answer names another model; some APIs name none.
+
+    >>> require_model({"model": "rerank-2.5", "data": []}, "rerank-2.5")
+    """
+    named = answer.get("model") if isinstance(answer, dict) else None
+    if named is not None and named != model:
+        raise BadAnswer(f"answered in the name of another model than {model}; if it is the same, set answers_as to it")
+
+
 def scores_in_order(found: Iterable[tuple[Any, Any]], count: int) -> FloatArray:
     """Returns (count,) scores from (index, score) in any order; raises BadAnswer.
 
     >>> scores_in_order([(1, 0.5), (0, 0.25)], 2).tolist()
     [0.25, 0.5]
     """
-    scores = np.array(_in_order(found, count, "scores"), np.float64)
-    if scores.shape != (count,):
+    scores = np.array(_in_order(found, count, "scores"))
+    if scores.shape != (count,) or scores.dtype.kind not in NUMBERS:
         raise BadAnswer("answered with scores that are not numbers")
-    _require_finite(scores, "a score")
+    _require_finite(scores.astype(np.float64), "a score")
     return scores.astype(np.float32)
 
 
@@ -50,7 +61,10 @@ def vectors_in_order(found: Iterable[tuple[Any, Any]], count: int, dimensions: i
     if lengths - {dimensions}:
         wrong = min(lengths - {dimensions})
         raise BadAnswer(f"answered with vectors of {wrong} dimensions, and model.toml says {dimensions}")
-    vectors = np.array(rows, np.float64).reshape(count, dimensions)
+    vectors = np.array(rows).reshape(count, dimensions)
+    if vectors.dtype.kind not in NUMBERS:
+        raise BadAnswer("answered with vectors that are not of numbers")
+    vectors = vectors.astype(np.float64)
     largest = np.abs(vectors).max(axis=1, keepdims=True)  # so that no square overflows
     _require_finite(largest, "a vector")
     if not largest.all():

@@ -4,14 +4,14 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 import aiohttp
 
+from hybridrank.common.breaker import Breaker
 from hybridrank.sidecar.endpoints import Endpoint
 from hybridrank.sidecar.errors import DeadlinePassed, Overloaded, RemoteFailed
-from hybridrank.sidecar.remote.circuit import Circuit
 
 __all__ = ["OUTCOMES", "Client"]
 
@@ -19,6 +19,9 @@ OUTCOMES = ("ok", "throttled", "refused", "failed")
 
 TRIES = 3  # for answers that say when to try again
 CHUNK_BYTES = 1 << 16
+PAUSE_S = 10.0  # between trials of a remote that failed several times in a row
+# A remote that did not answer within this may be down; one that had less time may only be slower than its caller.
+PATIENCE_S = 1.0
 # A request may outlive its deadline by this, so that its caller has gone with the finished part, not with an error.
 LATE_S = 0.1
 ENOUGH, TRY_AGAIN = 200, (429, 503)
@@ -32,14 +35,16 @@ CAUSES = {
 class Client:
     """One endpoint for one model; use it from one event loop. `outcomes` counts requests by how they ended.
 
-    The connections are opened when they are needed, and closed by `close`.
+    The connections are opened when they are needed, and closed by `close`. `listener` is called whenever `down`
+    changes.
     """
 
     def __init__(self, name: str, endpoint: Endpoint) -> None:
-        self.circuit = Circuit()
+        self.listener: Callable[[], None] = lambda: None
         self.outcomes: Counter[str] = Counter()
         self._name = name
         self._endpoint = endpoint
+        self._breaker = Breaker(open_s=PAUSE_S)
         self._session: aiohttp.ClientSession | None = None
         self._under_way = 0
         self._closed = False
@@ -48,36 +53,60 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self._name!r}, {self._endpoint.url!r})"
 
+    @property
+    def down(self) -> bool:
+        """True from the last of several failures in a row until the next answer."""
+        return not self._breaker.is_closed
+
     async def post(self, path: str, body: bytes, *, texts: int, max_bytes: int, ends_at: float | None) -> bytes:
         """Returns the body of a good answer; `ends_at` is a point in time of `time.monotonic()`.
 
         Raises Overloaded if the endpoint has no room or is left alone, DeadlinePassed, and RemoteFailed.
         """
         for _ in range(TRIES):
-            if wait_s := self.circuit.refused_s():
-                self.outcomes["refused"] += 1
-                raise Overloaded(f"{self._name} is served elsewhere and has failed several times", math.ceil(wait_s))
+            self._require_closed()
             await self._wait_turn(ends_at)
             status, headers, answer = await self._try(path, body, texts, max_bytes, ends_at)
             if status == ENOUGH:
-                self.circuit.succeeded()
+                self._turn(self._breaker.succeeded())
                 self.outcomes["ok"] += 1
                 return answer
             again_s = _retry_after_s(headers) if status in TRY_AGAIN else None
             if again_s is None:
                 break
+            self._turn(self._breaker.succeeded())
             self.outcomes["throttled"] += 1
             self._resumes_at = max(self._resumes_at, time.monotonic() + again_s)
         if status == TRY_AGAIN[0] or again_s is not None:
+            self._turn(self._breaker.succeeded())
             raise self._throttled(again_s or 1.0)
-        raise self.failure(CAUSES.get(status, _cause(status)), counts=status in CAUSES or status >= 500 or status < 400)
+        counts = status in CAUSES or not 400 <= status < 500
+        if not counts:  # it works, and the request is wrong
+            self._turn(self._breaker.succeeded())
+        raise self.failure(CAUSES.get(status, _cause(status)), counts=counts)
 
     def failure(self, problem: str, *, counts: bool = True) -> RemoteFailed:
-        """Returns the error of a request that failed; with `counts`, for the circuit too."""
+        """Returns the error of a request that failed; with `counts`, for the circuit breaker too."""
         self.outcomes["failed"] += 1
         if counts:
-            self.circuit.failed()
+            self._turn(self._breaker.failed(time.monotonic(), problem))
         return RemoteFailed(self._name, problem)
+
+    def _require_closed(self) -> None:
+        """Raises Overloaded while the remote is left alone; otherwise the call may go."""
+        now = time.monotonic()
+        if self._breaker.is_open(now):
+            self.outcomes["refused"] += 1
+            why = (
+                f"{self._name} is served elsewhere and failed {self._breaker.failures} times in a row, the last time it"
+            )
+            raise Overloaded(f"{why} {self._breaker.last_failure}", math.ceil(self._breaker.closed_from - now))
+        self._turn(self._breaker.calling(now))
+
+    def _turn(self, breaker: Breaker) -> None:
+        was_down, self._breaker = self.down, breaker
+        if self.down != was_down:
+            self.listener()
 
     async def close(self) -> None:
         """Closes the connections, as soon as no request is under way."""
@@ -115,8 +144,8 @@ class Client:
                 answer = await self._read(response, max_bytes) if response.status == ENOUGH else b""
                 return response.status, response.headers, answer
         except (asyncio.TimeoutError, TimeoutError):
-            # Every timeout counts: an endpoint that answers others in time resets the count.
-            failure = self.failure(f"did not answer within {given_s:g} s")
+            counts = given_s >= min(PATIENCE_S, self._endpoint.timeout_s)
+            failure = self.failure(f"did not answer within {given_s:g} s", counts=counts)
             raise (DeadlinePassed(0, texts) if late else failure) from None
         except aiohttp.ClientSSLError:
             raise self.failure("has a certificate that is not trusted here; set its ca, or mend it there") from None
@@ -127,6 +156,8 @@ class Client:
             await self._close_if_idle()
 
     async def _read(self, response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise self.failure("answered compressed, although asked not to; look at what is between")
         parts = bytearray()
         async for chunk in response.content.iter_chunked(CHUNK_BYTES):
             parts += chunk
@@ -142,10 +173,12 @@ class Client:
                 headers={
                     "Content-Type": "application/json",
                     "Accept": "application/json",
+                    "Accept-Encoding": "identity",  # so that no answer is longer than the bytes that are counted
                     "User-Agent": "hybridrank",
                     **({"Authorization": f"Bearer {key}"} if key else {}),
                 },
                 cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
             )
         return self._session
 

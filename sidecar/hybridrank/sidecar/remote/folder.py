@@ -34,7 +34,18 @@ def remote_folder(path: Path, kind: type[Toml], endpoints: Path | None) -> tuple
     if remote not in known:
         where = f"add a table [{remote}] with its url to {endpoints}" if endpoints else "set remotes to a file of them"
         raise BadModelFolder(path, f"there is no address for the remote {remote!r}; {where}")
+    require_no_path(path, APIS[toml.api], known[remote])
     return toml, APIS[toml.api], known[remote]
+
+
+def require_no_path(path: Path, api: Api, endpoint: Endpoint) -> None:
+    """Raises BadModelFolder if the URL ends as the paths of the API begin, such as in /v1, as in other clients."""
+    starts = {f"/{each.path.split('/')[1]}" for each in (api.rerank, api.embed) if each}
+    for start in sorted(starts):
+        if endpoint.url.endswith(start):
+            raise BadModelFolder(
+                path, f"the url of its remote ends in {start}, which the API's paths begin with; leave it out there"
+            )
 
 
 def remote_info(toml: RemoteToml, **fields: object) -> ModelInfo:

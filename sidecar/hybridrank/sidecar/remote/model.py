@@ -8,7 +8,7 @@ from typing import Any
 
 from hybridrank.model_files.arrays import FloatArray
 from hybridrank.sidecar.endpoints import Endpoint
-from hybridrank.sidecar.remote.answers import WRONG_SHAPE, BadAnswer, parse
+from hybridrank.sidecar.remote.answers import WRONG_SHAPE, BadAnswer, parse, require_model
 from hybridrank.sidecar.remote.api import Body
 from hybridrank.sidecar.remote.client import Client
 from hybridrank.sidecar.remote.remote_toml import RemoteToml
@@ -22,9 +22,13 @@ BYTES_PER_NUMBER = 32
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request for `texts` texts, and `read`, which turns the parsed answer into rows of `numbers` in all."""
+    """A request for `texts` texts, and `read`, which turns the parsed answer into rows of `numbers` in all.
+
+    An answer that names a model must name `model`.
+    """
 
     path: str
+    model: str
     body: Body
     texts: int
     numbers: int
@@ -46,7 +50,7 @@ class RemoteModel:
     @property
     def down(self) -> bool:
         """True while calls are refused because several in a row have failed."""
-        return self.client.circuit.open
+        return self.client.down
 
     async def compute(self, inputs: Sequence[Any], ends_at: float | None) -> FloatArray:
         """Returns a row for each input; raises Overloaded, DeadlinePassed and RemoteFailed."""
@@ -77,6 +81,7 @@ class RemoteModel:
 
 def _read(exchange: Exchange, answer: bytes) -> FloatArray:
     value = parse(answer)
+    require_model(value, exchange.model)
     try:
         return exchange.read(value)
     except BadAnswer:

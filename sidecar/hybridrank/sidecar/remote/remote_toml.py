@@ -11,18 +11,20 @@ from hybridrank.model_files.model_folder import ModelToml, Text
 __all__ = ["RemoteEncoderToml", "RemoteRerankerToml", "RemoteToml"]
 
 # Everything but names, limits of a request, and the operator's part.
-NOT_IN_DIGEST = {"name", "aliases", "licence", "digest", "remote", "max_batch", "max_batch_tokens"}
+NOT_IN_DIGEST = {"name", "aliases", "licence", "digest", "remote", "answers_as", "max_batch", "max_batch_tokens"}
 
 
 class RemoteToml(ModelToml):
     """The model by its name at the provider, and the limits that the provider documents.
 
-    `remote` is the endpoint in the operator's file; by default it has the model's name. `max_batch` and
-    `max_batch_tokens` are the texts and tokens that one request may hold.
+    `answers_as` is the model's name in answers, where that is another one than in requests. `remote` is the endpoint in
+    the operator's file; by default it has the model's name. `max_batch` and `max_batch_tokens` are the texts and tokens
+    that one request may hold.
     """
 
     api: Text
     model: Text
+    answers_as: str = ""
     remote: str = ""
     max_tokens: Annotated[int, Field(ge=8)]
     max_batch: Annotated[int, Field(ge=1, le=10_000)]

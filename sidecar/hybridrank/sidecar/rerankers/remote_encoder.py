@@ -88,6 +88,7 @@ def _ask(toml: RemoteEncoderToml, api: Embed, parts: Sequence[TextPart]) -> Exch
     body, count = api.body(toml, texts, input_type), len(texts)
     return Exchange(
         api.path,
+        toml.answers_as or toml.model,
         body,
         count,
         count * toml.dimensions,

@@ -67,4 +67,11 @@ def _ask(toml: RemoteRerankerToml, api: Rerank, pairs: Sequence[TextPair]) -> Ex
     (query,) = {pair.query.text for pair in pairs}
     texts = [pair.sequence.text or " " for pair in pairs]  # some APIs refuse an empty text
     body, count = api.body(toml, query, texts), len(texts)
-    return Exchange(api.path, body, count, count, lambda answer: scores_in_order(api.scores(answer), count))
+    return Exchange(
+        api.path,
+        toml.answers_as or toml.model,
+        body,
+        count,
+        count,
+        lambda answer: scores_in_order(api.scores(answer), count),
+    )

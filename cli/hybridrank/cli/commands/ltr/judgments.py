@@ -37,7 +37,7 @@ def judgments(
     """
     from hybridrank.cli.console.progress import ConsoleProgress
     from hybridrank.cli.nothing_written import NothingWritten
-    from hybridrank.common.append import append_lines
+    from hybridrank.common.atomic import append_lines
     from hybridrank.common.errors import BadLine
     from hybridrank.evaluation.collections.beir import BeirFolder
     from hybridrank.evaluation.judging.judgments import write_qrels

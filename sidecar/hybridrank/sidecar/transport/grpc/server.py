@@ -195,7 +195,7 @@ class GrpcServer:
     async def _set_health(self, ready: bool) -> None:  # noqa: FBT001
         models = list(self._calls.service.models)
         for remote in (model.remote for model in models if model.remote):
-            remote.client.circuit.listener = self._look_again
+            remote.client.listener = self._look_again
         loaded = {model.info.name for model in models}
         down = {model.info.name for model in models if model.remote and model.remote.down}
         self._models_with_health |= loaded

@@ -43,7 +43,7 @@ class ConfigFile(_File):
 
 
 class Truncation(_File):
-    """Where a tokenizer.json cuts a text."""
+    """The place where a tokenizer.json cuts a text."""
 
     max_length: float | None = None
     direction: str = "Right"

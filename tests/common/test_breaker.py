@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from hybridrank.connector.sidecar_client.breaker import FAILURES_TO_OPEN, OPEN_S, Breaker
+from hybridrank.common.breaker import FAILURES_TO_OPEN, OPEN_S, Breaker
 
 MOMENTS = st.floats(0, 3 * OPEN_S)
 
@@ -31,6 +31,15 @@ def test_worked_example():
 
 def test_a_probe_whose_caller_went_away_is_followed_by_another():
     assert not opened(0.0).calling(OPEN_S).is_open(2 * OPEN_S)
+
+
+def test_the_time_without_a_try_is_the_users():
+    breaker = Breaker(open_s=10.0)
+    for _ in range(FAILURES_TO_OPEN):
+        breaker = breaker.failed(0.0, "gone")
+    assert [breaker.is_open(now) for now in (9.9, 10.0)] == [True, False]
+    assert breaker.calling(10.0).is_open(19.9)
+    assert breaker.succeeded() == Breaker(open_s=10.0)
 
 
 @pytest.mark.parametrize("failures", range(FAILURES_TO_OPEN))
