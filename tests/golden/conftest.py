@@ -2,4 +2,4 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("torch") else ["tiny_colbert.py", "tiny_models.py"]
+collect_ignore = [] if find_spec("torch") else ["tiny_colbert.py", "tiny_models.py", "tiny_splade.py"]

@@ -5,9 +5,9 @@ Needs the train extra (`make golden` installs it).
 
 from collections.abc import Callable
 
-from tests.golden import sidecar
+from tests.golden import sidecar, splade
 
-PARTS: tuple[Callable[[], None], ...] = (sidecar.rewrite,)
+PARTS: tuple[Callable[[], None], ...] = (sidecar.rewrite, splade.rewrite)
 
 if __name__ == "__main__":
     for part in PARTS:

@@ -19,7 +19,7 @@ from tests.golden.sidecar import FOLDER, TINY_KINDS
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 MODELS = os.pathsep.join(str(FOLDER / name) for name in TINY_KINDS)
-APIS = ["/v1/rerank", "/v2/rerank", "/rerank", "/v1/embeddings", "/v1/embed", "/v2/embed", "/embed"]
+APIS = ["/v1/rerank", "/v2/rerank", "/rerank", "/v1/embeddings", "/v1/embed", "/v2/embed", "/embed", "/embed_sparse"]
 PAGES = ["/healthz", "/readyz", "/health", "/metrics", "/v1/models", "/info"]
 ONE_MODEL = "/v1/models/{name}"
 SPEAKS_HTTP = "hybridrank sidecar speaks HTTP on "

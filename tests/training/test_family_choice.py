@@ -55,13 +55,16 @@ def modules(*kinds):
 @pytest.mark.parametrize(
     ("head", "problem"),
     [
-        ("BertForMaskedLM", "head that predicts words: if it is SPLADE"),
+        ("BertForMaskedLM", "head that predicts words: if it is SPLADE, say so with --kind splade"),
         ("BertForPreTraining", "if it was only pretrained, train it first"),
         ("BertForQuestionAnswering", "finds answers inside a text"),
         ("BertForTokenClassification", "labels tokens"),
         ("BertLMHeadModel", "generates text"),
         ("Qwen3ForCausalLM", "generates text"),
-        ("BertForMagic", r"\(BertForMagic\) is of no family that can be exported; exported are colbert, cross-encoder"),
+        (
+            "BertForMagic",
+            r"\(BertForMagic\) is of no family that can be exported; exported are colbert, splade, cross-encoder",
+        ),
     ],
 )
 def test_another_head_is_refused_by_its_name(source, head, problem):
@@ -83,11 +86,10 @@ def test_an_encoder_decoder_is_refused(source):
 @pytest.mark.parametrize(
     ("kinds", "problem"),
     [
-        (
-            ("Transformer", "SpladePooling"),
-            r"has a SpladePooling module \(modules.json\), which makes the sparse vectors",
-        ),
-        (("MLMTransformer", "SpladePooling"), "has a MLMTransformer module .* SPLADE"),
+        (("Transformer", "SpladePooling"), "has a SpladePooling module behind a Transformer that predicts no words"),
+        (("MLMTransformer", "SpladePooling", "Normalize"), "has a Normalize module .* none of those"),
+        (("MLMTransformer", "Pooling"), "has a MLMTransformer module .* SPLADE has a SpladePooling module behind it"),
+        (("Router",), "router_config.json of .* has no routes of modules"),
         (("Transformer", "LogitScore"), "LogitScore module .* generating model"),
         (("Transformer", "Pooling", "LayerNorm"), "LayerNorm module .* none of those that the sidecar computes"),
         (

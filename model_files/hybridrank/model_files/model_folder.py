@@ -32,6 +32,7 @@ __all__ = [
     "ModelFolder",
     "ModelToml",
     "OnnxToml",
+    "SpladeToml",
     "Text",
     "digest_of",
     "kind_of",
@@ -125,8 +126,32 @@ class CrossEncoderToml(OnnxToml):
     head: Literal["logit"] = "logit"
 
 
+class SpladeToml(OnnxToml):
+    """A SPLADE model: how many of the heaviest tokens of a query and of a document it keeps.
+
+    The graph returns a weight for each token of the vocabulary. With `query_weights`, the SHA-256 of query_weights.npy,
+    a query is not computed by the graph: each of its tokens has its weight of that file.
+    """
+
+    kind: Literal["splade"] = "splade"
+    query_terms: Annotated[int, Field(ge=1, le=1024)] = 64  # an engine's limit of clauses
+    document_terms: Annotated[int, Field(ge=1, le=4096)] = 256
+    query_prefix: str = ""
+    document_prefix: str = ""
+    query_weights: str = ""
+
+    def info_fields(self) -> dict[str, Any]:
+        """Returns the prefixes."""
+        return self.model_dump(include={"query_prefix", "document_prefix"})
+
+
 Toml = TypeVar("Toml", bound=ModelToml)
-TOMLS: dict[str, type[OnnxToml]] = {"encoder": EncoderToml, "cross-encoder": CrossEncoderToml, "colbert": ColbertToml}
+TOMLS: dict[str, type[OnnxToml]] = {
+    "encoder": EncoderToml,
+    "cross-encoder": CrossEncoderToml,
+    "colbert": ColbertToml,
+    "splade": SpladeToml,
+}
 NOT_IN_DIGEST = frozenset(
     {
         *("name", "version", "aliases", "licence", "languages", "dimensions"),

@@ -8,12 +8,16 @@ from hybridrank.sidecar.models.trial import cosines, load_model, load_untested, 
 from hybridrank.sidecar.rerankers.base import TokenEncoder
 from hybridrank.sidecar.rerankers.colbert import OUTPUT as TOKEN_VECTORS
 from hybridrank.sidecar.rerankers.kind import LoadedModel
+from hybridrank.sidecar.rerankers.splade import OUTPUT as SPARSE_WEIGHTS
+from hybridrank.sidecar.rerankers.splade import QUERY_WEIGHTS
 from hybridrank.sidecar.runtime.onnx_session import INPUTS, OnnxSession, padded
 from hybridrank.sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
 from hybridrank.sidecar.types import TextKind
 
 __all__ = [
     "INPUTS",
+    "QUERY_WEIGHTS",
+    "SPARSE_WEIGHTS",
     "TOKEN_VECTORS",
     "LoadedModel",
     "OnnxSession",

@@ -8,6 +8,7 @@ from hybridrank.sidecar.scoring.computer import Computer
 from hybridrank.sidecar.scoring.places import Places
 from hybridrank.sidecar.scoring.ranking import ranked
 from hybridrank.sidecar.scoring.row_cache import RowCache
+from hybridrank.sidecar.scoring.sparse_encoding import encode_sparse
 from hybridrank.sidecar.scoring.text_job import encode_work
 from hybridrank.sidecar.scoring.token_encoding import encode_tokens
 from hybridrank.sidecar.scoring.tools import ScoringTools
@@ -48,9 +49,11 @@ class RerankService:
         return RerankResult(best_first, model.info, timings, complete, tokens, chunks)
 
     async def encode(self, request: EncodeRequest) -> EncodeResult:
-        """Returns one unit vector per text, or packed ones of its tokens, in the order of the request."""
+        """Returns one unit vector per text, packed ones of its tokens, or a sparse one, in the order of the request."""
         model = self.models.get(request.model)
         computer = self._places.tools(model).computer
+        if model.sparse_encoder:
+            return await encode_sparse(request, model.sparse_encoder, computer)
         if request.token_vectors:
             return await encode_tokens(request, model, computer)
         work = encode_work(request, self.models.encoder(request.model))

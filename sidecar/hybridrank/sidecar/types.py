@@ -19,6 +19,7 @@ __all__ = [
     "RerankRequest",
     "RerankResult",
     "ScoreType",
+    "SparseVector",
     "TextKind",
 ]
 
@@ -173,12 +174,22 @@ class EncodeRequest:
 
 
 @dataclass(frozen=True)
+class SparseVector:
+    """Weights of tokens of the vocabulary, heaviest first: finite, above 0, at most 64. Special tokens have none."""
+
+    token_ids: tuple[int, ...]
+    tokens: tuple[str, ...]
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Embedding:
-    """A unit vector, packed token vectors, or both; and whether the model read only the text's beginning."""
+    """A unit vector, packed token vectors, both, or a sparse vector; and whether the model read only the beginning."""
 
     vector: tuple[float, ...]
     truncated: bool
     token_vectors: bytes = b""
+    sparse: SparseVector | None = None
 
 
 @dataclass(frozen=True)

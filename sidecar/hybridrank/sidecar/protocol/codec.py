@@ -115,7 +115,12 @@ def encode_response(result: EncodeResult) -> pb.EncodeResponse:
     """Encodes a result."""
     return pb.EncodeResponse(
         embeddings=[
-            pb.Embedding(vector=one.vector, truncated=one.truncated, token_vectors=one.token_vectors)
+            pb.Embedding(
+                vector=one.vector,
+                truncated=one.truncated,
+                token_vectors=one.token_vectors,
+                sparse=pb.SparseVector(tokens=one.sparse.tokens, weights=one.sparse.weights) if one.sparse else None,
+            )
             for one in result.embeddings
         ],
         model=model(result.model),

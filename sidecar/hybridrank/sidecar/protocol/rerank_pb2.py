@@ -24,21 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(hybridrank/sidecar/protocol/rerank.proto\x12\rhybridrank.v1\"\xc7\x01\n\rRerankRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12,\n\ncandidates\x18\x03 \x03(\x0b\x32\x18.hybridrank.v1.Candidate\x12\r\n\x05top_k\x18\x04 \x01(\r\x12-\n\x07options\x18\x05 \x01(\x0b\x32\x1c.hybridrank.v1.RerankOptions\x12\x1a\n\x12\x66\x65\x61ture_set_digest\x18\x06 \x01(\t\x12\x10\n\x08no_cache\x18\x07 \x01(\x08\"N\n\tCandidate\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x03 \x03(\x01\x12\x15\n\rtoken_vectors\x18\x04 \x01(\x0c\"\xe0\x01\n\rRerankOptions\x12,\n\nscore_type\x18\x01 \x01(\x0e\x32\x18.hybridrank.v1.ScoreType\x12\x16\n\tmin_score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0b\x62\x65st_effort\x18\x03 \x01(\x08\x12\x1f\n\x17max_chunks_per_document\x18\x04 \x01(\r\x12.\n\x0b\x63hunk_score\x18\x05 \x01(\x0e\x32\x19.hybridrank.v1.ChunkScore\x12\x15\n\rcontributions\x18\x06 \x01(\x08\x42\x0c\n\n_min_score\"\xb5\x01\n\x0eRerankResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.hybridrank.v1.RerankResult\x12#\n\x05model\x18\x02 \x01(\x0b\x32\x14.hybridrank.v1.Model\x12\'\n\x07timings\x18\x03 \x01(\x0b\x32\x16.hybridrank.v1.Timings\x12\x10\n\x08\x63omplete\x18\x04 \x01(\x08\x12\x15\n\rscored_chunks\x18\x05 \x01(\r\"\xab\x01\n\x0cRerankResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\x12\x17\n\x0frelevance_score\x18\x03 \x01(\x01\x12\x11\n\ttruncated\x18\x04 \x01(\x08\x12\x17\n\nbest_chunk\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x15\n\rcontributions\x18\x06 \x03(\x01\x12\x15\n\rscored_chunks\x18\x07 \x01(\rB\r\n\x0b_best_chunk\"\x9a\x01\n\rEncodeRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12%\n\x04kind\x18\x03 \x01(\x0e\x32\x17.hybridrank.v1.TextKind\x12\x32\n\rtoken_vectors\x18\x04 \x01(\x0e\x32\x1b.hybridrank.v1.TokenVectors\x12\x10\n\x08no_cache\x18\x05 \x01(\x08\"\x8c\x01\n\x0e\x45ncodeResponse\x12,\n\nembeddings\x18\x01 \x03(\x0b\x32\x18.hybridrank.v1.Embedding\x12#\n\x05model\x18\x02 \x01(\x0b\x32\x14.hybridrank.v1.Model\x12\'\n\x07timings\x18\x03 \x01(\x0b\x32\x16.hybridrank.v1.Timings\"E\n\tEmbedding\x12\x0e\n\x06vector\x18\x01 \x03(\x02\x12\x11\n\ttruncated\x18\x02 \x01(\x08\x12\x15\n\rtoken_vectors\x18\x03 \x01(\x0c\"\x13\n\x11ListModelsRequest\":\n\x12ListModelsResponse\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.hybridrank.v1.Model\" \n\x0fGetModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\" \n\x10LoadModelRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"#\n\x12UnloadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\";\n\x13UnloadModelResponse\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.hybridrank.v1.Model\"\xd9\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x11\n\tprecision\x18\x05 \x01(\t\x12\x12\n\nmax_tokens\x18\x06 \x01(\r\x12\x12\n\ndimensions\x18\x07 \x01(\r\x12\x0f\n\x07\x61liases\x18\x08 \x03(\t\x12.\n\x0b\x66\x65\x61ture_set\x18\t \x01(\x0b\x32\x19.hybridrank.v1.FeatureSet\x12\x13\n\x0btoken_codec\x18\n \x01(\t\x12\x13\n\x0b\x63\x61libration\x18\x0b \x01(\t\x12\x0f\n\x07pooling\x18\x0c \x01(\t\x12\x14\n\x0cquery_prefix\x18\r \x01(\t\x12\x17\n\x0f\x64ocument_prefix\x18\x0e \x01(\t\x12\x1a\n\x12\x63omparable_digests\x18\x0f \x03(\t\x12\x11\n\tlanguages\x18\x10 \x03(\t\"M\n\nFeatureSet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x04 \x03(\t\"D\n\x07Timings\x12\x13\n\x0btokenize_ms\x18\x01 \x01(\x01\x12\x10\n\x08queue_ms\x18\x02 \x01(\x01\x12\x12\n\ncompute_ms\x18\x03 \x01(\x01*N\n\nChunkScore\x12\x13\n\x0f\x43HUNK_SCORE_MAX\x10\x00\x12\x15\n\x11\x43HUNK_SCORE_FIRST\x10\x01\x12\x14\n\x10\x43HUNK_SCORE_MEAN\x10\x02*R\n\tScoreType\x12\x12\n\x0eSCORE_TYPE_RAW\x10\x00\x12\x16\n\x12SCORE_TYPE_SIGMOID\x10\x01\x12\x19\n\x15SCORE_TYPE_CALIBRATED\x10\x02*\x8a\x01\n\x0cTokenVectors\x12\x16\n\x12TOKEN_VECTORS_NONE\x10\x00\x12\x16\n\x12TOKEN_VECTORS_FP32\x10\x01\x12\x16\n\x12TOKEN_VECTORS_FP16\x10\x02\x12\x16\n\x12TOKEN_VECTORS_INT8\x10\x03\x12\x1a\n\x16TOKEN_VECTORS_RESIDUAL\x10\x04*7\n\x08TextKind\x12\x13\n\x0fTEXT_KIND_QUERY\x10\x00\x12\x16\n\x12TEXT_KIND_DOCUMENT\x10\x01\x32Q\n\x08Reranker\x12\x45\n\x06Rerank\x12\x1c.hybridrank.v1.RerankRequest\x1a\x1d.hybridrank.v1.RerankResponse2P\n\x07\x45ncoder\x12\x45\n\x06\x45ncode\x12\x1c.hybridrank.v1.EncodeRequest\x1a\x1d.hybridrank.v1.EncodeResponse2\xa9\x02\n\rModelRegistry\x12K\n\x04List\x12 .hybridrank.v1.ListModelsRequest\x1a!.hybridrank.v1.ListModelsResponse\x12;\n\x03Get\x12\x1e.hybridrank.v1.GetModelRequest\x1a\x14.hybridrank.v1.Model\x12=\n\x04Load\x12\x1f.hybridrank.v1.LoadModelRequest\x1a\x14.hybridrank.v1.Model\x12O\n\x06Unload\x12!.hybridrank.v1.UnloadModelRequest\x1a\".hybridrank.v1.UnloadModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(hybridrank/sidecar/protocol/rerank.proto\x12\rhybridrank.v1\"\xc7\x01\n\rRerankRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12,\n\ncandidates\x18\x03 \x03(\x0b\x32\x18.hybridrank.v1.Candidate\x12\r\n\x05top_k\x18\x04 \x01(\r\x12-\n\x07options\x18\x05 \x01(\x0b\x32\x1c.hybridrank.v1.RerankOptions\x12\x1a\n\x12\x66\x65\x61ture_set_digest\x18\x06 \x01(\t\x12\x10\n\x08no_cache\x18\x07 \x01(\x08\"N\n\tCandidate\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x03 \x03(\x01\x12\x15\n\rtoken_vectors\x18\x04 \x01(\x0c\"\xe0\x01\n\rRerankOptions\x12,\n\nscore_type\x18\x01 \x01(\x0e\x32\x18.hybridrank.v1.ScoreType\x12\x16\n\tmin_score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0b\x62\x65st_effort\x18\x03 \x01(\x08\x12\x1f\n\x17max_chunks_per_document\x18\x04 \x01(\r\x12.\n\x0b\x63hunk_score\x18\x05 \x01(\x0e\x32\x19.hybridrank.v1.ChunkScore\x12\x15\n\rcontributions\x18\x06 \x01(\x08\x42\x0c\n\n_min_score\"\xb5\x01\n\x0eRerankResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.hybridrank.v1.RerankResult\x12#\n\x05model\x18\x02 \x01(\x0b\x32\x14.hybridrank.v1.Model\x12\'\n\x07timings\x18\x03 \x01(\x0b\x32\x16.hybridrank.v1.Timings\x12\x10\n\x08\x63omplete\x18\x04 \x01(\x08\x12\x15\n\rscored_chunks\x18\x05 \x01(\r\"\xab\x01\n\x0cRerankResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\x12\x17\n\x0frelevance_score\x18\x03 \x01(\x01\x12\x11\n\ttruncated\x18\x04 \x01(\x08\x12\x17\n\nbest_chunk\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x15\n\rcontributions\x18\x06 \x03(\x01\x12\x15\n\rscored_chunks\x18\x07 \x01(\rB\r\n\x0b_best_chunk\"\x9a\x01\n\rEncodeRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12%\n\x04kind\x18\x03 \x01(\x0e\x32\x17.hybridrank.v1.TextKind\x12\x32\n\rtoken_vectors\x18\x04 \x01(\x0e\x32\x1b.hybridrank.v1.TokenVectors\x12\x10\n\x08no_cache\x18\x05 \x01(\x08\"\x8c\x01\n\x0e\x45ncodeResponse\x12,\n\nembeddings\x18\x01 \x03(\x0b\x32\x18.hybridrank.v1.Embedding\x12#\n\x05model\x18\x02 \x01(\x0b\x32\x14.hybridrank.v1.Model\x12\'\n\x07timings\x18\x03 \x01(\x0b\x32\x16.hybridrank.v1.Timings\"r\n\tEmbedding\x12\x0e\n\x06vector\x18\x01 \x03(\x02\x12\x11\n\ttruncated\x18\x02 \x01(\x08\x12\x15\n\rtoken_vectors\x18\x03 \x01(\x0c\x12+\n\x06sparse\x18\x04 \x01(\x0b\x32\x1b.hybridrank.v1.SparseVector\"/\n\x0cSparseVector\x12\x0e\n\x06tokens\x18\x01 \x03(\t\x12\x0f\n\x07weights\x18\x02 \x03(\x02\"\x13\n\x11ListModelsRequest\":\n\x12ListModelsResponse\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.hybridrank.v1.Model\" \n\x0fGetModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\" \n\x10LoadModelRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"#\n\x12UnloadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\";\n\x13UnloadModelResponse\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.hybridrank.v1.Model\"\xd9\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x11\n\tprecision\x18\x05 \x01(\t\x12\x12\n\nmax_tokens\x18\x06 \x01(\r\x12\x12\n\ndimensions\x18\x07 \x01(\r\x12\x0f\n\x07\x61liases\x18\x08 \x03(\t\x12.\n\x0b\x66\x65\x61ture_set\x18\t \x01(\x0b\x32\x19.hybridrank.v1.FeatureSet\x12\x13\n\x0btoken_codec\x18\n \x01(\t\x12\x13\n\x0b\x63\x61libration\x18\x0b \x01(\t\x12\x0f\n\x07pooling\x18\x0c \x01(\t\x12\x14\n\x0cquery_prefix\x18\r \x01(\t\x12\x17\n\x0f\x64ocument_prefix\x18\x0e \x01(\t\x12\x1a\n\x12\x63omparable_digests\x18\x0f \x03(\t\x12\x11\n\tlanguages\x18\x10 \x03(\t\"M\n\nFeatureSet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x04 \x03(\t\"D\n\x07Timings\x12\x13\n\x0btokenize_ms\x18\x01 \x01(\x01\x12\x10\n\x08queue_ms\x18\x02 \x01(\x01\x12\x12\n\ncompute_ms\x18\x03 \x01(\x01*N\n\nChunkScore\x12\x13\n\x0f\x43HUNK_SCORE_MAX\x10\x00\x12\x15\n\x11\x43HUNK_SCORE_FIRST\x10\x01\x12\x14\n\x10\x43HUNK_SCORE_MEAN\x10\x02*R\n\tScoreType\x12\x12\n\x0eSCORE_TYPE_RAW\x10\x00\x12\x16\n\x12SCORE_TYPE_SIGMOID\x10\x01\x12\x19\n\x15SCORE_TYPE_CALIBRATED\x10\x02*\x8a\x01\n\x0cTokenVectors\x12\x16\n\x12TOKEN_VECTORS_NONE\x10\x00\x12\x16\n\x12TOKEN_VECTORS_FP32\x10\x01\x12\x16\n\x12TOKEN_VECTORS_FP16\x10\x02\x12\x16\n\x12TOKEN_VECTORS_INT8\x10\x03\x12\x1a\n\x16TOKEN_VECTORS_RESIDUAL\x10\x04*7\n\x08TextKind\x12\x13\n\x0fTEXT_KIND_QUERY\x10\x00\x12\x16\n\x12TEXT_KIND_DOCUMENT\x10\x01\x32Q\n\x08Reranker\x12\x45\n\x06Rerank\x12\x1c.hybridrank.v1.RerankRequest\x1a\x1d.hybridrank.v1.RerankResponse2P\n\x07\x45ncoder\x12\x45\n\x06\x45ncode\x12\x1c.hybridrank.v1.EncodeRequest\x1a\x1d.hybridrank.v1.EncodeResponse2\xa9\x02\n\rModelRegistry\x12K\n\x04List\x12 .hybridrank.v1.ListModelsRequest\x1a!.hybridrank.v1.ListModelsResponse\x12;\n\x03Get\x12\x1e.hybridrank.v1.GetModelRequest\x1a\x14.hybridrank.v1.Model\x12=\n\x04Load\x12\x1f.hybridrank.v1.LoadModelRequest\x1a\x14.hybridrank.v1.Model\x12O\n\x06Unload\x12!.hybridrank.v1.UnloadModelRequest\x1a\".hybridrank.v1.UnloadModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hybridrank.sidecar.protocol.rerank_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHUNKSCORE']._serialized_start=2041
-  _globals['_CHUNKSCORE']._serialized_end=2119
-  _globals['_SCORETYPE']._serialized_start=2121
-  _globals['_SCORETYPE']._serialized_end=2203
-  _globals['_TOKENVECTORS']._serialized_start=2206
-  _globals['_TOKENVECTORS']._serialized_end=2344
-  _globals['_TEXTKIND']._serialized_start=2346
-  _globals['_TEXTKIND']._serialized_end=2401
+  _globals['_CHUNKSCORE']._serialized_start=2135
+  _globals['_CHUNKSCORE']._serialized_end=2213
+  _globals['_SCORETYPE']._serialized_start=2215
+  _globals['_SCORETYPE']._serialized_end=2297
+  _globals['_TOKENVECTORS']._serialized_start=2300
+  _globals['_TOKENVECTORS']._serialized_end=2438
+  _globals['_TEXTKIND']._serialized_start=2440
+  _globals['_TEXTKIND']._serialized_end=2495
   _globals['_RERANKREQUEST']._serialized_start=60
   _globals['_RERANKREQUEST']._serialized_end=259
   _globals['_CANDIDATE']._serialized_start=261
@@ -54,29 +54,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENCODERESPONSE']._serialized_start=1084
   _globals['_ENCODERESPONSE']._serialized_end=1224
   _globals['_EMBEDDING']._serialized_start=1226
-  _globals['_EMBEDDING']._serialized_end=1295
-  _globals['_LISTMODELSREQUEST']._serialized_start=1297
-  _globals['_LISTMODELSREQUEST']._serialized_end=1316
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1318
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1376
-  _globals['_GETMODELREQUEST']._serialized_start=1378
-  _globals['_GETMODELREQUEST']._serialized_end=1410
-  _globals['_LOADMODELREQUEST']._serialized_start=1412
-  _globals['_LOADMODELREQUEST']._serialized_end=1444
-  _globals['_UNLOADMODELREQUEST']._serialized_start=1446
-  _globals['_UNLOADMODELREQUEST']._serialized_end=1481
-  _globals['_UNLOADMODELRESPONSE']._serialized_start=1483
-  _globals['_UNLOADMODELRESPONSE']._serialized_end=1542
-  _globals['_MODEL']._serialized_start=1545
-  _globals['_MODEL']._serialized_end=1890
-  _globals['_FEATURESET']._serialized_start=1892
-  _globals['_FEATURESET']._serialized_end=1969
-  _globals['_TIMINGS']._serialized_start=1971
-  _globals['_TIMINGS']._serialized_end=2039
-  _globals['_RERANKER']._serialized_start=2403
-  _globals['_RERANKER']._serialized_end=2484
-  _globals['_ENCODER']._serialized_start=2486
-  _globals['_ENCODER']._serialized_end=2566
-  _globals['_MODELREGISTRY']._serialized_start=2569
-  _globals['_MODELREGISTRY']._serialized_end=2866
+  _globals['_EMBEDDING']._serialized_end=1340
+  _globals['_SPARSEVECTOR']._serialized_start=1342
+  _globals['_SPARSEVECTOR']._serialized_end=1389
+  _globals['_LISTMODELSREQUEST']._serialized_start=1391
+  _globals['_LISTMODELSREQUEST']._serialized_end=1410
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1412
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1470
+  _globals['_GETMODELREQUEST']._serialized_start=1472
+  _globals['_GETMODELREQUEST']._serialized_end=1504
+  _globals['_LOADMODELREQUEST']._serialized_start=1506
+  _globals['_LOADMODELREQUEST']._serialized_end=1538
+  _globals['_UNLOADMODELREQUEST']._serialized_start=1540
+  _globals['_UNLOADMODELREQUEST']._serialized_end=1575
+  _globals['_UNLOADMODELRESPONSE']._serialized_start=1577
+  _globals['_UNLOADMODELRESPONSE']._serialized_end=1636
+  _globals['_MODEL']._serialized_start=1639
+  _globals['_MODEL']._serialized_end=1984
+  _globals['_FEATURESET']._serialized_start=1986
+  _globals['_FEATURESET']._serialized_end=2063
+  _globals['_TIMINGS']._serialized_start=2065
+  _globals['_TIMINGS']._serialized_end=2133
+  _globals['_RERANKER']._serialized_start=2497
+  _globals['_RERANKER']._serialized_end=2578
+  _globals['_ENCODER']._serialized_start=2580
+  _globals['_ENCODER']._serialized_end=2660
+  _globals['_MODELREGISTRY']._serialized_start=2663
+  _globals['_MODELREGISTRY']._serialized_end=2960
 # @@protoc_insertion_point(module_scope)

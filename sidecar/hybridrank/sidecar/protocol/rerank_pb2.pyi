@@ -148,14 +148,24 @@ class EncodeResponse(_message.Message):
     def __init__(self, embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., model: _Optional[_Union[Model, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
 
 class Embedding(_message.Message):
-    __slots__ = ("vector", "truncated", "token_vectors")
+    __slots__ = ("vector", "truncated", "token_vectors", "sparse")
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
+    SPARSE_FIELD_NUMBER: _ClassVar[int]
     vector: _containers.RepeatedScalarFieldContainer[float]
     truncated: bool
     token_vectors: bytes
-    def __init__(self, vector: _Optional[_Iterable[float]] = ..., truncated: _Optional[bool] = ..., token_vectors: _Optional[bytes] = ...) -> None: ...
+    sparse: SparseVector
+    def __init__(self, vector: _Optional[_Iterable[float]] = ..., truncated: _Optional[bool] = ..., token_vectors: _Optional[bytes] = ..., sparse: _Optional[_Union[SparseVector, _Mapping]] = ...) -> None: ...
+
+class SparseVector(_message.Message):
+    __slots__ = ("tokens", "weights")
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    tokens: _containers.RepeatedScalarFieldContainer[str]
+    weights: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, tokens: _Optional[_Iterable[str]] = ..., weights: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

@@ -16,7 +16,7 @@ from hybridrank.common.model_info import ModelInfo
 from hybridrank.model_files.arrays import FloatArray
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
-from hybridrank.sidecar.types import CallTimings, RelevanceScore, RerankRequest, TextKind
+from hybridrank.sidecar.types import CallTimings, RelevanceScore, RerankRequest, SparseVector, TextKind
 
 __all__ = [
     "NOT_FINITE",
@@ -26,6 +26,7 @@ __all__ = [
     "Reranker",
     "Scored",
     "Scoring",
+    "SparseEncoder",
     "TokenEncoder",
 ]
 
@@ -187,3 +188,22 @@ class TokenEncoder(Protocol):
 
     def token_rows(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
         """Returns, for each text, (tokens, dimensions) unit rows of the scored tokens."""
+
+
+class SparseEncoder(Protocol):
+    """Turns texts into sparse vectors; a row is (2, tokens): the ids of tokens, then their weights."""
+
+    info: ModelInfo
+    batches: bool
+
+    def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
+        """Returns one sequence per text, in order."""
+
+    def windows(self, texts: Sequence[str], kind: TextKind, max_windows: int) -> list[list[TokenSequence]]:
+        """Returns, for each text in order, one sequence, or up to `max_windows` of a long one."""
+
+    def sparse_rows(self, sequences: Sequence[TokenSequence], kind: TextKind) -> list[FloatArray]:
+        """Returns a row for each text of this kind."""
+
+    def sparse_vector(self, row: FloatArray) -> SparseVector:
+        """Returns a row with its tokens as strings."""

@@ -12,7 +12,7 @@ from hybridrank.model_files.calibration import Calibration
 from hybridrank.model_files.model_folder import OnnxToml
 from hybridrank.model_files.token_codec import Format, TokenCodec
 from hybridrank.sidecar.remote.model import RemoteModel
-from hybridrank.sidecar.rerankers.base import Encoder, Reranker, TokenEncoder
+from hybridrank.sidecar.rerankers.base import Encoder, Reranker, SparseEncoder, TokenEncoder
 from hybridrank.sidecar.runtime import cpu, onnx_session
 from hybridrank.sidecar.runtime.precision import Placed, Wanted, place
 
@@ -25,6 +25,8 @@ Toml = TypeVar("Toml", bound=OnnxToml)
 class LoadedModel:
     """A loaded model: every model reranks; an encoder also encodes, and one of tokens also makes token vectors.
 
+    One that is sparse makes sparse vectors instead.
+
     `codecs` are the storage formats of its token vectors; `calibration`, if any, turns its raw scores into
     probabilities of relevance. `remote`, if any, computes its batches elsewhere, and nothing is tested at the load.
     """
@@ -36,6 +38,7 @@ class LoadedModel:
     codecs: Mapping[Format, TokenCodec] = field(default_factory=dict)
     calibration: Calibration | None = None
     remote: RemoteModel | None = None
+    sparse_encoder: SparseEncoder | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from hybridrank.sidecar.rerankers import (
     lambdamart,
     remote_encoder,
     remote_reranker,
+    splade,
 )
 from hybridrank.sidecar.rerankers.kind import Kind, Variant
 from hybridrank.sidecar.runtime.precision import Wanted
@@ -22,6 +23,7 @@ KINDS: Mapping[str, Kind] = {
     "encoder": encoder.variants,
     "cross-encoder": cross_encoder.variants,
     "colbert": colbert.variants,
+    "splade": splade.variants,
     "lambdamart": lambdamart.variants,
     "remote-encoder": remote_encoder.variants,
     "remote-reranker": remote_reranker.variants,

@@ -7,6 +7,8 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
 from hybridrank.model_files.errors import BadModelFolder
@@ -43,6 +45,14 @@ class TokenSequence:
         return self if all(special) else replace(self, special=special)
 
 
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The token of each id, "" for an id without one; `own` is False for those and for special tokens."""
+
+    tokens: tuple[str, ...]
+    own: npt.NDArray[np.bool_]
+
+
 class TextTokenizer:
     """A `tokenizer.json` with the context of one model: `max_tokens` includes the special tokens."""
 
@@ -66,6 +76,14 @@ class TextTokenizer:
         if found is None:
             raise BadModelFolder(self._path.parent, f"{self._path.name} has no token {token!r}, which model.toml names")
         return int(found)
+
+    def vocabulary(self) -> Vocabulary:
+        """Returns all tokens."""
+        by_id = {token_id: token for token, token_id in self._tokenizer.get_vocab().items()}
+        special = {token_id for token_id, each in self._tokenizer.get_added_tokens_decoder().items() if each.special}
+        tokens = tuple(by_id.get(token_id, "") for token_id in range(max(by_id) + 1))
+        own = np.array([bool(token) and place not in special for place, token in enumerate(tokens)], dtype=np.bool_)
+        return Vocabulary(tokens, own)
 
     def singles(self, texts: Sequence[str]) -> list[TokenSequence]:
         """Returns `[CLS] text [SEP]` for each text; a long one keeps its beginning."""

@@ -4,19 +4,20 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from hybridrank.common.model_info import ModelInfo
 from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.token_codec import TokenCodec
 from hybridrank.sidecar.errors import InvalidArgument
-from hybridrank.sidecar.rerankers.base import Encoder, Pair, PairReranker, TokenEncoder
+from hybridrank.sidecar.rerankers.base import Encoder, Pair, PairReranker, SparseEncoder, TokenEncoder
 from hybridrank.sidecar.rerankers.checks import require_query, require_text
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 from hybridrank.sidecar.scoring.keys import text_keys
 from hybridrank.sidecar.types import EncodeRequest, RerankRequest, TextKind
 
-__all__ = ["Input", "Work", "encode_work", "rerank_work", "token_work"]
+__all__ = ["Input", "Work", "encode_work", "rerank_work", "sparse_work", "token_work"]
 
 Input = TypeVar("Input", Pair, TokenSequence)
 
@@ -96,6 +97,11 @@ def encode_work(request: EncodeRequest, encoder: Encoder) -> Work[TokenSequence]
     return _encode(request, encoder, encoder.embed, "embed")
 
 
+def sparse_work(request: EncodeRequest, encoder: SparseEncoder) -> Work[TokenSequence]:
+    """Makes a sparse row for each text; raises InvalidArgument for a query without a word."""
+    return _encode(request, encoder, partial(encoder.sparse_rows, kind=request.kind), "sparse")
+
+
 def token_work(
     request: EncodeRequest, encoder: TokenEncoder, dense: Encoder | None, codec: TokenCodec
 ) -> Work[TokenSequence]:
@@ -115,7 +121,7 @@ def token_work(
 
 def _encode(
     request: EncodeRequest,
-    encoder: Encoder | TokenEncoder,
+    encoder: Encoder | TokenEncoder | SparseEncoder,
     compute: Callable[[Sequence[TokenSequence]], FloatArray | Sequence[FloatArray]],
     kind: str,
 ) -> Work[TokenSequence]:

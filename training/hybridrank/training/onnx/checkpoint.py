@@ -22,6 +22,8 @@ VOCABULARIES = (
     *("tokenizer.model", "sentencepiece.model"),
 )
 REMOTE_CODE = "it needs remote code, which an export never runs: take a model of one of transformers' own architectures"
+ROUTES = "router_config.json"
+WEIGHTS_OF_TOKENS = "SparseStaticEmbedding"
 OWN_PACKAGES = ("sentence_transformers", "pylate")
 
 
@@ -36,13 +38,17 @@ class Module:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint before its weights are read. transformers' files are in `folder`, "" for the top of the source."""
+    """A checkpoint before its weights are read. transformers' files are in `folder`, "" for the top of the source.
+
+    `query_modules` compute queries, where those have modules of their own.
+    """
 
     source: str
     folder: str
     config: Any
     tokenizer: Any
     modules: tuple[Module, ...]
+    query_modules: tuple[Module, ...] = ()
 
     @property
     def one_stack(self) -> bool:
@@ -61,11 +67,11 @@ class Checkpoint:
 
 def open_checkpoint(source: str) -> Checkpoint:
     """Reads what decides the family of a checkpoint; raises ExportFailed with one sentence if it cannot be read."""
-    modules = _modules(source)
+    modules, query_modules = _routes(source, _modules(source))
     first = next((each for each in modules if each.kind.endswith("Transformer")), None)
     folder = first.path if first else ""
     within = f"{folder}/" if folder else ""
-    _require_no_remote_code(source, within, modules)
+    _require_no_remote_code(source, within, (*modules, *query_modules))
     if not any(saved_path(source, within + name) for name in VOCABULARIES):  # transformers would make up a vocabulary
         raise ExportFailed(f"{source} has no tokenizer: none of {', '.join(within + name for name in VOCABULARIES)}")
     try:
@@ -83,7 +89,7 @@ def open_checkpoint(source: str) -> Checkpoint:
             f"{source} keeps the end of a long text (truncation_side in tokenizer_config.json); the sidecar keeps its "
             "beginning"
         )
-    return Checkpoint(source, folder, config, tokenizer, modules)
+    return Checkpoint(source, folder, config, tokenizer, modules, query_modules)
 
 
 def write_tokenizer(tokenizer: Any, path: str, *, lower_case: bool) -> None:
@@ -128,12 +134,37 @@ def _few(names: Sequence[str]) -> str:
 
 def _modules(source: str) -> tuple[Module, ...]:
     try:
-        return tuple(
-            Module(each["type"].rpartition(".")[2], each["type"].partition(".")[0], each.get("path") or "")
-            for each in saved_json(source, "modules.json") or ()
-        )
+        return tuple(_module(each["type"], each.get("path")) for each in saved_json(source, "modules.json") or ())
     except (AttributeError, KeyError, TypeError) as error:
         raise ExportFailed(f"modules.json of {source} is no list of modules with their types") from error
+
+
+def _routes(source: str, modules: tuple[Module, ...]) -> tuple[tuple[Module, ...], tuple[Module, ...]]:
+    """Returns the modules of documents, and those of queries where a Router gives them only weights of their tokens.
+
+    Raises ExportFailed for a Router with other routes.
+    """
+    if [each.kind for each in modules] != ["Router"]:
+        return modules, ()
+    said = saved_json(source, f"{modules[0].path}/{ROUTES}" if modules[0].path else ROUTES)
+    try:
+        routes = {
+            name: tuple(_module(said["types"][path], path) for path in paths)
+            for name, paths in said["structure"].items()
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ExportFailed(f"{ROUTES} of {source} has no routes of modules with their types") from error
+    if routes.keys() != {"query", "document"} or [each.kind for each in routes["query"]] != [WEIGHTS_OF_TOKENS]:
+        listed = "; ".join(f"{name} by {', '.join(each.kind for each in found)}" for name, found in routes.items())
+        raise ExportFailed(
+            f"{source} has a Router ({ROUTES}) that computes {listed}; the sidecar computes both by one model, or only "
+            f"documents, and queries by a {WEIGHTS_OF_TOKENS}"
+        )
+    return routes["document"], routes["query"]
+
+
+def _module(name: str, path: str | None) -> Module:
+    return Module(name.rpartition(".")[2], name.partition(".")[0], path or "")
 
 
 def _require_no_remote_code(source: str, within: str, modules: Sequence[Module]) -> None:

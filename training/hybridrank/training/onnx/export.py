@@ -55,21 +55,23 @@ def export_model(
     max_tokens: int | None = None,
     languages: Sequence[str] = (),
     relevant_label: str | None = None,
+    kind: Literal["splade"] | None = None,
 ) -> ModelFolder:
     """Exports a folder or hub name to the folder `out`, which must not contain a model yet.
 
-    `families.registry` decides what it becomes: a cross-encoder, a ColBERT reranker or an encoder; what its files say
-    is heeded or refused. `max_tokens` is for models that can read longer texts than their files say, up to the number
-    of their positions, `relevant_label` for classifiers with two labels. `languages` are the training languages, such
-    as "en"; "*" means many. No code from the source is run. An int8 model must pass the self-test that is written with
-    it: the order of the golden pairs, then the size of their scores. Raises ExportFailed.
+    `families.registry` decides what it becomes: a cross-encoder, a ColBERT reranker, a SPLADE model or an encoder; what
+    its files say is heeded or refused. `kind` says what older SPLADE checkpoints do not. `max_tokens` is for models
+    that can read longer texts than their files say, up to the number of their positions, `relevant_label` for
+    classifiers with two labels. `languages` are the training languages, such as "en"; "*" means many. No code from the
+    source is run. An int8 model must pass the self-test that is written with it: the order of the golden pairs, then
+    the size of their scores. Raises ExportFailed.
     """
     if (out / "model.toml").exists():
         raise ExportFailed(f"{out} holds a model already; name another folder or remove it")
     if unknown := [each for each in languages if not re.fullmatch(model_folder.LANGUAGE, each)]:
         raise ExportFailed(f"{unknown[0]!r} is no code of a language, such as en; * says that there are many")
     checkpoint = open_checkpoint(source)
-    asked = Asked(name or Path(source).name, licence, tuple(languages), max_tokens, relevant_label)
+    asked = Asked(name or Path(source).name, licence, tuple(languages), max_tokens, relevant_label, kind)
     plan = registry.plan(checkpoint, asked)
     loaded = load_weights(checkpoint, plan.auto)
     read = inspect.signature(loaded.forward).parameters.keys() & set(checkpoint.tokenizer.model_input_names)
@@ -78,6 +80,8 @@ def export_model(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_tokenizer(checkpoint.tokenizer, str(folder / "tokenizer.json"), lower_case=plan.lower_case)
+        for extra, content in plan.files.items():
+            (folder / extra).write_bytes(content)
         _write_fp32(folder, checkpoint, plan, model, names)
         model_folder.write(folder, toml)
         golden = reference(in_process.load_untested(folder, "fp32"))
@@ -167,6 +171,6 @@ def _difference(folder: Path, plan: Plan, model: Any, names: list[str]) -> float
             wanted = model(**{name: torch.from_numpy(inputs[name]) for name in names})[output].numpy()
         found = session.run(sequences)
         real = np.arange(wanted.shape[1]) < np.array([[len(sequence)] for sequence in sequences])
-        keep = np.ones(wanted.shape, dtype=bool) if output == "logits" else real
+        keep = real if wanted.ndim == 3 else np.ones(wanted.shape, dtype=bool)
         differences.append(float(np.abs(wanted - found)[keep].max()))
     return float(np.max(differences))  # NaN if one is NaN

@@ -22,6 +22,7 @@ except ImportError as error:
 __all__ = ["export_fused"]
 
 FAMILIES = frozenset({"bert", "camembert", "distilbert", "electra", "roberta", "xlm-roberta"})  # by config.model_type
+ONE_ROW = ("logits", "weights")  # outputs without an axis of tokens
 OPSET = 17  # the last that the optimiser was written for
 
 
@@ -67,7 +68,7 @@ def _trace(model: torch.nn.Module, names: list[str], output: str, path: Path) ->
         examples["token_type_ids"].zero_()  # some models have only one segment
     examples["attention_mask"][1, 5:] = 0
     free = {0: "batch", 1: "tokens"}
-    free_output = {0: "batch"} if output == "logits" else free
+    free_output = {0: "batch"} if output in ONE_ROW else free
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about its deprecation, and about shapes that it treats as constants
         torch.onnx.export(

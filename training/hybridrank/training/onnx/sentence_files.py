@@ -31,8 +31,7 @@ POOLINGS = ("mean", "cls")  # of the sidecar
 CONFIG = "config_sentence_transformers.json"
 QUERY_PROMPTS, DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
 REASONS = {
-    "SpladePooling": "makes the sparse vectors of SPLADE, which the sidecar does not serve",
-    "MLMTransformer": "makes the sparse vectors of SPLADE, which the sidecar does not serve",
+    "MLMTransformer": "predicts words: SPLADE has a SpladePooling module behind it, and nothing else",
     "SparseAutoEncoder": "makes sparse vectors, which the sidecar does not serve",
     "LogitScore": "takes its score from a generating model, which the sidecar does not serve",
 }

@@ -29,8 +29,11 @@ def export(
         typer.Option(metavar="LABEL", help="Of a classifier with two labels, the one that means relevant."),
     ] = None,
     language: LanguagesOption = None,
+    kind: Annotated[
+        Literal["splade"] | None, typer.Option(help="The kind of a SPLADE checkpoint, if none of its files says it.")
+    ] = None,
 ) -> None:
-    """Export an encoder, a cross-encoder or a ColBERT checkpoint to ONNX, with golden pairs for a self-test.
+    """Export an encoder, a cross-encoder, a ColBERT or a SPLADE checkpoint to ONNX, with golden pairs for a self-test.
 
     Needs the train extra. The exported model is compared with the original before anything is written.
 
@@ -38,6 +41,7 @@ def export(
         hybridrank model export sentence-transformers/all-MiniLM-L6-v2 --out my-models/minilm --language en
 
         hybridrank model export castorini/monobert-large-msmarco --out my-models/monobert --relevant-label LABEL_1
+        hybridrank model export naver/splade-cocondenser-ensembledistil --kind splade --out my-models/splade
         hybridrank model export ./fine-tuned --out my-models/mine
         hybridrank serve --models shipped --models my-models
     """
@@ -53,6 +57,7 @@ def export(
             max_tokens=max_tokens,
             languages=language or (),
             relevant_label=relevant_label,
+            kind=kind,
         )
     except ExportFailed as error:
         typer.echo(f"error: {error}", err=True)

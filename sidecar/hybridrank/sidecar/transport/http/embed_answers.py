@@ -14,9 +14,11 @@ __all__ = [
     "CohereEmbedAnswer",
     "EmbeddingsAnswer",
     "TeiEmbedAnswer",
+    "TeiSparseAnswer",
     "cohere_embed_answer",
     "embeddings_answer",
     "tei_embed_answer",
+    "tei_sparse_answer",
 ]
 
 VECTOR_DIGITS = 9  # enough for every float32
@@ -54,6 +56,17 @@ class CohereEmbedAnswer(BaseModel):
 TeiEmbedAnswer = list[list[float]]
 
 
+class SparseValue(BaseModel):
+    """The weight of a token, by its id in the vocabulary; `token` is beyond that API."""
+
+    index: int
+    value: float
+    token: str
+
+
+TeiSparseAnswer = list[list[SparseValue]]
+
+
 def embeddings_answer(body: EmbeddingsBody, result: EncodeResult) -> Answer:
     """Returns the answer for OpenAI."""
     encode = _base64 if body.is_base64 else _numbers
@@ -88,6 +101,20 @@ def cohere_embed_answer(
 def tei_embed_answer(result: EncodeResult) -> Answer:
     """Returns the array of vectors for text-embeddings-inference."""
     return Answer([_numbers(embedding.vector) for embedding in result.embeddings])
+
+
+def tei_sparse_answer(result: EncodeResult) -> Answer:
+    """Returns, for each text, the array of its tokens with their weights, for text-embeddings-inference."""
+    vectors = [each.sparse for each in result.embeddings if each.sparse]
+    return Answer(
+        [
+            [
+                {"index": token_id, "value": value, "token": token}
+                for token_id, token, value in zip(each.token_ids, each.tokens, _numbers(each.weights), strict=True)
+            ]
+            for each in vectors
+        ]
+    )
 
 
 def _details(result: EncodeResult) -> list[dict[str, Any]]:

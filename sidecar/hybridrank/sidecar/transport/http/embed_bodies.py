@@ -16,9 +16,11 @@ __all__ = [
     "CohereEmbedBody",
     "EmbeddingsBody",
     "TeiEmbedBody",
+    "TeiSparseBody",
     "cohere_embed_request",
     "embeddings_request",
     "tei_embed_request",
+    "tei_sparse_request",
 ]
 
 Dimensions = Annotated[int | None, Field(description="Only the number of the model is served.")]
@@ -78,6 +80,20 @@ class TeiEmbedBody(Body):
     truncation_direction: Literal["right", "Right"] = Field("right", description="Only the end of a text is cut.")
 
 
+class TeiSparseBody(Body):
+    """The request of text-embeddings-inference for sparse vectors, which ignores fields that it does not have."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    inputs: Texts
+    prompt_name: Literal["query", "document", "passage"] = Field(
+        "document", description="The role of the texts in a search."
+    )
+    truncate: Truncate = None
+    truncation_direction: Literal["right", "Right"] = Field("right", description="Only the end of a text is cut.")
+    model: str = Field("", description="Beyond that API. Default: the first model of sparse vectors.")
+
+
 def embeddings_request(body: EmbeddingsBody, models: Models, deadline: float | None) -> EncodeRequest:
     """Returns the request to the service."""
     is_query = body.input_type == "query" or body.task.endswith("query")
@@ -104,6 +120,16 @@ def tei_embed_request(body: TeiEmbedBody, models: Models, deadline: float | None
     """Returns the request to the service."""
     model = _first_encoder(models)
     _check_dimensions("dimensions", body.dimensions, model, models)
+    is_query = body.prompt_name == "query"
+    return EncodeRequest(model, _texts(body.inputs), _kind(is_query), deadline, body.truncate is not False)
+
+
+def tei_sparse_request(body: TeiSparseBody, models: Models, deadline: float | None) -> EncodeRequest:
+    """Returns the request to the service; raises InvalidArgument for a model that makes no sparse vectors."""
+    sparse = [each.info.name for each in models if each.sparse_encoder]
+    model = body.model or next(iter(sparse), "")
+    if not models.get(model).sparse_encoder:
+        raise InvalidArgument("model", f"{model} makes no sparse vectors; these do: {', '.join(sparse) or 'none'}")
     is_query = body.prompt_name == "query"
     return EncodeRequest(model, _texts(body.inputs), _kind(is_query), deadline, body.truncate is not False)
 

@@ -83,6 +83,16 @@ async def tei_embed(
     return await asyncio.to_thread(embed_answers.tei_embed_answer, result)
 
 
+async def tei_sparse(
+    calls: Calls, body: embed_bodies.TeiSparseBody, deadline: float | None, _request_id: str
+) -> answers.Answer:
+    """Handles text-embeddings-inference."""
+    request = embed_bodies.tei_sparse_request(body, calls.service.models, deadline)
+    with errors.fields_named(TEI_EMBED_FIELDS):
+        result = await calls.encode(request)
+    return await asyncio.to_thread(embed_answers.tei_sparse_answer, result)
+
+
 Reranked = answers.RerankAnswer | answers.VoyageAnswer
 ENDPOINTS = (
     Endpoint(
@@ -148,5 +158,14 @@ ENDPOINTS = (
         embed_answers.TeiEmbedAnswer,
         errors.tei_error,
         tei_embed,
+    ),
+    Endpoint(
+        "/embed_sparse",
+        "Encode",
+        "Turn texts into sparse vectors: text-embeddings-inference.",
+        embed_bodies.TeiSparseBody,
+        embed_answers.TeiSparseAnswer,
+        errors.tei_error,
+        tei_sparse,
     ),
 )

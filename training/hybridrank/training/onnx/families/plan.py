@@ -1,7 +1,7 @@
 """The plan that a family makes of a checkpoint before its weights are read."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import transformers
@@ -15,13 +15,14 @@ __all__ = ["Asked", "Family", "Plan"]
 
 @dataclass(frozen=True)
 class Asked:
-    """The caller's part of the description; `max_tokens` and `relevant_label` are None where the files shall decide."""
+    """The caller's part of the description; what is None, the files shall decide: length, relevant label and kind."""
 
     name: str
     licence: str = "unknown"
     languages: tuple[str, ...] = ()
     max_tokens: int | None = None
     relevant_label: str | None = None
+    kind: str | None = None
 
     def fields(self, checkpoint: Checkpoint) -> dict[str, Any]:
         """Returns the fields of model.toml that every model has."""
@@ -45,7 +46,8 @@ class Plan:
     """The way from a checkpoint to a graph.
 
     `auto` is the class of transformers that loads the weights, `wrap` makes of that model the module whose output
-    `output` the graph has, and `lower_case` makes the tokenizer lower texts before anything else.
+    `output` the graph has, and `lower_case` makes the tokenizer lower texts before anything else. `files`, name →
+    content, are further files of the folder, which `toml` names by their digests.
     """
 
     toml: OnnxToml
@@ -53,6 +55,7 @@ class Plan:
     auto: Any = transformers.AutoModel
     wrap: Callable[[Any], Any] = unchanged
     lower_case: bool = False
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 Family = Callable[[Checkpoint, Asked], Plan | None]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from hybridrank.training.onnx import sentence_files
 from hybridrank.training.onnx.checkpoint import Checkpoint
-from hybridrank.training.onnx.families import colbert, cross_encoder, encoder
+from hybridrank.training.onnx.families import colbert, cross_encoder, encoder, splade
 from hybridrank.training.onnx.families.plan import Asked, Family, Plan
 from hybridrank.training.onnx.source_files import ExportFailed
 
@@ -12,12 +12,13 @@ __all__ = ["FAMILIES", "REFUSED", "plan"]
 
 FAMILIES: Mapping[str, Family] = {
     "colbert": colbert.plan,
+    "splade": splade.plan,
     "cross-encoder": cross_encoder.plan,
     "encoder": encoder.plan,
 }
 NOT_TRAINED = (
-    "has a head that predicts words: if it is SPLADE, the sidecar does not serve its sparse vectors; if it was only "
-    "pretrained, train it first; if it is an encoder, it lacks the modules.json of sentence-transformers"
+    "has a head that predicts words: if it is SPLADE, say so with --kind splade; if it was only pretrained, train it "
+    "first; if it is an encoder, it lacks the modules.json of sentence-transformers"
 )
 ENCODER_DECODER = "is an encoder-decoder, which the sidecar does not serve"
 GENERATES = "generates text, which the sidecar does not serve as a reranker"
@@ -37,6 +38,8 @@ def plan(checkpoint: Checkpoint, asked: Asked) -> Plan:
     source = checkpoint.source
     for family in FAMILIES.values():
         if planned := family(checkpoint, asked):
+            if asked.kind not in (None, planned.toml.kind):
+                raise ExportFailed(f"{source} is a {planned.toml.kind} by its files, not a {asked.kind}")
             if asked.relevant_label is not None and planned.toml.kind != "cross-encoder":
                 raise ExportFailed(
                     f"{source} is a {planned.toml.kind}, which has no labels to choose the relevant from"
