@@ -95,6 +95,15 @@ def test_further_names_follow_the_model_that_serves():
 
 def test_a_further_name_must_not_be_one_of_a_model():
     models = Models([versioned("m", "1")], names={"taken": "m"})
-    with pytest.raises(ValueError, match="the setting names has 'taken', which other already answers to"):
-        models.put(versioned("other", "1", "taken"))
+    with pytest.raises(ValueError, match="the setting names has 'taken', which taken already answers to"):
+        models.put(versioned("taken", "1"))
     assert models.get("taken").info.name == "m"
+
+
+def test_a_further_name_wins_over_an_alias():
+    models = Models([versioned("ours", "1", "encoder", "colbert")], names={"encoder": "mine"})
+    with pytest.raises(ModelNotFound):
+        models.get("encoder")  # never another model's vectors under this name
+    models.put(versioned("mine", "1"))
+    assert models.get("encoder").info.name == "mine"
+    assert {each.name: each.aliases for each in models.infos()} == {"ours": ("colbert",), "mine": ("encoder",)}

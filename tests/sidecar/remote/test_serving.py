@@ -257,6 +257,25 @@ async def test_a_remote_that_fails_is_left_alone_for_a_while(elsewhere, tmp_path
         assert (await wires.http.get("/readyz")).json() == {"status": "ready"}
 
 
+async def test_a_key_that_was_rotated_on_disk_is_taken(elsewhere, tmp_path):
+    async with sidecar(tmp_path, elsewhere.url, key="key-that-ended") as wires:
+        assert (
+            "refused the key" in (await fails(wires.reranker.Rerank(rerank_request(RERANKER, "tea", "tea")))).details()
+        )
+        endpoints(tmp_path, f"{elsewhere.url}/other", RERANKER)  # a key for another address is not for this one
+        assert (
+            "refused the key" in (await fails(wires.reranker.Rerank(rerank_request(RERANKER, "tea", "tea")))).details()
+        )
+        endpoints(tmp_path, elsewhere.url, RERANKER)
+        texts = [f"{RERANKER} {number}" for number in range(3)]
+        calls = [wires.reranker.Rerank(rerank_request(RERANKER, each, "tea")) for each in texts]  # all with the old key
+        assert [len(each.results) for each in await asyncio.gather(*calls)] == [1, 1, 1]
+        (tmp_path / "remotes.toml").write_text("half a fi")
+        assert len((await wires.reranker.Rerank(rerank_request(RERANKER, "tea", "cake"))).results) == 1
+    keys = [each["Authorization"].removeprefix("Bearer ") for each in elsewhere.headers]
+    assert (set(keys[:3]), set(keys[-2:]), keys.count(KEY)) == ({"key-that-ended"}, {KEY}, 4)
+
+
 async def test_a_remote_left_alone_says_why(elsewhere, tmp_path):
     elsewhere.always = FAULTS["refused the key"]
     async with sidecar(tmp_path, elsewhere.url) as wires:

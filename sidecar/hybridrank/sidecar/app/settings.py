@@ -99,7 +99,9 @@ class Settings(BaseSettings):
         None, description="TOML file of the addresses and keys of models that are served elsewhere, a table for each."
     )
     names: Annotated[Mapping[str, str], NoDecode, BeforeValidator(_names)] = Field(
-        {}, description="Further names that loaded models answer to: NAME=MODEL, separated by ','."
+        {},
+        description="Further names that loaded models answer to: NAME=MODEL, separated by ','. One that is another "
+        "model's alias, such as encoder, moves to this one.",
     )
     keep_versions: int = Field(
         1, ge=1, description="Versions of a model to keep loaded, by name:version; the name is the newest."

@@ -15,7 +15,8 @@ class Models:
     Two models must not share a word. `put` and `remove` take effect in one step: a call sees the models either before
     or after, and a running call keeps its model. Use it from one thread.
 
-    `names` are further words, each with the word of its target model, valid while that model is loaded.
+    `names` are further words, each with the word of its target model, valid while that model is loaded. A model whose
+    alias is one of them does not answer to it.
     """
 
     def __init__(
@@ -40,9 +41,12 @@ class Models:
         """Returns information about each model that callers may see; its further names are among the aliases."""
         further = {name: self._by_word[name] for name in self._names if name in self._by_word}
         return tuple(
-            replace(each.info, aliases=(*each.info.aliases, *(name for name, led in further.items() if led is each)))
+            replace(each.info, aliases=(*self._aliases(each), *(name for name, led in further.items() if led is each)))
             for each in self
         )
+
+    def _aliases(self, model: LoadedModel) -> tuple[str, ...]:
+        return tuple(each for each in model.info.aliases if each not in self._names)
 
     def get(self, word: str) -> LoadedModel:
         """Returns the model for `word`; ModelNotFound lists the valid words."""
@@ -83,7 +87,7 @@ class Models:
         versions = {name: found for name, found in versions.items() if found}
         by_word: dict[str, LoadedModel] = {}
         for found in versions.values():
-            for word, model in _words(found):
+            for word, model in _words(found, self._aliases(found[0])):
                 if word in by_word:
                     names = f"{by_word[word].info.name} and {model.info.name}"
                     raise ValueError(f"two models answer to {word!r}: {names}; serve one, or change the aliases")
@@ -95,11 +99,11 @@ class Models:
         self._versions, self._by_word = versions, by_word
 
 
-def _words(versions: Sequence[LoadedModel]) -> Iterator[tuple[str, LoadedModel]]:
-    """Yields the words of a name's versions: the serving one has the name and its aliases, each has name:version."""
+def _words(versions: Sequence[LoadedModel], aliases: Iterable[str]) -> Iterator[tuple[str, LoadedModel]]:
+    """Yields the words of a name's versions: the serving one has the name and the aliases, each has name:version."""
     serving = versions[0].info
     yield serving.name, versions[0]
     for model in versions:
         yield f"{serving.name}:{model.info.version}", model
-    for alias in serving.aliases:
+    for alias in aliases:
         yield alias, versions[0]

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 import aiohttp
+from pydantic import SecretStr
 
 from hybridrank.common.breaker import Breaker
+from hybridrank.common.errors import HybridrankError
 from hybridrank.sidecar.endpoints import Endpoint
 from hybridrank.sidecar.errors import DeadlinePassed, Overloaded, RemoteFailed
 
@@ -24,7 +26,7 @@ PAUSE_S = 10.0  # between trials of a remote that failed several times in a row
 PATIENCE_S = 1.0
 # A request may outlive its deadline by this, so that its caller has gone with the finished part, not with an error.
 LATE_S = 0.1
-ENOUGH, TRY_AGAIN = 200, (429, 503)
+ENOUGH, TRY_AGAIN, KEY_REFUSED = 200, (429, 503), (401, 403)
 CAUSES = {
     401: "refused the key; look at it in the file of the setting remotes",
     403: "refused the key; look at it in the file of the setting remotes",
@@ -39,11 +41,12 @@ class Client:
     changes.
     """
 
-    def __init__(self, name: str, endpoint: Endpoint) -> None:
+    def __init__(self, name: str, endpoint: Callable[[], Endpoint]) -> None:
         self.listener: Callable[[], None] = lambda: None
         self.outcomes: Counter[str] = Counter()
         self._name = name
-        self._endpoint = endpoint
+        self._read_endpoint = endpoint
+        self._endpoint = endpoint()
         self._breaker = Breaker(open_s=PAUSE_S)
         self._session: aiohttp.ClientSession | None = None
         self._under_way = 0
@@ -63,14 +66,19 @@ class Client:
 
         Raises Overloaded if the endpoint has no room or is left alone, DeadlinePassed, and RemoteFailed.
         """
+        again_s: float | None = None
         for _ in range(TRIES):
             self._require_closed()
             await self._wait_turn(ends_at)
+            key = self._endpoint.key
             status, headers, answer = await self._try(path, body, texts, max_bytes, ends_at)
             if status == ENOUGH:
                 self._turn(self._breaker.succeeded())
                 self.outcomes["ok"] += 1
                 return answer
+            if status in KEY_REFUSED and await self._has_key_other_than(key):
+                self._turn(self._breaker.succeeded())
+                continue
             again_s = _retry_after_s(headers) if status in TRY_AGAIN else None
             if again_s is None:
                 break
@@ -91,6 +99,17 @@ class Client:
         if counts:
             self._turn(self._breaker.failed(time.monotonic(), problem))
         return RemoteFailed(self._name, problem)
+
+    async def _has_key_other_than(self, refused: SecretStr) -> bool:
+        """Takes the key that the file has now for the same URL; returns whether it is another one than `refused`."""
+        try:
+            found = await asyncio.to_thread(self._read_endpoint)
+        except HybridrankError:  # the file is being written, say
+            return False
+        is_new = found.url == self._endpoint.url and found.key != refused
+        if is_new:
+            self._endpoint = self._endpoint.model_copy(update={"key": found.key})
+        return is_new
 
     def _require_closed(self) -> None:
         """Raises Overloaded while the remote is left alone; otherwise the call may go."""
@@ -134,10 +153,12 @@ class Client:
         if ends_at is not None and late:
             given_s = max(0.001, ends_at + LATE_S - time.monotonic())
         self._under_way += 1
+        key = self._endpoint.key.get_secret_value()
         try:
             async with self._connected().post(
                 f"{self._endpoint.url}{path}",
                 data=body,
+                headers={"Authorization": f"Bearer {key}"} if key else {},
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=given_s),
             ) as response:
@@ -167,7 +188,6 @@ class Client:
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
-            key = self._endpoint.key.get_secret_value()
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._endpoint.concurrency, ssl=self._endpoint.ssl_context()),
                 headers={
@@ -175,7 +195,6 @@ class Client:
                     "Accept": "application/json",
                     "Accept-Encoding": "identity",  # so that no answer is longer than the bytes that are counted
                     "User-Agent": "hybridrank",
-                    **({"Authorization": f"Bearer {key}"} if key else {}),
                 },
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,

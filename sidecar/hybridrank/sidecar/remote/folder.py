@@ -1,5 +1,7 @@
 """Reads the folder of a model that is served elsewhere: its model.toml, its API and the operator's endpoint."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,8 +18,11 @@ __all__ = ["remote_folder", "remote_info"]
 Toml = TypeVar("Toml", bound=RemoteToml)
 
 
-def remote_folder(path: Path, kind: type[Toml], endpoints: Path | None) -> tuple[Toml, Api, Endpoint]:
-    """Returns the three; raises BadModelFolder, also for a folder that holds what only local models have."""
+def remote_folder(path: Path, kind: type[Toml], endpoints: Path | None) -> tuple[Toml, Api, Callable[[], Endpoint]]:
+    """Returns the model.toml, its API, and a function that reads the endpoint, as it is in the file at that time.
+
+    Raises BadModelFolder, as the function does, also for a folder that holds what only local models have.
+    """
     toml = read_toml(path, kind)
     for name in ("selftest.json", "model.onnx", "tokenizer.json"):
         if (path / name).exists():
@@ -26,7 +31,12 @@ def remote_folder(path: Path, kind: type[Toml], endpoints: Path | None) -> tuple
         raise BadModelFolder(path, f"model.toml: api is {toml.api!r}; it must be one of {', '.join(APIS)}")
     if toml.digest not in {"", toml.identity}:
         raise BadModelFolder(path, f"model.toml: its fields have digest {toml.identity}; correct or drop its digest")
-    remote = toml.remote or toml.name
+    read = partial(_endpoint, path, toml.remote or toml.name, endpoints)
+    _require_no_path(path, APIS[toml.api], read())
+    return toml, APIS[toml.api], read
+
+
+def _endpoint(path: Path, remote: str, endpoints: Path | None) -> Endpoint:
     try:
         known = read_endpoints(endpoints) if endpoints else {}
     except ValueError as error:
@@ -34,18 +44,16 @@ def remote_folder(path: Path, kind: type[Toml], endpoints: Path | None) -> tuple
     if remote not in known:
         where = f"add a table [{remote}] with its url to {endpoints}" if endpoints else "set remotes to a file of them"
         raise BadModelFolder(path, f"there is no address for the remote {remote!r}; {where}")
-    require_no_path(path, APIS[toml.api], known[remote])
-    return toml, APIS[toml.api], known[remote]
+    return known[remote]
 
 
-def require_no_path(path: Path, api: Api, endpoint: Endpoint) -> None:
+def _require_no_path(path: Path, api: Api, endpoint: Endpoint) -> None:
     """Raises BadModelFolder if the URL ends as the paths of the API begin, such as in /v1, as in other clients."""
     starts = {f"/{each.path.split('/')[1]}" for each in (api.rerank, api.embed) if each}
     for start in sorted(starts):
         if endpoint.url.endswith(start):
-            raise BadModelFolder(
-                path, f"the url of its remote ends in {start}, which the API's paths begin with; leave it out there"
-            )
+            problem = f"the url of its remote ends in {start}, which the API's paths begin with; leave it out there"
+            raise BadModelFolder(path, problem)
 
 
 def remote_info(toml: RemoteToml, **fields: object) -> ModelInfo:

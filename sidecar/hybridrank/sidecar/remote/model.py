@@ -38,9 +38,11 @@ class Exchange:
 class RemoteModel:
     """Computes batches elsewhere, `concurrency` at once. `ask` makes the request for a batch."""
 
-    def __init__(self, toml: RemoteToml, endpoint: Endpoint, ask: Callable[[Sequence[Any]], Exchange]) -> None:
+    def __init__(
+        self, toml: RemoteToml, endpoint: Callable[[], Endpoint], ask: Callable[[Sequence[Any]], Exchange]
+    ) -> None:
         self.name = toml.name
-        self.concurrency = endpoint.concurrency
+        self.concurrency = endpoint().concurrency
         self.max_batch = toml.max_batch
         self.max_batch_tokens = toml.max_batch_tokens
         self.client = Client(toml.name, endpoint)

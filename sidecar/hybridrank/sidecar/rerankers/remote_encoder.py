@@ -1,6 +1,6 @@
 """An encoder that is served elsewhere: one unit vector per text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class RemoteEncoder:
 
     batches = True
 
-    def __init__(self, toml: RemoteEncoderToml, api: Embed, endpoint: Endpoint) -> None:
+    def __init__(self, toml: RemoteEncoderToml, api: Embed, endpoint: Callable[[], Endpoint]) -> None:
         self._toml = toml
         for_queries, for_documents = api.input_types
         self._input_types = (toml.query_input_type or for_queries, toml.document_input_type or for_documents)

@@ -1,6 +1,6 @@
 """A reranker that is served elsewhere: a request has one query and a batch of passages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ class RemoteReranker(PairReranker):
 
     http_order = 2  # a call that names no model goes to one on this machine, if there is one
 
-    def __init__(self, toml: RemoteRerankerToml, api: Rerank, endpoint: Endpoint) -> None:
+    def __init__(self, toml: RemoteRerankerToml, api: Rerank, endpoint: Callable[[], Endpoint]) -> None:
         self.info = remote_info(toml)
         self.remote = RemoteModel(toml, endpoint, partial(_ask, toml, api))
 
