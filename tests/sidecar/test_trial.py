@@ -155,7 +155,7 @@ def test_a_folder_without_golden_pairs_needs_only_finite_numbers(both):
 
 def test_an_unknown_kind_is_refused_by_name(tmp_path):
     (tmp_path / "model.toml").write_text('kind = "oracle"')
-    problem = "kind is 'oracle'; it must be one of encoder, cross-encoder, colbert, splade, lambdamart"
+    problem = "kind is 'oracle'; it must be one of encoder, cross-encoder, colbert, splade, prompt-reranker"
     with pytest.raises(BadModelFolder, match=problem):
         trial.load_model(tmp_path)
 

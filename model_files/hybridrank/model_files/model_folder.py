@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hybridrank.common.model_info import ModelInfo
 from hybridrank.common.settings_file import validated
@@ -32,6 +32,7 @@ __all__ = [
     "ModelFolder",
     "ModelToml",
     "OnnxToml",
+    "PromptRerankerToml",
     "SpladeToml",
     "Text",
     "digest_of",
@@ -145,12 +146,34 @@ class SpladeToml(OnnxToml):
         return self.model_dump(include={"query_prefix", "document_prefix"})
 
 
+class PromptRerankerToml(OnnxToml):
+    """A language model that reads query and passage in a prompt; its head returns one unbounded logit.
+
+    Each piece of `template` is tokenised apart from the others, as in training; `{query}` and `{document}` stand in it
+    once. `answers` are the tokens whose logits make the score: the first one's, minus the second one's if there is one;
+    none for a classifier.
+    """
+
+    kind: Literal["prompt-reranker"] = "prompt-reranker"
+    template: tuple[Text, ...]
+    answers: Annotated[tuple[Text, ...], Field(max_length=2)] = ()
+
+    @field_validator("template")
+    @classmethod
+    def _holds_both_texts(cls, template: tuple[str, ...]) -> tuple[str, ...]:
+        for place in ("{query}", "{document}"):
+            if (found := sum(piece.count(place) for piece in template)) != 1:
+                raise ValueError(f"{place} must stand in the template once, and is there {found} times")
+        return template
+
+
 Toml = TypeVar("Toml", bound=ModelToml)
 TOMLS: dict[str, type[OnnxToml]] = {
     "encoder": EncoderToml,
     "cross-encoder": CrossEncoderToml,
     "colbert": ColbertToml,
     "splade": SpladeToml,
+    "prompt-reranker": PromptRerankerToml,
 }
 NOT_IN_DIGEST = frozenset(
     {

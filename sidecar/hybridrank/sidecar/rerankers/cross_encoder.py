@@ -20,14 +20,20 @@ class CrossEncoderReranker(PairReranker):
 
     http_order = 0
 
-    def __init__(self, folder: ModelFolder, device: Literal["cpu", "cuda"] = "cpu", runtime: Runtime = "onnx") -> None:
-        self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", folder.toml.max_tokens)
+    def __init__(
+        self,
+        folder: ModelFolder,
+        device: Literal["cpu", "cuda"] = "cpu",
+        runtime: Runtime = "onnx",
+        tokenizer: TextTokenizer | None = None,
+    ) -> None:
+        self._tokenizer = tokenizer or TextTokenizer(folder.path / "tokenizer.json", folder.toml.max_tokens)
         self._session = open_session(folder, "logits", self._tokenizer.padding_id, device, runtime)
         self.info = served(folder, self._session)
         self.batches = self.info.precision != "int8"
 
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Pair]:
-        """Builds `[CLS] query [SEP] passage [SEP]`; cuts the passage, and the query only beyond half of the context."""
+        """Builds a pair as the tokenizer does; cuts the passage, and the query only beyond half of the context."""
         return [Pair(sequence) for sequence in self._tokenizer.pairs(query, passages)]
 
     def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:

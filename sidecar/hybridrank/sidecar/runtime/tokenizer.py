@@ -123,7 +123,7 @@ class TextTokenizer:
 
         A long text is first tokenised only as far as the windows probably reach, and whole only if that was too short.
         """
-        heads = [_head(text, CHARACTERS_PER_TOKEN * self._max_tokens * max_windows) for text in texts]
+        heads = [beginning(text, CHARACTERS_PER_TOKEN * self._max_tokens * max_windows) for text in texts]
         encodings = list(self._tokenizer.encode_batch_fast(heads, add_special_tokens=False))
         for index, text in enumerate(texts):
             if len(heads[index]) < len(text) and len(encodings[index]) <= room * max_windows:
@@ -138,7 +138,7 @@ def _read(path: Path) -> Tokenizer:
         raise BadModelFolder(path.parent, f"{path.name} cannot be read: {error}") from error
 
 
-def _head(text: str, characters: int) -> str:
+def beginning(text: str, characters: int) -> str:
     """Returns `text`, or its whole words within the first `characters`."""
     if len(text) <= characters:
         return text

@@ -60,6 +60,10 @@ class Checkpoint:
         """The classes of transformers that the weights were saved from."""
         return tuple(self.config.architectures or ())
 
+    def ends_in(self, *ends: str) -> bool:
+        """True if the name of a head has one of these ends."""
+        return any(head.endswith(ends) for head in self.heads)
+
     def json(self, name: str) -> Any:
         """Returns a JSON file at the top of the source; an empty dict if there is none."""
         return saved_json(self.source, name)

@@ -56,22 +56,36 @@ def export_model(
     languages: Sequence[str] = (),
     relevant_label: str | None = None,
     kind: Literal["splade"] | None = None,
+    template: str | None = None,
+    instruction: str | None = None,
+    answers: Sequence[str] = (),
 ) -> ModelFolder:
     """Exports a folder or hub name to the folder `out`, which must not contain a model yet.
 
-    `families.registry` decides what it becomes: a cross-encoder, a ColBERT reranker, a SPLADE model or an encoder; what
-    its files say is heeded or refused. `kind` says what older SPLADE checkpoints do not. `max_tokens` is for models
-    that can read longer texts than their files say, up to the number of their positions, `relevant_label` for
-    classifiers with two labels. `languages` are the training languages, such as "en"; "*" means many. No code from the
-    source is run. An int8 model must pass the self-test that is written with it: the order of the golden pairs, then
-    the size of their scores. Raises ExportFailed.
+    `families.registry` decides what it becomes: a reranker or an encoder; what its files say is heeded or refused.
+    `kind` says what older SPLADE checkpoints do not. `max_tokens` is for models that can read longer texts than their
+    files say, up to the number of their positions, `relevant_label` for classifiers with two labels. `template` names
+    the prompt of a language model that was trained to rerank, whose own instruction and answers may be others than its
+    publisher's. `languages` are the training languages, such as "en"; "*" means many. No code from the source is run.
+    An int8 model must pass the self-test that is written with it: the order of the golden pairs, then the size of their
+    scores. Raises ExportFailed.
     """
     if (out / "model.toml").exists():
         raise ExportFailed(f"{out} holds a model already; name another folder or remove it")
     if unknown := [each for each in languages if not re.fullmatch(model_folder.LANGUAGE, each)]:
         raise ExportFailed(f"{unknown[0]!r} is no code of a language, such as en; * says that there are many")
     checkpoint = open_checkpoint(source)
-    asked = Asked(name or Path(source).name, licence, tuple(languages), max_tokens, relevant_label, kind)
+    asked = Asked(
+        name=name or Path(source).name,
+        licence=licence,
+        languages=tuple(languages),
+        max_tokens=max_tokens,
+        relevant_label=relevant_label,
+        kind=kind,
+        template=template,
+        instruction=instruction,
+        answers=tuple(answers),
+    )
     plan = registry.plan(checkpoint, asked)
     loaded = load_weights(checkpoint, plan.auto)
     read = inspect.signature(loaded.forward).parameters.keys() & set(checkpoint.tokenizer.model_input_names)

@@ -15,15 +15,15 @@ SHORTEST = 8
 NO_LIMIT = 10**9  # a tokenizer without a length says 10**30
 
 
-def max_tokens(checkpoint: Checkpoint, asked: int | None = None) -> int:
-    """Returns `asked`, else the smallest limit of the tokenizer, the positions and sentence-transformers."""
+def max_tokens(checkpoint: Checkpoint, asked: int | None = None, longest: int | None = None) -> int:
+    """Returns `asked`, else the smallest limit of the tokenizer, the positions, sentence-transformers and `longest`."""
     read = positions(checkpoint.config)
     if asked is not None:
         if not SHORTEST <= asked <= (read or asked):
             raise ExportFailed(f"{checkpoint.source} cannot read {asked} tokens; it reads 8 to {read or 'any number'}")
         return asked
     sentence = sentence_files.settings(checkpoint).get("max_seq_length")
-    limits = (checkpoint.tokenizer.model_max_length, read, sentence)
+    limits = (checkpoint.tokenizer.model_max_length, read, sentence, longest)
     shortest = min((int(each) for each in limits if each and each < NO_LIMIT), default=None)
     if shortest is None:
         raise ExportFailed(f"no file of {checkpoint.source} says how many tokens it reads; say it with --max-tokens")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from hybridrank.cli.options.choices import PROMPT_TEMPLATES
 from hybridrank.cli.options.new_model import LanguagesOption, LicenceOption, NameOption, written
 
 __all__ = ["export"]
@@ -28,6 +29,19 @@ def export(
         str | None,
         typer.Option(metavar="LABEL", help="Of a classifier with two labels, the one that means relevant."),
     ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help=f"The prompt of a language model that reranks: {', '.join(PROMPT_TEMPLATES)}."
+        ),
+    ] = None,
+    instruction: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="In that prompt, the task. Default: the publisher's.")
+    ] = None,
+    answers: Annotated[
+        str | None,
+        typer.Option(metavar="WORD[,WORD]", help="Its answers, the one for relevant first. Default: the publisher's."),
+    ] = None,
     language: LanguagesOption = None,
     kind: Annotated[
         Literal["splade"] | None, typer.Option(help="The kind of a SPLADE checkpoint, if none of its files says it.")
@@ -35,11 +49,13 @@ def export(
 ) -> None:
     """Export an encoder, a cross-encoder, a ColBERT or a SPLADE checkpoint to ONNX, with golden pairs for a self-test.
 
+    A language model that was trained to rerank, such as Qwen3-Reranker or monoT5, also needs the name of its prompt.
     Needs the train extra. The exported model is compared with the original before anything is written.
 
     Examples:
         hybridrank model export sentence-transformers/all-MiniLM-L6-v2 --out my-models/minilm --language en
 
+        hybridrank model export castorini/monot5-base-msmarco --template monot5 --out my-models/monot5
         hybridrank model export castorini/monobert-large-msmarco --out my-models/monobert --relevant-label LABEL_1
         hybridrank model export naver/splade-cocondenser-ensembledistil --kind splade --out my-models/splade
         hybridrank model export ./fine-tuned --out my-models/mine
@@ -58,6 +74,9 @@ def export(
             languages=language or (),
             relevant_label=relevant_label,
             kind=kind,
+            template=template,
+            instruction=instruction,
+            answers=answers.split(",") if answers else (),
         )
     except ExportFailed as error:
         typer.echo(f"error: {error}", err=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["LastTokenLogits", "reads_last_token"]
+__all__ = ["LastTokenLogits", "at_last_token", "reads_last_token"]
 
 
 class LastTokenLogits(torch.nn.Module):  # type: ignore[misc]
@@ -24,9 +24,13 @@ class LastTokenLogits(torch.nn.Module):  # type: ignore[misc]
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         hidden = self.decoder(**inputs, **segments, use_cache=False).last_hidden_state
-        read = attention_mask * (input_ids != self.padding_id)
-        last = (read * torch.arange(input_ids.shape[1])).max(dim=1).values
-        return {"logits": self.score(hidden[torch.arange(input_ids.shape[0]), last])}
+        return {"logits": self.score(at_last_token(hidden, attention_mask * (input_ids != self.padding_id)))}
+
+
+def at_last_token(hidden: Any, read: Any) -> Any:
+    """Returns (batch, dimensions): the rows of the last tokens for which `read` (batch, tokens) is 1."""
+    last = (read * torch.arange(read.shape[1])).max(dim=1).values
+    return hidden[torch.arange(read.shape[0]), last]
 
 
 def reads_last_token(classifier: Any) -> bool:

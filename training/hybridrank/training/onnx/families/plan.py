@@ -15,7 +15,7 @@ __all__ = ["Asked", "Family", "Plan"]
 
 @dataclass(frozen=True)
 class Asked:
-    """The caller's part of the description; what is None, the files shall decide: length, relevant label and kind."""
+    """The caller's part of the description; what is None, the files or the template shall decide."""
 
     name: str
     licence: str = "unknown"
@@ -23,14 +23,17 @@ class Asked:
     max_tokens: int | None = None
     relevant_label: str | None = None
     kind: str | None = None
+    template: str | None = None
+    instruction: str | None = None
+    answers: tuple[str, ...] = ()
 
-    def fields(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        """Returns the fields of model.toml that every model has."""
+    def fields(self, checkpoint: Checkpoint, longest: int | None = None) -> dict[str, Any]:
+        """Returns the fields of model.toml that every model has; its publisher reads `longest` tokens, if known."""
         return {
             "name": self.name,
             "version": "1",
             "precision": "fp32",
-            "max_tokens": max_tokens(checkpoint, self.max_tokens),
+            "max_tokens": max_tokens(checkpoint, self.max_tokens, longest),
             "licence": self.licence,
             "languages": self.languages,
         }

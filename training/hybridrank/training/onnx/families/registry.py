@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from hybridrank.training.onnx import sentence_files
 from hybridrank.training.onnx.checkpoint import Checkpoint
-from hybridrank.training.onnx.families import colbert, cross_encoder, encoder, splade
+from hybridrank.training.onnx.families import colbert, cross_encoder, encoder, prompt_reranker, splade
 from hybridrank.training.onnx.families.plan import Asked, Family, Plan
+from hybridrank.training.onnx.families.templates import TEMPLATES
 from hybridrank.training.onnx.source_files import ExportFailed
 
 __all__ = ["FAMILIES", "REFUSED", "plan"]
@@ -13,6 +14,7 @@ __all__ = ["FAMILIES", "REFUSED", "plan"]
 FAMILIES: Mapping[str, Family] = {
     "colbert": colbert.plan,
     "splade": splade.plan,
+    "prompt-reranker": prompt_reranker.plan,
     "cross-encoder": cross_encoder.plan,
     "encoder": encoder.plan,
 }
@@ -20,8 +22,11 @@ NOT_TRAINED = (
     "has a head that predicts words: if it is SPLADE, say so with --kind splade; if it was only pretrained, train it "
     "first; if it is an encoder, it lacks the modules.json of sentence-transformers"
 )
-ENCODER_DECODER = "is an encoder-decoder, which the sidecar does not serve"
-GENERATES = "generates text, which the sidecar does not serve as a reranker"
+ENCODER_DECODER = "is an encoder-decoder, of which only one that answers in a word is served"
+GENERATES = (
+    f"generates text; if it was trained to answer if a document is relevant, name its prompt: --template "
+    f"{', '.join(TEMPLATES)}"
+)
 REFUSED: Mapping[str, str] = {  # the end of a head's name → why it is refused
     "ForMaskedLM": NOT_TRAINED,
     "ForPreTraining": NOT_TRAINED,
@@ -36,14 +41,17 @@ REFUSED: Mapping[str, str] = {  # the end of a head's name → why it is refused
 def plan(checkpoint: Checkpoint, asked: Asked) -> Plan:
     """Returns the plan of the first family that the checkpoint is of; raises ExportFailed if it is of none."""
     source = checkpoint.source
+    if asked.template is None and (asked.instruction is not None or asked.answers):
+        raise ExportFailed("an instruction and answers are those of a prompt; name it with --template")
     for family in FAMILIES.values():
         if planned := family(checkpoint, asked):
-            if asked.kind not in (None, planned.toml.kind):
-                raise ExportFailed(f"{source} is a {planned.toml.kind} by its files, not a {asked.kind}")
-            if asked.relevant_label is not None and planned.toml.kind != "cross-encoder":
-                raise ExportFailed(
-                    f"{source} is a {planned.toml.kind}, which has no labels to choose the relevant from"
-                )
+            kind = planned.toml.kind
+            if asked.kind not in (None, kind):
+                raise ExportFailed(f"{source} is a {kind} by its files, not a {asked.kind}")
+            if asked.template is not None and kind != "prompt-reranker":
+                raise ExportFailed(f"{source} is a {kind}, which reads no prompt; leave --template out")
+            if asked.relevant_label is not None and kind not in ("cross-encoder", "prompt-reranker"):
+                raise ExportFailed(f"{source} is a {kind}, which has no labels to choose the relevant from")
             return planned
     sentence_files.require_modules(checkpoint, "Transformer", "Pooling", "Normalize")
     named = ", ".join(checkpoint.heads) or checkpoint.config.model_type

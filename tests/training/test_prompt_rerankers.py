@@ -1,0 +1,242 @@
+"""Language models that answer if a document is relevant are served as their publishers' code computes."""
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hybridrank.model_files import model_folder
+from hybridrank.sidecar import in_process
+from tests.training.test_families import TEXTS
+
+pytestmark = pytest.mark.torch
+SAME = 1e-4
+OWN = "Find the passage that a {mechanic} needs"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A way to save a checkpoint, what its export is asked for, and its publisher's code with further arguments."""
+
+    save: str
+    template: str
+    publisher: str
+    max_tokens: int
+    saved: dict[str, Any] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict)
+    further: dict[str, Any] = field(default_factory=dict)
+    instruction: str = ""  # the name by which the publisher's code takes one
+
+
+CASES = {
+    "Qwen3-Reranker": Case("qwen", "qwen3-reranker", "qwen3_reranker", 200, instruction="task"),
+    "mxbai-rerank v2": Case(
+        "qwen", "mxbai-rerank-v2", "mxbai_rerank_v2", 200, {"model_type": "qwen2", "seed": 4}, instruction="instruction"
+    ),
+    "bge-reranker-v2-gemma": Case("gemma", "bge-reranker-v2-gemma", "bge_reranker_v2_gemma", 120, instruction="prompt"),
+    "monoT5": Case("t5", "monot5", "t5", 64, further={"answers": ("▁true", "▁false")}),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request, tmp_path_factory):
+    """A case, its checkpoint and its export."""
+    from hybridrank.training.onnx.export import export_model
+    from tests.training import tiny_prompted
+
+    case = CASES[request.param]
+    folder = tmp_path_factory.mktemp("prompted")
+    source = getattr(tiny_prompted, f"save_{case.save}")(folder / "source", **case.saved)
+    asked = {"template": case.template, "max_tokens": case.max_tokens, **case.asked}
+    return case, source, export_model(str(source), folder / "out", **asked)
+
+
+def published(case, source, pairs, **further):
+    from tests.training import tiny_prompted
+
+    return getattr(tiny_prompted, case.publisher)(source, pairs, case.max_tokens, **case.further, **further)
+
+
+def one_by_one(path, precision):
+    reranker = in_process.load_model(path, precision=precision).reranker
+    return reranker, np.array([reranker.relevance_scores(query, [passage])[0] for query, passage in TEXTS])
+
+
+def test_scores_are_those_of_the_publisher(case):
+    case, source, exported = case
+    wanted = published(case, source, TEXTS)
+    reranker, found = one_by_one(exported.path, "fp32")
+    np.testing.assert_allclose(found, wanted, atol=SAME)
+    assert np.ptp(found) > 0.1
+    for query in dict.fromkeys(query for query, _ in TEXTS):  # padded on the right, in a batch
+        places = [place for place, (asked, _) in enumerate(TEXTS) if asked == query]
+        together = reranker.relevance_scores(query, [TEXTS[place][1] for place in places])
+        np.testing.assert_allclose(together, found[places], atol=SAME)
+    _, close = one_by_one(exported.path, "int8")
+    assert np.corrcoef(close, found)[0, 1] > 0.95
+
+
+def test_an_instruction_of_ones_own_is_pinned(case, tmp_path):
+    """It is in model.toml and its digest; the publisher's code takes it as an argument."""
+    from hybridrank.training.onnx.families.templates import TEMPLATES
+
+    case, source, exported = case
+    template = TEMPLATES[case.template]
+    if not case.instruction:
+        assert not template.instructs
+        return
+    shutil.copytree(exported.path, tmp_path / "own")
+    toml = exported.toml.model_copy(update={"template": template.with_instruction(OWN)})
+    folder = model_folder.write(tmp_path / "own", toml)
+    assert folder.toml.digest != exported.toml.digest
+    pairs = TEXTS[:8]
+    wanted = published(case, source, pairs, **{case.instruction: OWN})
+    found = [
+        in_process.load_untested(tmp_path / "own", "fp32").reranker.relevance_scores(query, [passage])[0]
+        for query, passage in pairs
+    ]
+    np.testing.assert_allclose(found, wanted, atol=SAME)
+    assert np.abs(published(case, source, pairs) - wanted).max() > 0.01
+
+
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory):
+    from tests.training import tiny_prompted
+
+    return tiny_prompted.save_qwen(tmp_path_factory.mktemp("qwen") / "source")
+
+
+@pytest.fixture(scope="module")
+def t5(tmp_path_factory):
+    from tests.training import tiny_prompted
+
+    return tiny_prompted.save_t5(tmp_path_factory.mktemp("t5") / "source")
+
+
+def planned(folder, **asked):
+    from hybridrank.training.onnx.checkpoint import open_checkpoint
+    from hybridrank.training.onnx.families import registry
+    from hybridrank.training.onnx.families.plan import Asked
+
+    return registry.plan(open_checkpoint(str(folder)), Asked("mine", **asked))
+
+
+def refused(folder, problem, **asked):
+    from hybridrank.training.onnx.source_files import ExportFailed
+
+    with pytest.raises(ExportFailed, match=problem) as caught:
+        planned(folder, **asked)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ({}, "generates text; .* name its prompt: --template qwen3-reranker"),
+        ({"template": "qwen4"}, "there is no template 'qwen4'; known are qwen3-reranker"),
+        ({"template": "bge-reranker-v2-gemma"}, "has no token <bos>, which the template bge-reranker-v2-gemma"),
+        ({"template": "qwen3-reranker", "answers": ("yes",)}, "needs 2 answers"),
+        ({"template": "qwen3-reranker", "answers": ("yes", "perhaps not")}, "perhaps not is not one token of"),
+        ({"template": "qwen3-reranker", "relevant_label": "yes"}, "has answers, not labels"),
+        ({"template": "qwen3-reranker", "instruction": " "}, "an instruction is a sentence"),
+        ({"template": "qwen3-reranker", "instruction": "{query}"}, "an instruction is a sentence"),
+        ({"instruction": "Find"}, "are those of a prompt; name it with --template"),
+        ({"answers": ("yes", "no")}, "are those of a prompt; name it with --template"),
+    ],
+    ids=str,
+)
+def test_what_is_no_prompt_of_the_model_is_refused(qwen, asked, problem):
+    refused(qwen, problem, **asked)
+
+
+def test_a_t5_needs_the_name_of_its_prompt_too(t5):
+    refused(t5, "generates text; .* --template qwen3-reranker, .*, monot5")
+    refused(t5, "has no token <|im_start|>", template="qwen3-reranker")
+    refused(t5, "the template monot5 has no place for an instruction", template="monot5", instruction="Find")
+
+
+@pytest.mark.parametrize(
+    ("saved", "asked", "further"),
+    [
+        ({"model_type": "mt5"}, {"template": "monot5", "answers": ("yes", "no")}, {"answers": ("▁yes", "▁no")}),
+        ({"seed": 5}, {"template": "rankt5"}, {"answers": ["<extra_id_10>"], "end": ""}),
+    ],
+    ids=["monoT5 on mT5", "RankT5"],
+)
+def test_another_t5_answers_as_its_publisher_says(tmp_path, saved, asked, further):
+    """Before its export, which is that of the monoT5 above: the ids of the sidecar, the module of the plan."""
+    import torch
+
+    from hybridrank.sidecar.runtime.prompt import PromptTokenizer
+    from hybridrank.training.onnx.checkpoint import load_weights, open_checkpoint
+    from tests.training import tiny_prompted
+
+    source = tiny_prompted.save_t5(tmp_path / "source", **saved)
+    plan = planned(source, max_tokens=64, **asked)
+    model = plan.wrap(load_weights(open_checkpoint(str(source)), plan.auto))
+    tokenizer = PromptTokenizer(source / "tokenizer.json", 64, plan.toml.template)
+    found = []
+    for query, passage in TEXTS:
+        ids = torch.tensor([tokenizer.pairs(query, [passage])[0].token_ids])
+        with torch.inference_mode():
+            found.append(float(model(input_ids=ids, attention_mask=torch.ones_like(ids))["logits"][0, 0]))
+    np.testing.assert_allclose(found, tiny_prompted.t5(source, TEXTS, 64, **further), atol=SAME)
+    assert np.ptp(found) > 0.1
+
+
+def test_an_mt5_has_to_be_told_its_answers(t5, tmp_path):
+    shutil.copytree(t5, tmp_path / "mt5")
+    config = tmp_path / "mt5" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "model_type": "mt5"}))
+    refused(tmp_path / "mt5", "is an mT5, .* say --answers yes,no", template="monot5")
+    toml = planned(tmp_path / "mt5", template="monot5", answers=("yes", "no")).toml
+    assert (toml.answers, toml.max_tokens) == (("▁yes", "▁no"), 512)
+    assert planned(t5, template="monot5").toml.answers == ("▁true", "▁false")
+
+
+def test_an_answer_may_be_written_as_in_the_vocabulary(t5):
+    assert planned(t5, template="monot5", answers=("▁", "▁true")).toml.answers == ("▁", "▁true")
+
+
+def test_the_length_is_the_publishers_unless_files_say_less(qwen, t5):
+    assert planned(qwen, template="qwen3-reranker").toml.max_tokens == 512  # its positions
+    assert planned(t5, template="rankt5").toml.max_tokens == 512
+    assert planned(qwen, template="qwen3-reranker", max_tokens=300).toml.max_tokens == 300
+
+
+def test_a_classifier_may_be_prompted(qwen, tmp_path):
+    """As the conversions of Qwen3-Reranker to a sequence classifier are."""
+    from tests.training import tiny_prompted
+
+    source = tiny_prompted.save_qwen(tmp_path / "source", head="ForSequenceClassification", num_labels=1)
+    toml = planned(source, template="qwen3-reranker").toml
+    assert (toml.kind, toml.answers) == ("prompt-reranker", ())
+    assert toml.template == planned(qwen, template="qwen3-reranker").toml.template
+    assert planned(source).toml.kind == "cross-encoder"
+    refused(source, "is a classifier, whose score needs no answers", template="qwen3-reranker", answers=("yes", "no"))
+
+
+def test_an_encoder_reads_no_prompt(qwen, tmp_path):
+    from tests.training import tiny_prompted
+
+    source = tiny_prompted.save_qwen(tmp_path / "source", head="")
+    refused(source, "is a encoder, which reads no prompt; leave --template out", template="qwen3-reranker")
+
+
+def test_logits_that_are_changed_behind_the_head_are_refused(tmp_path):
+    """Gemma 2 caps them, which a score from the head's rows alone would miss."""
+    from hybridrank.training.onnx.checkpoint import load_weights, open_checkpoint
+    from hybridrank.training.onnx.source_files import ExportFailed
+    from tests.training import tiny_prompted
+
+    source = tiny_prompted.save_gemma(
+        tmp_path / "source", "gemma2", num_key_value_heads=1, head_dim=16, final_logit_softcapping=1.0
+    )
+    plan = planned(source, template="bge-reranker-v2-gemma")
+    wrap = partial(plan.wrap, load_weights(open_checkpoint(str(source)), plan.auto))
+    with pytest.raises(ExportFailed, match="a gemma2, changes the logits of its head"):
+        wrap()

@@ -1,0 +1,99 @@
+"""Language models that answer if a document is relevant: decoders, T5 and its relatives, prompted classifiers."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import transformers
+
+from hybridrank.model_files.model_folder import PromptRerankerToml
+from hybridrank.training.onnx import sentence_files
+from hybridrank.training.onnx.checkpoint import Checkpoint
+from hybridrank.training.onnx.families import cross_encoder
+from hybridrank.training.onnx.families.answers import FirstStepAnswer, LastTokenAnswer
+from hybridrank.training.onnx.families.plan import Asked, Plan
+from hybridrank.training.onnx.families.templates import TEMPLATES, Template
+from hybridrank.training.onnx.source_files import ExportFailed
+
+__all__ = ["plan"]
+
+CONTROL = re.compile(r"<[|/]?\w+[|]?>")
+
+
+def plan(checkpoint: Checkpoint, asked: Asked) -> Plan | None:
+    """Takes what the caller named a template for, as nothing in the files of such a checkpoint says that it reranks."""
+    if asked.template is None:
+        return None
+    template = _template(asked)
+    described = {**asked.fields(checkpoint, longest=template.max_tokens), "template": _pieces(asked, template)}
+    _require_tokens(checkpoint, asked, described["template"])
+    if classifier := cross_encoder.plan(checkpoint, asked):
+        if asked.answers:
+            raise ExportFailed(f"{checkpoint.source} is a classifier, whose score needs no answers")
+        return replace(classifier, toml=PromptRerankerToml.model_validate(described))
+    sentence_files.require_modules(checkpoint, "Transformer")
+    if checkpoint.one_stack and checkpoint.ends_in("ForCausalLM", "LMHeadModel"):
+        auto, wrapper = transformers.AutoModelForCausalLM, LastTokenAnswer
+    elif not checkpoint.one_stack and checkpoint.ends_in("ForConditionalGeneration"):
+        auto, wrapper = transformers.AutoModelForSeq2SeqLM, FirstStepAnswer
+    else:
+        return None
+    if asked.relevant_label is not None:
+        raise ExportFailed(f"{checkpoint.source} has answers, not labels: say with --answers which, relevant first")
+    answers = _answers(checkpoint, asked, template)
+    tokens = checkpoint.tokenizer.convert_ids_to_tokens(answers)
+    toml = PromptRerankerToml.model_validate({**described, "answers": tokens})
+    return Plan(toml, "logits", auto, partial(wrapper, answers=answers))
+
+
+def _template(asked: Asked) -> Template:
+    template = TEMPLATES.get(asked.template or "")
+    if template is None:
+        raise ExportFailed(f"there is no template {asked.template!r}; known are {', '.join(TEMPLATES)}")
+    return template
+
+
+def _pieces(asked: Asked, template: Template) -> tuple[str, ...]:
+    if asked.instruction is None:
+        return template.with_instruction(None)
+    if not template.instructs:
+        raise ExportFailed(f"the template {asked.template} has no place for an instruction")
+    if not asked.instruction.strip() or "{query}" in asked.instruction or "{document}" in asked.instruction:
+        raise ExportFailed("an instruction is a sentence; the template puts query and document behind it")
+    return template.with_instruction(asked.instruction)
+
+
+def _require_tokens(checkpoint: Checkpoint, asked: Asked, pieces: Sequence[str]) -> None:
+    """Raises ExportFailed if the vocabulary lacks a control token of the template: another family's was named."""
+    vocabulary = checkpoint.tokenizer.get_vocab()
+    for token in CONTROL.findall("".join(piece for piece in pieces if "{" not in piece)):
+        if token not in vocabulary:
+            raise ExportFailed(f"{checkpoint.source} has no token {token}, which the template {asked.template} needs")
+
+
+def _answers(checkpoint: Checkpoint, asked: Asked, template: Template) -> list[int]:
+    """Returns the ids of the answers' tokens."""
+    if asked.answers and len(asked.answers) != len(template.answers):
+        raise ExportFailed(f"the template {asked.template} needs {len(template.answers)} answers")
+    if not asked.answers and asked.template == "monot5" and checkpoint.config.model_type == "mt5":
+        raise ExportFailed(
+            f"{checkpoint.source} is an mT5, and monoT5s on it differ in their answers: say --answers yes,no or "
+            "--answers true,false"
+        )
+    return [_token(checkpoint, answer) for answer in asked.answers or template.answers]
+
+
+def _token(checkpoint: Checkpoint, answer: str) -> int:
+    """Returns the id of the only token of an answer, written as a word or as in the vocabulary."""
+    ids: Sequence[int] = checkpoint.tokenizer(answer, add_special_tokens=False)["input_ids"]
+    if len(ids) == 1 and ids[0] != checkpoint.tokenizer.unk_token_id:
+        return ids[0]
+    found: Any = checkpoint.tokenizer.get_vocab().get(answer)
+    if found is None:
+        raise ExportFailed(
+            f"the answer {answer} is not one token of {checkpoint.source}; say with --answers what it was trained to "
+            "answer, the word for relevant first"
+        )
+    return int(found)
