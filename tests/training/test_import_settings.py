@@ -2,6 +2,7 @@
 
 import errno
 import json
+import zipfile
 
 import pytest
 
@@ -10,7 +11,7 @@ from hybridrank.model_files import self_test
 from hybridrank.training.onnx.importing.errors import ImportRefused
 from hybridrank.training.onnx.importing.model import import_model
 from hybridrank.training.onnx.importing.source import Source
-from tests.training.onnx_sources import changed, files, folder
+from tests.training.onnx_sources import archive, changed, files, folder
 
 TRANSFORMER, POOLING, NORMALIZE = (
     {"type": f"sentence_transformers.models.{name}", "path": path}
@@ -147,6 +148,14 @@ def test_an_output_of_any_name_is_chosen(tmp_path):
     imported = import_model(tmp_path / "source", tmp_path / "named", kind="encoder", output="output_0")
     plain = import_model(folder(tmp_path / "plain", files()), tmp_path / "plain-out", kind="encoder")
     assert self_test.read(imported.path) == self_test.read(plain.path)
+
+
+def test_an_archive_with_a_huge_table_is_refused_unread(tmp_path, monkeypatch):
+    source = archive(tmp_path / "many.zip", {**files(), **{f"{'x' * 1000}/{each}": b"" for each in range(4500)}})
+    assert source.stat().st_size < 20_000_000
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(ImportRefused, match=r"has a table of contents of 4,7.* bytes; the limit is 4,194,304"):
+        import_model(source, tmp_path / "out", kind="encoder")
 
 
 def test_a_full_disk_leaves_nothing_and_says_so(tmp_path, monkeypatch):

@@ -103,6 +103,7 @@ def test_certificates_are_checked(tmp_path):
         ("remote-reranker", "openai", {}, "api 'openai' does not rerank"),
         ("remote-encoder", "openai", {"query_input_type": "query"}, "has no input types; write prefixes"),
         ("remote-encoder", "cohere", {"dimensions": 0}, "dimensions: "),
+        ("remote-encoder", "cohere", {"query_prefix": "ask " * 200}, "a prefix takes more than half of max_tokens"),
         ("remote-reranker", "cohere", {"digest": "abc"}, "correct or drop its digest"),
         ("remote-reranker", "cohere", {"remote": "elsewhere"}, "no address for the remote 'elsewhere'; add a table"),
     ],

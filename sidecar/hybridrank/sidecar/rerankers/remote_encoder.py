@@ -74,6 +74,9 @@ def variants(path: Path, wanted: Wanted) -> Sequence[Variant]:
         raise BadModelFolder(path, f"model.toml: api {toml.api!r} does not encode")
     if (toml.query_input_type or toml.document_input_type) and not api.embed.takes_input_types:
         raise BadModelFolder(path, f"model.toml: api {toml.api!r} has no input types; write prefixes instead")
+    for prefix in (toml.query_prefix, toml.document_prefix):
+        if len(cut(prefix, toml.max_tokens, 1)[0]) > toml.max_tokens // 2:
+            raise BadModelFolder(path, "model.toml: a prefix takes more than half of max_tokens; shorten it")
     encoder = RemoteEncoder(toml, api.embed, endpoint)
     return [Variant(encoder.info, partial(_load, encoder), "remote")]
 

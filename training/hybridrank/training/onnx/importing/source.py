@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +20,9 @@ from hybridrank.training.onnx.importing.errors import ImportRefused
 __all__ = ["Source", "open_source"]
 
 MAX_FILES = 10_000
+LONGEST_END = (22 + 0xFFFF) + 20 + 56  # of a zip: its last record with a comment, and both of zip64
+IN_ZIP64 = 0xFFFFFFFF  # the value of a size that only the record of zip64 gives
+MAX_TABLE_BYTES = 4 << 20  # of an archive's table of contents, which zipfile reads as a whole
 MAX_BYTES = 16 << 30  # of a file with weights, and of everything in an archive
 MAX_GRAPH_BYTES = (2 << 30) - 1  # the limit of protobuf, in which ONNX is written
 MAX_TOKENIZER_BYTES = 256 << 20
@@ -80,6 +85,8 @@ def open_source(path: Path, sha256: str | None = None) -> Iterator[Source]:
         raise ImportRefused(f"{path}: there is no such folder or file")
     if sha256 is not None and (found := model_folder.sha256(path).hex()) != sha256.lower():
         raise ImportRefused(f"{path} has SHA-256 {found}, expected was {sha256.lower()}")
+    if (size := _table_bytes(path)) > MAX_TABLE_BYTES:
+        raise ImportRefused(f"{path} has a table of contents of {size:,} bytes; the limit is {MAX_TABLE_BYTES:,}")
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
@@ -97,6 +104,22 @@ def _sizes_in(folder: Path) -> dict[str, int]:
         if len(sizes) > MAX_FILES:
             raise ImportRefused(f"{folder} holds more than {MAX_FILES:,} files; name the folder of the model alone")
     return sizes
+
+
+def _table_bytes(path: Path) -> int:
+    """Returns the largest size of the table of contents that the end of a zip gives; 0 if it gives none.
+
+    The formats are APPNOTE.TXT 4.3.16 and, for zip64, 4.3.14: a signature, and the size 12 and 40 bytes after it.
+    """
+    with path.open("rb") as file:
+        file.seek(-min(path.stat().st_size, LONGEST_END), os.SEEK_END)
+        end = file.read()
+    found = [0]
+    for signature, place, form in ((b"PK\x05\x06", 12, "<I"), (b"PK\x06\x06", 40, "<Q")):
+        starts = (each.start() + place for each in re.finditer(re.escape(signature), end))
+        sizes = [struct.unpack_from(form, end, at)[0] for at in starts if at + struct.calcsize(form) <= len(end)]
+        found += [each for each in sizes if form == "<Q" or each != IN_ZIP64]
+    return max(found)
 
 
 def _checked(path: Path, archive: zipfile.ZipFile) -> dict[str, int]:
