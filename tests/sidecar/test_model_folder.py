@@ -67,7 +67,7 @@ def test_a_missing_file_is_named(folder, name):
     ("old", "new", "problem"),
     [
         ('kind = "encoder"', 'kind = "oracle"', "kind is 'oracle'; it must be one of encoder, cross-encoder"),
-        ('pooling = "mean"', 'pooling = "median"', "pooling: Input should be 'mean' or 'cls'"),
+        ('pooling = "mean"', 'pooling = "median"', "pooling: Input should be 'mean', 'cls', 'last' or 'graph'"),
         ('version = "1"', 'versions = "1"', "version: Field required"),
         ('version = "1"', 'version = "1"\ncolour = "red"', "colour: Extra inputs are not permitted"),
         ('version = "1"', "version = 1", "version: Input should be a valid string"),

@@ -1,6 +1,7 @@
 """Inputs of the model: special tokens, segments, and the part cut from a text that is too long."""
 
 import itertools
+import json
 
 import pytest
 from hypothesis import given
@@ -57,6 +58,15 @@ def test_a_long_query_keeps_half_the_context_and_is_not_reported(tokenizer):
 def test_an_empty_text_is_its_special_tokens(tokenizer):
     assert tokenizer.singles([""])[0].token_ids == (CLS, SEP)
     assert tokenizer.pairs("the", [""])[0].segment_ids == (0, 0, 0, 1)
+
+
+def test_an_empty_text_without_special_tokens_is_padding(tmp_path):
+    said = json.loads((FOLDER / "tiny-encoder" / "tokenizer.json").read_text())
+    (tmp_path / "tokenizer.json").write_text(json.dumps({**said, "post_processor": None}))
+    bare = TextTokenizer(tmp_path / "tokenizer.json", 48)
+    for sequence in (*bare.singles([""]), *bare.pairs("", [""])):
+        assert (sequence.token_ids, sequence.special) == ((bare.padding_id,), (True,))
+    assert len(bare.singles(["rank"])[0]) == 1
 
 
 @pytest.mark.parametrize("gap", [1, 200])

@@ -120,12 +120,38 @@ def encoders():
         tiny.add(folder, **{"1_Pooling__config": pooling})
         return folder
 
-    return {each.__name__: each for each in (old_layout, matryoshka, prompts)}
+    def last_token(folder):
+        tiny.as_sentence_transformer(tiny.save(folder, "qwen3", "ForCausalLM"), "Pooling", "Normalize")
+        tiny.save_tokenizer(folder, only_last=True)
+        pooling = {"pooling_mode_lasttoken": True, "pooling_mode_mean_tokens": False}
+        prompts = {"query": "Instruct: rank what is searched\nQuery:", "document": ""}
+        tiny.add(folder, **{"1_Pooling__config": pooling}, config_sentence_transformers={"prompts": prompts})
+        return folder
+
+    def dense(folder):
+        tiny.as_sentence_transformer(tiny.save(folder, "bert"), "Pooling", "Dense", "Normalize")
+        tiny.add(folder, **{"1_Pooling__config": {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}})
+        tiny.add_dense(folder, "2_Dense", 32, 24, "activation.Tanh")
+        return folder
+
+    def encoder_of_t5(folder):
+        tiny.as_sentence_transformer(tiny.save(folder, "t5", "ForSeq2SeqLM"), "Pooling", "Dense", "Normalize")
+        tiny.add_dense(folder, "2_Dense", 32, 24, "linear.Identity", bias=False)
+        return folder
+
+    return {each.__name__: each for each in (old_layout, matryoshka, prompts, last_token, dense, encoder_of_t5)}
 
 
 @pytest.mark.parametrize(
     ("name", "max_tokens", "dimensions"),
-    [("old_layout", 40, 32), ("matryoshka", 48, 8), ("prompts", 46, 32)],
+    [
+        ("old_layout", 40, 32),
+        ("matryoshka", 48, 8),
+        ("prompts", 46, 32),
+        ("last_token", 48, 32),
+        ("dense", 48, 24),
+        ("encoder_of_t5", 48, 24),
+    ],
 )
 def test_an_encoder_makes_the_vectors_of_its_library(name, max_tokens, dimensions, tmp_path):
     from sentence_transformers import SentenceTransformer
@@ -133,7 +159,8 @@ def test_an_encoder_makes_the_vectors_of_its_library(name, max_tokens, dimension
     from hybridrank.training.onnx.export import export_model
 
     source = encoders()[name](tmp_path / "source")
-    toml = export_model(str(source), tmp_path / "out", precision="fp32").toml
+    asked = {"max_tokens": max_tokens} if name == "encoder_of_t5" else {}  # its positions have no end
+    toml = export_model(str(source), tmp_path / "out", precision="fp32", **asked).toml
     assert (toml.max_tokens, toml.dimensions) == (max_tokens, dimensions)
     library = SentenceTransformer(str(source), device="cpu")
     library.max_seq_length = max_tokens

@@ -91,11 +91,12 @@ def test_an_encoder_decoder_is_refused(source):
         (("MLMTransformer", "Pooling"), "has a MLMTransformer module .* SPLADE has a SpladePooling module behind it"),
         (("Router",), "router_config.json of .* has no routes of modules"),
         (("Transformer", "LogitScore"), "LogitScore module .* generating model"),
-        (("Transformer", "Pooling", "LayerNorm"), "LayerNorm module .* none of those that the sidecar computes"),
         (
-            ("Transformer", "Normalize", "Pooling"),
-            "has Transformer, Normalize, Pooling, not Transformer, Pooling, Norm",
+            ("Transformer", "Pooling", "CNN"),
+            "CNN module .* none of those that the sidecar computes: Tr.*Dense, LayerNo",
         ),
+        (("Transformer", "Normalize", "Pooling"), "has Transformer, Normalize, Pooling, not Transformer, Pooling and"),
+        (("Transformer", "Dense"), "has Transformer, Dense, not Transformer, Pooling and then Dense"),
     ],
 )
 def test_modules_the_sidecar_does_not_compute_are_refused(source, kinds, problem):
@@ -106,11 +107,13 @@ def test_modules_the_sidecar_does_not_compute_are_refused(source, kinds, problem
 @pytest.mark.parametrize(
     "mode", ["max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"], ids=lambda mode: mode
 )
-def test_each_other_pooling_is_refused_alone_and_added(source, mode):
-    for mean in (True, False):
+def test_each_other_pooling_is_planned_alone_and_added(source, mode):
+    for mean, dimensions in ((True, 64), (False, 32)):
         pooling = {f"pooling_mode_{mode}": True, "pooling_mode_mean_tokens": mean}
         add(source, modules=modules("Transformer", "Pooling"), **{"1_Pooling__config": pooling})
-        refused(source, "pools in a way that the sidecar does not: .* in 1_Pooling/config.json")
+        toml = planned(source).toml
+        assert toml.pooling == ("last" if mode == "lasttoken" and not mean else "graph")
+        assert toml.dimensions == dimensions
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,7 @@ def test_a_prompt_outside_the_mean_is_refused(source):
     add(source, modules=modules("Transformer", "Pooling"), **{"1_Pooling__config": pooling})
     assert planned(source).toml.pooling == "mean"
     add(source, config_sentence_transformers={"prompts": {"query": "is "}})
-    refused(source, r"leaves the prompt out of its mean \(include_prompt in 1_Pooling/config.json\)")
+    refused(source, r"leaves the prompt out of what it pools \(include_prompt in 1_Pooling/config.json\)")
 
 
 @pytest.mark.parametrize(

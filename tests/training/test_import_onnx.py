@@ -71,7 +71,7 @@ def test_a_jar_without_settings_needs_pooling_and_length(tmp_path):
         },
     )
     assert "say --max-tokens" in refusal(jar, tmp_path, pooling="cls")
-    assert "say --pooling cls or --pooling mean" in refusal(jar, tmp_path, tokens=40)
+    assert "say --pooling mean, cls, last or graph" in refusal(jar, tmp_path, tokens=40)
     imported = import_model(
         jar, tmp_path / "out" / "tiny", **ENCODER, pooling="cls", tokens=40, query_prefix="query: ", name="t"
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from tests.golden.tiny_models import LETTERS, VOCABULARY
@@ -30,6 +31,10 @@ OWN = {
     "qwen3": DECODER,
     "llama": DECODER,
     "gemma": DECODER,
+    "gemma2": {**DECODER, "sliding_window": 8},
+    "gemma3_text": {**DECODER, "sliding_window": 8},
+    "mistral": DECODER,
+    "t5": {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2, "initializer_factor": 2.0},
 }
 
 
@@ -47,14 +52,17 @@ def save(folder: Path, model_type: str, head: str = "", *, seed: int = 3, **conf
     return folder
 
 
-def save_tokenizer(folder: Path, *, twice: bool = False) -> None:
-    """Pieces of one letter and a few words; `twice` puts two separators between the texts of a pair."""
+def save_tokenizer(folder: Path, *, twice: bool = False, only_last: bool = False) -> None:
+    """Pieces of one letter and a few words; `twice` puts two separators between the texts of a pair.
+
+    With `only_last` a text has no first token, as in many decoders.
+    """
     tokenizer = Tokenizer(models.WordPiece({word: place for place, word in enumerate(WORDS)}, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     between = "</s> </s>" if twice else "</s>"
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>",
+        single="$A </s>" if only_last else "<s> $A </s>",
         pair=f"<s> $A {between} $B{'' if twice else ':1'} </s>{'' if twice else ':1'}",
         special_tokens=[("<s>", 0), ("</s>", 2)],
     )
@@ -77,6 +85,22 @@ def add(folder: Path, **files: Any) -> None:
         path.parent.mkdir(exist_ok=True)
         said = json.loads(path.read_text()) if path.is_file() and isinstance(content, dict) else None
         path.write_text(json.dumps({**said, **content} if said else content))
+
+
+def add_layer(folder: Path, path: str, weights: dict[str, Any], **config: Any) -> None:
+    """Writes a layer behind a pooling, such as Dense."""
+    add(folder, **{f"{path}__config": config})
+    save_file(weights, folder / path / "model.safetensors")
+
+
+def add_dense(folder: Path, path: str, inputs: int, outputs: int, activation: str = "", *, bias: bool = True) -> None:
+    """Writes a Dense module with random weights; without `activation` config.json names none."""
+    torch.manual_seed(outputs)
+    said = {"activation_function": f"torch.nn.modules.{activation}"} if activation else {}
+    weights = {"linear.weight": torch.randn(outputs, inputs) * 0.3, "linear.bias": torch.randn(outputs) * 0.3}
+    if not bias:
+        del weights["linear.bias"]
+    add_layer(folder, path, weights, in_features=inputs, out_features=outputs, bias=bias, **said)
 
 
 def as_sentence_transformer(folder: Path, *kinds: str, transformer: str = "", **files: Any) -> Path:

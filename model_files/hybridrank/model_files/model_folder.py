@@ -85,10 +85,13 @@ class OnnxToml(ModelToml):
 
 
 class EncoderToml(OnnxToml):
-    """An encoder: how its token rows become a vector, and which prefix it expects before each kind of text."""
+    """An encoder: how its token rows become a vector, and which prefix it expects before each kind of text.
+
+    With the pooling `graph` they do so inside the graph, which returns vectors.
+    """
 
     kind: Literal["encoder"] = "encoder"
-    pooling: Literal["mean", "cls"]
+    pooling: Literal["mean", "cls", "last", "graph"]
     dimensions: Annotated[int, Field(ge=1)]
     query_prefix: str = ""
     document_prefix: str = ""

@@ -7,6 +7,7 @@ what an export needs to compare a graph with its original.
 from hybridrank.sidecar.models.trial import cosines, load_model, load_untested, score_golden_pairs
 from hybridrank.sidecar.rerankers.base import TokenEncoder
 from hybridrank.sidecar.rerankers.colbert import OUTPUT as TOKEN_VECTORS
+from hybridrank.sidecar.rerankers.encoder import SENTENCE_VECTORS
 from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.rerankers.splade import OUTPUT as SPARSE_WEIGHTS
 from hybridrank.sidecar.rerankers.splade import QUERY_WEIGHTS
@@ -17,6 +18,7 @@ from hybridrank.sidecar.types import TextKind
 __all__ = [
     "INPUTS",
     "QUERY_WEIGHTS",
+    "SENTENCE_VECTORS",
     "SPARSE_WEIGHTS",
     "TOKEN_VECTORS",
     "LoadedModel",

@@ -1,6 +1,6 @@
-"""A dense encoder: one unit vector per text; its token rows also serve late interaction."""
+"""A dense encoder: one unit vector per text; its token rows, if the graph returns them, also serve late interaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -8,23 +8,35 @@ import numpy as np
 
 from hybridrank.model_files.arrays import FloatArray, unit_rows
 from hybridrank.model_files.model_folder import EncoderToml, ModelFolder
+from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.rerankers.kind import LoadedModel, Variant, onnx_variants
-from hybridrank.sidecar.rerankers.late_interaction import loaded_model
+from hybridrank.sidecar.rerankers.late_interaction import ColbertReranker, loaded_model
 from hybridrank.sidecar.runtime.precision import Placed, Runtime, Wanted
 from hybridrank.sidecar.runtime.session import open_session, served
 from hybridrank.sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
 from hybridrank.sidecar.types import TextKind
 
+__all__ = ["SENTENCE_VECTORS", "DenseEncoder", "PooledEncoder", "scored_rows", "variants"]
+
+SENTENCE_VECTORS = "sentence_embedding"  # the output of a graph that pools, (batch, dimensions)
+POOLINGS: Mapping[str, Callable[[FloatArray], FloatArray]] = {  # of one text's rows (tokens, dimensions)
+    "mean": lambda rows: rows.mean(axis=0),
+    "cls": lambda rows: rows[0],
+    "last": lambda rows: rows[-1],
+}
+
 
 class DenseEncoder:
     """Vectors are compared by cosine, which is their dot product because they have unit length."""
+
+    output = "last_hidden_state"  # (batch, tokens, dimensions)
 
     def __init__(
         self, folder: ModelFolder, toml: EncoderToml, device: Literal["cpu", "cuda"] = "cpu", runtime: Runtime = "onnx"
     ) -> None:
         self._toml = toml
         self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", toml.max_tokens)
-        self._session = open_session(folder, "last_hidden_state", self._tokenizer.padding_id, device, runtime)
+        self._session = open_session(folder, self.output, self._tokenizer.padding_id, device, runtime)
         self.info = served(folder, self._session)
         self.batches = self.info.precision != "int8"
 
@@ -38,7 +50,7 @@ class DenseEncoder:
         return self._tokenizer.single_windows([prefix + text for text in texts], max_windows)
 
     def embed(self, sequences: Sequence[TokenSequence]) -> FloatArray:
-        """Returns (n, dimensions) unit rows: the mean over a text's tokens, with special ones, or its [CLS] row."""
+        """Returns (n, dimensions) unit rows: the mean over a text's tokens, with special ones, or its first or last."""
         return self._pooled(self._session.run(sequences), sequences)
 
     def embed_with_tokens(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
@@ -52,10 +64,26 @@ class DenseEncoder:
         return scored_rows(self._session.run(sequences), sequences)
 
     def _pooled(self, hidden: FloatArray, sequences: Sequence[TokenSequence]) -> FloatArray:
-        if self._toml.pooling == "cls":
-            return unit_rows(hidden[:, 0])
-        rows = [rows[: len(sequence)].mean(axis=0) for rows, sequence in zip(hidden, sequences, strict=True)]
-        return unit_rows(np.stack(rows))
+        pool = POOLINGS[self._toml.pooling]
+        return unit_rows(np.stack([pool(rows[: len(each)]) for rows, each in zip(hidden, sequences, strict=True)]))
+
+
+class PooledEncoder(DenseEncoder):
+    """An encoder whose graph pools, such as one with layers behind its pooling. It makes no token vectors."""
+
+    output = SENTENCE_VECTORS
+
+    def embed(self, sequences: Sequence[TokenSequence]) -> FloatArray:
+        """Returns (n, dimensions) unit rows."""
+        return unit_rows(self._session.run(sequences))
+
+    def embed_with_tokens(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:  # noqa: ARG002
+        """Raises InvalidArgument."""
+        raise InvalidArgument("model", f"{self.info.name} pools in its graph, so it makes no token vectors")
+
+    def token_rows(self, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
+        """Returns (1, dimensions) for each text: with its vector as the only row, late interaction is the cosine."""
+        return [vector[np.newaxis] for vector in self.embed(sequences)]
 
 
 def scored_rows(hidden: FloatArray, sequences: Sequence[TokenSequence]) -> list[FloatArray]:
@@ -67,10 +95,13 @@ def scored_rows(hidden: FloatArray, sequences: Sequence[TokenSequence]) -> list[
 
 
 def variants(path: Path, wanted: Wanted) -> Sequence[Variant]:
-    """The kind `encoder`: it encodes texts, and reranks by late interaction over its token rows."""
+    """The kind `encoder`: it encodes texts, and reranks by late interaction, or by cosine if its graph pools."""
     return onnx_variants(path, EncoderToml, wanted, _load)
 
 
 def _load(placed: Placed, toml: EncoderToml) -> LoadedModel:
+    if toml.pooling == "graph":
+        pooled = PooledEncoder(placed.folder, toml, placed.device, placed.runtime)
+        return LoadedModel(pooled.info, ColbertReranker(pooled), pooled)
     encoder = DenseEncoder(placed.folder, toml, placed.device, placed.runtime)
     return loaded_model(placed.folder, encoder, toml.dimensions, dense=encoder)

@@ -95,7 +95,7 @@ class TextTokenizer:
         found = []
         for text in self._beginnings(texts, room, max_windows):
             windows, truncated = _windows(text, room, max_windows)
-            found.append([_sequence(self._tokenizer.post_process(each), truncated=truncated) for each in windows])
+            found.append([self._sequence(self._tokenizer.post_process(each), truncated=truncated) for each in windows])
         return found
 
     def pairs(self, query: str, passages: Sequence[str]) -> list[TokenSequence]:
@@ -115,7 +115,7 @@ class TextTokenizer:
         for passage in self._beginnings(passages, room, max_windows):
             windows, truncated = _windows(passage, room, max_windows)
             pairs = [self._tokenizer.post_process(head, each) for each in windows]
-            found.append([_sequence(each, truncated=truncated, query_truncated=query_truncated) for each in pairs])
+            found.append([self._sequence(each, truncated=truncated, query_truncated=query_truncated) for each in pairs])
         return found
 
     def _beginnings(self, texts: Sequence[str], room: int, max_windows: int) -> list[Encoding]:
@@ -129,6 +129,13 @@ class TextTokenizer:
             if len(heads[index]) < len(text) and len(encodings[index]) <= room * max_windows:
                 (encodings[index],) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
         return encodings
+
+    def _sequence(self, encoding: Encoding, *, truncated: bool, query_truncated: bool = False) -> TokenSequence:
+        """Returns the input; of a text without any token, where the tokenizer adds none, a padding token."""
+        if not encoding.ids:
+            return TokenSequence((self.padding_id,), (0,), (True,), truncated, query_truncated)
+        special = tuple(flag == 1 for flag in encoding.special_tokens_mask)
+        return TokenSequence(tuple(encoding.ids), tuple(encoding.type_ids), special, truncated, query_truncated)
 
 
 def _read(path: Path) -> Tokenizer:
@@ -153,8 +160,3 @@ def _windows(text: Encoding, room: int, max_windows: int) -> tuple[list[Encoding
     text.truncate(room, stride=room // WINDOWS_SHARE if max_windows > 1 else 0)
     rest = text.overflowing
     return [text, *rest[: max_windows - 1]], len(rest) >= max_windows
-
-
-def _sequence(encoding: Encoding, *, truncated: bool, query_truncated: bool = False) -> TokenSequence:
-    special = tuple(flag == 1 for flag in encoding.special_tokens_mask)
-    return TokenSequence(tuple(encoding.ids), tuple(encoding.type_ids), special, truncated, query_truncated)

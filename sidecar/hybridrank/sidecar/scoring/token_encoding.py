@@ -21,7 +21,8 @@ async def encode_tokens(request: EncodeRequest, model: LoadedModel, computer: Co
     Raises InvalidArgument for a model that makes none, and for a codec that it does not have.
     """
     if model.token_encoder is None:
-        raise InvalidArgument("model", f"{model.info.name} is a {model.info.kind}, which makes no token vectors")
+        reason = "pools inside its graph" if model.info.pooling == "graph" else f"is a {model.info.kind}"
+        raise InvalidArgument("model", f"{model.info.name} {reason}, which makes no token vectors")
     codec = _codec(model, request.token_vectors)
     work = token_work(request, model.token_encoder, model.encoder, codec)
     rows, timings = await computer.rows(work)

@@ -3,7 +3,7 @@
 No code from a checkpoint is run; one that needs its own code is refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -24,6 +24,7 @@ VOCABULARIES = (
 REMOTE_CODE = "it needs remote code, which an export never runs: take a model of one of transformers' own architectures"
 ROUTES = "router_config.json"
 WEIGHTS_OF_TOKENS = "SparseStaticEmbedding"
+ADD_ENDS = ("CodeLlamaTokenizer", "CohereTokenizer", "GemmaTokenizer", "LlamaTokenizer")
 OWN_PACKAGES = ("sentence_transformers", "pylate")
 
 
@@ -88,6 +89,7 @@ def open_checkpoint(source: str) -> Checkpoint:
         raise ExportFailed(f"the tokenizer of {source} cannot be read: {first_line(error)}") from error
     if not tokenizer.is_fast:
         raise ExportFailed(f"{source} has no tokenizer.json and none can be made from its files")
+    _heed_ends(tokenizer, saved_json(source, within + "tokenizer_config.json"))
     if tokenizer.truncation_side != "right":
         raise ExportFailed(
             f"{source} keeps the end of a long text (truncation_side in tokenizer_config.json); the sidecar keeps its "
@@ -130,6 +132,18 @@ def load_weights(checkpoint: Checkpoint, auto: Any) -> Any:
                 f"{_few(unread)}"
             )
     return model.eval()
+
+
+def _heed_ends(tokenizer: Any, said: Mapping[str, Any]) -> None:
+    """Adds the first and last tokens that tokenizer_config.json says, as transformers 4 did, whose files alone say so.
+
+    transformers 5 leaves that to tokenizer.json, which need not know of it.
+    """
+    if str(said.get("tokenizer_class")).removesuffix("Fast") not in ADD_ENDS:
+        return
+    for name in ("add_bos_token", "add_eos_token"):
+        if isinstance(said.get(name), bool):
+            setattr(tokenizer, name, said[name])
 
 
 def _few(names: Sequence[str]) -> str:

@@ -10,11 +10,10 @@ from typing import Any
 
 import torch
 
+from hybridrank.training.onnx.dense import read_dense
 from hybridrank.training.onnx.source_files import ExportFailed, saved_json, saved_weights
 
 __all__ = ["Checkpoint", "TokenVectors", "read"]
-
-ACTIVATIONS = ("Identity", "ReLU", "GELU", "SiLU", "Tanh", "Sigmoid")
 
 
 @dataclass(frozen=True)
@@ -37,30 +36,6 @@ class TokenVectors(torch.nn.Module):  # type: ignore[misc]
         segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **segments).last_hidden_state
         return {"token_vectors": self.projection(hidden)}
-
-
-class _Dense(torch.nn.Module):  # type: ignore[misc]
-    """PyLate's Dense: activation(W x + b), plus x or a projection of it if the layer is residual."""
-
-    def __init__(self, config: dict[str, Any], weights: dict[str, Any], where: str) -> None:
-        super().__init__()
-        activation = config["activation_function"].rsplit(".", 1)[-1]
-        if activation not in ACTIVATIONS:
-            raise ExportFailed(f"{where} has the activation {activation}; known are {', '.join(ACTIVATIONS)}")
-        sizes = config["in_features"], config["out_features"]
-        self.linear = torch.nn.Linear(*sizes, bias=config.get("bias", True))
-        self.activation = getattr(torch.nn, activation)()
-        self.residual = torch.nn.Identity() if config.get("use_residual") else None
-        if self.residual is not None and sizes[0] != sizes[1]:
-            self.residual = torch.nn.Linear(*sizes, bias=False)
-        try:
-            self.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ExportFailed(f"the weights of {where} are not those of its config.json: {error}") from error
-
-    def forward(self, rows: Any) -> Any:
-        projected = self.activation(self.linear(rows))
-        return projected + self.residual(rows) if self.residual is not None else projected
 
 
 def read(source: str, config: Any, tokenizer: Any) -> Checkpoint | None:
@@ -113,10 +88,7 @@ def _pylate(source: str, modules: list[dict[str, Any]], tokenizer: Any) -> Check
         raise ExportFailed(f"{source} puts a prompt before queries and documents alike, which the sidecar does not")
     said = {key: value for key, value in config.items() if value is not None}
     prompts = said.get("prompts", {})
-    layers = [
-        _Dense(saved_json(source, f"{path}/config.json"), saved_weights(source, f"{path}/"), f"{source}/{path}")
-        for path in (module["path"] for module in dense)
-    ]
+    layers = [read_dense(source, module["path"]) for module in dense]
     fields = {
         "dimensions": layers[-1].linear.out_features,
         "query_length": said.get("query_length", 32),

@@ -22,7 +22,7 @@ except ImportError as error:
 __all__ = ["export_fused"]
 
 FAMILIES = frozenset({"bert", "camembert", "distilbert", "electra", "roberta", "xlm-roberta"})  # by config.model_type
-ONE_ROW = ("logits", "weights")  # outputs without an axis of tokens
+ONE_ROW = ("logits", "sentence_embedding", "weights")  # outputs without an axis of tokens
 OPSET = 17  # the last that the optimiser was written for
 
 

@@ -3,12 +3,13 @@
 Its names and defaults are those of sentence-transformers 6, which also reads what earlier versions wrote.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from hybridrank.training.onnx.checkpoint import Checkpoint
 from hybridrank.training.onnx.source_files import ExportFailed
 
-__all__ = ["pooling", "pools", "prefixes", "require_modules", "require_same_vectors", "settings", "truncated"]
+__all__ = ["poolings", "pools", "prefixes", "require_modules", "require_same_vectors", "settings", "truncated"]
 
 SETTINGS_FILES = tuple(
     f"sentence_{name}_config.json"
@@ -27,7 +28,6 @@ POOLING_FLAGS = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-POOLINGS = ("mean", "cls")  # of the sidecar
 CONFIG = "config_sentence_transformers.json"
 QUERY_PROMPTS, DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
 REASONS = {
@@ -42,15 +42,22 @@ def pools(checkpoint: Checkpoint) -> bool:
     return any(each.kind == "Pooling" for each in checkpoint.modules)
 
 
-def require_modules(checkpoint: Checkpoint, *known: str) -> None:
-    """Raises ExportFailed for a module that is not `known`, and for an order of modules that is not this one."""
-    for each in checkpoint.modules:
-        if each.kind not in known:
-            reason = REASONS.get(each.kind, f"is none of those that the sidecar computes: {', '.join(known)}")
-            raise ExportFailed(f"{checkpoint.source} has a {each.kind} module (modules.json), which {reason}")
-    found = [each.kind for each in checkpoint.modules]
-    if found != [each for each in known if each in found]:
-        raise ExportFailed(f"modules.json of {checkpoint.source} has {', '.join(found)}, not {', '.join(known)}")
+def require_modules(checkpoint: Checkpoint, *first: str, behind: Collection[str] = ()) -> None:
+    """Raises ExportFailed unless the modules are of these kinds: `first` in this order, then any of `behind`.
+
+    Where some are behind, all of `first` are there.
+    """
+    kinds = [each.kind for each in checkpoint.modules]
+    for kind in kinds:
+        if kind not in (*first, *behind):
+            known = ", ".join((*first, *behind))
+            reason = REASONS.get(kind, f"is none of those that the sidecar computes: {known}")
+            raise ExportFailed(f"{checkpoint.source} has a {kind} module (modules.json), which {reason}")
+    found = [each for each in first if each in kinds]
+    rest = kinds[len(found) :]
+    if kinds[: len(found)] != found or not set(rest) <= set(behind) or (rest and len(found) < len(first)):
+        wanted = ", ".join(first) + (f" and then {', '.join(behind)}" if behind else "")
+        raise ExportFailed(f"modules.json of {checkpoint.source} has {', '.join(kinds)}, not {wanted}")
 
 
 def settings(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -74,8 +81,11 @@ def settings(checkpoint: Checkpoint) -> dict[str, Any]:
     return dict(said)
 
 
-def pooling(checkpoint: Checkpoint) -> str:
-    """Returns `mean` or `cls`: the mean where nothing is said."""
+def poolings(checkpoint: Checkpoint, *, prefixed: bool) -> tuple[str, ...]:
+    """Returns the poolings by sentence-transformers' names: the mean where nothing is said.
+
+    Raises ExportFailed if a text is `prefixed` and they leave the prefix out.
+    """
     name = next(
         (f"{each.path or '1_Pooling'}/config.json" for each in checkpoint.modules if each.kind == "Pooling"), ""
     )
@@ -83,17 +93,17 @@ def pooling(checkpoint: Checkpoint) -> str:
     said = checkpoint.json(name)
     modes = said.get("pooling_mode") or [mode for flag, mode in POOLING_FLAGS.items() if said.get(flag)] or ["mean"]
     modes = [modes] if isinstance(modes, str) else modes
-    if len(modes) != 1 or modes[0] not in POOLINGS:
+    if unknown := [str(each) for each in modes if each not in POOLING_FLAGS.values()]:
         raise ExportFailed(
-            f"{checkpoint.source} pools in a way that the sidecar does not: {' and '.join(modes)} in {name}; it pools "
-            f"by {' or '.join(POOLINGS)}"
+            f"{checkpoint.source} pools in a way that the sidecar does not: {' and '.join(unknown)} in {name}; it "
+            f"pools by {', '.join(POOLING_FLAGS.values())}"
         )
-    if said.get("include_prompt") is False and any(prefixes(checkpoint).values()):
+    if said.get("include_prompt") is False and prefixed and list(modes) != ["lasttoken"]:
         raise ExportFailed(
-            f"{checkpoint.source} leaves the prompt out of its mean (include_prompt in {name}), and the "
+            f"{checkpoint.source} leaves the prompt out of what it pools (include_prompt in {name}), and the "
             "sidecar does not"
         )
-    return str(modes[0])
+    return tuple(modes)
 
 
 def prefixes(checkpoint: Checkpoint) -> dict[str, str]:
@@ -123,9 +133,8 @@ def require_no_default_prompt(checkpoint: Checkpoint) -> None:
         )
 
 
-def truncated(checkpoint: Checkpoint) -> int:
-    """Returns the dimensions of a vector: all, or the first ones that a Matryoshka model keeps."""
-    width = int(checkpoint.config.hidden_size)
+def truncated(checkpoint: Checkpoint, width: int) -> int:
+    """Returns the dimensions of a vector: all of its `width`, or the first ones that a Matryoshka model keeps."""
     kept = checkpoint.json(CONFIG).get("truncate_dim") or width
     if not isinstance(kept, int) or not 1 <= kept <= width:
         raise ExportFailed(f"{checkpoint.source} has the truncate_dim {kept!r} in {CONFIG}, of {width} dimensions")

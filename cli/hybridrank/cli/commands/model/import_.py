@@ -39,7 +39,8 @@ def import_(
         typer.Option(metavar="NAME", help="The graph's output with a row for each token, or the score; by its name."),
     ] = None,
     pooling: Annotated[
-        Literal["mean", "cls"] | None, typer.Option(help="How an encoder pools, if no file beside it says so.")
+        Literal["mean", "cls", "last", "graph"] | None,
+        typer.Option(help="How an encoder pools, if no file beside it says so; graph: its output sentence_embedding."),
     ] = None,
     query_prefix: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Text before each query. Default: as the files beside it say.")

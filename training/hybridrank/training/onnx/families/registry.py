@@ -6,6 +6,7 @@ from hybridrank.training.onnx import sentence_files
 from hybridrank.training.onnx.checkpoint import Checkpoint
 from hybridrank.training.onnx.families import colbert, cross_encoder, encoder, prompt_reranker, splade
 from hybridrank.training.onnx.families.plan import Asked, Family, Plan
+from hybridrank.training.onnx.families.pooled_vectors import LAYERS
 from hybridrank.training.onnx.families.templates import TEMPLATES
 from hybridrank.training.onnx.source_files import ExportFailed
 
@@ -53,7 +54,7 @@ def plan(checkpoint: Checkpoint, asked: Asked) -> Plan:
             if asked.relevant_label is not None and kind not in ("cross-encoder", "prompt-reranker"):
                 raise ExportFailed(f"{source} is a {kind}, which has no labels to choose the relevant from")
             return planned
-    sentence_files.require_modules(checkpoint, "Transformer", "Pooling", "Normalize")
+    sentence_files.require_modules(checkpoint, "Transformer", "Pooling", behind=tuple(LAYERS))
     named = ", ".join(checkpoint.heads) or checkpoint.config.model_type
     reason = next(
         (REFUSED[end] for head in checkpoint.heads for end in REFUSED if head.endswith(end)),

@@ -37,6 +37,7 @@ HEADS = {
     "encoder": graph.Heads("last_hidden_state", ("last_hidden_state", "token_embeddings"), 3),
     "cross-encoder": graph.Heads("logits", ("logits",), 2),
 }
+POOLED = graph.Heads(in_process.SENTENCE_VECTORS, (in_process.SENTENCE_VECTORS,), 2)
 
 
 def import_model(
@@ -87,11 +88,15 @@ def import_model(
         }
         prompts = {"query_prefix": query_prefix, "document_prefix": document_prefix}
         fields = encoder_fields(files, pooling=pooling, **prompts) if kind == "encoder" else {}
+        heads = POOLED if fields.get("pooling") == "graph" else HEADS[kind]
         with _about(f"{chosen} ", draft):
-            _write_graph(source, chosen, draft, HEADS[kind], output)
-        last = trial.columns(draft, HEADS[kind].served, described["max_tokens"], pairs=kind != "encoder")
+            _write_graph(source, chosen, draft, heads, output)
+        last = trial.columns(draft, heads.served, described["max_tokens"], pairs=kind != "encoder")
         if kind == "encoder":
-            require_width(files, last)
+            if heads is not POOLED:
+                require_width(files, last)
+            if fields["pooling"] == "last" and files.tokenizer_config.add_eos_token:
+                trial.check_end(draft / "tokenizer.json")
             trial.check_prefixes(draft / "tokenizer.json", described["max_tokens"], fields)
         toml = _toml(kind, {**described, **fields}, last)
         _write(draft, toml, quantized=quantized)

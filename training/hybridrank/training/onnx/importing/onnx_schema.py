@@ -31,10 +31,13 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
         "domain": (7, "text"),
     },
     "Attribute": {
+        "name": (1, "text"),
+        "i": (3, "int"),
         "t": (5, "Tensor"),
         "g": (6, "Graph"),
         "tensors": (10, "*Tensor"),
         "graphs": (11, "*Graph"),
+        "type": (20, "int"),
         "sparse_tensor": (22, "SparseTensor"),
         "sparse_tensors": (23, "*SparseTensor"),
     },

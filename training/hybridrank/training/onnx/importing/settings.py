@@ -13,10 +13,11 @@ POOLING_FLAGS = {
     "pooling_mode_max_tokens": "max",
     "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
     "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
+    "pooling_mode_lasttoken": "last",
 }
-SERVED_POOLINGS = ("mean", "cls")
+SERVED_POOLINGS = ("mean", "cls", "last", "graph")
 KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
+IN_GRAPH = "graph"  # the graph pools, and runs what modules.json has behind that
 QUERY_PROMPTS, DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
 MIN_TOKENS, UNLIMITED = 8, 1 << 20  # transformers writes 1e30 for a tokenizer without a limit
 
@@ -74,12 +75,14 @@ def encoder_fields(
     _check_modules(files, flag=pooling)
     said = "+".join(sorted(_poolings(files.pooling))) or None
     if said is None and pooling is None:
-        raise ImportRefused("no 1_Pooling/config.json says how it pools; say --pooling cls or --pooling mean")
+        raise ImportRefused("no 1_Pooling/config.json says how it pools; say --pooling mean, cls, last or graph")
     chosen = pooling or said or ""
     if chosen not in SERVED_POOLINGS:
-        raise ImportRefused(f"it pools by {chosen}; the sidecar computes {' and '.join(SERVED_POOLINGS)}")
+        raise ImportRefused(
+            f"it pools by {chosen}; the sidecar computes mean, cls and last. If the graph pools, say --pooling graph"
+        )
     query, document = _prefixes(files.sentence_transformers, query_prefix, document_prefix)
-    if chosen == "mean" and (query or document) and not files.pooling.include_prompt:
+    if chosen in ("mean", IN_GRAPH) and (query or document) and not files.pooling.include_prompt:
         raise ImportRefused("its mean leaves the prefix out (include_prompt is false); the sidecar's does not")
     return {"pooling": chosen, "query_prefix": query, "document_prefix": document}
 
@@ -87,8 +90,10 @@ def encoder_fields(
 def _check_modules(files: SettingsFiles, flag: str | None) -> None:
     names = [each.name for each in files.modules]
     for name in names:
-        if name not in KNOWN_MODULES:
-            raise ImportRefused(f"it has a {name} module, which is not in the ONNX file's output")
+        if name not in KNOWN_MODULES and flag != IN_GRAPH:
+            raise ImportRefused(
+                f"it has a {name} module, which is not in the ONNX file's output; if it is, say --pooling graph"
+            )
     if names and "Pooling" not in names and flag is None:
         raise ImportRefused("its modules.json has no Pooling; say --pooling cls or --pooling mean if it is an encoder")
     if dimensions := files.sentence_transformers.truncate_dim:
@@ -99,8 +104,9 @@ def _check_modules(files: SettingsFiles, flag: str | None) -> None:
 
 
 def _poolings(file: PoolingFile) -> set[str]:
-    named = (file.pooling_mode,) if isinstance(file.pooling_mode, str) else file.pooling_mode
-    return {mode for flag, mode in POOLING_FLAGS.items() if getattr(file, flag)} | set(named)
+    named = {file.pooling_mode} if isinstance(file.pooling_mode, str) else {*file.pooling_mode}
+    said = named | {mode for flag, mode in POOLING_FLAGS.items() if getattr(file, flag)}
+    return {"last" if each == "lasttoken" else each for each in said}
 
 
 def _prefixes(file: SentenceTransformersFile, query: str | None, document: str | None) -> tuple[str, str]:

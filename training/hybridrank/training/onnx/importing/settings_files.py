@@ -59,6 +59,7 @@ class TokenizerConfigFile(_File):
     """tokenizer_config.json of transformers."""
 
     model_max_length: float | None = None
+    add_eos_token: bool = False
     do_lower_case: bool | None = None
     truncation_side: str | None = None
 

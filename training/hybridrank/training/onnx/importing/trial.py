@@ -9,7 +9,7 @@ import numpy as np
 from hybridrank.sidecar.in_process import OnnxSession, TextTokenizer, TokenSequence
 from hybridrank.training.onnx.importing.errors import ImportRefused
 
-__all__ = ["check_case", "check_prefixes", "columns"]
+__all__ = ["check_case", "check_end", "check_prefixes", "columns"]
 
 TOLERANCE = 1e-3  # between a text alone and among longer ones, relative to the largest output
 TEXTS = ("short", "A longer sentence, with numbers 1 2 3 and an émoji 😀.", "one two three four five " * 12)
@@ -61,6 +61,15 @@ def check_prefixes(tokenizer: Path, max_tokens: int, fields: Mapping[str, str]) 
         (read,) = TextTokenizer(tokenizer, max_tokens).singles([fields[name]])
         if len(read) > max_tokens // 2:
             raise ImportRefused(f"its {name} takes {len(read)} or more of {max_tokens} tokens; half are for the text")
+
+
+def check_end(tokenizer: Path) -> None:
+    """Raises ImportRefused unless the tokenizer adds a last token."""
+    if not TextTokenizer(tokenizer, SHORT_TOKENS).singles(["rank"])[0].special[-1]:
+        raise ImportRefused(
+            "it reads a text's last token, which tokenizer_config.json adds (add_eos_token) and tokenizer.json does not"
+            "; write it into the post_processor of tokenizer.json"
+        )
 
 
 def check_case(tokenizer: Path, *, lowers: bool) -> None:
