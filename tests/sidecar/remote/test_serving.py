@@ -12,6 +12,7 @@ from aiohttp import web
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from hybridrank.common.breaker import FAILURES_TO_OPEN as FAILURES
+from hybridrank.sidecar.errors import DeadlinePassed
 from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.models.trial import load_model
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
@@ -300,11 +301,14 @@ async def test_an_answer_that_refuses_ends_the_pause(status, elsewhere, tmp_path
 
 async def test_hasty_callers_do_not_shut_out_patient_ones(elsewhere, tmp_path):
     elsewhere.always = slow(0.7)
-    async with sidecar(tmp_path, elsewhere.url) as wires:
-        for each in range(FAILURES):
-            refusal = await fails(wires.reranker.Rerank(rerank_request(RERANKER, f"tea {each}", "tea"), timeout=0.2))
-            assert refusal.code() == Code.DEADLINE_EXCEEDED
-        assert len((await wires.reranker.Rerank(rerank_request(RERANKER, "tea", "tea"), timeout=20)).results) == 1
+    folder = model_folder(tmp_path, "remote-reranker", "cohere")
+    model = load_model(folder, remotes=endpoints(tmp_path, elsewhere.url, RERANKER))
+    (pairs,) = model.reranker.windows("tea", ["tea"], 1)
+    for _ in range(FAILURES):
+        with pytest.raises(DeadlinePassed):
+            await model.remote.compute(pairs, time.monotonic() + 0.05)
+    assert (await model.remote.compute(pairs, time.monotonic() + 20)).tolist() == [1.0]
+    await model.remote.client.close()
 
 
 async def test_a_model_may_answer_in_another_name(elsewhere, tmp_path):
