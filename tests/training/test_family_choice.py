@@ -280,12 +280,12 @@ def test_folders_of_sentence_transformers_itself_are_taken(source, tmp_path):
 def test_a_graph_torch_cannot_write_is_one_sentence(source, tmp_path, monkeypatch):
     import torch
 
-    from hybridrank.training.onnx import export
+    from hybridrank.training.onnx import export, fusion
 
     def fails(*_):
         raise torch.onnx.OnnxExporterError("Failed to export.\n\n## Summary")
 
-    monkeypatch.setattr(export, "export_fused", fails)
+    monkeypatch.setattr(fusion, "trace", fails)
     with pytest.raises(export.ExportFailed, match=r"torch cannot write .*, a bert, as ONNX: Failed to export\.; BERT"):
         export.export_model(str(source), tmp_path / "out")
     assert not (tmp_path / "out").exists()

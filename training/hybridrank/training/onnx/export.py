@@ -1,35 +1,29 @@
 """Exports a transformers model to a model folder of the sidecar: ONNX at int8 and fp32, tokenizer, golden pairs."""
 
+import gc
 import importlib
-import inspect
 import logging
+import math
 import re
-import shutil
 import tempfile
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from hybridrank.model_files import model_folder, self_test
 from hybridrank.model_files.model_folder import FP32_ONNX, ModelFolder, OnnxToml
 from hybridrank.model_files.self_test import GoldenPairs
 from hybridrank.sidecar import in_process
-from hybridrank.sidecar.in_process import INPUTS, OnnxSession, TextTokenizer, padded
+from hybridrank.sidecar.in_process import OnnxSession, TextTokenizer
 from hybridrank.training.onnx.golden_pairs import reference
 
 try:
-    import onnx
-    import torch
-
-    from hybridrank.training.onnx import int8
-    from hybridrank.training.onnx.checkpoint import Checkpoint, load_weights, open_checkpoint, write_tokenizer
+    from hybridrank.training.onnx import fusion, graph_file, int8, original, unfused
+    from hybridrank.training.onnx.checkpoint import Checkpoint, open_checkpoint, write_tokenizer
     from hybridrank.training.onnx.families import registry
     from hybridrank.training.onnx.families.plan import Asked, Plan
-    from hybridrank.training.onnx.fusion import export_fused
+    from hybridrank.training.onnx.original import Original
     from hybridrank.training.onnx.source_files import ExportFailed, first_line
 
     importlib.import_module("onnxscript")  # torch's exporter imports it
@@ -40,9 +34,7 @@ __all__ = ["ExportFailed", "export_model"]
 
 log = logging.getLogger(__name__)
 
-OPSET = 18
 TOLERANCE = 1e-4  # between the original and its export, in logits or in the entries of a token row
-SAMPLES = ("short", "A longer sentence, with numbers 1 2 3 and an émoji 😀.", "one two three four five " * 12)
 
 
 def export_model(
@@ -87,27 +79,25 @@ def export_model(
         answers=tuple(answers),
     )
     plan = registry.plan(checkpoint, asked)
-    loaded = load_weights(checkpoint, plan.auto)
-    read = inspect.signature(loaded.forward).parameters.keys() & set(checkpoint.tokenizer.model_input_names)
-    names = [name for name in INPUTS if name in read]
-    model, toml = plan.wrap(loaded).eval(), plan.toml
-    with tempfile.TemporaryDirectory() as temporary:
+    toml = plan.toml
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
         folder = Path(temporary)
         write_tokenizer(checkpoint.tokenizer, str(folder / "tokenizer.json"), lower_case=plan.lower_case)
         for extra, content in plan.files.items():
             (folder / extra).write_bytes(content)
-        _write_fp32(folder, checkpoint, plan, model, names)
+        _write_fp32(folder, checkpoint, plan)
         model_folder.write(folder, toml)
         golden = reference(in_process.load_untested(folder, "fp32"))
         self_test.write(folder, golden)
         if precision != "fp32":
             toml = _tried_int8(folder, toml, golden)
         if precision == "int8":
-            (folder / FP32_ONNX).unlink()
+            graph_file.remove(folder / FP32_ONNX)
         model_folder.write(folder, toml)
-        out.mkdir(parents=True, exist_ok=True)
-        for file in folder.iterdir():
-            shutil.copyfile(file, out / file.name)
+        out.mkdir(exist_ok=True)
+        for file in sorted(folder.iterdir(), key=lambda each: each.name == "model.toml"):  # by which it is found
+            file.replace(out / file.name)
     return model_folder.read(out)
 
 
@@ -121,17 +111,34 @@ def _tried_int8(folder: Path, toml: OnnxToml, golden: Sequence[GoldenPairs]) -> 
     return toml
 
 
-def _write_fp32(folder: Path, checkpoint: Checkpoint, plan: Plan, model: Any, names: list[str]) -> None:
+def _write_fp32(folder: Path, checkpoint: Checkpoint, plan: Plan) -> None:
     """Writes model.onnx, fused if the fused graph computes the same as the original."""
-    path, output = folder / "model.onnx", plan.output
+    moved = math.inf
+    for way in (fusion, unfused) if checkpoint.config.model_type in fusion.FAMILIES else (unfused,):
+        tokenizer = TextTokenizer(folder / "tokenizer.json", plan.toml.max_tokens)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            traced = Path(scratch) / "traced.onnx"
+            wanted = _traced(checkpoint, plan, way.trace, tokenizer, traced)
+            gc.collect()  # the weights, before others are read
+            with _refusals_of_torch(checkpoint):
+                written = way.finish(traced, checkpoint.config, folder / "model.onnx")
+        if written:
+            session = OnnxSession(folder / "model.onnx", plan.output, tokenizer.padding_id)
+            moved = original.difference(session, tokenizer, wanted)
+        if moved <= TOLERANCE:
+            return
+    raise ExportFailed(f"the exported model differs from the original by {moved:.2g}, over {TOLERANCE}")
+
+
+def _traced(
+    checkpoint: Checkpoint, plan: Plan, trace: Callable[[Original, Path], None], tokenizer: TextTokenizer, path: Path
+) -> Sequence[Any]:
+    """Traces the original to `path` and returns its outputs; its weights are in memory only during this call."""
+    loaded = original.load(checkpoint, plan)
+    wanted = loaded.outputs(tokenizer)
     with _refusals_of_torch(checkpoint):
-        fused = export_fused(model, checkpoint.config, names, output, path)
-    if fused and _difference(folder, plan, model, names) <= TOLERANCE:
-        return
-    with _refusals_of_torch(checkpoint):
-        _export_graph(model, names, output, path)
-    if not (difference := _difference(folder, plan, model, names)) <= TOLERANCE:
-        raise ExportFailed(f"the exported model differs from the original by {difference:.2g}, over {TOLERANCE}")
+        trace(loaded, path)
+    return wanted
 
 
 @contextmanager
@@ -144,47 +151,3 @@ def _refusals_of_torch(checkpoint: Checkpoint) -> Iterator[None]:
             f"torch cannot write {checkpoint.source}, a {checkpoint.config.model_type}, as ONNX: {first_line(error)}; "
             "BERT and its relatives can be exported"
         ) from error
-
-
-def _export_graph(model: Any, names: list[str], output: str, path: Path) -> None:
-    # A separate tensor for each input: the exporter treats one that is passed twice as one input.
-    examples = {name: torch.ones((2, 8), dtype=torch.long) for name in names}
-    free = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens")}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns about its own deprecations
-        torch.onnx.export(
-            model,
-            (),
-            str(path),
-            kwargs=examples,
-            input_names=names,
-            output_names=[output],
-            dynamic_shapes=dict.fromkeys(names, free),
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-    graph = onnx.load(str(path))
-    del graph.graph.output[1:]  # an unneeded pooled vector
-    for node in graph.graph.node:
-        del node.metadata_props[:]  # stack traces with the paths of this machine
-    onnx.save(graph, str(path))
-
-
-def _difference(folder: Path, plan: Plan, model: Any, names: list[str]) -> float:
-    """Returns the largest difference between the graph and the original, on batches of other shapes than in tracing."""
-    output = plan.output
-    tokenizer = TextTokenizer(folder / "tokenizer.json", plan.toml.max_tokens)
-    session = OnnxSession(folder / "model.onnx", output, tokenizer.padding_id)
-    differences = []
-    for texts in (SAMPLES[:1], SAMPLES):
-        sequences = tokenizer.singles(texts)
-        inputs = padded(sequences, tokenizer.padding_id)
-        with torch.inference_mode():
-            wanted = model(**{name: torch.from_numpy(inputs[name]) for name in names})[output].numpy()
-        found = session.run(sequences)
-        real = np.arange(wanted.shape[1]) < np.array([[len(sequence)] for sequence in sequences])
-        keep = real if wanted.ndim == 3 else np.ones(wanted.shape, dtype=bool)
-        differences.append(float(np.abs(wanted - found)[keep].max()))
-    return float(np.max(differences))  # NaN if one is NaN

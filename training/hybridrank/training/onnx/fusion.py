@@ -9,27 +9,34 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from hybridrank.training.onnx import graph_file
 from hybridrank.training.onnx.first_query import first_query_only
 from hybridrank.training.onnx.first_token import first_token_only
+from hybridrank.training.onnx.original import Original
 from hybridrank.training.onnx.split_norms import split_norms
 
 try:
+    import onnxruntime
     import torch
     from onnxruntime.transformers import optimizer
 except ImportError as error:
     raise ImportError(f"exporting a model needs {error.name}: pip install 'hybridrank[train]'") from error
 
-__all__ = ["export_fused"]
+__all__ = ["FAMILIES", "finish", "trace"]
 
 FAMILIES = frozenset({"bert", "camembert", "distilbert", "electra", "roberta", "xlm-roberta"})  # by config.model_type
 ONE_ROW = ("logits", "sentence_embedding", "weights")  # outputs without an axis of tokens
 OPSET = 17  # the last that the optimiser was written for
+FUSED = "com.microsoft"  # the domain of fused operators
+TABLE = "table"  # the file of the largest embedding table, which a large model is traced without
 
 
 class _Traced(torch.nn.Module):  # type: ignore[misc]
     """A model that takes its inputs by position. In the graph, names of its parts begin with `m`."""
 
-    def __init__(self, model: torch.nn.Module, names: list[str], output: str) -> None:
+    def __init__(self, model: torch.nn.Module, names: tuple[str, ...], output: str) -> None:
         super().__init__()
         self.m, self.names, self.output = model, names, output
 
@@ -37,32 +44,75 @@ class _Traced(torch.nn.Module):  # type: ignore[misc]
         return self.m(**dict(zip(self.names, inputs, strict=True)))[self.output]
 
 
-def export_fused(model: torch.nn.Module, config: Any, names: list[str], output: str, path: Path) -> bool:
-    """Writes `model`, with the inputs `names` and the single output `output`; returns False if it cannot be fused.
+class _Fusing(optimizer.MODEL_TYPES["bert"][0]):  # type: ignore[misc]
+    """A graph for ONNX Runtime's optimiser, of which embedding tables may be references: it asks for their shape."""
 
-    `config` belongs to its transformers model, which must use eager attention. The attention of every layer must be
-    fused; then it supports padding on the right, as the sidecar pads. The caller must check that the file computes the
-    same as the model.
+    def get_constant_value(self, output_name: str) -> Any:
+        tensor = self.get_initializer(output_name)
+        if tensor is not None and graph_file.referred(tensor):
+            return np.broadcast_to(np.float32(np.nan), tuple(tensor.dims))
+        return super().get_constant_value(output_name)
+
+
+def trace(original: Original, path: Path) -> None:
+    """Writes the graph that torch's older exporter makes of the model, which must use eager attention.
+
+    The newer one's output has no attention that ONNX Runtime 1.31 can fuse.
     """
-    if config.model_type not in FAMILIES:
-        return False
-    _trace(_Traced(model, names, output).eval(), names, output, path)
+    model = original.model
+    large = sum(each.nbytes for each in model.parameters()) > graph_file.LIMIT
+    table = _set_aside(model, path.with_name(TABLE)) if large else None
+    _trace(_Traced(model, original.names, original.output).eval(), original.names, original.output, path)
+    if table:
+        graph = graph_file.read(path)
+        name, dimensions = table
+        (tensor,) = (each for each in graph.graph.initializer if each.name == f"m.{name}")
+        tensor.dims[:] = dimensions
+        graph_file.refer(tensor, TABLE)
+        graph_file.write(graph, path, path.parent)
+
+
+def finish(traced: Path, config: Any, path: Path) -> bool:
+    """Writes the fused graph; returns False if the attention of a layer cannot be fused.
+
+    `config` belongs to the transformers model. The fused attention supports padding on the right, as the sidecar pads.
+    The caller must check that the file computes the same as the model.
+    """
+    model = graph_file.read(traced, held=4 * config.hidden_size**2)  # the matrices of attention, which are merged
     logging.disable(logging.WARNING)  # it logs each fusion
     try:
-        fused = optimizer.optimize_model(str(path), "bert", config.num_attention_heads, config.hidden_size, opt_level=0)
+        fused = _Fusing(model, config.num_attention_heads, config.hidden_size)
+        fused.optimize(optimizer.FusionOptions("bert"))
+        fused.topological_sort()
         if len(fused.get_nodes_by_op_type("Attention")) != config.num_hidden_layers:
             return False
         split_norms(fused.model.graph)
         first_token_only(fused.model.graph)
         first_query_only(fused.model.graph)
-        fused.save_model_to_file(str(path))
+        fused.topological_sort()
+        fused.model.producer_name, fused.model.producer_version = "onnxruntime.transformers", onnxruntime.__version__
+        if not any(each.domain == FUSED for each in fused.model.opset_import):
+            fused.model.opset_import.add(domain=FUSED, version=1)
+        graph_file.write(fused.model, path, traced.parent)
     finally:
         logging.disable(logging.NOTSET)
     return True
 
 
-def _trace(model: torch.nn.Module, names: list[str], output: str, path: Path) -> None:
-    """Traces with torch's older exporter: in the newer one's output, ONNX Runtime 1.31 finds no attention to fuse."""
+def _set_aside(model: Any, file: Path) -> tuple[str, tuple[int, ...]]:
+    """Moves the rows of the largest embedding table to `file`, and returns its name and dimensions.
+
+    The exporter would hold it twice. Its place takes two rows, of NaN, which no comparison with the original passes.
+    """
+    tables = {name: each for name, each in model.named_modules() if isinstance(each, torch.nn.Embedding)}
+    name, table = max(tables.items(), key=lambda each: int(each[1].weight.numel()))
+    weight = table.weight.detach()
+    weight.numpy().tofile(file)
+    table.weight = torch.nn.Parameter(torch.full((2, weight.shape[1]), torch.nan), requires_grad=False)
+    return f"{name}.weight", tuple(weight.shape)
+
+
+def _trace(model: torch.nn.Module, names: tuple[str, ...], output: str, path: Path) -> None:
     examples = {name: torch.ones((2, 8), dtype=torch.long) for name in names}
     if "token_type_ids" in examples:
         examples["token_type_ids"].zero_()  # some models have only one segment
@@ -75,7 +125,7 @@ def _trace(model: torch.nn.Module, names: list[str], output: str, path: Path) ->
             model,
             tuple(examples.values()),
             str(path),
-            input_names=names,
+            input_names=list(names),
             output_names=[output],
             dynamic_axes={**dict.fromkeys(names, free), output: free_output},
             opset_version=OPSET,

@@ -1,8 +1,10 @@
 """Quantises a model folder to int8 beside its fp32, and tests it on golden pairs. Needs the `onnx` package."""
 
 import logging
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hybridrank.model_files import model_folder
 from hybridrank.model_files.model_folder import FP32_ONNX, OnnxToml
@@ -24,17 +26,29 @@ def quantize(folder: Path, toml: OnnxToml) -> OnnxToml:
 
     Weights are signed, with one scale per column and only seven of their eight bits: then sums saturate on no CPU.
     """
+    from hybridrank.training.onnx import graph_file, stand_ins
+
+    graph_file.rename(folder / "model.onnx", folder / FP32_ONNX)
+    graph = graph_file.read(folder / FP32_ONNX)
+    del graph.graph.value_info[:]  # shapes that torch's exporter leaves behind, some of them wrong
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        replaced = stand_ins.put_in(graph, folder)
+        quantised = _quantized(graph, Path(scratch) / "int8.onnx")
+        stand_ins.take_out(quantised, replaced, folder, Path(scratch) / "int8.data")
+        graph_file.write(quantised, folder / "model.onnx", Path(scratch))
+    return toml.model_copy(update={"precision": "int8", "reduced_range": True})
+
+
+def _quantized(graph: Any, path: Path) -> Any:
+    """Returns the graph as ONNX Runtime quantises it, by way of a file at `path`."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    (folder / "model.onnx").rename(folder / FP32_ONNX)
     logging.disable(logging.WARNING)  # it asks for a preprocessing that changes nothing here
     try:
-        graph = onnx.load(str(folder / FP32_ONNX))
-        del graph.graph.value_info[:]  # shapes that torch's exporter leaves behind, some of them wrong
         quantize_dynamic(
             graph,
-            folder / "model.onnx",
+            path,
             weight_type=QuantType.QInt8,
             per_channel=True,
             reduce_range=True,
@@ -42,4 +56,4 @@ def quantize(folder: Path, toml: OnnxToml) -> OnnxToml:
         )
     finally:
         logging.disable(logging.NOTSET)
-    return toml.model_copy(update={"precision": "int8", "reduced_range": True})
+    return onnx.load(str(path))
