@@ -67,5 +67,5 @@ def test_settings_as_a_result_file_holds_them():
 
 @pytest.mark.parametrize("name", ["", "bm26", "rrf+", "+colbert", "RRF", "rrf++colbert", "rrf+colbert+"])
 def test_an_unknown_name_says_which_there_are(name):
-    with pytest.raises(ValueError, match=r"it is one of bm25, knn, rrf, with \+MODEL"):
+    with pytest.raises(ValueError, match=r"it is one of bm25, knn, sparse, rrf, rrf-sparse, with \+MODEL"):
         parse_pipeline(name)

@@ -11,7 +11,7 @@ from hybridrank.connector import IndexMissing
 from hybridrank.connector.engines.base import rest_api
 from hybridrank.connector.sidecar_client.model_names import models_by_name
 from hybridrank.evaluation.experiments.bench import Bench
-from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings
+from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, sparse_model
 from hybridrank.evaluation.experiments.served_models import UnknownModel
 from hybridrank.index_templates import EncoderNote, template_name
 from hybridrank.models import SHIPPED_MODELS
@@ -46,6 +46,8 @@ async def open_bench(
             encoders = await noted_encoders(target, index) if index else ()
         start: dict[str, str] = {}
         wanted = {model: each.name for each in pipelines for named in each.models for model in settings.served(named)}
+        if sparse := sparse_model(pipelines):
+            wanted[sparse] = next(each.name for each in pipelines if sparse_model([each]))
         if settings.fold_models:
             start["models"] = os.pathsep.join(
                 [os.environ.get(_MODELS, str(SHIPPED_MODELS)), str(settings.fold_models.folder)]

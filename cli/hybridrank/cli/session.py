@@ -113,8 +113,8 @@ async def open_search(
 
 
 async def noted_encoders(engine: Engine, index: str) -> tuple[EncoderNote, ...]:
-    """Returns the encoders that the index notes for its vectors. Raises IndexMissing."""
-    encoders = (await engine.fields(index)).encoders
+    """Returns the encoders that the index notes for its dense vectors. Raises IndexMissing."""
+    encoders = (await engine.fields(index)).dense_encoders
     return tuple(note for by_field in encoders.values() for note in by_field.values() if note)
 
 

@@ -17,7 +17,7 @@ _NEW_INDEX = "index anew under a new name and `hybridrank index swap` to it, or 
 def encoder_findings(index: str, fields: Fields, models: Sequence[ModelInfo]) -> Iterator[Finding]:
     """Yields, for each field of vectors, a finding that says if the sidecar's encoder made them."""
     info = models_by_name(models).get("encoder")
-    for concrete, notes in sorted(fields.encoders.items() if info else ()):
+    for concrete, notes in sorted(fields.dense_encoders.items() if info else ()):
         for path, note in notes.items():
             subject = f"index {concrete}" if concrete == index else f"index {concrete} behind {index}"
             if info and note is None:

@@ -15,6 +15,7 @@ from hybridrank.connector.queries.filters import Filter
 from hybridrank.connector.queries.retrievers import RETRIEVERS
 from hybridrank.connector.sendable import Sendable
 from hybridrank.connector.stages import Stage
+from hybridrank.index_templates.sparse import SPARSE
 
 __all__ = ["RetrieverName", "SearchRequest"]
 
@@ -53,7 +54,8 @@ class SearchRequest(Sendable):
     time of each retriever, which costs time. `track_total_hits` is the maximum of matches that BM25 counts for `total`:
     True counts all, and False none.
 
-    `vector_field` is the field that kNN compares; the default also covers the passages of an index that has them. If
+    The retriever `sparse` compares the query's vector by `sparse_encoder` with those in `sparse_field`. `vector_field`
+    is the field that kNN compares; the default also covers the passages of an index that has them. If
     the engine rounds vectors, `oversample` times as many as wanted are rescored with full-precision vectors; without
     it, the engine's default applies.
     """
@@ -68,6 +70,8 @@ class SearchRequest(Sendable):
     vector_field: str = Field("vector", min_length=1)
     oversample: float | None = Field(None, ge=1, lt=10)
     encoder: str = Field("encoder", min_length=1)
+    sparse_field: str = Field(SPARSE, min_length=1)
+    sparse_encoder: str = Field("splade", min_length=1)
     encode_timeout_s: float = Field(0.3, gt=0)
     timeout_s: float | None = Field(None, gt=0)
     filters: tuple[Filter, ...] = ()
@@ -102,6 +106,11 @@ class SearchRequest(Sendable):
     def needs_vector(self) -> bool:
         """True if a retriever or a stage compares vectors."""
         return any(each.needs_vector for each in (*map(RETRIEVERS.__getitem__, self.retrievers), *self.stages))
+
+    @property
+    def needs_sparse(self) -> bool:
+        """True if a retriever compares sparse vectors."""
+        return any(RETRIEVERS[name].needs_sparse for name in self.retrievers)
 
     @field_validator("index")
     @classmethod

@@ -38,12 +38,18 @@ class FirstStage:
     engine: Engine
     fusion: FusedBy
 
-    async def run(self, request: SearchRequest, encoding: Encoding | None, search: SearchContext) -> FirstRanking:
+    async def run(
+        self,
+        request: SearchRequest,
+        encoding: Encoding | None,
+        search: SearchContext,
+        sparse: Encoding | None = None,
+    ) -> FirstRanking:
         """Returns the fused ranking, with the aggregations, which are requested at the same time.
 
         Raises EngineError, or SearchFailed if every retriever failed.
         """
-        ranked = self._ranked(request, queries_of(request, encoding), search)
+        ranked = self._ranked(request, queries_of(request, encoding, sparse), search)
         ranking, aggregations = await asyncio.gather(ranked, self._aggregated(request, search))
         return FirstRanking(ranking.hits, ranking.profile, ranking.total, aggregations)
 
@@ -121,11 +127,16 @@ def lexical(request: SearchRequest) -> Bm25Query:
     )
 
 
-def queries_of(request: SearchRequest, encoding: Encoding | None) -> dict[str, Query]:
-    """Returns the retrievers' queries. Without a vector the search is lexical, even if only kNN was requested."""
-    possible = {name for name in request.retrievers if encoding is not None or not RETRIEVERS[name].needs_vector}
+def queries_of(request: SearchRequest, encoding: Encoding | None, sparse: Encoding | None = None) -> dict[str, Query]:
+    """Returns the retrievers' queries, without those whose vector is None; if none is left, the search is lexical."""
+    read = {name: sparse if RETRIEVERS[name].needs_sparse else encoding for name in RETRIEVERS}
+    possible = {
+        name
+        for name in request.retrievers
+        if read[name] is not None or not (RETRIEVERS[name].needs_vector or RETRIEVERS[name].needs_sparse)
+    }
     wanted = possible or {Bm25Query.name}
-    return {name: retriever.of(request, encoding) for name, retriever in RETRIEVERS.items() if name in wanted}
+    return {name: retriever.of(request, read[name]) for name, retriever in RETRIEVERS.items() if name in wanted}
 
 
 def _hit(fused: Fused) -> Hit:

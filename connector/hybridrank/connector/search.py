@@ -45,9 +45,9 @@ class HybridSearch:
         """
         search = SearchContext(Budget(request.timeout_s), request.strict)
         with search.part("encode"):
-            encoding = await encode_query(self.sidecar, request, search)
+            encoding, sparse = await encode_query(self.sidecar, request, search)
         with search.part("retrieve"):
-            first = await FirstStage(self.engine, self.fusion).run(request, encoding, search)
+            first = await FirstStage(self.engine, self.fusion).run(request, encoding, search, sparse)
         with search.part("rescore"):
             cascade = Cascade(self.engine, self.sidecar, self.feature_log)
             rescored = await cascade.run(request, encoding, first.hits, search)

@@ -98,7 +98,8 @@ class Retrieved:
 class Document:
     """A document to index: its id, its fields, and, if it has them, its vector and its packed token vectors.
 
-    `passages` are the texts and vectors of its parts; `vectors` are the vectors of further fields, by name.
+    `passages` are the texts and vectors of its parts; `vectors` are the vectors of further fields, by name; `sparse` is
+    its sparse vector, token → weight.
     """
 
     doc_id: str
@@ -107,20 +108,22 @@ class Document:
     token_vectors: bytes | None = field(default=None, repr=False)
     passages: tuple[tuple[str, Vector], ...] = field(default=(), repr=False)
     vectors: Mapping[str, Vector] = field(default_factory=dict, repr=False)
+    sparse: Mapping[str, float] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """One text as a unit vector; `truncated` if the model read only its beginning.
 
-    With `token_vectors`, packed for storage, `vector` is empty if the model makes none for a whole text. `encoder` is
-    the model that answered, None if unknown: a caller's own vector.
+    With `token_vectors`, packed for storage, `vector` is empty if the model makes none for a whole text, and so it is
+    with `sparse`, token → weight. `encoder` is the model that answered, None if unknown: a caller's own vector.
     """
 
     vector: Vector = field(repr=False)
     truncated: bool = False
     token_vectors: bytes = field(default=b"", repr=False)
     encoder: EncoderNote | None = field(default=None, compare=False, repr=False)
+    sparse: Mapping[str, float] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

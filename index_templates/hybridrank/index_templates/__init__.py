@@ -10,6 +10,7 @@ from typing import Any, Literal
 from hybridrank.common.encoders import EncoderNote
 from hybridrank.index_templates.analysis import Subfield, analysis, search_analysis, stored_synonyms, text_field
 from hybridrank.index_templates.languages import Language
+from hybridrank.index_templates.sparse import SPARSE, sparse_field
 from hybridrank.index_templates.vectors import PASSAGES, VectorKind, dimensions_of, vector_properties
 
 __all__ = [
@@ -53,7 +54,8 @@ class IndexDefinition:
     in Solr's format. The content of an object is stored as terms under one field ("flat"), or each key becomes its own
     field ("fields"), at most 1000. If `boosts` or `synonyms` are not given, an index keeps its own. `vectors` is the
     storage of vectors; `vector_fields` are vector fields besides `vector`, name → dimensions; with `passages`, each
-    passage of a document has a vector. `encoder` makes all of them, and is noted in the mapping.
+    passage of a document has a vector. `encoder` makes all of them, and is noted in the mapping; `sparse` makes sparse
+    vectors in the field `sparse_vector`, and is noted too.
     """
 
     dimensions: int = 0
@@ -67,6 +69,7 @@ class IndexDefinition:
     vector_fields: Mapping[str, int] = field(default_factory=dict)
     passages: bool = False
     encoder: EncoderNote | None = None
+    sparse: EncoderNote | None = None
 
     @property
     def searched(self) -> Mapping[str, float]:
@@ -82,6 +85,12 @@ class IndexDefinition:
     def vector_paths(self) -> tuple[str, ...]:
         """Paths of the vector fields."""
         return (f"{PASSAGES}.vector" if self.passages else "vector", *self.vector_fields)
+
+    @property
+    def encoders(self) -> Mapping[str, EncoderNote]:
+        """The encoder of each field of vectors, where it is known."""
+        dense = dict.fromkeys(self.vector_paths, self.encoder) if self.encoder else {}
+        return {**dense, **({SPARSE: self.sparse} if self.sparse else {})}
 
 
 def template_name(index: str) -> str:
@@ -103,6 +112,8 @@ def render(engine: Literal["opensearch", "elasticsearch"], index: str, definitio
         more=definition.vector_fields,
         passage_text=text_field(definition.language, (), synonyms=False) if definition.passages else None,
     )
+    if definition.sparse:
+        mappings["properties"][SPARSE] = sparse_field(engine)
     for name in definition.text_fields:
         mappings["properties"][name] = text_field(
             definition.language, definition.subfields, synonyms=bool(definition.synonyms)
@@ -162,8 +173,8 @@ def with_notes(mappings: Mapping[str, Any], notes: Mapping[str, Any]) -> dict[st
 
 def _notes(definition: IndexDefinition) -> dict[str, Any]:
     notes: dict[str, Any] = {"language": definition.language, "boosts": dict(definition.searched)}
-    if definition.encoder:
-        notes["encoders"] = dict.fromkeys(definition.vector_paths, definition.encoder.as_json())
+    if definition.encoders:
+        notes["encoders"] = {path: each.as_json() for path, each in definition.encoders.items()}
     return notes
 
 

@@ -11,7 +11,7 @@ from hybridrank.common.counts import first_lines
 from hybridrank.connector import IndexMissing, ModelInfo
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.engines.index_names import check_new_name
-from hybridrank.connector.indexing import IndexingReport, find_encoder
+from hybridrank.connector.indexing import IndexingReport, find_encoder, find_sparse_encoder
 from hybridrank.connector.indexing.resumable import index_resumably
 from hybridrank.connector.indexing.splitting import Split
 from hybridrank.connector.sidecar_client.model_names import models_by_name
@@ -39,6 +39,7 @@ async def index_collection(
     *,
     definition: IndexDefinition | None = None,
     passages: Split | None = None,
+    sparse: str | None = None,
 ) -> IndexingReport:
     """Indexes a folder, with progress on stderr."""
     with ConsoleProgress(err).step(f"reading {folder.name}"):
@@ -52,7 +53,7 @@ async def index_collection(
             encoders = await noted_encoders(target, name)
         except IndexMissing:  # it is created
             check_new_name(name)
-        needs = ("encoder", colbert) if token_vectors else ("encoder",)
+        needs = ("encoder", *([colbert] if token_vectors else []), *([sparse] if sparse else []))
         async with open_sidecar(sidecar, needs=needs, encoders=encoders) as client:
             _tell_languages(definition, await client.models(), needs)
             return await index_resumably(
@@ -67,20 +68,26 @@ async def index_collection(
                 colbert=colbert,
                 definition=definition,
                 passages=passages,
+                sparse=sparse,
             )
     finally:
         await target.close()
 
 
-async def plan_index(engine: str, name: str, sidecar: str, definition: IndexDefinition) -> tuple[str, ...]:
+async def plan_index(
+    engine: str, name: str, sidecar: str, definition: IndexDefinition, sparse: str | None = None
+) -> tuple[str, ...]:
     """Returns the changes that indexing would make to the engine."""
     target = await open_engine(engine)
     try:
         await _tell_lacks(target, definition)
         async with open_sidecar(sidecar) as client:
             info = find_encoder(models := await client.models(), "encoder")
+            sparse_info = find_sparse_encoder(models, sparse) if sparse else None
             _tell_languages(definition, models, ["encoder"])
-        return await target.plan_index(name, replace(definition, dimensions=info.dimensions, encoder=info.encoder))
+        made_by = sparse_info.encoder if sparse_info else None
+        planned = replace(definition, dimensions=info.dimensions, encoder=info.encoder, sparse=made_by)
+        return await target.plan_index(name, planned)
     finally:
         await target.close()
 

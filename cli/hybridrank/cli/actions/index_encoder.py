@@ -41,7 +41,7 @@ async def note_encoder(address: str, index: str, sidecar: str, field: str, model
 
 async def _notes(engine: Engine, index: str, field: str) -> dict[str, EncoderNote | None]:
     """Returns the notes by concrete index."""
-    encoders = (await engine.fields(index)).encoders
+    encoders = (await engine.fields(index)).dense_encoders
     found = {name: each[field] for name, each in encoders.items() if field in each}
     if not found:
         paths = ", ".join(sorted({path for each in encoders.values() for path in each})) or "none"

@@ -53,8 +53,9 @@ def _models_of(request: SearchRequest, models: list[str]) -> list[str]:
     """Returns the models of the request's own stages, and those of the options."""
     stages = request.rescore if isinstance(request.rescore, tuple) else (request.rescore,)
     encoder = ["encoder"] if any(RETRIEVERS[name].needs_vector for name in request.retrievers) else []
+    sparse = [request.sparse_encoder] if request.needs_sparse else []
     configured = (getattr(stage, "model", "") for stage in stages)
-    return list(dict.fromkeys([*encoder, *models, *filter(None, configured)]))
+    return list(dict.fromkeys([*encoder, *sparse, *models, *filter(None, configured)]))
 
 
 def show_response(response: SearchResponse, *, explain: bool) -> None:

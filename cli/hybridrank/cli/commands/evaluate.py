@@ -32,7 +32,10 @@ def evaluate(
     split: Annotated[str, typer.Option(help="The judgments: qrels/SPLIT.tsv.")] = "test",
     pipelines: Annotated[
         str,
-        typer.Option(metavar="NAME,…", help="bm25, knn or rrf, each with +MODEL to rescore, once or several times."),
+        typer.Option(
+            metavar="NAME,…",
+            help="bm25, knn, sparse, rrf or rrf-sparse, each with +MODEL to rescore, once or several times.",
+        ),
     ] = ",".join(STANDARD_PIPELINES),
     baseline: Annotated[str, typer.Option(help="The pipeline that the others are tested against.")] = "bm25",
     config: Annotated[

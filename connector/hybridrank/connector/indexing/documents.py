@@ -16,20 +16,21 @@ from hybridrank.connector.indexing.splitting import Split, split
 from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.mapping.encoders import lacking_note, warn_of_missing_note
 from hybridrank.connector.passages import passage_text
-from hybridrank.connector.sidecar_client.base import Encoder
+from hybridrank.connector.sidecar_client.base import Encoder, SparseEncoder
 from hybridrank.connector.sidecar_client.client import ModelInfo
 from hybridrank.connector.types import Document, Encoding, TokenFormat, Vector
 from hybridrank.index_templates import IndexDefinition
 
-__all__ = ["IndexingReport", "find_encoder", "index_documents"]
+__all__ = ["IndexingReport", "find_encoder", "find_sparse_encoder", "index_documents"]
 
 _BATCH_SIZE = 64  # documents per request: about a second of encoding on two cores, so that progress is visible
 _TEXTS_A_CALL = 256  # long documents have many passages; this bounds a call's size and time
 _ENCODE_TIMEOUT_S = 300.0
+_SPARSE_KIND = "splade"
 
 
-class EncoderWithModels(Encoder, Protocol):
-    """An encoder of texts and of their tokens that can list its models."""
+class EncoderWithModels(Encoder, SparseEncoder, Protocol):
+    """An encoder of texts, also into sparse vectors, and of their tokens, that can list its models."""
 
     async def encode_tokens(
         self, texts: Sequence[str], *, model: str, token_vectors: TokenFormat, timeout_s: float
@@ -94,12 +95,13 @@ class _Tokens:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The vectors of a document and their texts: its own or its passages', its tokens', and further fields'."""
+    """The vectors of a document and their texts: its own or its passages', its tokens', further fields', sparse."""
 
     info: ModelInfo
     tokens: _Tokens | None
     passages: Split | None
     vector_fields: Mapping[str, Sequence[str]]
+    sparse: ModelInfo | None = None
 
     @property
     def made_by(self) -> str:
@@ -107,7 +109,8 @@ class _Plan:
         packed = [self.tokens.format, self.tokens.digest] if self.tokens else []
         cut = [f"passages {self.passages.words}/{self.passages.overlap}"] if self.passages else []
         more = [f"{name}={','.join(fields)}" for name, fields in sorted(self.vector_fields.items())]
-        return " ".join([self.info.digest, *packed, *cut, *more])
+        sparse = [f"sparse {self.sparse.digest}"] if self.sparse else []
+        return " ".join([self.info.digest, *packed, *cut, *more, *sparse])
 
     def definition(self, wanted: IndexDefinition) -> IndexDefinition:
         """Returns the definition of the index that holds them."""
@@ -119,6 +122,7 @@ class _Plan:
             passages=self.passages is not None,
             vector_fields=more,
             encoder=self.info.encoder,
+            sparse=self.sparse.encoder if self.sparse else None,
         )
 
     def cut(self, source: Mapping[str, Any]) -> tuple[str, ...]:
@@ -148,6 +152,7 @@ async def index_documents(
     colbert: str = "colbert",
     passages: Split | None = None,
     vector_fields: Mapping[str, Sequence[str]] | None = None,
+    sparse: str | None = None,
     on_progress: Callable[[int], None] = lambda _count: None,
     on_batch: Callable[[IndexingReport], None] = lambda _report: None,
 ) -> IndexingReport:
@@ -158,8 +163,9 @@ async def index_documents(
     again. `on_progress` gets the size of each finished batch, `on_batch` the report so far. With `token_vectors` every
     document also gets those of `colbert`, in that format, for Rescore(token_vectors=True). With `passages` long
     documents are split in that way, and each passage gets a vector instead of the document. `vector_fields` are further
-    vectors, each from the text of the named fields: {"title_vector": ["title"]}. The index notes the encoder; an index
-    with another encoder is refused before anything is written. Raises EngineError and SidecarError; documents written
+    vectors, each from the text of the named fields: {"title_vector": ["title"]}. With `sparse`, the name of a SPLADE
+    model, each document also gets its sparse vector, for the retriever `sparse`. The index notes its encoders; an index
+    with another one is refused before anything is written. Raises EngineError and SidecarError; documents written
     before that stay.
     """
     if passages and token_vectors:
@@ -167,7 +173,8 @@ async def index_documents(
     models = await encoder.models()
     info = find_encoder(models, model)
     tokens = _Tokens.of(models, colbert, token_vectors) if token_vectors else None
-    plan = _Plan(info, tokens, passages, vector_fields or {})
+    sparse_info = find_sparse_encoder(models, sparse) if sparse else None
+    plan = _Plan(info, tokens, passages, vector_fields or {}, sparse_info)
     wanted = plan.definition(definition or IndexDefinition())
     await engine.create_index(index, wanted)
     await engine.check_writable(index)
@@ -185,14 +192,15 @@ async def index_documents(
 
 
 async def _note_encoder(engine: Engine, index: str, definition: IndexDefinition, *, whole: bool) -> None:
-    """Notes the encoder where no note exists, if `whole`: all documents are from this run, so all vectors are ours."""
+    """Notes encoders where no note exists, if `whole`: all documents are from this run, so all vectors are ours."""
     fields = await engine.fields(index)
-    paths = [path for path in definition.vector_paths if lacking_note(fields, path)]
-    if paths and whole and definition.encoder:
-        await engine.note_encoder(index, paths, definition.encoder)
-    elif definition.encoder:
-        for path in paths:
-            warn_of_missing_note(repr(engine), index, fields, path, definition.encoder)
+    for encoder in dict.fromkeys(definition.encoders.values()):
+        paths = [path for path, each in definition.encoders.items() if each == encoder and lacking_note(fields, path)]
+        if paths and whole:
+            await engine.note_encoder(index, paths, encoder)
+        else:
+            for path in paths:
+                warn_of_missing_note(repr(engine), index, fields, path, encoder)
 
 
 async def _index_batch(
@@ -216,6 +224,7 @@ async def _index_batch(
     ready = by_token if tokens and tokens.model == info else {}  # one run of the model gave both
     wanted = [text for each in changed for text in plan.texts(each.source) if text]
     vectors, encoded = await _vectors(encoder, info, wanted, cache, ready)
+    sparse = await _sparse_vectors(encoder, plan.sparse, list(texts.values())) if plan.sparse else {}
     written = await engine.index_documents(
         index,
         [
@@ -226,6 +235,7 @@ async def _index_batch(
                 by_token[texts[each.doc_id]].token_vectors if tokens else None,
                 tuple((text, vectors[text]) for text in plan.cut(each.source)),
                 {name: vectors[text] for name, text in plan.more(each.source).items() if text},
+                sparse.get(texts[each.doc_id], {}),
             )
             for each in changed
         ],
@@ -255,6 +265,19 @@ async def _vectors(
     return {**known, **vectors}, len(missing)
 
 
+async def _sparse_vectors(
+    encoder: SparseEncoder, info: ModelInfo, texts: Sequence[str]
+) -> Mapping[str, Mapping[str, float]]:
+    """Returns text → sparse vector of all texts that are not empty."""
+    different = [text for text in dict.fromkeys(texts) if text]
+    if not different:
+        return {}
+    found = await encoder.encode_sparse(different, model=info.name, kind="document", timeout_s=_ENCODE_TIMEOUT_S)
+    for each in found:
+        _digest_of(each, info)
+    return {text: each.sparse for text, each in zip(different, found, strict=True)}
+
+
 def _digest_of(encoding: Encoding, info: ModelInfo) -> str:
     """Returns the digest of the model that answered, on any sidecar. Raises SidecarError if it is not `info`."""
     answered = encoding.encoder or info.encoder
@@ -273,6 +296,15 @@ def find_encoder(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:
         return found
     loaded = ", ".join(each.name for each in models) or "none"
     raise SidecarError(f"the sidecar has no encoder named {wanted!r}; models loaded: {loaded}")
+
+
+def find_sparse_encoder(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:
+    """Returns the model of sparse vectors with this name. Raises SidecarError, which lists those that are loaded."""
+    found = _named(models, wanted)
+    if found and found.kind == _SPARSE_KIND:
+        return found
+    loaded = ", ".join(each.name for each in models if each.kind == _SPARSE_KIND) or "none"
+    raise SidecarError(f"the sidecar has no model of sparse vectors named {wanted!r}; models of that kind: {loaded}")
 
 
 def _named(models: Sequence[ModelInfo], wanted: str) -> ModelInfo | None:

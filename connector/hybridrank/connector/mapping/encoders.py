@@ -31,12 +31,11 @@ def feature_encoder_problem(index: str, fields: Fields, feature_set: FeatureSet,
 
 
 def encoder_conflict(fields: Fields, definition: IndexDefinition) -> str:
-    """Returns a sentence if the definition's encoder differs from that of the existing vectors; empty otherwise."""
-    wanted = definition.encoder
-    for concrete, notes in fields.encoders.items() if wanted else ():
-        for path in definition.vector_paths:
+    """Returns a sentence if an encoder of the definition differs from that of the existing vectors; empty otherwise."""
+    for concrete, notes in fields.encoders.items():
+        for path, wanted in definition.encoders.items():
             noted = notes.get(path)
-            if wanted and noted and not same_encoder(noted, wanted):
+            if noted and not same_encoder(noted, wanted):
                 return (
                     f"field {path!r} of index {concrete!r} holds vectors of {noted}, not of {wanted}"
                     f"{_why(noted, wanted)}, and vectors of two encoders cannot be compared; write with the encoder of"

@@ -8,6 +8,7 @@ from hybridrank.connector.errors import EngineError
 from hybridrank.connector.mapping import fields
 from hybridrank.connector.mapping.encoders import encoder_conflict
 from hybridrank.index_templates import IndexDefinition
+from hybridrank.index_templates.sparse import FIELD_TYPES, SPARSE
 from hybridrank.index_templates.vectors import Engine, held, vector_field
 
 __all__ = ["check_index"]
@@ -36,6 +37,12 @@ def check_index(engine: Engine, index: str, mapping: Mapping[str, Any], definiti
         raise EngineError(
             f"index {index!r} was made without {', '.join(lacking)}, its vectors are in"
             f" {', '.join(there.dimensions)}; index into a new name, and `hybridrank index swap` to it",
+            reason="wrong_vectors",
+        )
+    if definition.sparse and there.types.get(SPARSE) not in FIELD_TYPES:
+        raise EngineError(
+            f"index {index!r} was made without sparse vectors; index into a new name, and `hybridrank index swap` to"
+            " it",
             reason="wrong_vectors",
         )
     wanted = held(vector_field(engine, 0, definition.vectors))

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
 from hybridrank.index_templates import ID_FIELD
+from hybridrank.index_templates.sparse import SPARSE
 
 __all__ = ["FLAT_TYPES", "METADATA", "FieldType", "Kind", "collect", "known_fields"]
 
@@ -53,7 +54,7 @@ METADATA = {"_id": FieldType("_id"), "_index": FieldType("keyword"), "_routing":
 """Fields of every document on a server."""
 
 
-_INTERNAL = {"content_digest", ID_FIELD, "token_vectors", "vector", "passages.vector"}
+_INTERNAL = {"content_digest", ID_FIELD, "token_vectors", "vector", "passages.vector", SPARSE}
 
 
 def known_fields(name: str, known: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from hybridrank.connector.mapping.byte_vectors import as_bytes
 from hybridrank.connector.mapping.field_types import FLAT_TYPES, METADATA, FieldType, known_fields
 from hybridrank.connector.types import Vector
 from hybridrank.index_templates import DEFAULT_BOOSTS, ID_FIELD, EncoderNote, noted, noted_encoders
+from hybridrank.index_templates.sparse import FIELD_TYPES, SPARSE
 from hybridrank.index_templates.vectors import PASSAGES, held
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
 
@@ -51,6 +52,14 @@ class Fields:
     def indices(self) -> tuple[str, ...]:
         """The concrete indices, in alphabetical order."""
         return tuple(sorted(self.encoders))
+
+    @property
+    def dense_encoders(self) -> dict[str, dict[str, EncoderNote | None]]:
+        """`encoders` without fields of sparse vectors."""
+        return {
+            index: {path: note for path, note in notes.items() if self.types.get(path) not in FIELD_TYPES}
+            for index, notes in self.encoders.items()
+        }
 
     @property
     def has_ids(self) -> bool:
@@ -99,7 +108,8 @@ def read(mappings: Mapping[str, Any]) -> Fields:
         for path, type_ in types.items():
             found.filtered.setdefault(path, {}).setdefault(type_, index)
         notes = noted_encoders(mapping)
-        found.encoders[index] = {path: notes.get(path) for path in own.dimensions}
+        sparse = [path for path, kind in own.types.items() if kind in FIELD_TYPES]
+        found.encoders[index] = {path: notes.get(path) for path in (*own.dimensions, *sparse)}
     if not all(ID_FIELD in each["mappings"].get("properties", {}) for each in mappings.values()):
         found.types.pop(ID_FIELD, None)
     return found
@@ -124,8 +134,9 @@ def _in_order(boosts: Mapping[str, float]) -> dict[str, float]:
 
 def without_vectors(source_excludes: Sequence[str], fields: Fields) -> tuple[str, ...]:
     """Returns the fields that sources leave out: the named ones, and all vectors."""
-    vectors = (PASSAGES if has_passages(fields) and name == PASSAGE_VECTOR else name for name in fields.dimensions)
-    return tuple(dict.fromkeys((*source_excludes, *vectors)))
+    vectors = [PASSAGES if has_passages(fields) and name == PASSAGE_VECTOR else name for name in fields.dimensions]
+    sparse = [path for notes in fields.encoders.values() for path in notes if path == SPARSE]
+    return tuple(dict.fromkeys((*source_excludes, *vectors, *sparse)))
 
 
 def has_passages(fields: Fields) -> bool:

@@ -1,4 +1,4 @@
-"""Fields of a stored document for machines: vectors, packed token vectors, passages, the id as a column."""
+"""Fields of a stored document for machines: vectors of all kinds, passages, the id as a column."""
 
 from base64 import b64encode
 from typing import Any
@@ -7,6 +7,7 @@ from hybridrank.connector.mapping.byte_vectors import as_bytes
 from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.types import Document, Vector
 from hybridrank.index_templates import ID_FIELD
+from hybridrank.index_templates.sparse import SPARSE
 from hybridrank.index_templates.vectors import PASSAGES
 
 __all__ = ["machine_fields"]
@@ -25,5 +26,6 @@ def machine_fields(document: Document, mapped: Fields) -> dict[str, Any]:
         {name: stored(name, vector) for name, vector in vectors.items()}
         | packed
         | ({PASSAGES: passages} if passages else {})
+        | ({SPARSE: dict(document.sparse)} if document.sparse else {})
         | ({ID_FIELD: document.doc_id} if mapped.has_ids else {})
     )

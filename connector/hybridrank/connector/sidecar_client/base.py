@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from hybridrank.connector.types import DEFAULT_CHUNKS, DocumentKey, Encoding, RelevanceScore
 
-__all__ = ["Encoder", "FeatureRescorer", "Passage", "Rescorer", "Sidecar"]
+__all__ = ["Encoder", "FeatureRescorer", "Passage", "Rescorer", "Sidecar", "SparseEncoder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,16 @@ class Encoder(Protocol):
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
     ) -> tuple[Encoding, ...]:
         """Returns one unit vector per text, in order. Raises SidecarError."""
+        ...
+
+
+class SparseEncoder(Protocol):
+    """Turns texts into sparse vectors."""
+
+    async def encode_sparse(
+        self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
+    ) -> tuple[Encoding, ...]:
+        """Returns one sparse vector per text, in order. Raises SidecarError."""
         ...
 
 
@@ -68,5 +78,5 @@ class FeatureRescorer(Protocol):
         ...
 
 
-class Sidecar(Encoder, Rescorer, FeatureRescorer, Protocol):
+class Sidecar(Encoder, SparseEncoder, Rescorer, FeatureRescorer, Protocol):
     """All interfaces of the sidecar."""

@@ -17,6 +17,7 @@ from hybridrank.connector.sidecar_client.access import Access
 from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.connector.sidecar_client.circuit import Circuit
 from hybridrank.connector.sidecar_client.replicas import Replicas
+from hybridrank.connector.sidecar_client.sparse_answers import sparse_vectors
 from hybridrank.connector.types import DEFAULT_CHUNKS, Encoding, RelevanceScore, TokenFormat
 from hybridrank.index_templates import EncoderNote
 from hybridrank.sidecar.protocol import rerank_pb2 as wire
@@ -95,6 +96,21 @@ class SidecarClient:
                 request,
                 timeout_s,
                 lambda response: _vectors(response, len(texts), directed=kind == "query"),
+            )
+
+    async def encode_sparse(
+        self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
+    ) -> tuple[Encoding, ...]:
+        """Returns one sparse vector per text, in order. Raises SidecarError, also for a model that makes none."""
+        _check(model, _numbered(texts))
+        text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
+        request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)
+        with self._encoding.call(timeout_s) if kind == "query" else nullcontext():
+            return await self._replicas.call(
+                lambda channel: stubs.EncoderStub(channel).Encode,
+                request,
+                timeout_s,
+                lambda response: sparse_vectors(response, len(texts), _encoder(response.model)),
             )
 
     async def encode_tokens(

@@ -47,11 +47,13 @@ class Bench:
         documents: Sequence[Document],
         token_vectors: TokenFormat | None = None,
         colbert: Sequence[str] = (),
+        sparse: str | None = None,
     ) -> IndexingReport:
         """Writes the documents that are new or changed; vectors that were computed before come from the cache.
 
-        With `token_vectors`, stores those of the model that all names in `colbert` refer to. Raises UnknownModel for
-        several models, and CollectionError if the index is empty afterwards.
+        With `token_vectors`, stores those of the model that all names in `colbert` refer to; with `sparse`, the name of
+        a model, its sparse vectors. Raises UnknownModel for several models, and CollectionError if the index is empty
+        afterwards.
         """
         if len({models_by_name(self.models)[name] for name in colbert}) > 1:
             raise UnknownModel(f"an index holds token vectors of one model, not of {' and '.join(colbert)}")
@@ -71,6 +73,7 @@ class Bench:
             progress=self.progress,
             token_vectors=token_vectors,
             colbert=next(iter(colbert), "colbert"),
+            sparse=sparse,
         )
         if not report.total_in_index:
             raise CollectionError(f"index {index} holds no document, and none of the collection could be written")
@@ -82,6 +85,7 @@ class Bench:
         collection: JudgedCollection,
         token_vectors: TokenFormat | None = None,
         colbert: Sequence[str] = (),
+        sparse: str | None = None,
     ) -> None:
         """Indexes a collection; reports documents that the engine rejected or that are not in the collection.
 
@@ -96,7 +100,7 @@ class Bench:
                     " written"
                 )
                 return
-        report = await self.index(index, collection.documents, token_vectors, colbert)
+        report = await self.index(index, collection.documents, token_vectors, colbert, sparse)
         for line in first_lines("rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected]):
             self.progress.note(line)
         if (others := report.total_in_index - len(collection.documents)) > 0:

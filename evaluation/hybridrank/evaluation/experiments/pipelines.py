@@ -1,6 +1,6 @@
 """Pipelines by name: `rrf+colbert` names the retrievers and the sidecar's models that rescore, in order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -13,13 +13,14 @@ from hybridrank.connector.types import DEFAULT_CHUNKS
 from hybridrank.evaluation.experiments.fold_models import FoldModels
 from hybridrank.ltr_features import FeatureSet
 
-__all__ = ["STANDARD_PIPELINES", "Pipeline", "PipelineSettings", "parse_pipeline"]
+__all__ = ["STANDARD_PIPELINES", "Pipeline", "PipelineSettings", "parse_pipeline", "sparse_model"]
 
 STANDARD_PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder", "rrf+nano")
 
 _FIRST_STAGES: Mapping[str, tuple[RetrieverName, ...]] = {
     **{name: (name,) for name in RETRIEVERS},
     "rrf": ("bm25", "knn"),
+    "rrf-sparse": ("bm25", "sparse"),
 }
 
 
@@ -103,6 +104,13 @@ class Pipeline:
             size=settings.size,
             strict=settings.strict,
         )
+
+
+def sparse_model(pipelines: Sequence[Pipeline]) -> str | None:
+    """Returns the name of the model of sparse vectors if a pipeline compares those, else None."""
+    compared = any(RETRIEVERS[name].needs_sparse for each in pipelines for name in each.retrievers)
+    name: str = SearchRequest.model_fields["sparse_encoder"].default
+    return name if compared else None
 
 
 def parse_pipeline(name: str) -> Pipeline:

@@ -130,6 +130,12 @@ class RememberingSidecar:
             self._encodings |= {(model, text): each for text, each in zip(missing, encodings, strict=True)}
         return tuple(self._encodings[model, text] for text in texts)
 
+    async def encode_sparse(
+        self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
+    ) -> tuple[Encoding, ...]:
+        """Returns the sidecar's sparse vectors."""
+        return await self._sidecar.encode_sparse(texts, model=model, kind=kind, timeout_s=timeout_s)
+
     async def rescore(
         self,
         query_text: str,

@@ -40,6 +40,10 @@ def index(
         typer.Option(help="Store token vectors too, in this format, for late interaction without reading texts again."),
     ] = None,
     colbert: Annotated[str, typer.Option(help="The sidecar's model whose token vectors are stored.")] = "colbert",
+    sparse: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Store sparse vectors too, by this SPLADE model of the sidecar."),
+    ] = None,
     language: LanguageOption = "english",
     subfield: SubfieldOption = None,
     boost: BoostOption = None,
@@ -65,6 +69,7 @@ def index(
     hybridrank index --collection ./docs --index docs
     hybridrank index --collection ./docs --index docs --engine http://localhost:9200 --dry-run
     hybridrank index --collection ./docs --index docs --token-vectors int8
+    hybridrank index --collection ./docs --index docs --sparse splade
     hybridrank index --collection ./docs --index docs --language de --subfield prefix --boost title=2 --boost text=1
     hybridrank index --collection ./docs --index docs --engine http://localhost:9200 --passages 180 --vectors int8
     """
@@ -88,12 +93,22 @@ def index(
     bad_lines: list[BadLine] = []
     folder = BeirFolder(collection, report=bad_lines.append)
     if dry_run:
-        changes = asyncio.run(plan_index(engine or default_engine(), index, sidecar, definition))
+        changes = asyncio.run(plan_index(engine or default_engine(), index, sidecar, definition, sparse))
         print(json.dumps(changes) if as_json else "\n".join(changes) or "nothing would change")
         return
     address = engine or default_engine()
     report = asyncio.run(
-        index_collection(folder, index, address, sidecar, token_vectors, colbert, definition=definition, passages=cut)
+        index_collection(
+            folder,
+            index,
+            address,
+            sidecar,
+            token_vectors,
+            colbert,
+            definition=definition,
+            passages=cut,
+            sparse=sparse,
+        )
     )
     if as_json:
         print(json.dumps(asdict(report) | {"bad_lines": [str(each) for each in bad_lines]}))

@@ -1,9 +1,9 @@
-"""kNN clause of Elasticsearch. Pure."""
+"""Clauses of Elasticsearch for vectors. Pure."""
 
 from typing import Any
 
 from hybridrank.connector.queries.filters import clauses
-from hybridrank.connector.queries.retrievers import Dialect, KnnQuery
+from hybridrank.connector.queries.retrievers import Dialect, KnnQuery, SparseQuery
 
 __all__ = ["ELASTICSEARCH"]
 
@@ -28,4 +28,12 @@ def _knn(query: KnnQuery) -> dict[str, Any]:
     return clause
 
 
-ELASTICSEARCH = Dialect("elasticsearch", _knn)
+def _sparse(query: SparseQuery) -> dict[str, Any]:
+    """Builds the `sparse_vector` query, without pruning, so that every token counts.
+
+    https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-sparse-vector-query
+    """
+    return {"sparse_vector": {"field": query.field, "query_vector": dict(query.weights), "prune": False}}
+
+
+ELASTICSEARCH = Dialect("elasticsearch", _knn, _sparse)

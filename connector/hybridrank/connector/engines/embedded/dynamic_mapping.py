@@ -11,6 +11,7 @@ from hybridrank.connector.engines.embedded.analysis import analyzer_names
 from hybridrank.connector.mapping.field_types import METADATA, FieldType
 from hybridrank.connector.mapping.filter_values import as_number
 from hybridrank.index_templates import IndexDefinition
+from hybridrank.index_templates.sparse import SPARSE
 
 __all__ = ["declared", "filter_types", "learned", "new_fields"]
 
@@ -19,7 +20,8 @@ _IGNORE_ABOVE = {"keyword": 1024, "flat_object": 8191}
 
 def declared(definition: IndexDefinition) -> dict[str, str]:
     """Returns path → type for the fields that the definition itself names."""
-    return dict.fromkeys(analyzer_names(definition), "text") | {"vector": "knn_vector"}
+    vectors = {"vector": "knn_vector"} | ({SPARSE: "sparse_vector"} if definition.sparse else {})
+    return dict.fromkeys(analyzer_names(definition), "text") | vectors
 
 
 def new_fields(definition: IndexDefinition, known: Mapping[str, str], source: Mapping[str, Any]) -> dict[str, str]:

@@ -39,6 +39,7 @@ from hybridrank.connector.queries import checks
 from hybridrank.connector.queries.retrievers import Bm25Query, Query
 from hybridrank.connector.types import Document, DocumentKey, EngineInfo, Retrieved, Vector
 from hybridrank.index_templates import EncoderNote, IndexDefinition
+from hybridrank.index_templates.sparse import SPARSE
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
 
 __all__ = ["EmbeddedEngine"]
@@ -262,8 +263,12 @@ class EmbeddedEngine(Engine):
                 f" {definition.language} and {list(definition.subfields)}; index into a new name",
                 reason="wrong_language",
             )
-        if conflict := encoder_conflict(Fields(encoders={index: {"vector": stored.encoder}}), definition):
+        if conflict := encoder_conflict(Fields(encoders={index: {**stored.encoders}}), definition):
             raise EngineError(conflict, reason="wrong_encoder")
+        if definition.sparse and not stored.sparse:
+            raise EngineError(
+                f"index {index!r} was made without sparse vectors; index into a new name", reason="wrong_vectors"
+            )
         if stored.dimensions != definition.dimensions:
             raise EngineError(
                 f"index {index!r} holds vectors of {stored.dimensions} dimensions in field 'vector', not"
@@ -297,7 +302,8 @@ class EmbeddedEngine(Engine):
             except ValueError as error:
                 rejected.append(RejectedDocument(each.doc_id, str(error)))
                 continue
-            rows.append((each.doc_id, as_json(dict(each.source)), Snapshot.pack(each.vector)))
+            sparse = {SPARSE: dict(each.sparse)} if each.sparse else {}
+            rows.append((each.doc_id, as_json({**each.source, **sparse}), Snapshot.pack(each.vector)))
             packed.pop(each.doc_id, None)  # of an earlier document with this id, which this one replaces
             if each.token_vectors:
                 packed[each.doc_id] = each.token_vectors

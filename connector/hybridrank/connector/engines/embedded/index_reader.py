@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from hybridrank.connector.engines.embedded import filters
 from hybridrank.connector.engines.embedded.analysis import analyzer_names, analyzers, beginnings
 from hybridrank.connector.engines.embedded.dynamic_mapping import filter_types
+from hybridrank.connector.engines.embedded.postings import Postings
 from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.queries.filters import Filter
-from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, Matches, Query
+from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery, Matches, Query, SparseQuery
 from hybridrank.connector.queries.retrievers.bm25 import TIE_BREAKER
 from hybridrank.connector.total_hits import TotalHits
 from hybridrank.connector.types import Candidate, DocumentKey, Retrieved, Vector
 from hybridrank.index_templates import IndexDefinition
+from hybridrank.index_templates.sparse import SPARSE
 
 __all__ = ["K1_PLUS_1", "Snapshot"]
 
@@ -36,7 +38,7 @@ K1_PLUS_1 = 2.2
 class Snapshot:
     """n documents of `index` in doc_id order; ordinals count from 0.
 
-    `vectors` (n, d) has unit rows, zero for a document without a vector (`has_vector`).
+    `vectors` (n, d) has unit rows, zero for a document without a vector (`has_vector`), `postings` the sparse vectors.
     """
 
     index: str
@@ -44,6 +46,7 @@ class Snapshot:
     sources: tuple[Mapping[str, Any], ...]
     vectors: NDArray[np.float32]
     has_vector: NDArray[np.bool_]
+    postings: Postings
     fields: Fields
     schema: tantivy.Schema
     searcher: tantivy.Searcher
@@ -62,6 +65,7 @@ class Snapshot:
         `types` are the types of the fields, by path.
         """
         sources = tuple(json.loads(source) for _, source, _ in rows)
+        sparse = [source.pop(SPARSE, {}) for source in sources] if definition.sparse else [{} for _ in sources]
         schema = _schema(definition)
         named = analyzers(definition.language)
         by_field = {field: named[name] for field, name in analyzer_names(definition).items()}
@@ -76,6 +80,7 @@ class Snapshot:
             sources=sources,
             vectors=_unit_rows(vectors.reshape(len(rows), definition.dimensions)),
             has_vector=np.array([vector is not None for *_, vector in rows], dtype=np.bool_),
+            postings=Postings.of(sparse),
             fields=_fields(folder.parent.name, definition, types),
             schema=schema,
             searcher=index.searcher(),
@@ -164,6 +169,14 @@ class Snapshot:
         best = np.argsort(-scores, kind="stable")[:window]
         return Matches({int(candidates[place]): float(scores[place]) for place in best})
 
+    def sparse(self, query: SparseQuery) -> Matches:
+        """Returns the documents with the highest dot products; one that shares no token with the query is no match."""
+        if not self.doc_ids:
+            return Matches({})
+        scores = self.postings.scores(query.weights) * self._passing(query.filters)
+        best = np.argsort(-scores, kind="stable")[: query.rank_window_size]
+        return Matches({int(ordinal): float(scores[ordinal]) for ordinal in best if scores[ordinal] > 0})
+
     def ordinals(self, keys: Sequence[DocumentKey]) -> dict[DocumentKey, int]:
         """Returns the ordinals of the existing documents."""
         places = {key: bisect_left(self.doc_ids, key.doc_id) for key in keys if key.index == self.index}
@@ -182,7 +195,7 @@ def _fields(index: str, definition: IndexDefinition, types: Mapping[str, str]) -
         dict(types),
         {"vector": {definition.dimensions}},
         dict(definition.searched),
-        encoders={index: {"vector": definition.encoder}},
+        encoders={index: {"vector": definition.encoder} | ({SPARSE: definition.sparse} if definition.sparse else {})},
         language=definition.language,
         made_of={path: path.rpartition(".")[0] for path in definition.subfield_paths},
         filtered=filter_types(index, types),

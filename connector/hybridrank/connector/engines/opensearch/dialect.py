@@ -1,9 +1,9 @@
-"""kNN clause of OpenSearch. Pure."""
+"""Clauses of OpenSearch for vectors. Pure."""
 
 from typing import Any
 
 from hybridrank.connector.queries.filters import clauses
-from hybridrank.connector.queries.retrievers import Dialect, KnnQuery
+from hybridrank.connector.queries.retrievers import Dialect, KnnQuery, SparseQuery
 
 __all__ = ["OPENSEARCH"]
 
@@ -23,4 +23,14 @@ def _knn(query: KnnQuery) -> dict[str, Any]:
     return {query.field: clause}
 
 
-OPENSEARCH = Dialect("opensearch", _knn)
+def _sparse(query: SparseQuery) -> dict[str, Any]:
+    """Builds the `neural_sparse` query of the plugin neural-search from tokens, for which it needs no model.
+
+    A `rank_feature` query for each token would not find tokens with a dot.
+
+    https://docs.opensearch.org/latest/query-dsl/specialized/neural-sparse/
+    """
+    return {"neural_sparse": {query.field: {"query_tokens": dict(query.weights)}}}
+
+
+OPENSEARCH = Dialect("opensearch", _knn, _sparse)

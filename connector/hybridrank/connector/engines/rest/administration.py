@@ -18,6 +18,7 @@ from hybridrank.connector.mapping.filter_values import cut_short
 from hybridrank.connector.mapping.machine_fields import machine_fields
 from hybridrank.connector.types import Document
 from hybridrank.index_templates import EncoderNote, IndexDefinition
+from hybridrank.index_templates.sparse import lacks_sparse
 from hybridrank.index_templates.vectors import lacks
 
 __all__ = ["Administration"]
@@ -138,6 +139,8 @@ class Administration(Cluster):
     async def _fitting(self, definition: IndexDefinition, template: Mapping[str, Any] | None = None) -> IndexDefinition:
         info = await self.info()
         if lack := lacks(self.name, info.version, definition.dimensions, definition.vectors):
+            raise EngineError(lack, reason="unsupported")
+        if definition.sparse and (lack := lacks_sparse(self.name, info.version)):
             raise EngineError(lack, reason="unsupported")
         if definition.synonyms and "synonyms" not in info.capabilities:
             raise EngineError(f"{self.name} at {self.url} has no filter for synonyms", reason="unsupported")

@@ -44,7 +44,12 @@ class Searching(Cluster):
             else:
                 bodies[name] = self._ranking_body(index, query, await self.fields_of(index))
         if bodies:
-            responses = await self._responses(index, bodies)
+            try:
+                responses = await self._responses(index, bodies)
+            except EngineError as error:
+                if error.status != 400 or len(bodies) == 1:
+                    raise
+                return outcome | await self._each_alone(index, {name: queries[name] for name in bodies}, error)
             if await self._has_moved(index, responses.values()):
                 return await self.retrieve(index, queries)
             again = {name: bodies[name] for name, response in responses.items() if msearch.lost_a_node(response)}
@@ -130,6 +135,23 @@ class Searching(Cluster):
     async def _responses(self, index: str, bodies: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         responses = await self._msearch(msearch.lines(index, list(bodies.values())))
         return dict(zip(bodies, responses, strict=True))
+
+    async def _each_alone(
+        self, index: str, queries: Mapping[str, Query], refusal: EngineError
+    ) -> dict[str, Retrieved | EngineError]:
+        """Sends each query alone, after the server refused all for one that it does not know; raises if it takes none.
+
+        A server without a plugin or of another version does not know `neural_sparse` or `sparse_vector`.
+        """
+        outcome: dict[str, Retrieved | EngineError] = {}
+        for name, query in queries.items():
+            try:
+                outcome |= await self.retrieve(index, {name: query})
+            except EngineError as error:
+                outcome[name] = error
+        if all(isinstance(each, EngineError) for each in outcome.values()):
+            raise refusal
+        return outcome
 
     async def _query_error(self, index: str, query: Query) -> EngineError | None:
         for reason, find in checks.PROBLEMS.items():

@@ -35,6 +35,11 @@ class Request(Protocol):
         ...
 
     @property
+    def sparse_field(self) -> str:
+        """The field of sparse vectors."""
+        ...
+
+    @property
     def oversample(self) -> float | None:
         """The oversampling of rounded vectors, None for the default of the engine."""
         ...
@@ -67,10 +72,14 @@ class Request(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The parts of a query language that servers do not share: `knn` builds the clause of a KnnQuery."""
+    """The parts of a query language that servers do not share.
+
+    `knn` builds the clause of a KnnQuery, `sparse` that of a SparseQuery without its filters.
+    """
 
     name: str
     knn: Callable[[Any], dict[str, Any]]
+    sparse: Callable[[Any], dict[str, Any]]
 
 
 class Matches(NamedTuple):
@@ -81,7 +90,7 @@ class Matches(NamedTuple):
 
 
 class Reader(Protocol):
-    """An index in the embedded engine: documents with ordinals from 0. `bm25` and `knn` run these queries."""
+    """An index in the embedded engine: documents with ordinals from 0. `bm25`, `knn` and `sparse` run these queries."""
 
     @property
     def sources(self) -> Sequence[Mapping[str, Any]]:
@@ -104,12 +113,17 @@ class Reader(Protocol):
         """Returns the nearest documents of a KnnQuery."""
         ...
 
+    def sparse(self, query: Any) -> Matches:
+        """Returns the matches of a SparseQuery."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query(ABC):
     """One retriever's query for `rank_window_size` candidates. Subclasses are frozen dataclasses.
 
-    `name` is its name in requests, files and answers. One that `needs_vector` is left out if the query has no vector.
+    `name` is its name in requests, files and answers. One that `needs_vector` or `needs_sparse` is left out if
+    the query has no such vector.
 
     `source_excludes` names large fields that hits leave out. `path` is the nested field whose best passage each hit
     includes. Without `with_sources` the ranking has only ids and scores.
@@ -117,6 +131,7 @@ class Query(ABC):
 
     name: ClassVar[str]
     needs_vector: ClassVar[bool] = False
+    needs_sparse: ClassVar[bool] = False
 
     rank_window_size: int
     filters: tuple[Filter, ...] = ()
@@ -128,7 +143,7 @@ class Query(ABC):
     @classmethod
     @abstractmethod
     def of(cls, request: Request, encoding: Encoding | None) -> Self:
-        """Returns the query of a request. `encoding` is the query's vector, never None for one that `needs_vector`."""
+        """Returns the query of a request. `encoding` is the query's vector, or its sparse one, if it needs one."""
 
     @abstractmethod
     def clause(self, dialect: Dialect) -> dict[str, Any]:
