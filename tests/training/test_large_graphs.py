@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from hybridrank.sidecar import in_process
-from hybridrank.training.onnx import graph_file
 from tests.golden.texts import PAIRS
 
+pytestmark = pytest.mark.torch
 ONE_FILE = {"model.onnx", "model.fp32.onnx", "model.toml", "selftest.json", "tokenizer.json"}
 BESIDE = {"model.onnx.data", "model.fp32.onnx.data"}
 
@@ -16,6 +16,7 @@ BESIDE = {"model.onnx.data", "model.fp32.onnx.data"}
 @pytest.fixture
 def low_limit(monkeypatch):
     """Calls a function for which tiny models are large, and their matrices are read in several parts."""
+    from hybridrank.training.onnx import graph_file
 
     def call(function, *arguments, **options):
         with monkeypatch.context() as lowered:
@@ -41,7 +42,6 @@ def scores(folder, precision):
     return [reranker.relevance_scores(query, [passage])[0] for query, passage in PAIRS]
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "bert", "modernbert"])
 def test_a_large_export_scores_as_one_file_does(model_type, low_limit, tmp_path):
     from hybridrank.training.onnx.export import export_model
@@ -64,7 +64,6 @@ def test_a_large_export_scores_as_one_file_does(model_type, low_limit, tmp_path)
         np.testing.assert_allclose(scores(large, precision), scores(one, precision), atol=1e-6)
 
 
-@pytest.mark.torch
 def test_a_large_export_at_int8_alone_keeps_no_fp32(low_limit, tmp_path):
     from hybridrank.training.onnx.export import export_model
     from tests.training import tiny_checkpoints
@@ -84,6 +83,8 @@ def save(path: Path, arrays):
 
 
 def test_only_small_tensors_of_a_large_graph_are_in_memory(low_limit, tmp_path):
+    from hybridrank.training.onnx import graph_file
+
     arrays = {"matrix": np.arange(2**12, dtype=np.float32).reshape(-1, 8), "bias": np.arange(4, dtype=np.float32)}
     save(tmp_path / "model.onnx", arrays)
     matrix, bias = low_limit(graph_file.read, tmp_path / "model.onnx").graph.initializer
@@ -95,6 +96,8 @@ def test_only_small_tensors_of_a_large_graph_are_in_memory(low_limit, tmp_path):
 
 
 def test_a_renamed_graph_takes_its_weights_along(low_limit, tmp_path):
+    from hybridrank.training.onnx import graph_file
+
     arrays = {"matrix": np.ones((2**6, 2**5), dtype=np.float32)}
     save(tmp_path / "model.onnx", arrays)
     low_limit(graph_file.read, tmp_path / "model.onnx")
@@ -106,6 +109,8 @@ def test_a_renamed_graph_takes_its_weights_along(low_limit, tmp_path):
 
 
 def test_a_file_of_weights_that_ends_early_is_an_error(low_limit, tmp_path):
+    from hybridrank.training.onnx import graph_file
+
     save(tmp_path / "model.onnx", {"matrix": np.ones((2**6, 2**5), dtype=np.float32)})
     model = low_limit(graph_file.read, tmp_path / "model.onnx")
     (tmp_path / "model.onnx.data").write_bytes(bytes(100))
