@@ -46,7 +46,7 @@ def read(path: Path, held: int | None = None) -> Any:
         model = onnx.load(str(path), load_external_data=False)
     for tensor in _references(model):
         if not large or _size(tensor) <= (HELD if held is None else held):
-            external_data_helper.load_external_data_for_tensor(tensor, str(path.parent))
+            _load(tensor, path.parent)
     return model
 
 
@@ -54,7 +54,7 @@ def write(model: Any, path: Path, home: Path) -> None:
     """Writes a ModelProto, whose references are to the folder `home`; afterwards they are to `path.parent`."""
     if not is_large(model):
         for tensor in _references(model):
-            external_data_helper.load_external_data_for_tensor(tensor, str(home))
+            _load(tensor, home)
         onnx.save(model, str(path))
         return
     with replacing(_data_file(path)) as draft, draft.open("wb") as file:
@@ -121,6 +121,12 @@ def _data_file(path: Path) -> Path:
 
 def _references(model: Any) -> list[Any]:
     return [each for each in model.graph.initializer if referred(each)]
+
+
+def _load(tensor: Any, home: Path) -> None:
+    external_data_helper.load_external_data_for_tensor(tensor, str(home))
+    tensor.data_location = TensorProto.DEFAULT  # which older versions of onnx leave to their caller
+    del tensor.external_data[:]
 
 
 def _dtype(tensor: Any) -> np.dtype[Any]:
