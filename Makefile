@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-torch test-wheel check check-chart fmt proto golden chaos bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-engines lock clean
+.PHONY: help demo dev test test-torch test-wheel check check-chart fmt proto families golden chaos bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-engines lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -33,7 +33,7 @@ test-torch: $(VENV)/.train  ## the tests that compare with torch and transformer
 test-wheel: $(VENV)/.dev  ## the wheel with each extra in fresh environments, on every Python at hand (packages are downloaded once)
 	@$(BIN)/python -m pytest -m wheel tests/wheel
 
-check: $(VENV)/.dev  ## ruff, mypy, import-linter, hadolint, structure, generated stubs
+check: $(VENV)/.dev  ## ruff, mypy, import-linter, hadolint, structure, generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -41,6 +41,7 @@ check: $(VENV)/.dev  ## ruff, mypy, import-linter, hadolint, structure, generate
 	@$(BIN)/hadolint docker/*.Dockerfile
 	@$(BIN)/python -m tests.structure
 	@$(BIN)/python -m tests.stubs --check
+	@$(BIN)/python -m tests.training.families.write --check
 
 check-chart: $(VENV)/.dev  ## the Helm chart under helm and kubeconform, compose files by their schema (needs Go; minutes the first time)
 	@$(BIN)/python -m tests.docker.tools
@@ -52,6 +53,9 @@ fmt: $(VENV)/.dev  ## format the code
 
 proto: $(VENV)/.dev  ## generate the gRPC stubs
 	@$(BIN)/python -m tests.stubs
+
+families: $(VENV)/.dev  ## write the matrix of families of checkpoints, for docs and command line
+	@$(BIN)/python -m tests.training.families.write
 
 golden: $(VENV)/.train  ## rewrite the golden files with torch, then show what changed
 	@$(BIN)/python -m tests.golden.rewrite

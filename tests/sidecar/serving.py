@@ -58,10 +58,12 @@ async def serving(
     service = RerankService(models, worker, max_batch_tokens=512, score_cache_bytes=score_cache_bytes)
     server = GrpcServer(service, host="127.0.0.1", port=0, control=control, allow_control=control is not None)
     address = await server.start()
-    async with channel_to(address) as channel:
-        yield Client(service, server, address, channel)
+    try:
+        async with channel_to(address) as channel:
+            yield Client(service, server, address, channel)
+    finally:
         await server.stop(0)
-    worker.close()
+        worker.close()
 
 
 def channel_to(address: str) -> grpc.aio.Channel:

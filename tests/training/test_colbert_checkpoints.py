@@ -2,38 +2,17 @@
 
 import json
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from hybridrank.sidecar.models import loading
-from tests.golden.texts import PAIRS
 
 pytestmark = pytest.mark.torch
-SAME_AS_TRANSFORMERS = 1e-4
 
 
 @pytest.fixture
 def source(tmp_path):
     return tmp_path / "source"
-
-
-@pytest.mark.parametrize("library", ["pylate", "colbert_ai"])
-def test_a_fresh_export_scores_as_loops_over_transformers(source, tmp_path, library):
-    from hybridrank.training.onnx.export import export_model
-    from tests.golden import tiny_colbert
-
-    if library == "pylate":
-        tiny_colbert.save_as_pylate(source, 7, do_query_expansion=False, skiplist_words=[".", "!"])
-        projected, options = tiny_colbert.projected_as_pylate, {"expanded": False, "skipped": ".!"}
-    else:
-        tiny_colbert.save_as_colbert_ai(source, 7, mask_punctuation=False, attend_to_mask_tokens=True)
-        projected, options = tiny_colbert.projected_as_colbert_ai, {"attended": True, "skipped": ""}
-    export_model(str(source), tmp_path / "out", precision="fp32")
-    reranker = loading.load([tmp_path / "out"]).get("source").reranker
-    found = [reranker.score(reranker.tokenize(query, [passage]))[0] for query, passage in PAIRS]
-    wanted = tiny_colbert.late_interaction(source, projected, PAIRS, **options)
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=SAME_AS_TRANSFORMERS)
 
 
 def test_the_command_writes_both_precisions(source, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from hybridrank.model_files import model_folder
 from hybridrank.sidecar import in_process
-from tests.training.test_families import TEXTS
+from tests.training.families.texts import PAIRS
 
 pytestmark = pytest.mark.torch
 SAME = 1e-4
@@ -63,18 +63,18 @@ def published(case, source, pairs, **further):
 
 def one_by_one(path, precision):
     reranker = in_process.load_model(path, precision=precision).reranker
-    return reranker, np.array([reranker.relevance_scores(query, [passage])[0] for query, passage in TEXTS])
+    return reranker, np.array([reranker.relevance_scores(query, [passage])[0] for query, passage in PAIRS])
 
 
 def test_scores_are_those_of_the_publisher(case):
     case, source, exported = case
-    wanted = published(case, source, TEXTS)
+    wanted = published(case, source, PAIRS)
     reranker, found = one_by_one(exported.path, "fp32")
     np.testing.assert_allclose(found, wanted, atol=SAME)
     assert np.ptp(found) > 0.1
-    for query in dict.fromkeys(query for query, _ in TEXTS):  # padded on the right, in a batch
-        places = [place for place, (asked, _) in enumerate(TEXTS) if asked == query]
-        together = reranker.relevance_scores(query, [TEXTS[place][1] for place in places])
+    for query in dict.fromkeys(query for query, _ in PAIRS):  # padded on the right, in a batch
+        places = [place for place, (asked, _) in enumerate(PAIRS) if asked == query]
+        together = reranker.relevance_scores(query, [PAIRS[place][1] for place in places])
         np.testing.assert_allclose(together, found[places], atol=SAME)
     _, close = one_by_one(exported.path, "int8")
     assert np.corrcoef(close, found)[0, 1] > 0.95
@@ -93,7 +93,7 @@ def test_an_instruction_of_ones_own_is_pinned(case, tmp_path):
     toml = exported.toml.model_copy(update={"template": template.with_instruction(OWN)})
     folder = model_folder.write(tmp_path / "own", toml)
     assert folder.toml.digest != exported.toml.digest
-    pairs = TEXTS[:8]
+    pairs = PAIRS[:8]
     wanted = published(case, source, pairs, **{case.instruction: OWN})
     found = [
         in_process.load_untested(tmp_path / "own", "fp32").reranker.relevance_scores(query, [passage])[0]
@@ -180,11 +180,11 @@ def test_another_t5_answers_as_its_publisher_says(tmp_path, saved, asked, furthe
     model = plan.wrap(load_weights(open_checkpoint(str(source)), plan.auto))
     tokenizer = PromptTokenizer(source / "tokenizer.json", 64, plan.toml.template)
     found = []
-    for query, passage in TEXTS:
+    for query, passage in PAIRS:
         ids = torch.tensor([tokenizer.pairs(query, [passage])[0].token_ids])
         with torch.inference_mode():
             found.append(float(model(input_ids=ids, attention_mask=torch.ones_like(ids))["logits"][0, 0]))
-    np.testing.assert_allclose(found, tiny_prompted.t5(source, TEXTS, 64, **further), atol=SAME)
+    np.testing.assert_allclose(found, tiny_prompted.t5(source, PAIRS, 64, **further), atol=SAME)
     assert np.ptp(found) > 0.1
 
 

@@ -13,7 +13,7 @@ from hybridrank.sidecar.protocol import rerank_pb2 as pb
 from hybridrank.sidecar.types import TextKind
 from tests.golden.texts import PASSAGES
 from tests.sidecar.serving import serving
-from tests.training.test_families import LONG, UNUSUAL
+from tests.training.families.texts import LONG, UNUSUAL
 
 pytestmark = pytest.mark.torch
 SAME = 1e-4

@@ -12,6 +12,7 @@ from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.rerankers.splade import OUTPUT as SPARSE_WEIGHTS
 from hybridrank.sidecar.rerankers.splade import QUERY_WEIGHTS
 from hybridrank.sidecar.runtime.onnx_session import INPUTS, OnnxSession, padded
+from hybridrank.sidecar.runtime.session import OpenSession, computed_by
 from hybridrank.sidecar.runtime.tokenizer import TextTokenizer, TokenSequence
 from hybridrank.sidecar.types import TextKind
 
@@ -23,10 +24,12 @@ __all__ = [
     "TOKEN_VECTORS",
     "LoadedModel",
     "OnnxSession",
+    "OpenSession",
     "TextKind",
     "TextTokenizer",
     "TokenEncoder",
     "TokenSequence",
+    "computed_by",
     "cosines",
     "load_model",
     "load_untested",

@@ -1,8 +1,10 @@
 """The interface that runs a graph, and the only place that chooses its implementation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,22 @@ class Session(Protocol):
         """Returns the output for a batch: one row per sequence; leave out rows of padding by the lengths."""
 
 
+OpenSession: TypeAlias = Callable[[ModelFolder, str, int], Session]
+"""Opens another computation of a folder: takes it, the name of its output and the id of padding."""
+
+_in_place: ContextVar[OpenSession | None] = ContextVar("in_place", default=None)
+
+
+@contextmanager
+def computed_by(open_one: OpenSession) -> Iterator[None]:
+    """Loads models in this block around other sessions than those of their folders, to compare with them."""
+    token = _in_place.set(open_one)
+    try:
+        yield
+    finally:
+        _in_place.reset(token)
+
+
 def open_session(
     folder: ModelFolder,
     output: str,
@@ -35,6 +53,8 @@ def open_session(
     runtime: Runtime = "onnx",
 ) -> Session:
     """Opens a session that computes the array named `output`; takes a moment."""
+    if in_place := _in_place.get():
+        return in_place(folder, output, padding_id)
     if runtime == "onnx":
         return OnnxSession(folder.onnx, output, padding_id, device)
     try:

@@ -3,6 +3,7 @@
 No code from a checkpoint is run; one that needs its own code is refused.
 """
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,6 +14,7 @@ import transformers
 from tokenizers.normalizers import Lowercase
 from tokenizers.normalizers import Sequence as InTurn
 
+from hybridrank.training.onnx.foreign import require_checkpoint, require_plain_weights, require_text_only
 from hybridrank.training.onnx.source_files import ExportFailed, first_line, saved_json, saved_path
 
 __all__ = ["Checkpoint", "Module", "load_weights", "open_checkpoint", "write_tokenizer"]
@@ -25,6 +27,7 @@ REMOTE_CODE = "it needs remote code, which an export never runs: take a model of
 ROUTES = "router_config.json"
 WEIGHTS_OF_TOKENS = "SparseStaticEmbedding"
 ADD_ENDS = ("CodeLlamaTokenizer", "CohereTokenizer", "GemmaTokenizer", "LlamaTokenizer")
+SAMPLE = "the number 1 and 2"
 OWN_PACKAGES = ("sentence_transformers", "pylate")
 
 
@@ -72,24 +75,31 @@ class Checkpoint:
 
 def open_checkpoint(source: str) -> Checkpoint:
     """Reads what decides the family of a checkpoint; raises ExportFailed with one sentence if it cannot be read."""
+    require_checkpoint(source)
     modules, query_modules = _routes(source, _modules(source))
     first = next((each for each in modules if each.kind.endswith("Transformer")), None)
     folder = first.path if first else ""
     within = f"{folder}/" if folder else ""
     _require_no_remote_code(source, within, (*modules, *query_modules))
+    require_plain_weights(source, _described(source, f"{within}config.json"))
     if not any(saved_path(source, within + name) for name in VOCABULARIES):  # transformers would make up a vocabulary
         raise ExportFailed(f"{source} has no tokenizer: none of {', '.join(within + name for name in VOCABULARIES)}")
     try:
         config = transformers.AutoConfig.from_pretrained(source, subfolder=folder, trust_remote_code=False)
     except Exception as error:  # of many classes
         raise ExportFailed(f"config.json of {source} is none that transformers knows: {first_line(error)}") from error
+    require_text_only(source, config)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, subfolder=folder, trust_remote_code=False)
     except Exception as error:  # of many classes
-        raise ExportFailed(f"the tokenizer of {source} cannot be read: {first_line(error)}") from error
+        raise ExportFailed(
+            f"the tokenizer of {source} cannot be read: {first_line(error)}; a tokenizer.json beside it needs no "
+            "other package"
+        ) from error
     if not tokenizer.is_fast:
         raise ExportFailed(f"{source} has no tokenizer.json and none can be made from its files")
     _heed_ends(tokenizer, saved_json(source, within + "tokenizer_config.json"))
+    _require_words(source, tokenizer, config)
     if tokenizer.truncation_side != "right":
         raise ExportFailed(
             f"{source} keeps the end of a long text (truncation_side in tokenizer_config.json); the sidecar keeps its "
@@ -118,12 +128,25 @@ def load_weights(checkpoint: Checkpoint, auto: Any) -> Any:
             dtype=torch.float32,
             attn_implementation="eager",
             output_loading_info=True,
+            ignore_mismatched_sizes=True,
             trust_remote_code=False,
         )
     except Exception as error:  # of many classes
+        if "weights_only" in str(error):
+            raise ExportFailed(
+                f"the weights of {source} hold more than tensors, which an export never loads; take safetensors"
+            ) from error
         raise ExportFailed(f"the weights of {source} cannot be read: {first_line(error)}") from error
+    if mismatched := sorted(report["mismatched_keys"]):
+        name, found, wanted = mismatched[0]
+        raise ExportFailed(
+            f"{source} has weights of {len(mismatched)} other shapes than its config.json says, as {name}: "
+            f"{tuple(found)} in place of {tuple(wanted)}"
+        )
     if missing := [key for key in sorted(report["missing_keys"]) if not key.startswith("pooler.")]:
         raise ExportFailed(f"{source} has no weights for {_few(missing)}")
+    if "input_ids" not in inspect.signature(model.forward).parameters:
+        raise ExportFailed(f"{source}, a {checkpoint.config.model_type}, reads no text")
     if not checkpoint.heads and not checkpoint.modules:
         unread = sorted(key for key in report["unexpected_keys"] if not key.endswith("position_ids"))
         if unread:
@@ -185,13 +208,33 @@ def _module(name: str, path: str | None) -> Module:
     return Module(name.rpartition(".")[2], name.partition(".")[0], path or "")
 
 
+def _described(source: str, name: str) -> dict[str, Any]:
+    """Returns config.json, in which transformers checks the rest."""
+    said = saved_json(source, name)
+    if not isinstance(said, dict):
+        raise ExportFailed(f"{name} of {source} is no JSON object")
+    if not isinstance(said.get("architectures") or [], list):
+        raise ExportFailed(f"architectures in {name} of {source} is no list")
+    return said
+
+
+def _require_words(source: str, tokenizer: Any, config: Any) -> None:
+    """Raises ExportFailed for a vocabulary that is not the model's: transformers makes one up if it finds none."""
+    ids = tokenizer(SAMPLE, add_special_tokens=False)["input_ids"]
+    if not any(each != tokenizer.unk_token_id for each in ids):
+        raise ExportFailed(f"the tokenizer of {source} knows no word of {SAMPLE!r}: is its vocabulary among the files?")
+    known, read = max(tokenizer.get_vocab().values()) + 1, getattr(config, "vocab_size", None)
+    if read and known > read:
+        raise ExportFailed(f"the tokenizer of {source} has {known} tokens, and its model only {read} (vocab_size)")
+
+
 def _require_no_remote_code(source: str, within: str, modules: Sequence[Module]) -> None:
     for each in modules:
         if each.package not in OWN_PACKAGES:
             raise ExportFailed(f"modules.json of {source} names {each.package}.{each.kind}; {REMOTE_CODE}")
     for name in ("config.json", "tokenizer_config.json"):
         said = saved_json(source, within + name)
-        if not said and name == "config.json":
-            raise ExportFailed(f"{source} has no {within}{name}, or is a name that the hub does not know")
-        if said.get("auto_map"):
+        if said == {} and name == "config.json":
+            raise ExportFailed(f"{source} has no {within}{name}")
+        if isinstance(said, dict) and said.get("auto_map"):
             raise ExportFailed(f"{source} has an auto_map in {PurePosixPath(within + name)}; {REMOTE_CODE}")

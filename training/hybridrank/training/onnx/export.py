@@ -149,5 +149,5 @@ def _refusals_of_torch(checkpoint: Checkpoint) -> Iterator[None]:
     except Exception as error:
         raise ExportFailed(
             f"torch cannot write {checkpoint.source}, a {checkpoint.config.model_type}, as ONNX: {first_line(error)}; "
-            "BERT and its relatives can be exported"
+            "`hybridrank model families` lists those that can be"
         ) from error

@@ -7,7 +7,7 @@ import transformers
 
 from hybridrank.training.onnx import sentence_files
 from hybridrank.training.onnx.checkpoint import Checkpoint
-from hybridrank.training.onnx.source_files import ExportFailed
+from hybridrank.training.onnx.source_files import ExportFailed, first_line
 
 __all__ = ["max_tokens", "positions"]
 
@@ -38,8 +38,11 @@ def positions(config: Any) -> int | None:
     found: int | None = getattr(config, "max_position_embeddings", None)
     if not found or found < 0:
         return None
-    with torch.device("meta"):  # the modules without memory for their weights
-        model = transformers.AutoModel.from_config(config)
+    try:
+        with torch.device("meta"):  # the modules without memory for their weights
+            model = transformers.AutoModel.from_config(config)
+    except Exception as error:  # of many classes
+        raise ExportFailed(f"config.json describes no {config.model_type} that can be: {first_line(error)}") from error
     tables = (each for name, each in model.named_modules() if name.endswith("position_embeddings"))
     paddings = [each.padding_idx for each in tables if getattr(each, "padding_idx", None) is not None]
     return found - (paddings[0] + 1 if paddings else 0)

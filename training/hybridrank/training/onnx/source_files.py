@@ -20,7 +20,8 @@ class ExportFailed(HybridrankError):
 
 def first_line(error: Exception) -> str:
     """Returns what a library's error says first: the rest is advice for those who program with it."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])
 
 
 def saved_path(source: str, name: str) -> Path | None:

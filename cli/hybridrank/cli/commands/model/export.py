@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from hybridrank.cli.options.choices import PROMPT_TEMPLATES
-from hybridrank.cli.options.new_model import LanguagesOption, LicenceOption, NameOption, written
+from hybridrank.cli.options.new_model import CheckOption, LanguagesOption, LicenceOption, NameOption
+from hybridrank.cli.options.shared import JsonOption
 
 __all__ = ["export"]
 
@@ -46,14 +47,17 @@ def export(
     kind: Annotated[
         Literal["splade"] | None, typer.Option(help="The kind of a SPLADE checkpoint, if none of its files says it.")
     ] = None,
+    check: CheckOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Export an encoder, a cross-encoder, a ColBERT or a SPLADE checkpoint to ONNX, with golden pairs for a self-test.
 
     A language model that was trained to rerank, such as Qwen3-Reranker or monoT5, also needs the name of its prompt.
-    Needs the train extra. The exported model is compared with the original before anything is written.
+    Needs the train extra. The exported model is compared with the original before anything is written; --check then
+    compares the written folder with transformers, and int8 with fp32.
 
     Examples:
-        hybridrank model export sentence-transformers/all-MiniLM-L6-v2 --out my-models/minilm --language en
+        hybridrank model export sentence-transformers/all-MiniLM-L6-v2 --out my-models/minilm --language en --check
 
         hybridrank model export castorini/monot5-base-msmarco --template monot5 --out my-models/monot5
         hybridrank model export castorini/monobert-large-msmarco --out my-models/monobert --relevant-label LABEL_1
@@ -61,7 +65,10 @@ def export(
         hybridrank model export ./fine-tuned --out my-models/mine
         hybridrank serve --models shipped --models my-models
     """
+    from hybridrank.cli.actions import model_check
+    from hybridrank.training.onnx.checking.in_transformers import in_transformers
     from hybridrank.training.onnx.export import ExportFailed, export_model  # imports torch
+    from hybridrank.training.onnx.families.plan import Asked
 
     try:
         folder = export_model(
@@ -78,7 +85,17 @@ def export(
             instruction=instruction,
             answers=answers.split(",") if answers else (),
         )
+        asked = Asked(
+            folder.info.name,
+            max_tokens=max_tokens,
+            relevant_label=relevant_label,
+            kind=kind,
+            template=template,
+            instruction=instruction,
+            answers=tuple(answers.split(",")) if answers else (),
+        )
+        rows = model_check.check(out, "transformers", in_transformers(source, asked)) if check else []
     except ExportFailed as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
-    typer.echo(written(out, folder))
+    model_check.report(out, folder, rows, as_json=as_json)

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from hybridrank.cli.options.new_model import LanguagesOption, LicenceOption, NameOption, written
+from hybridrank.cli.options.new_model import CheckOption, LanguagesOption, LicenceOption, NameOption
+from hybridrank.cli.options.shared import JsonOption
 from hybridrank.common.extras import require
 
 __all__ = ["import_"]
@@ -55,6 +56,8 @@ def import_(
     licence: LicenceOption = "unknown",
     language: LanguagesOption = None,
     quantize: Annotated[bool, typer.Option("--quantize", help="Also write int8, beside fp32.")] = False,
+    check: CheckOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Import an fp32 ONNX file and its tokenizer as a model folder, with golden pairs for a self-test; needs no torch.
 
@@ -62,12 +65,14 @@ def import_(
     the files of transformers and sentence-transformers beside it, unless an option says otherwise.
 
     Examples:
-        hybridrank model import ./bge-small --kind encoder --out my-models/bge --quantize
+        hybridrank model import ./bge-small --kind encoder --out my-models/bge --quantize --check
 
         hybridrank model import reranker.zip --kind cross-encoder --file onnx/model.onnx --out my-models/mine
         hybridrank serve --models shipped --models my-models
     """
+    from hybridrank.cli.actions import model_check
     from hybridrank.local_engines.maven_file import fetch_file, is_coordinates
+    from hybridrank.training.onnx.importing.bare import source_graph
     from hybridrank.training.onnx.importing.model import import_model
 
     if quantize:
@@ -94,4 +99,8 @@ def import_(
         tokens=max_tokens,
         quantized=quantize,
     )
-    typer.echo(written(out, folder))
+    rows = []
+    if check:
+        with source_graph(path, kind=kind, sha256=sha256, file=file, output=output) as bare:
+            rows = model_check.check(out, "the source", bare)
+    model_check.report(out, folder, rows, as_json=as_json)

@@ -1,0 +1,1 @@
+"""Compares a written model folder with its source, for `--check`."""
