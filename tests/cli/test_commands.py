@@ -30,7 +30,6 @@ from hybridrank.sidecar.runtime import precision
 from hybridrank.training import token_codec
 from hybridrank.training.calibration import fit
 from hybridrank.training.ltr import baselines
-from hybridrank.training.onnx.families.templates import TEMPLATES
 
 LOADED = """
 import sys
@@ -120,7 +119,6 @@ def test_options_default_to_what_the_library_does():
     assert (choices.DEFAULT_CHUNKS, choices.MAX_CHUNKS) == (types.DEFAULT_CHUNKS, types.MAX_CHUNKS)
     assert choices.ENGINE_HEAP_MB == local_engines.HEAP_MB
     assert choices.LEAST_SHARE == aliases.LEAST_SHARE
-    assert tuple(TEMPLATES) == choices.PROMPT_TEMPLATES
     assert choices.STANDARD_MEASURES == standard.STANDARD_MEASURES
     assert choices.STANDARD_PIPELINES == pipelines.STANDARD_PIPELINES
 

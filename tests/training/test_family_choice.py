@@ -90,7 +90,7 @@ def test_an_encoder_decoder_is_refused(source):
         (("MLMTransformer", "SpladePooling", "Normalize"), "has a Normalize module .* none of those"),
         (("MLMTransformer", "Pooling"), "has a MLMTransformer module .* SPLADE has a SpladePooling module behind it"),
         (("Router",), "router_config.json of .* has no routes of modules"),
-        (("Transformer", "LogitScore"), "LogitScore module .* generating model"),
+        (("Transformer", "LogitScore"), "LogitScore module .* whose prompt has to be named: --template"),
         (
             ("Transformer", "Pooling", "CNN"),
             "CNN module .* none of those that the sidecar computes: Tr.*Dense, LayerNo",

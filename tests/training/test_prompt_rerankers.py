@@ -11,6 +11,7 @@ import pytest
 
 from hybridrank.model_files import model_folder
 from hybridrank.sidecar import in_process
+from hybridrank.sidecar.protocol import rerank_pb2 as pb
 from tests.training.families.texts import PAIRS
 
 pytestmark = pytest.mark.torch
@@ -78,6 +79,25 @@ def test_scores_are_those_of_the_publisher(case):
         np.testing.assert_allclose(together, found[places], atol=SAME)
     _, close = one_by_one(exported.path, "int8")
     assert np.corrcoef(close, found)[0, 1] > 0.95
+
+
+async def test_a_server_gives_the_same_scores(case):
+    from hybridrank.sidecar.models import loading, trial
+    from tests.sidecar.serving import rerank_request, serving
+
+    case, source, exported = case
+    query, wanted = PAIRS[0][0], published(case, source, [pair for pair in PAIRS if pair[0] == PAIRS[0][0]])
+    models = loading.load([exported.path], load_folder=partial(trial.load_model, precision="fp32"))
+    async with serving(models) as client:
+        listed = (await client.models.List(pb.ListModelsRequest())).models
+        assert [(each.name, each.kind, each.max_tokens) for each in listed] == [
+            ("source", "prompt-reranker", case.max_tokens)
+        ]
+        request = rerank_request("source", query, *(passage for asked, passage in PAIRS if asked == query))
+        request.options.max_chunks_per_document = 1
+        results = (await client.reranker.Rerank(request)).results
+    scores = [each.relevance_score for each in sorted(results, key=lambda each: each.index)]
+    np.testing.assert_allclose(scores, wanted, atol=SAME)
 
 
 def test_an_instruction_of_ones_own_is_pinned(case, tmp_path):
@@ -151,6 +171,33 @@ def refused(folder, problem, **asked):
 )
 def test_what_is_no_prompt_of_the_model_is_refused(qwen, asked, problem):
     refused(qwen, problem, **asked)
+
+
+def test_a_folder_of_sentence_transformers_fits_its_prompt(qwen, tmp_path):
+    """Its LogitScore module says the answers, and its default prompt the task."""
+    from sentence_transformers import CrossEncoder
+
+    CrossEncoder(str(qwen), device="cpu").save(str(tmp_path / "st"))
+    refused(tmp_path / "st", "LogitScore module .* whose prompt has to be named: --template")
+    assert planned(tmp_path / "st", template="qwen3-reranker").toml.answers == ("yes", "no")
+    refused(
+        tmp_path / "st", r"other answers \(its LogitScore module\): say --answers yes,no", template="mxbai-rerank-v2"
+    )
+    config = tmp_path / "st" / "config_sentence_transformers.json"
+    said = {"prompts": {"shop": "Find a product"}, "default_prompt_name": "shop"}
+    config.write_text(json.dumps({**json.loads(config.read_text()), **said}))
+    refused(tmp_path / "st", "trained on the task 'Find a product': say it with --instr", template="qwen3-reranker")
+    asked = {"template": "qwen3-reranker", "instruction": "Find a product"}
+    assert "<Instruct>: Find a product" in planned(tmp_path / "st", **asked).toml.template[1]
+
+
+def test_a_template_is_its_entry(qwen, monkeypatch):
+    from hybridrank.training.onnx.families.templates import TEMPLATES, Template
+
+    pieces = ("<|im_start|>", "{document}\n{query}", "<|im_end|>")
+    monkeypatch.setitem(TEMPLATES, "document-first", Template(pieces, ("yes", "no"), max_tokens=64))
+    toml = planned(qwen, template="document-first").toml
+    assert (toml.template, toml.max_tokens) == (pieces, 64)
 
 
 def test_a_t5_needs_the_name_of_its_prompt_too(t5):

@@ -15,6 +15,5 @@ ENGINE_HEAP_MB = 768
 FILTER_SYNTAX = "FIELD=VALUE, FIELD=A,B, FIELD!=VALUE, FIELD>=N, FIELD>N, FIELD<=N or FIELD<N"
 LEAST_SHARE = 0.9
 MAX_CHUNKS = 100
-PROMPT_TEMPLATES = ("qwen3-reranker", "mxbai-rerank-v2", "bge-reranker-v2-gemma", "monot5", "rankt5")
 STANDARD_MEASURES = ("ndcg@10", "rr@10", "r@100", "judged@10")
 STANDARD_PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder", "rrf+nano")

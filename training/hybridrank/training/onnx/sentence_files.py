@@ -9,7 +9,17 @@ from typing import Any
 from hybridrank.training.onnx.checkpoint import Checkpoint
 from hybridrank.training.onnx.source_files import ExportFailed
 
-__all__ = ["poolings", "pools", "prefixes", "require_modules", "require_same_vectors", "settings", "truncated"]
+__all__ = [
+    "answer_ids",
+    "default_prompt",
+    "poolings",
+    "pools",
+    "prefixes",
+    "require_modules",
+    "require_same_vectors",
+    "settings",
+    "truncated",
+]
 
 SETTINGS_FILES = tuple(
     f"sentence_{name}_config.json"
@@ -33,7 +43,7 @@ QUERY_PROMPTS, DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
 REASONS = {
     "MLMTransformer": "predicts words: SPLADE has a SpladePooling module behind it, and nothing else",
     "SparseAutoEncoder": "makes sparse vectors, which the sidecar does not serve",
-    "LogitScore": "takes its score from a generating model, which the sidecar does not serve",
+    "LogitScore": "takes its score from a language model, whose prompt has to be named: --template",
 }
 
 
@@ -68,6 +78,8 @@ def settings(checkpoint: Checkpoint) -> dict[str, Any]:
             break
     else:
         return {}
+    if any(each.kind == "LogitScore" for each in checkpoint.modules):  # the rest is about a chat template: not used
+        return {"max_seq_length": said.get("max_seq_length")}
     unknown = {key for key, value in said.items() if value and key not in READ and key not in ARGUMENTS}
     unknown |= {key for name in ARGUMENTS for key in (said.get(name) or {}) if key not in HARMLESS}
     if unknown:
@@ -125,12 +137,25 @@ def prefixes(checkpoint: Checkpoint) -> dict[str, str]:
 
 def require_no_default_prompt(checkpoint: Checkpoint) -> None:
     """Raises ExportFailed if sentence-transformers would put a prompt before queries and documents alike."""
-    said = checkpoint.json(CONFIG)
-    if (name := said.get("default_prompt_name")) and (said.get("prompts") or {}).get(name):
+    if default_prompt(checkpoint):
+        name = checkpoint.json(CONFIG)["default_prompt_name"]
         raise ExportFailed(
             f"{checkpoint.source} puts the prompt {name} before all texts (default_prompt_name in {CONFIG}), which the "
             "sidecar does not: name prompts for query and document there instead"
         )
+
+
+def default_prompt(checkpoint: Checkpoint) -> str:
+    """Returns the prompt that sentence-transformers takes where a caller names none, "" if there is none."""
+    said = checkpoint.json(CONFIG)
+    return str((said.get("prompts") or {}).get(said.get("default_prompt_name")) or "")
+
+
+def answer_ids(checkpoint: Checkpoint) -> list[int]:
+    """Returns the ids of the tokens that LogitScore compares, relevant first; empty without that module."""
+    path = next((each.path for each in checkpoint.modules if each.kind == "LogitScore"), None)
+    said = {} if path is None else checkpoint.json(f"{path}/config.json")
+    return [said[key] for key in ("true_token_id", "false_token_id") if said.get(key) is not None]
 
 
 def truncated(checkpoint: Checkpoint, width: int) -> int:

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from hybridrank.cli.options.choices import PROMPT_TEMPLATES
 from hybridrank.cli.options.new_model import CheckOption, LanguagesOption, LicenceOption, NameOption
 from hybridrank.cli.options.shared import JsonOption
 
@@ -32,9 +31,7 @@ def export(
     ] = None,
     template: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help=f"The prompt of a language model that reranks: {', '.join(PROMPT_TEMPLATES)}."
-        ),
+        typer.Option(metavar="NAME", help="The prompt of a language model that reranks; a name of none lists them."),
     ] = None,
     instruction: Annotated[
         str | None, typer.Option(metavar="TEXT", help="In that prompt, the task. Default: the publisher's.")

@@ -33,7 +33,8 @@ def plan(checkpoint: Checkpoint, asked: Asked) -> Plan | None:
         if asked.answers:
             raise ExportFailed(f"{checkpoint.source} is a classifier, whose score needs no answers")
         return replace(classifier, toml=PromptRerankerToml.model_validate(described))
-    sentence_files.require_modules(checkpoint, "Transformer")
+    sentence_files.require_modules(checkpoint, "Transformer", "LogitScore")
+    _require_task(checkpoint, asked, template)
     if checkpoint.one_stack and checkpoint.ends_in("ForCausalLM", "LMHeadModel"):
         auto, wrapper = transformers.AutoModelForCausalLM, LastTokenAnswer
     elif not checkpoint.one_stack and checkpoint.ends_in("ForConditionalGeneration"):
@@ -65,6 +66,13 @@ def _pieces(asked: Asked, template: Template) -> tuple[str, ...]:
     return template.with_instruction(asked.instruction)
 
 
+def _require_task(checkpoint: Checkpoint, asked: Asked, template: Template) -> None:
+    """Raises ExportFailed if the files name another task than the prompt will."""
+    said = sentence_files.default_prompt(checkpoint)
+    if said and said != (asked.instruction or template.instruction):
+        raise ExportFailed(f"{checkpoint.source} was trained on the task {said!r}: say it with --instruction")
+
+
 def _require_tokens(checkpoint: Checkpoint, asked: Asked, pieces: Sequence[str]) -> None:
     """Raises ExportFailed if the vocabulary lacks a control token of the template: another family's was named."""
     vocabulary = checkpoint.tokenizer.get_vocab()
@@ -82,7 +90,14 @@ def _answers(checkpoint: Checkpoint, asked: Asked, template: Template) -> list[i
             f"{checkpoint.source} is an mT5, and monoT5s on it differ in their answers: say --answers yes,no or "
             "--answers true,false"
         )
-    return [_token(checkpoint, answer) for answer in asked.answers or template.answers]
+    found = [_token(checkpoint, answer) for answer in asked.answers or template.answers]
+    said = sentence_files.answer_ids(checkpoint)
+    if said and said != found:
+        tokens = ",".join(checkpoint.tokenizer.convert_ids_to_tokens(said))
+        raise ExportFailed(
+            f"{checkpoint.source} compares other answers (its LogitScore module): say --answers {tokens}"
+        )
+    return found
 
 
 def _token(checkpoint: Checkpoint, answer: str) -> int:
