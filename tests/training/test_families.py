@@ -8,11 +8,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from hybridrank.sidecar import in_process
-from hybridrank.sidecar.types import TextKind
-from tests.training.families import encoders
 from tests.training.families.registry import REFUSED, SERVED
 from tests.training.families.serving import pairs_for, scores, served
-from tests.training.families.texts import PAIRS
 
 pytestmark = pytest.mark.torch
 SAME = 1e-4
@@ -42,27 +39,6 @@ def test_another_is_refused_by_its_sentence(row, tmp_path):
         export_model(str(tmp_path / "source"), tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("build", "max_tokens", "dimensions"),
-    [(encoders.last_token, 48, 32), (encoders.dense, 48, 24), (encoders.encoder_of_t5, 48, 24)],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-def test_an_encoder_makes_the_vectors_of_its_library(build, max_tokens, dimensions, tmp_path):
-    from hybridrank.training.onnx.export import export_model
-
-    build(tmp_path / "source")
-    asked = {"max_tokens": max_tokens} if build is encoders.encoder_of_t5 else {}  # its positions have no end
-    toml = export_model(str(tmp_path / "source"), tmp_path / "out", precision="fp32", **asked).toml
-    assert (toml.max_tokens, toml.dimensions) == (max_tokens, dimensions)
-    encoder = in_process.load_model(tmp_path / "out").encoder
-    pairs = [("The RANK of a Passage", "The RANK of a Passage"), *PAIRS]
-    wanted = encoders.vectors(tmp_path / "source", pairs, max_tokens)
-    for side, kind in enumerate((TextKind.QUERY, TextKind.DOCUMENT)):
-        sequences = encoder.tokenize_texts([pair[side] for pair in pairs], kind)
-        found = np.concatenate([encoder.embed([each]) for each in sequences])
-        np.testing.assert_allclose(found, wanted[:, side], atol=SAME)
 
 
 def test_a_family_is_a_plan_and_its_line(tmp_path, monkeypatch):

@@ -33,6 +33,11 @@ def weights(path):
     return {each.name: onnx.numpy_helper.to_array(each) for each in onnx.load(str(path)).graph.initializer}
 
 
+def matrices(path):
+    """Returns the bytes of each, sorted: the exporter gives them other names."""
+    return sorted(each.tobytes() for each in weights(path).values() if each.ndim == 2)
+
+
 def files(folder):
     return {each.name for each in folder.iterdir()}
 
@@ -54,12 +59,7 @@ def test_a_large_export_scores_as_one_file_does(model_type, low_limit, tmp_path)
     assert files(large) == ONE_FILE | BESIDE
     for name in ("model.onnx", "model.fp32.onnx"):
         assert (large / name).stat().st_size < (large / f"{name}.data").stat().st_size
-        wanted, found = weights(one / name), weights(large / name)
-        if model_type != "modernbert":  # the newer exporter numbers tensors anew each time
-            assert wanted.keys() == found.keys()
-            for key in wanted:
-                np.testing.assert_array_equal(found[key], wanted[key], err_msg=key)
-        assert sum(each.nbytes for each in found.values()) == sum(each.nbytes for each in wanted.values())
+        assert matrices(large / name) == matrices(one / name)
     for precision in ("int8", "fp32"):
         np.testing.assert_allclose(scores(large, precision), scores(one, precision), atol=1e-6)
 

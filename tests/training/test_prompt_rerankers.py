@@ -2,16 +2,14 @@
 
 import json
 import shutil
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
 
 from hybridrank.model_files import model_folder
 from hybridrank.sidecar import in_process
-from hybridrank.sidecar.protocol import rerank_pb2 as pb
+from tests.training.families import prompted
 from tests.training.families.texts import PAIRS
 
 pytestmark = pytest.mark.torch
@@ -19,113 +17,27 @@ SAME = 1e-4
 OWN = "Find the passage that a {mechanic} needs"
 
 
-@dataclass(frozen=True)
-class Case:
-    """A way to save a checkpoint, what its export is asked for, and its publisher's code with further arguments."""
-
-    save: str
-    template: str
-    publisher: str
-    max_tokens: int
-    saved: dict[str, Any] = field(default_factory=dict)
-    asked: dict[str, Any] = field(default_factory=dict)
-    further: dict[str, Any] = field(default_factory=dict)
-    instruction: str = ""  # the name by which the publisher's code takes one
-
-
-CASES = {
-    "Qwen3-Reranker": Case("qwen", "qwen3-reranker", "qwen3_reranker", 200, instruction="task"),
-    "mxbai-rerank v2": Case(
-        "qwen", "mxbai-rerank-v2", "mxbai_rerank_v2", 200, {"model_type": "qwen2", "seed": 4}, instruction="instruction"
-    ),
-    "bge-reranker-v2-gemma": Case("gemma", "bge-reranker-v2-gemma", "bge_reranker_v2_gemma", 120, instruction="prompt"),
-    "monoT5": Case("t5", "monot5", "t5", 64, further={"answers": ("▁true", "▁false")}),
-}
-
-
-@pytest.fixture(scope="module", params=CASES)
-def case(request, tmp_path_factory):
-    """A case, its checkpoint and its export."""
-    from hybridrank.training.onnx.export import export_model
-    from tests.training import tiny_prompted
-
-    case = CASES[request.param]
-    folder = tmp_path_factory.mktemp("prompted")
-    source = getattr(tiny_prompted, f"save_{case.save}")(folder / "source", **case.saved)
-    asked = {"template": case.template, "max_tokens": case.max_tokens, "precision": "fp32", **case.asked}
-    return case, source, export_model(str(source), folder / "out", **asked)
-
-
-def published(case, source, pairs, **further):
-    from tests.training import tiny_prompted
-
-    return getattr(tiny_prompted, case.publisher)(source, pairs, case.max_tokens, **case.further, **further)
-
-
-def one_by_one(path, precision):
-    reranker = in_process.load_untested(path, precision).reranker
-    return reranker, np.array([reranker.relevance_scores(query, [passage])[0] for query, passage in PAIRS])
-
-
-def test_scores_are_those_of_the_publisher(case, tmp_path):
-    """Random weights need not pass the self-test at int8, so that it is left out there."""
-    from hybridrank.training.onnx import int8
-
-    case, source, exported = case
-    wanted = published(case, source, PAIRS)
-    reranker, found = one_by_one(exported.path, "fp32")
-    np.testing.assert_allclose(found, wanted, atol=SAME)
-    assert np.ptp(found) > 0.1
-    for query in dict.fromkeys(query for query, _ in PAIRS):  # padded on the right, in a batch
-        places = [place for place, (asked, _) in enumerate(PAIRS) if asked == query]
-        together = reranker.relevance_scores(query, [PAIRS[place][1] for place in places])
-        np.testing.assert_allclose(together, found[places], atol=SAME)
-    shutil.copytree(exported.path, tmp_path / "int8")
-    model_folder.write(tmp_path / "int8", int8.quantize(tmp_path / "int8", exported.toml))
-    _, close = one_by_one(tmp_path / "int8", "int8")
-    assert np.corrcoef(close, found)[0, 1] > 0.9
-
-
-async def test_a_server_gives_the_same_scores(case):
-    from hybridrank.sidecar.models import loading, trial
-    from tests.sidecar.serving import rerank_request, serving
-
-    case, source, exported = case
-    query, wanted = PAIRS[0][0], published(case, source, [pair for pair in PAIRS if pair[0] == PAIRS[0][0]])
-    models = loading.load([exported.path], load_folder=partial(trial.load_model, precision="fp32"))
-    async with serving(models) as client:
-        listed = (await client.models.List(pb.ListModelsRequest())).models
-        assert [(each.name, each.kind, each.max_tokens) for each in listed] == [
-            ("source", "prompt-reranker", case.max_tokens)
-        ]
-        request = rerank_request("source", query, *(passage for asked, passage in PAIRS if asked == query))
-        request.options.max_chunks_per_document = 1
-        results = (await client.reranker.Rerank(request)).results
-    scores = [each.relevance_score for each in sorted(results, key=lambda each: each.index)]
-    np.testing.assert_allclose(scores, wanted, atol=SAME)
-
-
-def test_an_instruction_of_ones_own_is_pinned(case, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [("Qwen3-Reranker", "task"), ("mxbai-rerank v2", "instruction"), ("bge-reranker-v2-gemma", "prompt")],
+)
+def test_an_instruction_of_ones_own_is_pinned(name, argument, tmp_path):
     """It is in model.toml and its digest; the publisher's code takes it as an argument."""
+    from hybridrank.training.onnx.export import export_model
     from hybridrank.training.onnx.families.templates import TEMPLATES
 
-    case, source, exported = case
-    template = TEMPLATES[case.template]
-    if not case.instruction:
-        assert not template.instructs
-        return
-    shutil.copytree(exported.path, tmp_path / "own")
-    toml = exported.toml.model_copy(update={"template": template.with_instruction(OWN)})
-    folder = model_folder.write(tmp_path / "own", toml)
+    row = next(row for row in prompted.ROWS if row.name == name)
+    row.build(tmp_path / "source")
+    exported = export_model(str(tmp_path / "source"), tmp_path / "out", precision="fp32", **row.asked)
+    toml = exported.toml.model_copy(update={"template": TEMPLATES[row.asked["template"]].with_instruction(OWN)})
+    folder = model_folder.write(tmp_path / "out", toml)
     assert folder.toml.digest != exported.toml.digest
     pairs = PAIRS[:8]
-    wanted = published(case, source, pairs, **{case.instruction: OWN})
-    found = [
-        in_process.load_untested(tmp_path / "own", "fp32").reranker.relevance_scores(query, [passage])[0]
-        for query, passage in pairs
-    ]
+    wanted = row.expected(tmp_path / "source", pairs, row.max_tokens, **{argument: OWN})
+    reranker = in_process.load_untested(folder.path, "fp32").reranker
+    found = [reranker.relevance_scores(query, [passage])[0] for query, passage in pairs]
     np.testing.assert_allclose(found, wanted, atol=SAME)
-    assert np.abs(published(case, source, pairs) - wanted).max() > 0.01
+    assert np.abs(row.expected(tmp_path / "source", pairs, row.max_tokens) - wanted).max() > 0.01
 
 
 @pytest.fixture(scope="module")
@@ -176,33 +88,6 @@ def refused(folder, problem, **asked):
 )
 def test_what_is_no_prompt_of_the_model_is_refused(qwen, asked, problem):
     refused(qwen, problem, **asked)
-
-
-def test_a_folder_of_sentence_transformers_fits_its_prompt(qwen, tmp_path):
-    """Its LogitScore module says the answers, and its default prompt the task."""
-    from sentence_transformers import CrossEncoder
-
-    CrossEncoder(str(qwen), device="cpu").save(str(tmp_path / "st"))
-    refused(tmp_path / "st", "LogitScore module .* whose prompt has to be named: --template")
-    assert planned(tmp_path / "st", template="qwen3-reranker").toml.answers == ("yes", "no")
-    refused(
-        tmp_path / "st", r"other answers \(its LogitScore module\): say --answers yes,no", template="mxbai-rerank-v2"
-    )
-    config = tmp_path / "st" / "config_sentence_transformers.json"
-    said = {"prompts": {"shop": "Find a product"}, "default_prompt_name": "shop"}
-    config.write_text(json.dumps({**json.loads(config.read_text()), **said}))
-    refused(tmp_path / "st", "trained on the task 'Find a product': say it with --instr", template="qwen3-reranker")
-    asked = {"template": "qwen3-reranker", "instruction": "Find a product"}
-    assert "<Instruct>: Find a product" in planned(tmp_path / "st", **asked).toml.template[1]
-
-
-def test_a_template_is_its_entry(qwen, monkeypatch):
-    from hybridrank.training.onnx.families.templates import TEMPLATES, Template
-
-    pieces = ("<|im_start|>", "{document}\n{query}", "<|im_end|>")
-    monkeypatch.setitem(TEMPLATES, "document-first", Template(pieces, ("yes", "no"), max_tokens=64))
-    toml = planned(qwen, template="document-first").toml
-    assert (toml.template, toml.max_tokens) == (pieces, 64)
 
 
 def test_a_t5_needs_the_name_of_its_prompt_too(t5):

@@ -69,7 +69,13 @@ ROWS: tuple[Row, ...] = (
     _one_label("DistilBERT", "fine-tuned models", "distilbert"),
     _one_label("MPNet", "fine-tuned models", "mpnet", ROBERTA, **NARROW),
     _one_label("ALBERT", "fine-tuned models", "albert", seed=1),
+    _one_label("Qwen2", "fine-tuned models", "qwen2"),
     _one_label("Qwen3", "fine-tuned models", "qwen3"),
+    _one_label("Llama", "fine-tuned models", "llama"),
+    _one_label("Mistral", "fine-tuned models", "mistral"),
+    _one_label("Gemma", "fine-tuned models", "gemma"),
+    _one_label("Gemma 2", "fine-tuned models", "gemma2"),
+    _one_label("Gemma 3", "fine-tuned models", "gemma3_text"),
     Served(
         "BERT with two labels",
         "castorini/monobert-large-msmarco",

@@ -93,5 +93,15 @@ ROWS: tuple[Row, ...] = (
     _encoder("ModernBERT", "Alibaba-NLP/gte-modernbert-base", "modernbert", layers=1),
     _encoder("DistilBERT", "sentence-transformers/msmarco-distilbert-base-v4", "distilbert"),
     _encoder("MPNet", "sentence-transformers/all-mpnet-base-v2", "mpnet", ROBERTA, layers=1),
+    Served("Qwen3 that pools the last token", "Qwen/Qwen3-Embedding-0.6B", "encoder", last_token, vectors),
+    Served("BERT with a Dense module", "sentence-transformers/LaBSE", "encoder", dense, vectors),
+    Served(
+        "encoder of T5",
+        "sentence-transformers/sentence-t5-base, sentence-transformers/gtr-t5-base",
+        "encoder",
+        encoder_of_t5,
+        vectors,
+        asked={"max_tokens": 48},  # its positions have no end
+    ),
     Served("sentence-transformers' old layout", "models of 2019 to 2021", "encoder", old_layout, vectors, 40),
 )

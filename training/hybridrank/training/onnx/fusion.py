@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hybridrank.training.onnx import graph_file
+from hybridrank.training.onnx import graph_file, without_weights
 from hybridrank.training.onnx.first_query import first_query_only
 from hybridrank.training.onnx.first_token import first_token_only
 from hybridrank.training.onnx.original import Original
@@ -30,7 +30,6 @@ FAMILIES = frozenset({"bert", "camembert", "distilbert", "electra", "roberta", "
 ONE_ROW = ("logits", "sentence_embedding", "weights")  # outputs without an axis of tokens
 OPSET = 17  # the last that the optimiser was written for
 FUSED = "com.microsoft"  # the domain of fused operators
-TABLE = "table"  # the file of the largest embedding table, which a large model is traced without
 
 
 class _Traced(torch.nn.Module):  # type: ignore[misc]
@@ -59,17 +58,11 @@ def trace(original: Original, path: Path) -> None:
 
     The newer one's output has no attention that ONNX Runtime 1.31 can fuse.
     """
-    model = original.model
+    model = _Traced(original.model, original.names, original.output).eval()
     large = sum(each.nbytes for each in model.parameters()) > graph_file.LIMIT
-    table = _set_aside(model, path.with_name(TABLE)) if large else None
-    _trace(_Traced(model, original.names, original.output).eval(), original.names, original.output, path)
-    if table:
-        graph = graph_file.read(path)
-        name, dimensions = table
-        (tensor,) = (each for each in graph.graph.initializer if each.name == f"m.{name}")
-        tensor.dims[:] = dimensions
-        graph_file.refer(tensor, TABLE)
-        graph_file.write(graph, path, path.parent)
+    _trace(model, original.names, original.output, path, weights=not large)
+    if large:
+        without_weights.attach(path, model.state_dict(), original.names)
 
 
 def finish(traced: Path, config: Any, path: Path) -> bool:
@@ -99,20 +92,7 @@ def finish(traced: Path, config: Any, path: Path) -> bool:
     return True
 
 
-def _set_aside(model: Any, file: Path) -> tuple[str, tuple[int, ...]]:
-    """Moves the rows of the largest embedding table to `file`, and returns its name and dimensions.
-
-    The exporter would hold it twice. Its place takes two rows, of NaN, which no comparison with the original passes.
-    """
-    tables = {name: each for name, each in model.named_modules() if isinstance(each, torch.nn.Embedding)}
-    name, table = max(tables.items(), key=lambda each: int(each[1].weight.numel()))
-    weight = table.weight.detach()
-    weight.numpy().tofile(file)
-    table.weight = torch.nn.Parameter(torch.full((2, weight.shape[1]), torch.nan), requires_grad=False)
-    return f"{name}.weight", tuple(weight.shape)
-
-
-def _trace(model: torch.nn.Module, names: tuple[str, ...], output: str, path: Path) -> None:
+def _trace(model: torch.nn.Module, names: tuple[str, ...], output: str, path: Path, *, weights: bool) -> None:
     examples = {name: torch.ones((2, 8), dtype=torch.long) for name in names}
     if "token_type_ids" in examples:
         examples["token_type_ids"].zero_()  # some models have only one segment
@@ -130,4 +110,6 @@ def _trace(model: torch.nn.Module, names: tuple[str, ...], output: str, path: Pa
             dynamic_axes={**dict.fromkeys(names, free), output: free_output},
             opset_version=OPSET,
             dynamo=False,
+            export_params=weights,
+            do_constant_folding=weights,
         )
