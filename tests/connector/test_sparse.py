@@ -13,7 +13,14 @@ from hybridrank.connector.engines.elasticsearch.dialect import ELASTICSEARCH
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.engines.embedded.postings import Postings
 from hybridrank.connector.engines.opensearch.dialect import OPENSEARCH
-from hybridrank.connector.errors import BadScores, InvalidRequest, SidecarError, SidecarMissing
+from hybridrank.connector.errors import (
+    BadScores,
+    CircuitOpen,
+    InvalidRequest,
+    SidecarError,
+    SidecarMissing,
+    SidecarTimeout,
+)
 from hybridrank.connector.indexing import index_documents
 from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.mapping.fields import read
@@ -175,6 +182,7 @@ async def test_without_its_model_a_search_goes_on(sidecar, tmp_path):
             request = SearchRequest(**REQUEST | {"sparse_encoder": model}, retrievers=("bm25", "knn", "sparse"))
             response = await HybridSearch(engine, client).search(request)
             assert [(each.stage, problem in each.detail) for each in response.degraded] == [("encode", True)]
+            assert response.degraded[0].detail.startswith("no sparse vector: ")
             assert {name for hit in response.hits for name in hit.retrievers} == {"bm25", "knn"}
         lexical = SearchRequest(**REQUEST | {"sparse_encoder": "nowhere"}, retrievers=("sparse",))
         response = await HybridSearch(engine, client).search(lexical)
@@ -199,6 +207,16 @@ async def test_a_callers_own_vector_leaves_the_sparse_one(sidecar, tmp_path):
         assert {name for hit in response.hits for name in hit.retrievers} == {"knn", "sparse"}
     with pytest.raises(SidecarMissing):
         await HybridSearch(engine).search(request)
+
+
+async def test_a_sparse_model_that_is_too_slow_is_left_alone_by_itself(sidecar):
+    async with SidecarClient(sidecar) as client:
+        for _ in range(5):
+            with pytest.raises(SidecarTimeout):
+                await client.encode_sparse(["tea"], model="tiny-splade", kind="query", timeout_s=1e-6)
+            assert await client.encode(["tea"], model="tiny-encoder", kind="query", timeout_s=5)
+        with pytest.raises(CircuitOpen, match="encode sparse"):
+            await client.encode_sparse(["tea"], model="tiny-splade", kind="query", timeout_s=5)
 
 
 def test_the_default_field_of_a_search_is_the_templates():

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 
 import grpc
@@ -16,7 +17,7 @@ from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.sidecar import in_process
 from hybridrank.sidecar.models import loading
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
-from hybridrank.sidecar.rerankers.splade import LARGEST, QUERY_WEIGHTS, SMALLEST, heaviest
+from hybridrank.sidecar.rerankers.splade import LARGEST, QUERY_WEIGHTS, SMALLEST, _dot, heaviest
 from hybridrank.sidecar.types import TextKind
 from tests.contracts.reranker import RerankerContract
 from tests.golden.splade import ORACLE, TINY
@@ -99,8 +100,10 @@ def test_weights_are_bounded_and_the_heaviest_are_kept(weights, own, most):
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_a_weight_that_is_no_number_is_not_hidden(broken):
-    row = heaviest(np.array([1.0, broken], dtype=np.float32), np.array([True, True]), 2)
+    """Not by the number of tokens that are kept, nor in a score of a passage that shares no token with the query."""
+    row = heaviest(np.array([1.0, broken, 2.0], dtype=np.float32), np.array([True, True, True]), 1)
     assert not np.isfinite(row).all()
+    assert math.isnan(_dot(np.array([[7.0], [1.0]], dtype=np.float32), row))
 
 
 def test_the_folder_says_how_many_tokens_are_kept(tmp_path):
@@ -124,6 +127,9 @@ def test_a_query_takes_the_weights_of_its_own_tokens(tmp_path):
     (tmp_path / QUERY_WEIGHTS).write_bytes(b"")
     with pytest.raises(BadModelFolder, match=r"is not the one that model\.toml names"):
         in_process.load_untested(tmp_path, "fp32")
+    digest = hashlib.sha256(b"").hexdigest()
+    with pytest.raises(BadModelFolder, match=r"query_weights\.npy cannot be read"):
+        in_process.load_untested(changed(tmp_path, query_weights=digest), "fp32")
     (tmp_path / QUERY_WEIGHTS).unlink()
     with pytest.raises(BadModelFolder, match=r"query_weights\.npy is missing"):
         in_process.load_untested(tmp_path, "fp32")

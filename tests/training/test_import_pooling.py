@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from hybridrank.cli.app import app
 from hybridrank.sidecar import in_process
 from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
@@ -102,3 +104,12 @@ async def test_a_graph_that_pools_makes_no_token_vectors(pooled):
         request.candidates[0].token_vectors = stored
         with pytest.raises(Exception, match="this model reads no fp32"):
             await client.reranker.Rerank(request)
+
+
+def test_a_graph_that_pools_is_compared_with_its_source(tmp_path):
+    source = folder(tmp_path / "source", {**files(), "onnx/model.onnx": changed("encoder", first_rows)})
+    asked = ("--kind", "encoder", "--pooling", "graph", "--check", "--json")
+    run = CliRunner().invoke(app, ["model", "import", str(source), "--out", str(tmp_path / "out"), *asked])
+    assert run.exit_code == 0, run.output
+    fp32 = json.loads(run.stdout)["check"][1]
+    assert (fp32["what"], fp32["beside"]) == ("fp32", "the source")

@@ -42,20 +42,26 @@ async def encode_query(
         _first(encoder.encode(texts, model=request.encoder, kind="query", timeout_s=timeout_s), search)
         if wanted
         else _nothing(),
-        _first(encoder.encode_sparse(texts, model=request.sparse_encoder, kind="query", timeout_s=timeout_s), search)
+        _first(
+            encoder.encode_sparse(texts, model=request.sparse_encoder, kind="query", timeout_s=timeout_s),
+            search,
+            instead="no sparse vector",
+        )
         if request.needs_sparse
         else _nothing(),
     )
     return given or dense, sparse
 
 
-async def _first(encodings: Awaitable[tuple[Encoding, ...]], search: SearchContext) -> Encoding | None:
+async def _first(
+    encodings: Awaitable[tuple[Encoding, ...]], search: SearchContext, instead: str = ""
+) -> Encoding | None:
     try:
         found = await encodings
         if len(found) != 1:
             raise BadScores(f"{counted(len(found), 'vector')} for one query")
     except SidecarError as error:
-        search.left_out.failed("encode", error)
+        search.left_out.failed("encode", error, instead=instead)
         return None
     return found[0]
 

@@ -70,7 +70,8 @@ class SidecarClient:
             plaintext_api_key=plaintext_api_key,
         )
         self._replicas = Replicas(address, access)
-        self._encoding, self._rescoring = Circuit("encode"), Circuit("rescore")
+        self._encoding, self._encoding_sparse = Circuit("encode"), Circuit("encode sparse")
+        self._rescoring = Circuit("rescore")
 
     def __repr__(self) -> str:
         return f"SidecarClient({self.address!r})"
@@ -105,7 +106,7 @@ class SidecarClient:
         _check(model, _numbered(texts))
         text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
         request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)
-        with self._encoding.call(timeout_s) if kind == "query" else nullcontext():
+        with self._encoding_sparse.call(timeout_s) if kind == "query" else nullcontext():
             return await self._replicas.call(
                 lambda channel: stubs.EncoderStub(channel).Encode,
                 request,

@@ -4,6 +4,7 @@ Formal, Piwowarski and Clinchant, SIGIR 2021. With weights of its own for query 
 Geng, Wang, Ru and Yang, arXiv 2411.04403.
 """
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -81,7 +82,8 @@ def heaviest(weights: FloatArray, own: npt.NDArray[np.bool_], most: int) -> Floa
     """
     weights = weights[: len(own)]
     found = np.flatnonzero(own[: len(weights)] & ~(weights <= SMALLEST))
-    best = found[np.argsort(-weights[found], kind="stable")[:most]]
+    ordered = np.where(np.isnan(weights[found]), -np.inf, -weights[found])  # what is no number comes first, to be seen
+    best = found[np.argsort(ordered, kind="stable")[:most]]
     bounded = np.where(np.isfinite(weights[best]), np.minimum(weights[best], LARGEST), weights[best])
     return np.stack([best.astype(np.float32), bounded.astype(np.float32)])
 
@@ -114,6 +116,8 @@ def _encode_query(encoder: SparseEncoder, query: TokenSequence) -> FloatArray:
 
 
 def _dot(query: FloatArray, passage: FloatArray) -> float:
+    if not (np.isfinite(query[1]).all() and np.isfinite(passage[1]).all()):
+        return math.nan
     _, ours, theirs = np.intersect1d(query[0], passage[0], assume_unique=True, return_indices=True)
     return float(query[1][ours].astype(np.float64) @ passage[1][theirs].astype(np.float64))
 
@@ -136,7 +140,7 @@ def _query_weights(folder: ModelFolder, toml: SpladeToml) -> FloatArray:
         )
     try:
         weights: FloatArray = np.load(path, allow_pickle=False).astype(np.float32)
-    except ValueError as error:
+    except (ValueError, EOFError, AttributeError) as error:  # no array, an empty file, an archive of arrays
         raise BadModelFolder(folder.path, f"{QUERY_WEIGHTS} cannot be read: {error}") from error
     if weights.ndim != 1 or not np.isfinite(weights).all():
         raise BadModelFolder(folder.path, f"{QUERY_WEIGHTS} is not one finite weight for each token")

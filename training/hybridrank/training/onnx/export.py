@@ -122,6 +122,7 @@ def _write_fp32(folder: Path, checkpoint: Checkpoint, plan: Plan) -> None:
             gc.collect()  # the weights, before others are read
             with _refusals_of_torch(checkpoint):
                 written = way.finish(traced, checkpoint.config, folder / "model.onnx")
+        gc.collect()  # the graph, whose optimiser refers to itself
         if written:
             session = OnnxSession(folder / "model.onnx", plan.output, tokenizer.padding_id)
             moved = original.difference(session, tokenizer, wanted)

@@ -67,6 +67,7 @@ def export(
     from hybridrank.training.onnx.export import ExportFailed, export_model  # imports torch
     from hybridrank.training.onnx.families.plan import Asked
 
+    told = tuple(each.strip() for each in answers.split(",")) if answers else ()
     try:
         folder = export_model(
             source,
@@ -80,7 +81,7 @@ def export(
             kind=kind,
             template=template,
             instruction=instruction,
-            answers=answers.split(",") if answers else (),
+            answers=told,
         )
         asked = Asked(
             folder.info.name,
@@ -89,7 +90,7 @@ def export(
             kind=kind,
             template=template,
             instruction=instruction,
-            answers=tuple(answers.split(",")) if answers else (),
+            answers=told,
         )
         rows = model_check.check(out, "transformers", in_transformers(source, asked)) if check else []
     except ExportFailed as error:

@@ -15,7 +15,7 @@ out = Console(highlight=False)
 def families(as_json: JsonOption = False) -> None:
     """List the families of checkpoints that `model export` serves or refuses, as its tests measured them.
 
-    fp32: the largest difference from the checkpoint's own library. int8: the least Spearman correlation with fp32.
+    fp32: the bound of the difference from the checkpoint's own library. int8: that of the correlation with fp32.
 
     Example: hybridrank model families
     """

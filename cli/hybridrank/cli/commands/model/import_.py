@@ -101,6 +101,7 @@ def import_(
     )
     rows = []
     if check:
-        with source_graph(path, kind=kind, sha256=sha256, file=file, output=output) as bare:
+        pooled = getattr(folder.toml, "pooling", None)
+        with source_graph(path, kind=kind, sha256=sha256, file=file, output=output, pooling=pooled) as bare:
             rows = model_check.check(out, "the source", bare)
     model_check.report(out, folder, rows, as_json=as_json)

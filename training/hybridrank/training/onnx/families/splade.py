@@ -56,9 +56,7 @@ def plan(checkpoint: Checkpoint, asked: Asked) -> Plan | None:
     weights = query_weights(checkpoint)
     most = checkpoint.json(sentence_files.CONFIG).get("max_active_dims")
     limits = {
-        name: min(most, SpladeToml.model_fields[name].default)
-        for name in ("query_terms", "document_terms")
-        if most is not None
+        name: min(most, SpladeToml.model_fields[name].default) for name in ("query_terms", "document_terms") if most
     }
     toml = SpladeToml.model_validate(
         {

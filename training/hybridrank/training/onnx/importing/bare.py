@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hybridrank.model_files.model_folder import ModelFolder
 from hybridrank.sidecar.in_process import OpenSession, TokenSequence, padded
 from hybridrank.training.onnx.importing import graph, layout
-from hybridrank.training.onnx.importing.model import HEADS
+from hybridrank.training.onnx.importing.model import heads_of
 from hybridrank.training.onnx.importing.source import open_source
 from hybridrank.training.onnx.importing.weights import weight_files
 
@@ -47,14 +47,18 @@ def source_graph(
     sha256: str | None = None,
     file: str | None = None,
     output: str | None = None,
+    pooling: str | None = None,
 ) -> Iterator[OpenSession]:
-    """Yields what opens the graph that `import_model` with these arguments imports, from a copy as it is."""
+    """Yields what opens the graph that `import_model` with these arguments imports, from a copy as it is.
+
+    `pooling` is that of the imported model.
+    """
     with open_source(path, sha256) as source, tempfile.TemporaryDirectory() as folder:
         chosen = layout.graph_path(source.sizes, file)
         copy = Path(folder) / "source.onnx"
         source.copy(chosen, copy)
         model = graph.parsed(copy.read_bytes())
-        named = graph.checked(model, HEADS[kind], output)
+        named = graph.checked(model, heads_of(kind, pooling), output)
         for name in weight_files(model):
             source.copy((PurePosixPath(chosen).parent / name).as_posix(), copy.with_name(name))
 

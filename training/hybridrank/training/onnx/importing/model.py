@@ -29,7 +29,7 @@ from hybridrank.training.onnx.importing.settings_files import read_settings_file
 from hybridrank.training.onnx.importing.source import Source, open_source
 from hybridrank.training.onnx.importing.weights import weight_files
 
-__all__ = ["HEADS", "import_model"]
+__all__ = ["heads_of", "import_model"]
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,11 @@ HEADS = {
     "cross-encoder": graph.Heads("logits", ("logits",), 2),
 }
 POOLED = graph.Heads(in_process.SENTENCE_VECTORS, (in_process.SENTENCE_VECTORS,), 2)
+
+
+def heads_of(kind: str, pooling: str | None) -> graph.Heads:
+    """Returns the outputs that a graph of this kind may have."""
+    return POOLED if pooling == "graph" else HEADS[kind]
 
 
 def import_model(
@@ -88,7 +93,7 @@ def import_model(
         }
         prompts = {"query_prefix": query_prefix, "document_prefix": document_prefix}
         fields = encoder_fields(files, pooling=pooling, **prompts) if kind == "encoder" else {}
-        heads = POOLED if fields.get("pooling") == "graph" else HEADS[kind]
+        heads = heads_of(kind, fields.get("pooling"))
         with _about(f"{chosen} ", draft):
             _write_graph(source, chosen, draft, heads, output)
         last = trial.columns(draft, heads.served, described["max_tokens"], pairs=kind != "encoder")
