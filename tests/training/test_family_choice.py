@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.plans import planned, refused
 from tests.training.test_export_onnx import add
 
 pytestmark = pytest.mark.torch
@@ -30,22 +31,6 @@ def source(saved, tmp_path):
 def configure(folder, **changes):
     path = folder / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-
-
-def planned(folder, **asked):
-    from hybridrank.training.onnx.checkpoint import open_checkpoint
-    from hybridrank.training.onnx.families import registry
-    from hybridrank.training.onnx.families.plan import Asked
-
-    return registry.plan(open_checkpoint(str(folder)), Asked("mine", **asked))
-
-
-def refused(folder, problem, **asked):
-    from hybridrank.training.onnx.source_files import ExportFailed
-
-    with pytest.raises(ExportFailed, match=problem) as caught:
-        planned(folder, **asked)
-    assert "\n" not in str(caught.value)
 
 
 def modules(*kinds):

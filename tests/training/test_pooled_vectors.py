@@ -1,11 +1,15 @@
 """Poolings and layers in the graph compute what sentence-transformers' modules do, and refuse what they cannot."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
+from tests.training import plans
+
 pytestmark = pytest.mark.torch
+planned, refused = (partial(each, max_tokens=48) for each in (plans.planned, plans.refused))
 WIDTH = 8
 
 
@@ -20,22 +24,6 @@ def source(tmp_path):
     transformers.BertConfig(**sizes, architectures=["BertModel"]).save_pretrained(tmp_path)
     tiny.save_tokenizer(tmp_path)
     return tmp_path
-
-
-def planned(source):
-    from hybridrank.training.onnx.checkpoint import open_checkpoint
-    from hybridrank.training.onnx.families import registry
-    from hybridrank.training.onnx.families.plan import Asked
-
-    return registry.plan(open_checkpoint(str(source)), Asked("mine", max_tokens=48))
-
-
-def refused(source, problem):
-    from hybridrank.training.onnx.source_files import ExportFailed
-
-    with pytest.raises(ExportFailed, match=problem) as caught:
-        planned(source)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hybridrank.model_files import model_folder
 from hybridrank.sidecar import in_process
 from tests.training.families import prompted
 from tests.training.families.texts import PAIRS
+from tests.training.plans import planned, refused
 
 pytestmark = pytest.mark.torch
 SAME = 1e-4
@@ -52,22 +53,6 @@ def t5(tmp_path_factory):
     from tests.training import tiny_prompted
 
     return tiny_prompted.save_t5(tmp_path_factory.mktemp("t5") / "source")
-
-
-def planned(folder, **asked):
-    from hybridrank.training.onnx.checkpoint import open_checkpoint
-    from hybridrank.training.onnx.families import registry
-    from hybridrank.training.onnx.families.plan import Asked
-
-    return registry.plan(open_checkpoint(str(folder)), Asked("mine", **asked))
-
-
-def refused(folder, problem, **asked):
-    from hybridrank.training.onnx.source_files import ExportFailed
-
-    with pytest.raises(ExportFailed, match=problem) as caught:
-        planned(folder, **asked)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Client of the sidecar over gRPC: writes and reads messages, with a circuit breaker for the stages of a search."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -88,30 +88,38 @@ class SidecarClient:
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
     ) -> tuple[Encoding, ...]:
         """Returns one unit vector per text, in order. Raises SidecarError; BadScores if a query's has no direction."""
-        _check(model, _numbered(texts))
-        text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
-        request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)
-        with self._encoding.call(timeout_s) if kind == "query" else nullcontext():
-            return await self._replicas.call(
-                lambda channel: stubs.EncoderStub(channel).Encode,
-                request,
-                timeout_s,
-                lambda response: _vectors(response, len(texts), directed=kind == "query"),
-            )
+
+        def read(reply: wire.EncodeResponse) -> tuple[Encoding, ...]:
+            return _vectors(reply, len(texts), directed=kind == "query")
+
+        return await self._encode(texts, model, kind, timeout_s, self._encoding, read)
 
     async def encode_sparse(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
     ) -> tuple[Encoding, ...]:
         """Returns one sparse vector per text, in order. Raises SidecarError, also for a model that makes none."""
+
+        def read(reply: wire.EncodeResponse) -> tuple[Encoding, ...]:
+            return sparse_vectors(reply, len(texts), _encoder(reply.model))
+
+        return await self._encode(texts, model, kind, timeout_s, self._encoding_sparse, read)
+
+    async def _encode(
+        self,
+        texts: Sequence[str],
+        model: str,
+        kind: Literal["query", "document"],
+        timeout_s: float,
+        circuit: Circuit,
+        read: Callable[[wire.EncodeResponse], tuple[Encoding, ...]],
+    ) -> tuple[Encoding, ...]:
+        """Encodes texts; only queries, for which a search waits, go through the circuit."""
         _check(model, _numbered(texts))
         text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
         request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)
-        with self._encoding_sparse.call(timeout_s) if kind == "query" else nullcontext():
+        with circuit.call(timeout_s) if kind == "query" else nullcontext():
             return await self._replicas.call(
-                lambda channel: stubs.EncoderStub(channel).Encode,
-                request,
-                timeout_s,
-                lambda response: sparse_vectors(response, len(texts), _encoder(response.model)),
+                lambda channel: stubs.EncoderStub(channel).Encode, request, timeout_s, read
             )
 
     async def encode_tokens(

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from hybridrank.training.onnx.checkpoint import Checkpoint
+from hybridrank.training.onnx.sentence_names import DOCUMENT_PROMPTS, LENGTH_FILES, POOLING_FLAGS, QUERY_PROMPTS
 from hybridrank.training.onnx.source_files import ExportFailed
 
 __all__ = [
@@ -21,25 +22,12 @@ __all__ = [
     "truncated",
 ]
 
-SETTINGS_FILES = tuple(
-    f"sentence_{name}_config.json"
-    for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
-)
 READ = frozenset({"max_seq_length", "do_lower_case", "transformer_task", "modality_config", "module_output_name"})
 ARGUMENTS = ("model_args", "model_kwargs", "tokenizer_args", "processor_kwargs", "config_args", "config_kwargs")
 HARMLESS = frozenset(  # arguments that change no result, at fp32 and one text at a time
     {"add_pooling_layer", "attn_implementation", "dtype", "padding_side", "torch_dtype", "trust_remote_code"}
 )
-POOLING_FLAGS = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
 CONFIG = "config_sentence_transformers.json"
-QUERY_PROMPTS, DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
 REASONS = {
     "MLMTransformer": "predicts words: SPLADE has a SpladePooling module behind it, and nothing else",
     "SparseAutoEncoder": "makes sparse vectors, which the sidecar does not serve",
@@ -73,7 +61,7 @@ def require_modules(checkpoint: Checkpoint, *first: str, behind: Collection[str]
 def settings(checkpoint: Checkpoint) -> dict[str, Any]:
     """Returns the settings of the Transformer module; raises ExportFailed for one that the sidecar cannot follow."""
     within = f"{checkpoint.folder}/" if checkpoint.folder else ""
-    for name in SETTINGS_FILES:
+    for name in LENGTH_FILES:
         if said := checkpoint.json(within + name):
             break
     else:

@@ -67,31 +67,19 @@ def export(
     from hybridrank.training.onnx.export import ExportFailed, export_model  # imports torch
     from hybridrank.training.onnx.families.plan import Asked
 
-    told = tuple(each.strip() for each in answers.split(",")) if answers else ()
+    asked = Asked(
+        name or Path(source).name,
+        licence,
+        tuple(language or ()),
+        max_tokens=max_tokens,
+        relevant_label=relevant_label,
+        kind=kind,
+        template=template,
+        instruction=instruction,
+        answers=tuple(each.strip() for each in answers.split(",")) if answers else (),
+    )
     try:
-        folder = export_model(
-            source,
-            out,
-            name=name,
-            licence=licence,
-            precision=precision,
-            max_tokens=max_tokens,
-            languages=language or (),
-            relevant_label=relevant_label,
-            kind=kind,
-            template=template,
-            instruction=instruction,
-            answers=told,
-        )
-        asked = Asked(
-            folder.info.name,
-            max_tokens=max_tokens,
-            relevant_label=relevant_label,
-            kind=kind,
-            template=template,
-            instruction=instruction,
-            answers=told,
-        )
+        folder = export_model(source, out, precision=precision, **vars(asked))
         rows = model_check.check(out, "transformers", in_transformers(source, asked)) if check else []
     except ExportFailed as error:
         typer.echo(f"error: {error}", err=True)

@@ -4,21 +4,13 @@ from collections.abc import Sequence
 
 from hybridrank.training.onnx.importing.errors import ImportRefused
 from hybridrank.training.onnx.importing.settings_files import PoolingFile, SentenceTransformersFile, SettingsFiles
+from hybridrank.training.onnx.sentence_names import DOCUMENT_PROMPTS, POOLING_FLAGS, QUERY_PROMPTS
 
 __all__ = ["encoder_fields", "lower_case", "max_tokens", "require_beginning", "require_width"]
 
-POOLING_FLAGS = {
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "last",
-}
 SERVED_POOLINGS = ("mean", "cls", "last", "graph")
 KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
 IN_GRAPH = "graph"  # the graph pools, and runs what modules.json has behind that
-QUERY_PROMPTS, DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
 MIN_TOKENS, UNLIMITED = 8, 1 << 20  # transformers writes 1e30 for a tokenizer without a limit
 
 

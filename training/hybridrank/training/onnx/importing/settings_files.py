@@ -10,13 +10,10 @@ from hybridrank.common.error_text import wrong_values
 from hybridrank.training.onnx.importing import layout
 from hybridrank.training.onnx.importing.errors import ImportRefused
 from hybridrank.training.onnx.importing.source import Source
+from hybridrank.training.onnx.sentence_names import LENGTH_FILES
 
 __all__ = ["Module", "PoolingFile", "SentenceTransformersFile", "SettingsFiles", "read_settings_files"]
 
-LENGTH_FILES = tuple(
-    f"sentence_{name}_config.json"  # sentence-transformers named it after the class of the model once
-    for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
-)
 T = TypeVar("T")
 
 
