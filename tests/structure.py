@@ -25,8 +25,9 @@ EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 def modules() -> list[Path]:
-    """Every Python file under version control, without generated ones, from the root."""
-    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    """Every Python file that is or may come under version control, without generated ones, from the root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [Path(line) for line in listed.splitlines() if not line.endswith(GENERATED) and (ROOT / line).exists()]
 
 

@@ -31,7 +31,7 @@ def described(source):
     """The fields that a checkpoint would be exported with."""
     from transformers import AutoConfig, AutoTokenizer
 
-    from hybridrank.training.onnx import colbert_checkpoints
+    from hybridrank.training.onnx.sources import colbert_checkpoints
 
     config, tokenizer = AutoConfig.from_pretrained(source), AutoTokenizer.from_pretrained(source)
     return colbert_checkpoints.read(str(source), config, tokenizer).fields
@@ -77,7 +77,7 @@ def test_prompts_come_before_the_texts(source):
     ],
 )
 def test_unsupported_features_of_pylate_are_refused(source, config, problem):
-    from hybridrank.training.onnx.source_files import ExportFailed
+    from hybridrank.training.onnx.sources.source_files import ExportFailed
     from tests.golden import tiny_colbert
 
     tiny_colbert.save_as_pylate(source, 1, **config)
@@ -94,7 +94,7 @@ def test_unsupported_features_of_pylate_are_refused(source, config, problem):
     ],
 )
 def test_a_projection_that_we_do_not_know_is_refused(source, file, changes, problem):
-    from hybridrank.training.onnx.source_files import ExportFailed
+    from hybridrank.training.onnx.sources.source_files import ExportFailed
     from tests.golden import tiny_colbert
 
     tiny_colbert.save_as_pylate(source, 1)
@@ -114,7 +114,7 @@ def test_a_projection_that_we_do_not_know_is_refused(source, file, changes, prob
     ],
 )
 def test_unsupported_features_of_colbert_ai_are_refused(source, metadata, problem):
-    from hybridrank.training.onnx.source_files import ExportFailed
+    from hybridrank.training.onnx.sources.source_files import ExportFailed
     from tests.golden import tiny_colbert
 
     tiny_colbert.save_as_colbert_ai(source, 1, **metadata)
@@ -123,7 +123,7 @@ def test_unsupported_features_of_colbert_ai_are_refused(source, metadata, proble
 
 
 def test_files_that_are_missing_are_named(source, tmp_path):
-    from hybridrank.training.onnx.source_files import ExportFailed
+    from hybridrank.training.onnx.sources.source_files import ExportFailed
     from tests.golden import tiny_colbert
 
     tiny_colbert.save_as_colbert_ai(source, 1)

@@ -185,7 +185,7 @@ def test_a_classifier_of_several_labels_is_refused(encoder, tmp_path):
 def test_positions_of_roberta_start_behind_its_padding():
     from transformers import XLMRobertaConfig
 
-    from hybridrank.training.onnx.lengths import positions
+    from hybridrank.training.onnx.sources.lengths import positions
 
     config = XLMRobertaConfig(vocab_size=9, hidden_size=8, num_attention_heads=2, max_position_embeddings=514)
     assert positions(config) == 512

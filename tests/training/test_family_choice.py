@@ -187,8 +187,8 @@ def test_a_module_of_foreign_code_is_refused(source):
 
 
 def test_files_that_cannot_be_read_are_named_in_one_sentence(source):
-    from hybridrank.training.onnx.checkpoint import load_weights, open_checkpoint
-    from hybridrank.training.onnx.source_files import ExportFailed
+    from hybridrank.training.onnx.sources.checkpoint import load_weights, open_checkpoint
+    from hybridrank.training.onnx.sources.source_files import ExportFailed
 
     opened = open_checkpoint(str(source))
     weights = partial(load_weights, opened, planned(source).auto)
@@ -214,7 +214,7 @@ def test_positions_behind_the_padding_id_are_not_counted(model_type):
     import torch
     import transformers
 
-    from hybridrank.training.onnx.lengths import positions
+    from hybridrank.training.onnx.sources.lengths import positions
 
     sizes = {
         "hidden_size": 8,
@@ -232,7 +232,7 @@ def test_positions_behind_the_padding_id_are_not_counted(model_type):
 
 
 def test_a_model_without_any_length_has_to_be_told_one(source):
-    from hybridrank.training.onnx.source_files import ExportFailed
+    from hybridrank.training.onnx.sources.source_files import ExportFailed
 
     configure(source, max_position_embeddings=-1)
     with pytest.raises(ExportFailed, match=r"says how many tokens it reads; say it with --max-tokens"):

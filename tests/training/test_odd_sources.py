@@ -27,9 +27,9 @@ def source(saved, tmp_path):
 
 def opened(source):
     """The way of an export up to the graph."""
-    from hybridrank.training.onnx.checkpoint import load_weights, open_checkpoint
     from hybridrank.training.onnx.families import registry
     from hybridrank.training.onnx.families.plan import Asked
+    from hybridrank.training.onnx.sources.checkpoint import load_weights, open_checkpoint
 
     checkpoint = open_checkpoint(str(source))
     plan = registry.plan(checkpoint, Asked("mine"))
@@ -173,7 +173,7 @@ ODD = {
 
 @pytest.mark.parametrize("name", ODD)
 def test_it_is_refused_in_one_sentence(name, source):
-    from hybridrank.training.onnx.source_files import ExportFailed
+    from hybridrank.training.onnx.sources.source_files import ExportFailed
 
     change, problem = ODD[name]
     change(source)
@@ -183,7 +183,7 @@ def test_it_is_refused_in_one_sentence(name, source):
 
 
 def test_a_sentencepiece_file_that_cannot_be_read_is_named(source):
-    from hybridrank.training.onnx.source_files import ExportFailed
+    from hybridrank.training.onnx.sources.source_files import ExportFailed
 
     with_vocabulary("sentencepiece.bpe.model", b"-")(source)
     configured(model_type="xlm-roberta")(source)
@@ -212,8 +212,8 @@ def test_pickled_tensors_are_read(source):
     ],
 )
 def test_a_name_that_is_no_folder(name, problem, tmp_path):
-    from hybridrank.training.onnx.checkpoint import open_checkpoint
-    from hybridrank.training.onnx.source_files import ExportFailed
+    from hybridrank.training.onnx.sources.checkpoint import open_checkpoint
+    from hybridrank.training.onnx.sources.source_files import ExportFailed
 
     for file in ("one.gguf", "one.safetensors"):
         (tmp_path / file).write_bytes(b"-")
@@ -224,8 +224,8 @@ def test_a_name_that_is_no_folder(name, problem, tmp_path):
 def test_a_name_on_the_hub_without_a_network(monkeypatch):
     from huggingface_hub import constants
 
-    from hybridrank.training.onnx.checkpoint import open_checkpoint
-    from hybridrank.training.onnx.source_files import ExportFailed
+    from hybridrank.training.onnx.sources.checkpoint import open_checkpoint
+    from hybridrank.training.onnx.sources.source_files import ExportFailed
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ExportFailed, match="no/model is no folder here, and the hub cannot be reached; download it"):

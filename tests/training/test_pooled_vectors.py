@@ -117,7 +117,7 @@ def test_a_pooling_that_nobody_knows_is_refused(source):
     ("said", "ends"), [((True, True), (0, 2)), ((False, True), (None, 2)), ((True, False), (0, None))]
 )
 def test_first_and_last_tokens_are_those_of_transformers_4(source, said, ends):
-    from hybridrank.training.onnx.checkpoint import open_checkpoint
+    from hybridrank.training.onnx.sources.checkpoint import open_checkpoint
     from tests.training import tiny_checkpoints as tiny
 
     names = dict(zip(("add_bos_token", "add_eos_token"), said, strict=True))

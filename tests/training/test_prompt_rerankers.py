@@ -94,7 +94,7 @@ def test_another_t5_answers_as_its_publisher_says(tmp_path, saved, asked, furthe
     import torch
 
     from hybridrank.sidecar.runtime.prompt import PromptTokenizer
-    from hybridrank.training.onnx.checkpoint import load_weights, open_checkpoint
+    from hybridrank.training.onnx.sources.checkpoint import load_weights, open_checkpoint
     from tests.training import tiny_prompted
 
     source = tiny_prompted.save_t5(tmp_path / "source", **saved)
@@ -151,8 +151,8 @@ def test_an_encoder_reads_no_prompt(qwen, tmp_path):
 
 def test_logits_that_are_changed_behind_the_head_are_refused(tmp_path):
     """Gemma 2 caps them, which a score from the head's rows alone would miss."""
-    from hybridrank.training.onnx.checkpoint import load_weights, open_checkpoint
-    from hybridrank.training.onnx.source_files import ExportFailed
+    from hybridrank.training.onnx.sources.checkpoint import load_weights, open_checkpoint
+    from hybridrank.training.onnx.sources.source_files import ExportFailed
     from tests.training import tiny_prompted
 
     source = tiny_prompted.save_gemma(

@@ -20,11 +20,11 @@ from hybridrank.training.onnx.golden_pairs import reference
 
 try:
     from hybridrank.training.onnx import fusion, graph_file, int8, original, unfused
-    from hybridrank.training.onnx.checkpoint import Checkpoint, open_checkpoint, write_tokenizer
     from hybridrank.training.onnx.families import registry
     from hybridrank.training.onnx.families.plan import Asked, Plan
     from hybridrank.training.onnx.original import Original
-    from hybridrank.training.onnx.source_files import ExportFailed, first_line
+    from hybridrank.training.onnx.sources.checkpoint import Checkpoint, open_checkpoint, write_tokenizer
+    from hybridrank.training.onnx.sources.source_files import ExportFailed, first_line
 
     importlib.import_module("onnxscript")  # torch's exporter imports it
 except ImportError as error:

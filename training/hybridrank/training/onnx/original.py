@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 
 from hybridrank.sidecar.in_process import INPUTS, OnnxSession, TextTokenizer, padded
-from hybridrank.training.onnx.checkpoint import Checkpoint, load_weights
 from hybridrank.training.onnx.families.plan import Plan
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint, load_weights
 
 __all__ = ["Original", "difference", "load"]
 

@@ -9,10 +9,10 @@ import torch
 from hybridrank.model_files.model_folder import ModelFolder
 from hybridrank.sidecar.in_process import OpenSession, TokenSequence, padded
 from hybridrank.training.onnx import original
-from hybridrank.training.onnx.checkpoint import open_checkpoint
 from hybridrank.training.onnx.families import registry
 from hybridrank.training.onnx.families.plan import Asked
 from hybridrank.training.onnx.original import Original
+from hybridrank.training.onnx.sources.checkpoint import open_checkpoint
 
 __all__ = ["in_transformers"]
 

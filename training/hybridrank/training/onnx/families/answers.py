@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from hybridrank.training.onnx.families.last_token import at_last_token
-from hybridrank.training.onnx.source_files import ExportFailed
+from hybridrank.training.onnx.sources.source_files import ExportFailed
 
 __all__ = ["FirstStepAnswer", "LastTokenAnswer"]
 

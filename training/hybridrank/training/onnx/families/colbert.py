@@ -4,10 +4,10 @@ from functools import partial
 
 from hybridrank.model_files.model_folder import ColbertToml
 from hybridrank.sidecar.in_process import TOKEN_VECTORS
-from hybridrank.training.onnx import colbert_checkpoints, sentence_files
-from hybridrank.training.onnx.checkpoint import Checkpoint
 from hybridrank.training.onnx.families.plan import Asked, Plan
-from hybridrank.training.onnx.lengths import positions
+from hybridrank.training.onnx.sources import colbert_checkpoints, sentence_files
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.lengths import positions
 
 __all__ = ["plan"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import transformers
 
 from hybridrank.model_files.model_folder import CrossEncoderToml
-from hybridrank.training.onnx import sentence_files
-from hybridrank.training.onnx.checkpoint import Checkpoint
 from hybridrank.training.onnx.families.labels import logit_of
 from hybridrank.training.onnx.families.last_token import LastTokenLogits, reads_last_token
 from hybridrank.training.onnx.families.plan import Asked, Plan
+from hybridrank.training.onnx.sources import sentence_files
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint
 
 __all__ = ["plan"]
 

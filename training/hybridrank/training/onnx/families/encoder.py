@@ -8,11 +8,11 @@ import transformers
 
 from hybridrank.model_files.model_folder import EncoderToml
 from hybridrank.sidecar.in_process import SENTENCE_VECTORS
-from hybridrank.training.onnx import sentence_files
-from hybridrank.training.onnx.checkpoint import Checkpoint
-from hybridrank.training.onnx.dense import Dense
 from hybridrank.training.onnx.families.plan import Asked, Plan
 from hybridrank.training.onnx.families.pooled_vectors import LAYERS, PooledVectors, layers_behind
+from hybridrank.training.onnx.sources import sentence_files
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.dense import Dense
 
 __all__ = ["plan"]
 

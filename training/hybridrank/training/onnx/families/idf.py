@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from hybridrank.sidecar.in_process import QUERY_WEIGHTS
-from hybridrank.training.onnx.checkpoint import Checkpoint
-from hybridrank.training.onnx.source_files import ExportFailed, saved_path, saved_weights
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.source_files import ExportFailed, saved_path, saved_weights
 
 __all__ = ["QueryWeights", "query_weights"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from hybridrank.training.onnx.checkpoint import Checkpoint
 from hybridrank.training.onnx.families.plan import Asked, unchanged
-from hybridrank.training.onnx.source_files import ExportFailed
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.source_files import ExportFailed
 
 __all__ = ["LogitDifference", "logit_of"]
 

@@ -7,8 +7,8 @@ from typing import Any
 import transformers
 
 from hybridrank.model_files.model_folder import OnnxToml
-from hybridrank.training.onnx.checkpoint import Checkpoint
-from hybridrank.training.onnx.lengths import max_tokens
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.lengths import max_tokens
 
 __all__ = ["Asked", "Family", "Plan"]
 

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 
 from hybridrank.sidecar.in_process import SENTENCE_VECTORS
-from hybridrank.training.onnx.checkpoint import Checkpoint, Module
-from hybridrank.training.onnx.dense import read_dense
 from hybridrank.training.onnx.families.last_token import at_last_token
-from hybridrank.training.onnx.source_files import ExportFailed, saved_json, saved_weights
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint, Module
+from hybridrank.training.onnx.sources.dense import read_dense
+from hybridrank.training.onnx.sources.source_files import ExportFailed, saved_json, saved_weights
 
 __all__ = ["LAYERS", "POOLINGS", "PooledVectors", "layers_behind"]
 

@@ -9,13 +9,13 @@ from typing import Any
 import transformers
 
 from hybridrank.model_files.model_folder import PromptRerankerToml
-from hybridrank.training.onnx import sentence_files
-from hybridrank.training.onnx.checkpoint import Checkpoint
 from hybridrank.training.onnx.families import cross_encoder
 from hybridrank.training.onnx.families.answers import FirstStepAnswer, LastTokenAnswer
 from hybridrank.training.onnx.families.plan import Asked, Plan
 from hybridrank.training.onnx.families.templates import TEMPLATES, Template
-from hybridrank.training.onnx.source_files import ExportFailed
+from hybridrank.training.onnx.sources import sentence_files
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.source_files import ExportFailed
 
 __all__ = ["plan"]
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from hybridrank.training.onnx import sentence_files
-from hybridrank.training.onnx.checkpoint import Checkpoint
 from hybridrank.training.onnx.families import colbert, cross_encoder, encoder, prompt_reranker, splade
 from hybridrank.training.onnx.families.plan import Asked, Family, Plan
 from hybridrank.training.onnx.families.pooled_vectors import LAYERS
 from hybridrank.training.onnx.families.templates import TEMPLATES
-from hybridrank.training.onnx.source_files import ExportFailed
+from hybridrank.training.onnx.sources import sentence_files
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.source_files import ExportFailed
 
 __all__ = ["FAMILIES", "REFUSED", "plan"]
 

@@ -8,11 +8,11 @@ import transformers
 
 from hybridrank.model_files.model_folder import SpladeToml
 from hybridrank.sidecar.in_process import SPARSE_WEIGHTS
-from hybridrank.training.onnx import sentence_files
-from hybridrank.training.onnx.checkpoint import Checkpoint
 from hybridrank.training.onnx.families.idf import query_weights
 from hybridrank.training.onnx.families.plan import Asked, Plan
-from hybridrank.training.onnx.source_files import ExportFailed
+from hybridrank.training.onnx.sources import sentence_files
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.source_files import ExportFailed
 
 __all__ = ["SpladeWeights", "plan"]
 

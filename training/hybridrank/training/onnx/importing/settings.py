@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hybridrank.training.onnx.importing.errors import ImportRefused
 from hybridrank.training.onnx.importing.settings_files import PoolingFile, SentenceTransformersFile, SettingsFiles
-from hybridrank.training.onnx.sentence_names import DOCUMENT_PROMPTS, POOLING_FLAGS, QUERY_PROMPTS
+from hybridrank.training.onnx.sources.sentence_names import DOCUMENT_PROMPTS, POOLING_FLAGS, QUERY_PROMPTS
 
 __all__ = ["encoder_fields", "lower_case", "max_tokens", "require_beginning", "require_width"]
 

@@ -10,7 +10,7 @@ from hybridrank.common.error_text import wrong_values
 from hybridrank.training.onnx.importing import layout
 from hybridrank.training.onnx.importing.errors import ImportRefused
 from hybridrank.training.onnx.importing.source import Source
-from hybridrank.training.onnx.sentence_names import LENGTH_FILES
+from hybridrank.training.onnx.sources.sentence_names import LENGTH_FILES
 
 __all__ = ["Module", "PoolingFile", "SentenceTransformersFile", "SettingsFiles", "read_settings_files"]
 

@@ -6,7 +6,7 @@ from typing import Any
 from huggingface_hub.errors import LocalEntryNotFoundError
 from transformers.utils import cached_file
 
-from hybridrank.training.onnx.source_files import ExportFailed, first_line, saved_json, saved_path
+from hybridrank.training.onnx.sources.source_files import ExportFailed, first_line, saved_json, saved_path
 
 __all__ = ["require_checkpoint", "require_plain_weights", "require_text_only"]
 

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 import transformers
 
-from hybridrank.training.onnx import sentence_files
-from hybridrank.training.onnx.checkpoint import Checkpoint
-from hybridrank.training.onnx.source_files import ExportFailed, first_line
+from hybridrank.training.onnx.sources import sentence_files
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.source_files import ExportFailed, first_line
 
 __all__ = ["max_tokens", "positions"]
 

@@ -14,8 +14,8 @@ import transformers
 from tokenizers.normalizers import Lowercase
 from tokenizers.normalizers import Sequence as InTurn
 
-from hybridrank.training.onnx.foreign import require_checkpoint, require_plain_weights, require_text_only
-from hybridrank.training.onnx.source_files import ExportFailed, first_line, saved_json, saved_path
+from hybridrank.training.onnx.sources.foreign import require_checkpoint, require_plain_weights, require_text_only
+from hybridrank.training.onnx.sources.source_files import ExportFailed, first_line, saved_json, saved_path
 
 __all__ = ["Checkpoint", "Module", "load_weights", "open_checkpoint", "write_tokenizer"]
 

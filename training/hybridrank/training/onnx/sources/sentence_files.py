@@ -6,9 +6,9 @@ Its names and defaults are those of sentence-transformers 6, which also reads wh
 from collections.abc import Collection
 from typing import Any
 
-from hybridrank.training.onnx.checkpoint import Checkpoint
-from hybridrank.training.onnx.sentence_names import DOCUMENT_PROMPTS, LENGTH_FILES, POOLING_FLAGS, QUERY_PROMPTS
-from hybridrank.training.onnx.source_files import ExportFailed
+from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.sentence_names import DOCUMENT_PROMPTS, LENGTH_FILES, POOLING_FLAGS, QUERY_PROMPTS
+from hybridrank.training.onnx.sources.source_files import ExportFailed
 
 __all__ = [
     "answer_ids",

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from hybridrank.training.onnx.source_files import ExportFailed, saved_json, saved_weights
+from hybridrank.training.onnx.sources.source_files import ExportFailed, saved_json, saved_weights
 
 __all__ = ["Dense", "read_dense"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from hybridrank.training.onnx.dense import read_dense
-from hybridrank.training.onnx.source_files import ExportFailed, saved_json, saved_weights
+from hybridrank.training.onnx.sources.dense import read_dense
+from hybridrank.training.onnx.sources.source_files import ExportFailed, saved_json, saved_weights
 
 __all__ = ["Checkpoint", "TokenVectors", "read"]
 
