@@ -1,6 +1,7 @@
 """The retriever by sparse vectors: its shape for each server, the embedded engine, and whole searches."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from hybridrank.connector.engines.opensearch.dialect import OPENSEARCH
 from hybridrank.connector.errors import (
     BadScores,
     CircuitOpen,
+    EngineError,
     InvalidRequest,
     SidecarError,
     SidecarMissing,
@@ -23,6 +25,7 @@ from hybridrank.connector.errors import (
 )
 from hybridrank.connector.indexing import index_documents
 from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.mapping.existing import check_index
 from hybridrank.connector.mapping.fields import read
 from hybridrank.connector.queries.filters import Term
 from hybridrank.connector.sidecar_client.sparse_answers import sparse_vectors
@@ -81,6 +84,23 @@ def test_the_template_has_the_field_and_notes_its_model(engine, kind):
     assert "sparse_vector" not in fields.dense_encoders["docs"]
     without = index_templates.render(engine, "docs", IndexDefinition(dimensions=3))["template"]["mappings"]
     assert "sparse_vector" not in without["properties"]
+
+
+@pytest.mark.parametrize("engine", ["opensearch", "elasticsearch"])
+def test_no_vectors_of_an_index_are_lost(engine):
+    mapping = index_templates.render(engine, "docs", replace(DEFINITION, vector_fields={"title_vector": 3}))
+    mapping = mapping["template"]["mappings"]
+    kept = replace(DEFINITION, vector_fields={"title_vector": 3})
+    check_index(engine, "docs", mapping, kept)
+    for lost, said in (
+        (replace(kept, sparse=None), r"holds sparse vectors of splade .*; say `--sparse splade`"),
+        (DEFINITION, "holds vectors in title_vector, which documents written without would lose"),
+    ):
+        with pytest.raises(EngineError, match=said):
+            check_index(engine, "docs", mapping, lost)
+    del mapping["_meta"]["hybridrank"]["encoders"]
+    with pytest.raises(EngineError, match=r"of a model that it does not note, .*; say `--sparse MODEL`"):
+        check_index(engine, "docs", mapping, replace(kept, sparse=None))
 
 
 vectors_of_tokens = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0.015625, 64, width=32), max_size=8)

@@ -106,3 +106,9 @@ class SparseContract:
     async def test_another_model_is_refused_before_it_writes(self, with_sparse, index):
         with pytest.raises(EngineError, match=r"field 'sparse_vector' of index .* holds vectors of splade"):
             await with_sparse.create_index(index, replace(DEFINITION, sparse=EncoderNote("other", "another-digest")))
+
+    async def test_writing_without_them_is_refused(self, with_sparse, index):
+        with pytest.raises(
+            EngineError, match=r"holds sparse vectors of splade .*, which .* lose; say `--sparse splade`"
+        ):
+            await with_sparse.create_index(index, replace(DEFINITION, sparse=None))

@@ -5,13 +5,13 @@ import shlex
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from hybridrank.cli.session import noted_encoders, open_engine, open_sidecar
+from hybridrank.cli.session import noted_encoders, noted_sparse_encoder, open_engine, open_sidecar
 from hybridrank.common.progress import Progress
 from hybridrank.connector import IndexMissing
 from hybridrank.connector.engines.base import rest_api
 from hybridrank.connector.sidecar_client.model_names import models_by_name
 from hybridrank.evaluation.experiments.bench import Bench
-from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, sparse_model
+from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, compares_sparse
 from hybridrank.evaluation.experiments.served_models import UnknownModel
 from hybridrank.index_templates import EncoderNote, template_name
 from hybridrank.models import SHIPPED_MODELS
@@ -42,12 +42,23 @@ async def open_bench(
         target = await open_engine(engine)
         stack.push_async_callback(target.close)
         encoders: tuple[EncoderNote, ...] = ()
-        with suppress(IndexMissing):
-            encoders = await noted_encoders(target, index) if index else ()
+        noted: EncoderNote | None = None
+        if index:
+            with suppress(IndexMissing):
+                encoders = await noted_encoders(target, index)
+                noted = await noted_sparse_encoder(target, index)
         start: dict[str, str] = {}
-        wanted = {model: each.name for each in pipelines for named in each.models for model in settings.served(named)}
-        if sparse := sparse_model(pipelines):
-            wanted[sparse] = next(each.name for each in pipelines if sparse_model([each]))
+        wanted = {
+            model: f"pipeline {each.name}"
+            for each in pipelines
+            for named in each.models
+            for model in settings.served(named)
+        }
+        sparse: str | None = None
+        if compared := next((each for each in pipelines if compares_sparse([each])), None):
+            sparse, wanted[settings.sparse_encoder] = settings.sparse_encoder, f"pipeline {compared.name}"
+        if noted:  # documents that are written keep the vectors that the index has
+            sparse, wanted[noted.name] = noted.name, f"the sparse vectors of index {index}"
         if settings.fold_models:
             start["models"] = os.pathsep.join(
                 [os.environ.get(_MODELS, str(SHIPPED_MODELS)), str(settings.fold_models.folder)]
@@ -58,11 +69,11 @@ async def open_bench(
             client = await stack.enter_async_context(opened)
             models = await client.models()
         known = models_by_name(models)
-        for model, pipeline in wanted.items():
+        for model, part in wanted.items():
             if model not in known:
                 names = ", ".join(sorted(known))
-                raise UnknownModel(f"pipeline {pipeline}: the sidecar has no model {model!r}; it has {names}")
-        bench = Bench(target, client, models, progress)
+                raise UnknownModel(f"{part}: the sidecar has no model {model!r}; it has {names}")
+        bench = Bench(target, client, models, progress, sparse)
         stack.push_async_callback(_settle_created, bench, delete=delete_index)
         yield bench
 

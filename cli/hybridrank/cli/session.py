@@ -17,9 +17,18 @@ from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.retrieval import FusedBy
 from hybridrank.connector.sidecar_client.model_names import models_by_name
 from hybridrank.index_templates import EncoderNote
+from hybridrank.index_templates.sparse import SPARSE
 from hybridrank.sidecar.child import sidecar_process
 
-__all__ = ["default_engine", "noted_encoders", "open_cluster", "open_engine", "open_search", "open_sidecar"]
+__all__ = [
+    "default_engine",
+    "noted_encoders",
+    "noted_sparse_encoder",
+    "open_cluster",
+    "open_engine",
+    "open_search",
+    "open_sidecar",
+]
 
 # Environment variables, because other users can read the options of a process. Not named HYBRIDRANK_SIDECAR_*: those
 # are the settings of the server, which refuses unknown ones.
@@ -116,6 +125,12 @@ async def noted_encoders(engine: Engine, index: str) -> tuple[EncoderNote, ...]:
     """Returns the encoders that the index notes for its dense vectors. Raises IndexMissing."""
     encoders = (await engine.fields(index)).dense_encoders
     return tuple(note for by_field in encoders.values() for note in by_field.values() if note)
+
+
+async def noted_sparse_encoder(engine: Engine, index: str) -> EncoderNote | None:
+    """Returns the model that the index notes for its sparse vectors, if it does. Raises IndexMissing."""
+    encoders = (await engine.fields(index)).encoders
+    return next(filter(None, (notes.get(SPARSE) for notes in encoders.values())), None)
 
 
 async def _running(needs: Collection[str], encoders: Collection[EncoderNote]) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from hybridrank.evaluation.collections.judged import judged_queries, read_collec
 from hybridrank.evaluation.collections.runs import RunFileError, write_run
 from hybridrank.evaluation.experiments.configuration import ConfiguredPipeline
 from hybridrank.evaluation.experiments.experiment import PipelineRun
-from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, sparse_model
+from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings
 from hybridrank.evaluation.experiments.results import ExperimentResult, summarise
 from hybridrank.evaluation.experiments.served_models import feature_sets_of, stored_models
 from hybridrank.evaluation.measures.standard import cutoff, parse_measure
@@ -115,14 +115,13 @@ async def run_pipelines(
     async with open_bench(
         address, sidecar, pipelines, progress, settings, index=index, delete_index=delete_index
     ) as bench:
-        sparse = sparse_model(pipelines)
-        parts = (bench.index_name(judged.name, judged.digest), token_vectors, sparse)
-        name = index or "-".join(filter(None, parts))
+        name = index or bench.index_name(judged.name, judged.digest, token_vectors)
         models = {served for each in pipelines for model in each.models for served in settings.served(model)}
+        settings = bench.settings(settings)
         settings = replace(settings, feature_sets=feature_sets_of(models, bench.models, feature_sets))
         if token_vectors:
             settings = replace(settings, token_vectors=stored_models(sorted(models), bench.models))
-        await bench.fill(name, judged, token_vectors, settings.token_vectors, sparse)
+        await bench.fill(name, judged, token_vectors, settings.token_vectors)
         runs = await bench.run(name, pipelines, queries, settings)
         about = await bench.about(settings, judged.facts(queries))
     return summarise(runs, judged.qrels, baseline, about, measures), runs, queries

@@ -5,12 +5,14 @@ import logging
 from hybridrank.common.encoders import same_encoder
 from hybridrank.connector.mapping.fields import Fields
 from hybridrank.index_templates import EncoderNote, IndexDefinition
+from hybridrank.index_templates.sparse import SPARSE
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
 
 __all__ = [
     "encoder_conflict",
     "feature_encoder_problem",
     "lacking_note",
+    "lost_vectors",
     "vector_problem",
     "warn_of_missing_note",
 ]
@@ -41,6 +43,29 @@ def encoder_conflict(fields: Fields, definition: IndexDefinition) -> str:
                     f"{_why(noted, wanted)}, and vectors of two encoders cannot be compared; write with the encoder of"
                     " the index, or index into a new name and `hybridrank index swap` to it"
                 )
+    return ""
+
+
+def lost_vectors(fields: Fields, definition: IndexDefinition) -> str:
+    """Returns a sentence if the index has vectors that documents of the definition lack; empty if it has none.
+
+    A written document replaces the stored one, whose vectors would be gone. Without a note, only the field of sparse
+    vectors is known to be ours.
+    """
+    for concrete, notes in sorted(fields.encoders.items()):
+        if SPARSE in notes and not definition.sparse:
+            noted = notes[SPARSE]
+            model, name = (f"of {noted}", noted.name) if noted else ("of a model that it does not note", "MODEL")
+            return (
+                f"index {concrete!r} holds sparse vectors {model}, which documents written without it would lose; say"
+                f" `--sparse {name}` (in Python sparse={name!r}), or index into a new name"
+            )
+        ours = (path for path, note in notes.items() if note and path != SPARSE)
+        if lost := [path for path in ours if path not in definition.vector_paths]:
+            return (
+                f"index {concrete!r} holds vectors in {', '.join(lost)}, which documents written without would lose;"
+                " index into a new name, or give index_documents the vector_fields that made them"
+            )
     return ""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from hybridrank import index_templates
 from hybridrank.connector.errors import EngineError
 from hybridrank.connector.mapping import fields
-from hybridrank.connector.mapping.encoders import encoder_conflict
+from hybridrank.connector.mapping.encoders import encoder_conflict, lost_vectors
 from hybridrank.index_templates import IndexDefinition
 from hybridrank.index_templates.sparse import FIELD_TYPES, SPARSE
 from hybridrank.index_templates.vectors import Engine, held, vector_field
@@ -45,6 +45,8 @@ def check_index(engine: Engine, index: str, mapping: Mapping[str, Any], definiti
             " it",
             reason="wrong_vectors",
         )
+    if lost := lost_vectors(there, definition):
+        raise EngineError(lost, reason="wrong_vectors")
     wanted = held(vector_field(engine, 0, definition.vectors))
     if differing := [each for each in definition.vector_paths if there.held[each] != wanted]:
         raise EngineError(

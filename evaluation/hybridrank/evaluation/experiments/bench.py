@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hybridrank.common.counts import counted, first_lines
@@ -27,19 +27,28 @@ __all__ = ["Bench", "index_name"]
 
 @dataclass(frozen=True)
 class Bench:
-    """An engine and a sidecar that are measured. `created` and `existing` are the indices that were written."""
+    """An engine and a sidecar that are measured. `created` and `existing` are the indices that were written.
+
+    `sparse` names the model whose sparse vectors the indices hold, None for indices without.
+    """
 
     engine: Engine
     sidecar: SidecarClient
     models: tuple[ModelInfo, ...]
     progress: Progress
+    sparse: str | None = None
     created: list[str] = field(default_factory=list)
     existing: list[str] = field(default_factory=list)
 
-    def index_name(self, name: str, digest: str) -> str:
-        """Returns the name of the index for a collection's content with vectors of the sidecar's encoder."""
-        encoder = models_by_name(self.models).get("encoder")
-        return index_name(name, digest, encoder.digest if encoder else "")
+    def index_name(self, name: str, digest: str, token_vectors: TokenFormat | None = None) -> str:
+        """Returns the name of the index for a collection's content with vectors of the sidecar's models."""
+        known = models_by_name(self.models)
+        encoder = known["encoder"].digest if "encoder" in known else ""
+        return index_name(name, digest, encoder, token_vectors, known[self.sparse].digest if self.sparse else "")
+
+    def settings(self, settings: PipelineSettings) -> PipelineSettings:
+        """Returns the settings with the model of the sparse vectors."""
+        return replace(settings, sparse_encoder=self.sparse) if self.sparse else settings
 
     async def index(
         self,
@@ -47,13 +56,11 @@ class Bench:
         documents: Sequence[Document],
         token_vectors: TokenFormat | None = None,
         colbert: Sequence[str] = (),
-        sparse: str | None = None,
     ) -> IndexingReport:
         """Writes the documents that are new or changed; vectors that were computed before come from the cache.
 
-        With `token_vectors`, stores those of the model that all names in `colbert` refer to; with `sparse`, the name of
-        a model, its sparse vectors. Raises UnknownModel for several models, and CollectionError if the index is empty
-        afterwards.
+        With `token_vectors`, stores those of the model that all names in `colbert` refer to. Raises UnknownModel for
+        several models, and CollectionError if the index is empty afterwards.
         """
         if len({models_by_name(self.models)[name] for name in colbert}) > 1:
             raise UnknownModel(f"an index holds token vectors of one model, not of {' and '.join(colbert)}")
@@ -73,7 +80,7 @@ class Bench:
             progress=self.progress,
             token_vectors=token_vectors,
             colbert=next(iter(colbert), "colbert"),
-            sparse=sparse,
+            sparse=self.sparse,
         )
         if not report.total_in_index:
             raise CollectionError(f"index {index} holds no document, and none of the collection could be written")
@@ -85,7 +92,6 @@ class Bench:
         collection: JudgedCollection,
         token_vectors: TokenFormat | None = None,
         colbert: Sequence[str] = (),
-        sparse: str | None = None,
     ) -> None:
         """Indexes a collection; reports documents that the engine rejected or that are not in the collection.
 
@@ -100,7 +106,7 @@ class Bench:
                     " written"
                 )
                 return
-        report = await self.index(index, collection.documents, token_vectors, colbert, sparse)
+        report = await self.index(index, collection.documents, token_vectors, colbert)
         for line in first_lines("rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected]):
             self.progress.note(line)
         if (others := report.total_in_index - len(collection.documents)) > 0:
@@ -128,11 +134,16 @@ class Bench:
         }
 
 
-def index_name(name: str, digest: str, encoder_digest: str = "") -> str:
+def index_name(
+    name: str, digest: str, encoder_digest: str = "", token_vectors: TokenFormat | None = None, sparse_digest: str = ""
+) -> str:
     """Returns a name that every engine accepts, a different one for each content of a collection and each encoder.
 
     >>> index_name("My docs", "0123456789abcdef", "fedcba9876543210")
     'my-docs-0123456789ab-fedcba98'
+    >>> index_name("My docs", "0123456789abcdef", "fedcba9876543210", "int8", "89abcdef01234567")
+    'my-docs-0123456789ab-fedcba98-int8-sparse-89abcdef'
     """
     words = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-") or "collection"
-    return "-".join(filter(None, (words, digest[:12], encoder_digest[:8])))
+    sparse = sparse_digest and f"sparse-{sparse_digest[:8]}"
+    return "-".join(filter(None, (words, digest[:12], encoder_digest[:8], token_vectors, sparse)))

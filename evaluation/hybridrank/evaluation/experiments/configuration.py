@@ -107,6 +107,7 @@ class ConfiguredPipeline(Pipeline):
             index,
             query_text,
             rescore=self.configuration.stage(settings.timeout_s),
+            sparse_encoder=settings.sparse_encoder,
             encode_timeout_s=settings.timeout_s,
             size=settings.size,
             strict=settings.strict,

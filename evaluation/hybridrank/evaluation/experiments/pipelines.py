@@ -13,7 +13,9 @@ from hybridrank.connector.types import DEFAULT_CHUNKS
 from hybridrank.evaluation.experiments.fold_models import FoldModels
 from hybridrank.ltr_features import FeatureSet
 
-__all__ = ["STANDARD_PIPELINES", "Pipeline", "PipelineSettings", "parse_pipeline", "sparse_model"]
+__all__ = ["STANDARD_PIPELINES", "Pipeline", "PipelineSettings", "compares_sparse", "parse_pipeline"]
+
+SPARSE_ENCODER: str = SearchRequest.model_fields["sparse_encoder"].default
 
 STANDARD_PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder", "rrf+nano")
 
@@ -32,8 +34,8 @@ class PipelineSettings:
     timeout. Without `fields`, the fields of the index are searched. `weight`, `rescore_window_size` and `max_chunks`
     are those of `Rescore`; a model in `feature_sets` ranks by features over the same window, alone (weight 1). Models
     in `token_vectors` score the vectors stored in the index. The name of `fold_models` selects, for each query, the
-    model that has not seen it. `fusion`, as in `HybridSearch`, says who fuses. `strict`, as in `SearchRequest`: a
-    misconfiguration ends an experiment, so that it is not measured as valid.
+    model that has not seen it. `fusion`, as in `HybridSearch`, says who fuses. `sparse_encoder` and `strict` are as in
+    `SearchRequest`: a misconfiguration ends an experiment, so that it is not measured as valid.
     """
 
     size: int = 100
@@ -45,6 +47,7 @@ class PipelineSettings:
     feature_sets: Mapping[str, FeatureSet] = field(default_factory=dict)
     fold_models: FoldModels | None = None
     token_vectors: tuple[str, ...] = ()
+    sparse_encoder: str = SPARSE_ENCODER
     fusion: FusedBy = "client"
     strict: bool = True
 
@@ -100,17 +103,16 @@ class Pipeline:
             retrievers=self.retrievers,
             fields=settings.fields,
             rescore=stages[0] if len(stages) == 1 else stages or None,
+            sparse_encoder=settings.sparse_encoder,
             encode_timeout_s=settings.timeout_s,
             size=settings.size,
             strict=settings.strict,
         )
 
 
-def sparse_model(pipelines: Sequence[Pipeline]) -> str | None:
-    """Returns the name of the model of sparse vectors if a pipeline compares those, else None."""
-    compared = any(RETRIEVERS[name].needs_sparse for each in pipelines for name in each.retrievers)
-    name: str = SearchRequest.model_fields["sparse_encoder"].default
-    return name if compared else None
+def compares_sparse(pipelines: Sequence[Pipeline]) -> bool:
+    """Returns True if a pipeline compares sparse vectors."""
+    return any(RETRIEVERS[name].needs_sparse for each in pipelines for name in each.retrievers)
 
 
 def parse_pipeline(name: str) -> Pipeline:

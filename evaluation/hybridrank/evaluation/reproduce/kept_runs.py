@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,7 @@ from hybridrank.connector import ModelInfo
 from hybridrank.connector.queries.retrievers import RETRIEVERS
 from hybridrank.connector.types import EngineInfo
 from hybridrank.evaluation.experiments.experiment import PipelineRun
-from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, sparse_model
+from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, compares_sparse
 
 __all__ = ["KeptRuns", "run_key"]
 
@@ -65,7 +65,9 @@ def run_key(
     pipeline does not use are excluded: another cross-encoder does not affect the run of `rrf`.
     """
     compares = any(RETRIEVERS[name].needs_vector for name in pipeline.retrievers)
-    used: Sequence[str] = (*filter(None, (ENCODER if compares else None, sparse_model([pipeline]))), *pipeline.models)
+    used = [ENCODER] if compares else []
+    used += [settings.sparse_encoder] if compares_sparse([pipeline]) else []
+    used += pipeline.models
     late = settings.token_vectors if set(settings.token_vectors) & set(pipeline.models) else ()
     of_models = ("weight", "rescore_window_size", "timeout_s", "max_chunks") if pipeline.models else ()
     shared: dict[str, Any] = settings.as_json()

@@ -75,7 +75,7 @@ class Reproduction:
         if stored:
             models = sorted({model for each in experiment.parsed for model in each.models})
             settings = replace(settings, token_vectors=stored_models(models, bench.models))
-        index = "-".join(filter(None, (bench.index_name(collection.name, collection.digest), stored)))
+        index, settings = bench.index_name(collection.name, collection.digest, stored), bench.settings(settings)
         known, engine = models_by_name(bench.models), await bench.engine.info()
         runs: dict[str, PipelineRun] = {}
         is_filled = False

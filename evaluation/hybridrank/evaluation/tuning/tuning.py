@@ -86,7 +86,8 @@ class Tuning:
                 " one; a choice looks better on queries it was made by"
             )
         async with AsyncExitStack() as stack:
-            pipelines = [parse_pipeline(f"rrf+{model}") for model in self.space.models]
+            default = ConfiguredPipeline.of(self.default_name, self.default)
+            pipelines = [default, *(parse_pipeline(f"rrf+{model}") for model in self.space.models)]
             bench = await stack.enter_async_context(open_bench(pipelines))
             self._check_models(bench)
             name = index or bench.index_name(dev.name, dev.digest)
@@ -95,7 +96,8 @@ class Tuning:
             study = stack.enter_context(open_study(self.study_file, self.seed, about))
             change = await stack.enter_async_context(_bm25_of(bench.engine, name)) if self.space.bm25 else None
             search = RememberingSearch(bench.engine, bench.sidecar, change)
-            measured = measured_on(search, name, queries, dev.qrels, self.measure, SETTINGS)
+            settings = bench.settings(SETTINGS)
+            measured = measured_on(search, name, queries, dev.qrels, self.measure, settings)
             title = f"tuning on {counted(len(queries), 'query')}: {counted(self.trials, 'trial')}"
             with progress.step(title, self.trials) as advance:
                 tuned = await search_on_dev(study, self.space, self.default, measured, self.trials, advance)
@@ -108,27 +110,28 @@ class Tuning:
         """Measures the default, and the winner if it is another, by real searches, one at a time."""
         test = replace(dev, split=self.test_split, qrels=BeirFolder(self.folder).qrels(self.test_split))
         note_dangling(bench.progress, test.qrels, test.queries, test.documents, test.split)
-        queries = judged_queries(test.queries, test.qrels)
+        queries, settings = judged_queries(test.queries, test.qrels), bench.settings(SETTINGS)
         runs: dict[str, PipelineRun] = {}
         winner = {"tuned": tuned.winner.configuration} if tuned.found else {}
         for name_of_run, configuration in ({self.default_name: self.default} | winner).items():
             if change:
                 await change(configuration.bm25)
-            runs |= await bench.run(name, [ConfiguredPipeline.of(name_of_run, configuration)], queries, SETTINGS)
-        about = await bench.about(SETTINGS, test.facts(queries))
+            runs |= await bench.run(name, [ConfiguredPipeline.of(name_of_run, configuration)], queries, settings)
+        about = await bench.about(settings, test.facts(queries))
         measures = list(dict.fromkeys([self.measure, *STANDARD_MEASURES]))
         return summarise(runs, test.qrels, self.default_name, about, measures)
 
     async def _about(self, bench: Bench, dev: JudgedCollection, queries: Mapping[str, str]) -> dict[str, Any]:
         """Returns everything that the values on dev depend on."""
         info, known = await bench.engine.info(), models_by_name(bench.models)
+        sparse = [bench.sparse] if bench.sparse else []
         judged = json.dumps({each: [text, dict(dev.qrels[each])] for each, text in queries.items()}, sort_keys=True)
         return {
             "collection": {"name": dev.name, "digest": dev.digest},
             "judgments": {"split": dev.split, "digest": hashlib.sha256(judged.encode()).hexdigest()},
             "measure": self.measure,
             "space": self.space.as_json(),
-            "models": {each: known[each].digest for each in ("encoder", *self.space.models)},
+            "models": {each: known[each].digest for each in ("encoder", *sparse, *self.space.models)},
             "engine": {"name": info.name, "version": info.version},
         }
 

@@ -58,7 +58,7 @@ async def from_collection(
             progress.note(f"rejected: {len(rejected)} of {counted(len(documents), 'document')}, the first {first}")
         info = await bench.engine.info()
         search = HybridSearch(bench.engine, bench.sidecar)
-        settings = PipelineSettings(size=window)
+        settings = bench.settings(PipelineSettings(size=window))
         with progress.step(f"features of {counted(len(queries), 'query')}", len(queries)) as advance:
             data = await candidate_features(
                 search=search,

@@ -30,10 +30,7 @@ from hybridrank.connector.engines.index_names import check_name, check_new_name,
 from hybridrank.connector.errors import EngineError, IndexMissing
 from hybridrank.connector.fusion import Fusion
 from hybridrank.connector.mapping import fields
-from hybridrank.connector.mapping.encoders import (
-    encoder_conflict,
-    feature_encoder_problem,
-)
+from hybridrank.connector.mapping.encoders import encoder_conflict, feature_encoder_problem, lost_vectors
 from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.queries import checks
 from hybridrank.connector.queries.retrievers import Bm25Query, Query
@@ -263,12 +260,15 @@ class EmbeddedEngine(Engine):
                 f" {definition.language} and {list(definition.subfields)}; index into a new name",
                 reason="wrong_language",
             )
-        if conflict := encoder_conflict(Fields(encoders={index: {**stored.encoders}}), definition):
+        there = Fields(encoders={index: {**stored.encoders}})
+        if conflict := encoder_conflict(there, definition):
             raise EngineError(conflict, reason="wrong_encoder")
         if definition.sparse and not stored.sparse:
             raise EngineError(
                 f"index {index!r} was made without sparse vectors; index into a new name", reason="wrong_vectors"
             )
+        if lost := lost_vectors(there, definition):
+            raise EngineError(lost, reason="wrong_vectors")
         if stored.dimensions != definition.dimensions:
             raise EngineError(
                 f"index {index!r} holds vectors of {stored.dimensions} dimensions in field 'vector', not"

@@ -1,0 +1,142 @@
+"""Sparse vectors through the command line: index, search, evaluate and tune, with the embedded engine."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from hybridrank.cli.__main__ import main
+from hybridrank.model_files import model_folder
+from hybridrank.sidecar.child import sidecar_process
+from tests.golden.sidecar import FOLDER as TINY_MODELS
+from tests.golden.splade import TINY as TINY_SPLADE
+
+TEXTS = {"a": "the rank of a passage", "b": "what is a query", "c": "search engine", "d": "a search of the index"}
+QUERIES = {"q1": ("rank of a passage", "a"), "q2": ("what query", "b"), "q3": ("search the engine", "c")}
+
+
+def served(source, folder, **fields):
+    shutil.copytree(source, folder)
+    model_folder.write(folder, model_folder.read(folder).toml.model_copy(update=fields))
+
+
+def serving(models, **fields):
+    served(TINY_MODELS / "tiny-encoder", models / "encoder", aliases=("encoder",))
+    served(TINY_SPLADE, models / "splade", aliases=("splade",), **fields)
+    return sidecar_process(models=models)
+
+
+@pytest.fixture(scope="module")
+def sidecar(tmp_path_factory):
+    """A sidecar with a tiny encoder and a tiny SPLADE model, by the names that commands use."""
+    with serving(tmp_path_factory.mktemp("models")) as process:
+        yield process.address
+
+
+@pytest.fixture(scope="module")
+def other_sidecar(tmp_path_factory):
+    """The same with another SPLADE model: it keeps fewer tokens."""
+    with serving(tmp_path_factory.mktemp("others"), document_terms=255) as process:
+        yield process.address
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys, sidecar):
+    """Runs a command within this process, in a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HYBRIDRANK_SIDECAR", sidecar)
+
+    def hybridrank(*words, code=0):
+        monkeypatch.setattr(sys, "argv", ["hybridrank", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        assert ended.value.code == code, printed.err
+        return SimpleNamespace(stdout=printed.out, stderr=" ".join(printed.err.split()))
+
+    return hybridrank
+
+
+@pytest.fixture
+def docs(tmp_path):
+    folder = tmp_path / "docs"
+    (folder / "qrels").mkdir(parents=True)
+    corpus = [json.dumps({"_id": key, "title": "", "text": text}) for key, text in TEXTS.items()]
+    (folder / "corpus.jsonl").write_text("\n".join(corpus))
+    queries = [json.dumps({"_id": key, "text": text}) for key, (text, _) in QUERIES.items()]
+    (folder / "queries.jsonl").write_text("\n".join(queries))
+    for split, keys in (("dev", ("q1", "q2")), ("test", ("q3",))):
+        rows = [f"{key}\t{QUERIES[key][1]}\t1" for key in keys]
+        (folder / f"qrels/{split}.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *rows]))
+    return folder
+
+
+def retrievers(done):
+    hits = json.loads(done.stdout)["hits"]
+    return {hit["doc_id"]: set(hit["retrievers"]) for hit in hits}
+
+
+def found(run, text="rank of a passage", config="sparse.yaml"):
+    """doc_id → the retrievers that found it."""
+    Path(config).write_text("retrievers: [bm25, knn, sparse]\n")
+    hits = json.loads(run("search", text, "--index", "docs", "--config", config, "--json").stdout)["hits"]
+    return {hit["doc_id"]: set(hit["retrievers"]) for hit in hits}
+
+
+def index(run, docs, *more, code=0):
+    return run("index", "--collection", docs, "--index", "docs", "--json", *more, code=code)
+
+
+def test_documents_are_indexed_and_found_by_sparse_vectors(run, docs):
+    report = json.loads(index(run, docs, "--sparse", "splade").stdout)
+    assert (report["indexed"], report["rejected"]) == (4, [])
+    again = json.loads(index(run, docs, "--sparse", "splade").stdout)
+    assert (again["indexed"], again["unchanged"]) == (0, 4)
+    assert found(run)["a"] == {"bm25", "knn", "sparse"}
+
+
+def test_an_index_is_not_written_without_its_sparse_vectors(run, docs):
+    index(run, docs, "--sparse", "splade")
+    before = found(run)
+    refused = index(run, docs, code=1).stderr
+    assert "index 'docs' holds sparse vectors of tiny-splade (digest a7632d24dfc9)" in refused
+    assert "say `--sparse tiny-splade`" in refused
+    planned = run("index", "--collection", docs, "--index", "docs", "--dry-run", code=1).stderr
+    assert planned == refused[refused.index("error:") :]
+    assert found(run) == before
+    json.loads(index(run, docs, "--sparse", "tiny-splade").stdout)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("evaluate", "--pipelines", "bm25,sparse"),
+        ("evaluate", "--pipelines", "bm25,knn"),
+        ("tune", "--models", "none", "--trials", "2"),
+        ("tune", "--models", "none", "--trials", "2", "--default", "rrf-sparse"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_measured_keeps_its_sparse_vectors(run, docs, command):
+    index(run, docs, "--sparse", "splade")
+    before = found(run)
+    (docs / "corpus.jsonl").write_text((docs / "corpus.jsonl").read_text().replace("search engine", "rank engine"))
+    run(*command, "--collection", docs, "--index", "docs")
+    assert found(run).keys() == before.keys()
+    assert found(run, "rank engine")["c"] >= {"bm25", "sparse"}
+
+
+def test_another_splade_model_gets_an_index_of_its_own(run, docs, sidecar, other_sidecar, monkeypatch):
+    flags = ("--collection", docs, "--pipelines", "bm25,sparse,rrf-sparse", "--json")
+    one = json.loads(run("evaluate", *flags, "-").stdout)
+    assert one["pipelines"]["sparse"]["degraded"] == 0
+    assert one["settings"]["sparse_encoder"] == "splade"
+    monkeypatch.setenv("HYBRIDRANK_SIDECAR", other_sidecar)
+    other = json.loads(run("evaluate", *flags, "-").stdout)
+    assert other["pipelines"]["sparse"]["degraded"] == 0
+    assert len(list(Path("cache/hybridrank/indices").iterdir())) == 2
