@@ -103,6 +103,7 @@ def test_an_export_is_compared_with_transformers(tmp_path):
     source = tiny_checkpoints.save(tmp_path / "source", "bert", "ForSequenceClassification", num_labels=2)
     run = invoked("export", source, "--out", tmp_path / "out", "--relevant-label", "LABEL_0", "--check")
     assert run.exit_code == 0, run.output
+    assert run.stderr.count("source reads 48 tokens: the limit of its positions\n") == 1
     assert row(run.stdout, "fp32")[1] == "transformers"
     assert float(row(run.stdout, "fp32")[2]) < 1e-4
     assert row(run.stdout, "int8")[1] == "fp32"

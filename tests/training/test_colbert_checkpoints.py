@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hybridrank.sidecar.models import loading
+from tests.training.plans import planned
 
 pytestmark = pytest.mark.torch
 
@@ -67,6 +68,16 @@ def test_prompts_come_before_the_texts(source):
     tiny_colbert.save_as_pylate(source, 1, prompts={"query": "query: ", "document": ""})
     fields = described(source)
     assert (fields["query_prefix"], fields["document_prefix"]) == ("query: ", "")
+
+
+def test_documents_have_at_most_1024_tokens_unless_asked(source):
+    from tests.golden import tiny_colbert
+
+    tiny_colbert.save_as_pylate(source, 1, document_length=4096)
+    config = source / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "max_position_embeddings": 8192}))
+    assert planned(source).toml.max_tokens == 1024
+    assert planned(source, max_tokens=4096).toml.max_tokens == 4096
 
 
 @pytest.mark.parametrize(

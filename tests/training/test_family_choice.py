@@ -240,6 +240,21 @@ def test_a_model_without_any_length_has_to_be_told_one(source):
     assert planned(source, max_tokens=30).toml.max_tokens == 30
 
 
+@pytest.mark.parametrize("head", ["", "ForSequenceClassification"])
+def test_long_models_read_1024_tokens_unless_asked(source, caplog, head):
+    """As bge-m3 and bge-reranker-v2-m3, whose files allow 8,192."""
+    caplog.set_level("INFO", "hybridrank.training.onnx")
+    configure(source, max_position_embeddings=8192, architectures=[f"Bert{head or 'Model'}"], num_labels=1)
+    assert planned(source).toml.max_tokens == 1024
+    assert caplog.messages == [
+        "mine reads 1024 tokens: the default, where the limit of its positions is 8192; --max-tokens asks for more"
+    ]
+    assert planned(source, max_tokens=8192).toml.max_tokens == 8192
+    add(source, sentence_bert_config={"max_seq_length": 512})
+    assert planned(source).toml.max_tokens == 512
+    assert caplog.messages[1:] == ["mine reads 512 tokens: the limit of max_seq_length of sentence-transformers"]
+
+
 def test_the_docs_name_each_family_and_each_refused_head():
     from hybridrank.training.onnx.families import registry
 

@@ -15,6 +15,9 @@ from hybridrank.sidecar import in_process
 from hybridrank.sidecar.types import TextKind
 from hybridrank.training.onnx.importing.errors import ImportRefused
 from hybridrank.training.onnx.importing.model import import_model
+from hybridrank.training.onnx.importing.settings import chosen_length
+from hybridrank.training.onnx.importing.settings_files import SettingsFiles
+from hybridrank.training.onnx.sources.default_length import default_length
 from tests.golden.sidecar import ORACLE
 from tests.golden.texts import PAIRS, PASSAGES
 from tests.training.onnx_sources import TINY, archive, changed, files, folder
@@ -304,6 +307,13 @@ def test_a_length_beyond_the_positions_is_refused(tmp_path):
     assert "it reads 8 to 48 tokens, not 49" in refusal(folder(tmp_path / "a", files()), tmp_path, tokens=49)
     unknown = folder(tmp_path / "b", files(config=None))
     assert "it cannot read 49 tokens; say a smaller --max-tokens" in refusal(unknown, tmp_path, tokens=49)
+    assert "it reads 8 to 8192 tokens, not 1099511627776; max_pos" in refusal(unknown, tmp_path, tokens=1 << 40)
+
+
+def test_a_long_model_reads_1024_tokens_unless_asked():
+    positions = SettingsFiles.model_validate({"config": {"max_position_embeddings": 8192}})
+    assert chosen_length(positions, None) == default_length({"max_position_embeddings in config.json": 8192})
+    assert (chosen_length(positions, None).tokens, chosen_length(positions, 4096).tokens) == (1024, 4096)
 
 
 def test_a_zip_bomb_is_refused_before_anything_is_unpacked(tmp_path):

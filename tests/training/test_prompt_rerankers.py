@@ -130,6 +130,18 @@ def test_the_length_is_the_publishers_unless_files_say_less(qwen, t5):
     assert planned(qwen, template="qwen3-reranker", max_tokens=300).toml.max_tokens == 300
 
 
+@pytest.mark.parametrize("head", ["ForCausalLM", "ForSequenceClassification"])
+def test_a_decoder_of_many_positions_reads_1024_tokens(tmp_path, caplog, head):
+    from tests.training import tiny_prompted
+
+    source = tiny_prompted.save_qwen(tmp_path / "source", head=head, num_labels=1, max_position_embeddings=40960)
+    caplog.set_level("INFO", "hybridrank.training.onnx")
+    assert planned(source, template="qwen3-reranker").toml.max_tokens == 1024
+    (said,) = caplog.messages
+    assert said.startswith("mine reads 1024 tokens: the default, where the limit of its publisher's code is 8192; ")
+    assert planned(source, template="qwen3-reranker", max_tokens=8192).toml.max_tokens == 8192
+
+
 def test_a_classifier_may_be_prompted(qwen, tmp_path):
     """As the conversions of Qwen3-Reranker to a sequence classifier are."""
     from tests.training import tiny_prompted

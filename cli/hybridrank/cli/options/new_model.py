@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from hybridrank.model_files.model_folder import ModelFolder
 
-__all__ = ["CheckOption", "LanguagesOption", "LicenceOption", "NameOption", "written"]
+__all__ = ["CheckOption", "LanguagesOption", "LicenceOption", "MaxTokensOption", "NameOption", "written"]
 
 NameOption = Annotated[
     str | None, typer.Option("--name", help="The model's name for callers. Default: that of the source.")
@@ -21,6 +21,10 @@ LanguagesOption = Annotated[
         metavar="CODE",
         help='Language of its training data, such as en; "*" for many. May be repeated.',
     ),
+]
+MaxTokensOption = Annotated[
+    int | None,
+    typer.Option("--max-tokens", help="The longest input in tokens. Default: the limit in the files, at most 1024."),
 ]
 CheckOption = Annotated[
     bool, typer.Option("--check", help="Compare scores, order and speed of 20 pairs with the source, in a table.")

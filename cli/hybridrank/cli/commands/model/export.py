@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hybridrank.cli.options.new_model import CheckOption, LanguagesOption, LicenceOption, NameOption
+from hybridrank.cli.options.new_model import CheckOption, LanguagesOption, LicenceOption, MaxTokensOption, NameOption
 from hybridrank.cli.options.shared import JsonOption
 
 __all__ = ["export"]
@@ -21,10 +21,7 @@ def export(
     precision: Annotated[
         Literal["both", "int8", "fp32"], typer.Option(help="Precisions to write: int8, fp32, or both.")
     ] = "both",
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(help="The longest input in tokens, if the files give less than the positions."),
-    ] = None,
+    max_tokens: MaxTokensOption = None,
     relevant_label: Annotated[
         str | None,
         typer.Option(metavar="LABEL", help="Of a classifier with two labels, the one that means relevant."),
@@ -63,6 +60,7 @@ def export(
         hybridrank serve --models shipped --models my-models
     """
     from hybridrank.cli.actions import model_check
+    from hybridrank.cli.console.remarks import remarks
     from hybridrank.training.onnx.checking.in_transformers import in_transformers
     from hybridrank.training.onnx.export import ExportFailed, export_model  # imports torch
     from hybridrank.training.onnx.families.plan import Asked
@@ -79,7 +77,8 @@ def export(
         answers=tuple(each.strip() for each in answers.split(",")) if answers else (),
     )
     try:
-        folder = export_model(source, out, precision=precision, **vars(asked))
+        with remarks("hybridrank.training.onnx"):
+            folder = export_model(source, out, precision=precision, **vars(asked))
         rows = model_check.check(out, "transformers", in_transformers(source, asked)) if check else []
     except ExportFailed as error:
         typer.echo(f"error: {error}", err=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hybridrank.cli.options.new_model import CheckOption, LanguagesOption, LicenceOption, NameOption
+from hybridrank.cli.options.new_model import CheckOption, LanguagesOption, LicenceOption, MaxTokensOption, NameOption
 from hybridrank.cli.options.shared import JsonOption
 from hybridrank.common.extras import require
 
@@ -49,9 +49,7 @@ def import_(
     document_prefix: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Text before each document. Default: as the files beside it say.")
     ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(help="The longest input in tokens. Default: the limit in the files beside it.")
-    ] = None,
+    max_tokens: MaxTokensOption = None,
     name: NameOption = None,
     licence: LicenceOption = "unknown",
     language: LanguagesOption = None,
@@ -71,6 +69,7 @@ def import_(
         hybridrank serve --models shipped --models my-models
     """
     from hybridrank.cli.actions import model_check
+    from hybridrank.cli.console.remarks import remarks
     from hybridrank.local_engines.maven_file import fetch_file, is_coordinates
     from hybridrank.training.onnx.importing.bare import source_graph
     from hybridrank.training.onnx.importing.model import import_model
@@ -83,22 +82,23 @@ def import_(
             raise typer.BadParameter("Maven coordinates need the SHA-256 of the file", param_hint="--sha256")
         require("a download from Maven", "engines")
         path, name = fetch_file(source, sha256), name or source.split(":")[1]
-    folder = import_model(
-        path,
-        out,
-        kind=kind,
-        sha256=sha256,
-        file=file,
-        output=output,
-        name=name,
-        licence=licence,
-        languages=language or (),
-        pooling=pooling,
-        query_prefix=query_prefix,
-        document_prefix=document_prefix,
-        tokens=max_tokens,
-        quantized=quantize,
-    )
+    with remarks("hybridrank.training.onnx"):
+        folder = import_model(
+            path,
+            out,
+            kind=kind,
+            sha256=sha256,
+            file=file,
+            output=output,
+            name=name,
+            licence=licence,
+            languages=language or (),
+            pooling=pooling,
+            query_prefix=query_prefix,
+            document_prefix=document_prefix,
+            tokens=max_tokens,
+            quantized=quantize,
+        )
     rows = []
     if check:
         pooled = getattr(folder.toml, "pooling", None)

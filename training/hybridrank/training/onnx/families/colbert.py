@@ -7,22 +7,20 @@ from hybridrank.sidecar.in_process import TOKEN_VECTORS
 from hybridrank.training.onnx.families.plan import Asked, Plan
 from hybridrank.training.onnx.sources import colbert_checkpoints, sentence_files
 from hybridrank.training.onnx.sources.checkpoint import Checkpoint
-from hybridrank.training.onnx.sources.lengths import positions
+from hybridrank.training.onnx.sources.lengths import POSITIONS, positions
 
 __all__ = ["plan"]
 
-LENGTHS = ("query_length", "max_tokens")
-
 
 def plan(checkpoint: Checkpoint, asked: Asked) -> Plan | None:
-    """Recognises the files of either library; their lengths are cut to the model's positions."""
+    """Recognises the files of either library, whose lengths come before other ones, up to the model's positions."""
     found = colbert_checkpoints.read(checkpoint.source, checkpoint.config, checkpoint.tokenizer)
     if found is None:
         return None
     limit = positions(checkpoint.config)
-    lengths = {key: min(found.fields[key], limit or found.fields[key]) for key in LENGTHS}
-    lengths["max_tokens"] = asked.max_tokens or lengths["max_tokens"]
-    toml = ColbertToml.model_validate({**asked.fields(checkpoint), **found.fields, **lengths})
+    described = asked.fields(checkpoint, {"its documents": found.fields["max_tokens"], POSITIONS: limit})
+    query_length = min(found.fields["query_length"], limit or found.fields["query_length"])
+    toml = ColbertToml.model_validate({**found.fields, **described, "query_length": query_length})
     return Plan(
         toml,
         TOKEN_VECTORS,

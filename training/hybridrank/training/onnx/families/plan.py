@@ -1,5 +1,6 @@
 """The plan that a family makes of a checkpoint before its weights are read."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,9 +9,11 @@ import transformers
 
 from hybridrank.model_files.model_folder import OnnxToml
 from hybridrank.training.onnx.sources.checkpoint import Checkpoint
-from hybridrank.training.onnx.sources.lengths import max_tokens
+from hybridrank.training.onnx.sources.lengths import chosen_length, stated_lengths
 
 __all__ = ["Asked", "Family", "Plan"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,19 @@ class Asked:
     instruction: str | None = None
     answers: tuple[str, ...] = ()
 
-    def fields(self, checkpoint: Checkpoint, longest: int | None = None) -> dict[str, Any]:
-        """Returns the fields of model.toml that every model has; its publisher reads `longest` tokens, if known."""
+    def fields(self, checkpoint: Checkpoint, lengths: Mapping[str, int | None] | None = None) -> dict[str, Any]:
+        """Returns the fields of model.toml that every model has; `lengths` stand for the limits that its files state.
+
+        Logs the length that was chosen and why, unless it was asked for.
+        """
+        length = chosen_length(checkpoint, self.max_tokens, lengths or stated_lengths(checkpoint))
+        if self.max_tokens is None:
+            log.info("%s %s", self.name, length)
         return {
             "name": self.name,
             "version": "1",
             "precision": "fp32",
-            "max_tokens": max_tokens(checkpoint, self.max_tokens, longest),
+            "max_tokens": length.tokens,
             "licence": self.licence,
             "languages": self.languages,
         }

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,7 @@ from hybridrank.training.onnx.families.plan import Asked, Plan
 from hybridrank.training.onnx.families.templates import TEMPLATES, Template
 from hybridrank.training.onnx.sources import sentence_files
 from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.lengths import stated_lengths
 from hybridrank.training.onnx.sources.source_files import ExportFailed
 
 __all__ = ["plan"]
@@ -27,12 +27,13 @@ def plan(checkpoint: Checkpoint, asked: Asked) -> Plan | None:
     if asked.template is None:
         return None
     template = _template(asked)
-    described = {**asked.fields(checkpoint, longest=template.max_tokens), "template": _pieces(asked, template)}
+    lengths = {**stated_lengths(checkpoint), "its publisher's code": template.max_tokens}
+    described = {**asked.fields(checkpoint, lengths), "template": _pieces(asked, template)}
     _require_tokens(checkpoint, asked, described["template"])
-    if classifier := cross_encoder.plan(checkpoint, asked):
+    if cross_encoder.is_classifier(checkpoint):
         if asked.answers:
             raise ExportFailed(f"{checkpoint.source} is a classifier, whose score needs no answers")
-        return replace(classifier, toml=PromptRerankerToml.model_validate(described))
+        return cross_encoder.classifier(checkpoint, asked, PromptRerankerToml.model_validate(described))
     sentence_files.require_modules(checkpoint, "Transformer", "LogitScore")
     _require_task(checkpoint, asked, template)
     if checkpoint.one_stack and checkpoint.ends_in("ForCausalLM", "LMHeadModel"):

@@ -19,9 +19,9 @@ from hybridrank.training.onnx.golden_pairs import reference
 from hybridrank.training.onnx.importing import graph, layout, trial
 from hybridrank.training.onnx.importing.errors import ImportRefused
 from hybridrank.training.onnx.importing.settings import (
+    chosen_length,
     encoder_fields,
     lower_case,
-    max_tokens,
     require_beginning,
     require_width,
 )
@@ -83,11 +83,14 @@ def import_model(
         require_beginning(files)
         if isinstance(lowers := lower_case(files), bool):
             trial.check_case(draft / "tokenizer.json", lowers=lowers)
+        length = chosen_length(files, tokens)
+        if tokens is None:
+            log.info("%s %s", name or _name(path), length)
         described: dict[str, Any] = {
             "name": name or _name(path),
             "version": "1",
             "precision": "fp32",
-            "max_tokens": max_tokens(files, tokens),
+            "max_tokens": length.tokens,
             "licence": licence,
             "languages": tuple(languages),
         }

@@ -4,34 +4,40 @@ from collections.abc import Sequence
 
 from hybridrank.training.onnx.importing.errors import ImportRefused
 from hybridrank.training.onnx.importing.settings_files import PoolingFile, SentenceTransformersFile, SettingsFiles
+from hybridrank.training.onnx.sources.default_length import SHORTEST, Length, default_length
 from hybridrank.training.onnx.sources.sentence_names import DOCUMENT_PROMPTS, POOLING_FLAGS, QUERY_PROMPTS
 
-__all__ = ["encoder_fields", "lower_case", "max_tokens", "require_beginning", "require_width"]
+__all__ = ["chosen_length", "encoder_fields", "lower_case", "require_beginning", "require_width"]
 
 SERVED_POOLINGS = ("mean", "cls", "last", "graph")
 KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
 IN_GRAPH = "graph"  # the graph pools, and runs what modules.json has behind that
-MIN_TOKENS, UNLIMITED = 8, 1 << 20  # transformers writes 1e30 for a tokenizer without a limit
+UNLIMITED = 1 << 20  # transformers writes 1e30 for a tokenizer without a limit
+MOST_UNSTATED = 8192  # tokens where no file says how many positions there are: a text of that length is tried
 
 
-def max_tokens(files: SettingsFiles, asked: int | None) -> int:
-    """Returns `asked`, else the smallest limit in the files; raises ImportRefused for none, or one out of reach."""
+def chosen_length(files: SettingsFiles, asked: int | None) -> Length:
+    """Returns `asked`, or the default by the files; raises ImportRefused for none, or one out of reach."""
     positions = _limit(files.config.max_position_embeddings)
     if positions and "roberta" in files.config.model_type:  # its positions start after the padding id
         positions -= files.config.pad_token_id + 1
     if asked is not None:
-        if not MIN_TOKENS <= asked <= (positions or asked):
-            raise ImportRefused(f"it reads {MIN_TOKENS} to {positions or 'any number of'} tokens, not {asked}")
-        return asked
-    said = (positions, _limit(files.tokenizer_config.model_max_length), _limit(files.sentence.max_seq_length))
-    limits = [each for each in said if each]
-    cut = _limit(files.tokenizer.truncation.max_length)  # where it was saved, not what it can
-    if not limits and not cut:
+        if not SHORTEST <= asked <= (positions or MOST_UNSTATED):
+            unstated = "" if positions else "; max_position_embeddings in a config.json beside it would allow more"
+            raise ImportRefused(f"it reads {SHORTEST} to {positions or MOST_UNSTATED} tokens, not {asked}{unstated}")
+        return Length(asked, "as asked")
+    stated = {
+        "max_position_embeddings in config.json": positions,
+        "model_max_length in tokenizer_config.json": _limit(files.tokenizer_config.model_max_length),
+        "max_seq_length of sentence-transformers": _limit(files.sentence.max_seq_length),
+    }
+    cut = {"truncation in tokenizer.json": _limit(files.tokenizer.truncation.max_length)}  # if no other file says it
+    length = default_length(stated) or default_length(cut)
+    if length is None:
         raise ImportRefused("no file says how many tokens it reads; say --max-tokens, such as 512")
-    shortest = min(limits) if limits else int(cut or 0)
-    if shortest < MIN_TOKENS:
-        raise ImportRefused(f"it reads {shortest} tokens, and the least is {MIN_TOKENS}; say --max-tokens")
-    return shortest
+    if length.tokens < SHORTEST:
+        raise ImportRefused(f"it reads {length.tokens} tokens, and the least is {SHORTEST}; say --max-tokens")
+    return length
 
 
 def _limit(value: float | None) -> int | None:

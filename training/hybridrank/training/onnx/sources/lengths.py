@@ -1,5 +1,6 @@
 """The longest input of a checkpoint, in tokens."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -7,27 +8,36 @@ import transformers
 
 from hybridrank.training.onnx.sources import sentence_files
 from hybridrank.training.onnx.sources.checkpoint import Checkpoint
+from hybridrank.training.onnx.sources.default_length import SHORTEST, Length, default_length
 from hybridrank.training.onnx.sources.source_files import ExportFailed, first_line
 
-__all__ = ["max_tokens", "positions"]
+__all__ = ["POSITIONS", "chosen_length", "positions", "stated_lengths"]
 
-SHORTEST = 8
 NO_LIMIT = 10**9  # a tokenizer without a length says 10**30
+POSITIONS = "its positions"
 
 
-def max_tokens(checkpoint: Checkpoint, asked: int | None = None, longest: int | None = None) -> int:
-    """Returns `asked`, else the smallest limit of the tokenizer, the positions, sentence-transformers and `longest`."""
-    read = positions(checkpoint.config)
+def stated_lengths(checkpoint: Checkpoint) -> dict[str, int | None]:
+    """Returns the limits of the tokenizer, the positions and sentence-transformers, by the places that state them."""
+    said = {
+        "model_max_length in tokenizer_config.json": checkpoint.tokenizer.model_max_length,
+        POSITIONS: positions(checkpoint.config),
+        "max_seq_length of sentence-transformers": sentence_files.settings(checkpoint).get("max_seq_length"),
+    }
+    return {place: int(limit) if limit and limit < NO_LIMIT else None for place, limit in said.items()}
+
+
+def chosen_length(checkpoint: Checkpoint, asked: int | None, stated: Mapping[str, int | None]) -> Length:
+    """Returns what was asked for, else the default for the stated limits; raises ExportFailed for neither."""
     if asked is not None:
+        read = stated.get(POSITIONS)
         if not SHORTEST <= asked <= (read or asked):
             raise ExportFailed(f"{checkpoint.source} cannot read {asked} tokens; it reads 8 to {read or 'any number'}")
-        return asked
-    sentence = sentence_files.settings(checkpoint).get("max_seq_length")
-    limits = (checkpoint.tokenizer.model_max_length, read, sentence, longest)
-    shortest = min((int(each) for each in limits if each and each < NO_LIMIT), default=None)
-    if shortest is None:
+        return Length(asked, "as asked")
+    length = default_length(stated)
+    if length is None:
         raise ExportFailed(f"no file of {checkpoint.source} says how many tokens it reads; say it with --max-tokens")
-    return shortest
+    return length
 
 
 def positions(config: Any) -> int | None:
