@@ -1,5 +1,6 @@
 """Searching in OpenSearch and Elasticsearch: rankings, documents of a page, features."""
 
+import asyncio
 from abc import abstractmethod
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +12,8 @@ from hybridrank.connector.engines.rest import fused, id_column, msearch
 from hybridrank.connector.engines.rest.answers import reading, search_answer
 from hybridrank.connector.engines.rest.cluster import Cluster
 from hybridrank.connector.engines.rest.paths import index_path
-from hybridrank.connector.errors import EngineError
+from hybridrank.connector.engines.rest.refusals import Refusals
+from hybridrank.connector.errors import EngineError, EngineTimeout, EngineUnreachable
 from hybridrank.connector.fusion import Fusion, NativeForm
 from hybridrank.connector.mapping import fields
 from hybridrank.connector.mapping.encoders import feature_encoder_problem
@@ -34,12 +36,16 @@ class Searching(Cluster):
         """The indices in which some documents have no id column, as far as searches have seen."""
         return set()
 
+    @cached_property
+    def _refusals(self) -> Refusals:
+        return Refusals()
+
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
         """Sends one `_msearch`; reads the mapping of an index first, so that a misspelt field is an error."""
         outcome: dict[str, Retrieved | EngineError] = {}
         bodies: dict[str, Any] = {}
         for name, query in queries.items():
-            if error := await self._query_error(index, query):
+            if error := self._refusals.of(index, query.name) or await self._query_error(index, query):
                 outcome[name] = error
             else:
                 bodies[name] = self._ranking_body(index, query, await self.fields_of(index))
@@ -48,6 +54,8 @@ class Searching(Cluster):
                 responses = await self._responses(index, bodies)
             except EngineError as error:
                 if error.status != 400 or len(bodies) == 1:
+                    for name in bodies:
+                        self._refusals.remember(index, queries[name].name, error)
                     raise
                 return outcome | await self._each_alone(index, {name: queries[name] for name in bodies}, error)
             if await self._has_moved(index, responses.values()):
@@ -72,7 +80,7 @@ class Searching(Cluster):
     async def retrieve_fused(self, index: str, queries: Mapping[str, Query], fusion: Fusion) -> Retrieved:
         """Sends one `_search`; first checks once whether the server supports the fusion."""
         for query in queries.values():
-            if error := await self._query_error(index, query):
+            if error := self._refusals.of(index, query.name) or await self._query_error(index, query):
                 raise error
         form = fusion.native(self.name, list(queries))
         if lack := await self._native_lack(form, len(queries)):
@@ -139,16 +147,22 @@ class Searching(Cluster):
     async def _each_alone(
         self, index: str, queries: Mapping[str, Query], refusal: EngineError
     ) -> dict[str, Retrieved | EngineError]:
-        """Sends each query alone, after the server refused all for one that it does not know; raises if it takes none.
+        """Sends each query alone, all at once, after the server refused all for one that it does not know.
 
-        A server without a plugin or of another version does not know `neural_sparse` or `sparse_vector`.
+        A server without a plugin or of another version does not know `neural_sparse` or `sparse_vector`. Raises the
+        refusal if it takes none, and EngineUnreachable and EngineTimeout, which say nothing about a query.
         """
+        answers = await asyncio.gather(
+            *(self.retrieve(index, {name: query}) for name, query in queries.items()), return_exceptions=True
+        )
         outcome: dict[str, Retrieved | EngineError] = {}
-        for name, query in queries.items():
-            try:
-                outcome |= await self.retrieve(index, {name: query})
-            except EngineError as error:
-                outcome[name] = error
+        for name, answer in zip(queries, answers, strict=True):
+            if isinstance(answer, EngineError) and not isinstance(answer, EngineUnreachable | EngineTimeout):
+                outcome[name] = answer
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                outcome |= answer
         if all(isinstance(each, EngineError) for each in outcome.values()):
             raise refusal
         return outcome
