@@ -15,6 +15,7 @@ from hybridrank.connector.errors import (
 from hybridrank.connector.queries.retrievers import Bm25Query, KnnQuery
 from hybridrank.connector.types import Document
 from hybridrank.index_templates import HEAVY_FIELDS, IndexDefinition
+from hybridrank.index_templates.sparse import SPARSE
 from tests.contracts.passages import PASSAGES
 from tests.doubles import WORDS, BrokenSidecar, FailingRetriever, HalfSidecar, RecordingEngine, WordSidecar
 
@@ -68,7 +69,7 @@ async def test_bm25_and_knn_share_one_request_filter_and_window(engine):
             {},
             rank_window_size=30,
             filters=filters,
-            source_excludes=HEAVY_FIELDS,
+            source_excludes=(*HEAVY_FIELDS, SPARSE),
             with_sources=False,
             track_total_hits=10_000,
         ),
@@ -78,7 +79,7 @@ async def test_bm25_and_knn_share_one_request_filter_and_window(engine):
             rank_window_size=30,
             num_candidates=60,
             filters=filters,
-            source_excludes=HEAVY_FIELDS,
+            source_excludes=(*HEAVY_FIELDS, SPARSE),
             with_sources=False,
         ),
     }

@@ -27,9 +27,11 @@ from hybridrank.connector.indexing import index_documents
 from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.mapping.existing import check_index
 from hybridrank.connector.mapping.fields import read
+from hybridrank.connector.queries.checks import with_fields
 from hybridrank.connector.queries.filters import Term
+from hybridrank.connector.retrieval import queries_of
 from hybridrank.connector.sidecar_client.sparse_answers import sparse_vectors
-from hybridrank.connector.types import Document
+from hybridrank.connector.types import Document, Encoding
 from hybridrank.index_templates import IndexDefinition
 from hybridrank.sidecar.child import sidecar_process
 from hybridrank.sidecar.protocol import rerank_pb2 as wire
@@ -153,6 +155,12 @@ def sidecar(models):
         yield process.address
 
 
+FOREIGN = {
+    "text": {"type": "text"},
+    "passage_tokens": {"type": "rank_features"},
+    "topics": {"type": "rank_features"},
+    "ml": {"properties": {"tokens": {"type": "sparse_vector"}}},
+}
 TEXTS = {"a": "the rank of a passage", "b": "what is a query", "c": "search engine", "d": ""}
 REQUEST = {
     "index": "docs",
@@ -237,6 +245,23 @@ async def test_a_sparse_model_that_is_too_slow_is_left_alone_by_itself(sidecar):
             assert await client.encode(["tea"], model="tiny-encoder", kind="query", timeout_s=5)
         with pytest.raises(CircuitOpen, match="encode sparse"):
             await client.encode_sparse(["tea"], model="tiny-splade", kind="query", timeout_s=5)
+
+
+def test_no_hit_includes_a_sparse_field_of_another_writer():
+    request = SearchRequest(**REQUEST | {"sparse_field": "passage_tokens"}, retrievers=("bm25", "sparse"))
+    fields = read({"docs": {"mappings": {"properties": FOREIGN}}})
+    queries = queries_of(request, None, Encoding((), sparse={"tea": 1.0}))
+    assert queries.keys() == {"bm25", "sparse"}
+    for query in queries.values():
+        left_out = set(with_fields(query, fields).source_excludes)
+        assert left_out >= {"passage_tokens", "ml.tokens", "vector"}
+        assert not left_out & {"text", "topics"}  # rank features that are not known to be a vector
+
+
+def test_no_hit_includes_the_sparse_field_behind_an_alias():
+    request = SearchRequest(**REQUEST | {"sparse_field": "weights"}, retrievers=("bm25",))
+    fields = read({"docs": {"mappings": {"properties": FOREIGN | {"weights": {"type": "alias", "path": "topics"}}}}})
+    assert "topics" in with_fields(queries_of(request, None)["bm25"], fields).source_excludes
 
 
 def test_the_default_field_of_a_search_is_the_templates():

@@ -133,9 +133,18 @@ def _in_order(boosts: Mapping[str, float]) -> dict[str, float]:
 
 
 def without_vectors(source_excludes: Sequence[str], fields: Fields) -> tuple[str, ...]:
-    """Returns the fields that sources leave out: the named ones, and all vectors."""
+    """Returns the fields that sources leave out: the named ones, also by an alias, and all vectors.
+
+    A field `rank_features` may hold something else than a sparse vector, and stays if it is neither named nor noted.
+    """
     vectors = [PASSAGES if has_passages(fields) and name == PASSAGE_VECTOR else name for name in fields.dimensions]
-    sparse = [path for notes in fields.encoders.values() for path in notes if path == SPARSE]
+    named = {fields.made_of.get(name, name) for name in source_excludes}
+    sparse = [
+        path
+        for notes in fields.encoders.values()
+        for path, note in notes.items()
+        if (kind := fields.types.get(path)) in FIELD_TYPES and (note or path in {SPARSE, *named} or kind == SPARSE)
+    ]
     return tuple(dict.fromkeys((*source_excludes, *vectors, *sparse)))
 
 

@@ -202,4 +202,4 @@ def shared(request: Request) -> dict[str, Any]:
 
 def excluded(request: Request) -> tuple[str, ...]:
     """Returns the fields that hits do not include."""
-    return tuple(dict.fromkeys((*HEAVY_FIELDS, request.vector_field)))
+    return tuple(dict.fromkeys((*HEAVY_FIELDS, request.vector_field, request.sparse_field)))

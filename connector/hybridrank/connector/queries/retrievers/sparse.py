@@ -35,9 +35,7 @@ class SparseQuery(Query):
     def of(cls, request: Request, encoding: Encoding | None) -> Self:
         """Returns the query of a request."""
         assert encoding is not None
-        arguments = shared(request)
-        arguments["source_excludes"] = (*arguments["source_excludes"], request.sparse_field)
-        return cls(encoding.sparse, request.sparse_field, encoder=encoding.encoder, **arguments)
+        return cls(encoding.sparse, request.sparse_field, encoder=encoding.encoder, **shared(request))
 
     def fitted(self, fields: Fields) -> Self:
         """Finds the field of an alias."""
