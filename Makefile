@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-torch test-wheel check check-chart fmt proto families golden chaos bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-engines lock clean
+.PHONY: help demo dev test test-torch test-large test-wheel check check-chart fmt proto families golden chaos bench-sidecar bench-peers bench-overload bench-soak bench-rerankers bench-engines lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | expand -t 14
@@ -21,7 +21,7 @@ dev: $(VENV)/.dev  ## the virtual environment with everything the tests need
 # What needs the whole machine runs alone: servers, and answers near a deadline. The rest runs in two processes.
 TIMED := tests/connector/test_bad_days.py tests/connector/test_forks.py $(addprefix tests/sidecar/test_,lambdamart.py soak.py windows.py)
 ALONE := tests/live tests/local_engines $(TIMED)
-PLAIN := -m "not torch and not chart and not wheel"
+PLAIN := -m "not torch and not chart and not wheel and not large"
 
 test: $(VENV)/.dev  ## all tests, live engines included (torch not needed)
 	@$(BIN)/python -m pytest $(PLAIN) -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
@@ -29,6 +29,9 @@ test: $(VENV)/.dev  ## all tests, live engines included (torch not needed)
 
 test-torch: $(VENV)/.train  ## the tests that compare with torch and transformers
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m torch -n 2 --dist loadfile
+
+test-large: $(VENV)/.train  ## the largest models, at their real size: 10 minutes, 8 GB of memory, 12 GB of disk (before a release)
+	@$(BIN)/python -m pytest -m large tests/training/test_large_models.py
 
 test-wheel: $(VENV)/.dev  ## the wheel with each extra in fresh environments, on every Python at hand (packages are downloaded once)
 	@$(BIN)/python -m pytest -m wheel tests/wheel
@@ -77,8 +80,9 @@ bench-overload: $(VENV)/.dev  ## ten times what the sidecar can do, for a minute
 bench-soak: $(VENV)/.dev  ## half an hour of mixed load with a model replaced every minute (COLLECTION=DIR)
 	@$(BIN)/python -m benchmarks.sidecar_soak --collection $(COLLECTION)
 
-bench-rerankers: $(VENV)/.dev  ## rerankers through the sidecar beside the libraries that compute them ([COLLECTION=DIR] [PEERS=DIR])
-	@$(BIN)/python -m benchmarks.rerankers $(if $(PEERS),--peers $(PEERS)) $(if $(COLLECTION),--collection $(COLLECTION))
+bench-rerankers: $(VENV)/.dev  ## rerankers through the sidecar beside the libraries that compute them ([COLLECTION=DIR] [PEERS=DIR] [CHECKPOINT=DIR EXPORTED=DIR])
+	@$(BIN)/python -m benchmarks.rerankers $(if $(PEERS),--peers $(PEERS)) $(if $(COLLECTION),--collection $(COLLECTION)) \
+		$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(EXPORTED),--exported $(EXPORTED))
 
 bench-engines: $(VENV)/.dev  ## the library beside OpenSearch's own pipelines, their nDCG@10 and their latency (COLLECTION=DIR)
 	@$(BIN)/python -m benchmarks.engine_pipelines --collection $(COLLECTION)

@@ -13,7 +13,7 @@ from time import perf_counter
 
 from hybridrank.connector import SidecarClient
 from hybridrank.connector.sidecar_client.base import Passage
-from hybridrank.model_files import model_folder
+from hybridrank.model_files.model_folder import ModelFolder
 from hybridrank.sidecar.rerankers.cross_encoder import CrossEncoderReranker
 
 WORKERS = Path(__file__).parent / "peers"
@@ -28,9 +28,11 @@ class Contender:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-def bare_session(folder: Path, query: str, passages: Sequence[Passage], threads: int) -> tuple[Contender, list[int]]:
+def bare_session(
+    folder: ModelFolder, query: str, passages: Sequence[Passage], threads: int
+) -> tuple[Contender, list[int]]:
     """The model alone, pairs tokenised beforehand, one run a pair on each core; and how long the pairs are."""
-    reranker = CrossEncoderReranker(model_folder.read(folder))
+    reranker = CrossEncoderReranker(folder)
     pairs = reranker.tokenize(query, [each.text for each in passages])
     longest_first = sorted(pairs, key=len, reverse=True)
     pool = ThreadPoolExecutor(threads)

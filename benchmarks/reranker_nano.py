@@ -19,6 +19,7 @@ from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.evaluation.collections.beir import BeirFolder
 from hybridrank.evaluation.experiments.environment import describe_environment
 from hybridrank.evaluation.report.tables import ReportTable
+from hybridrank.model_files import model_folder
 from hybridrank.models import SHIPPED_MODELS
 from hybridrank.sidecar.child import sidecar_process
 from hybridrank.sidecar.runtime.cpu import usable_cores
@@ -93,7 +94,7 @@ def in_turn(stack: ExitStack, address: str, query: str, passages: Sequence[Passa
 
 def mean_tokens(name: str, query: str, passages: Sequence[Passage]) -> float:
     """Of a pair as the model reads it, cut to what it can."""
-    _, lengths = bare_session(SHIPPED_MODELS / FOLDERS[name], query, passages, usable_cores())
+    _, lengths = bare_session(model_folder.read(SHIPPED_MODELS / FOLDERS[name]), query, passages, usable_cores())
     return sum(lengths) / len(lengths)
 
 

@@ -1,6 +1,7 @@
 """Rerankers through the sidecar, beside the libraries that compute them: results/rerankers.json and .md.
 
-    python -m benchmarks.rerankers [--only lambdamart|maxsim|codecs|nano] [--peers ~/peers] [--collection ../scifact]
+    python -m benchmarks.rerankers [--only lambdamart|maxsim|codecs|nano|large] [--peers ~/peers]
+        [--collection ../scifact] [--checkpoint ../bge-reranker-v2-m3 --exported ../models/bge-reranker-v2-m3]
 
 Each part runs its contenders in turn in one run. On a machine that does something else too, read the ratios.
 """
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import reranker_codecs, reranker_lambdamart, reranker_maxsim, reranker_nano
+from benchmarks import reranker_codecs, reranker_lambdamart, reranker_large, reranker_maxsim, reranker_nano
 from benchmarks.results_file import Section, update
 
 PARTS: Mapping[str, Callable[[argparse.Namespace], Section]] = {
@@ -18,8 +19,9 @@ PARTS: Mapping[str, Callable[[argparse.Namespace], Section]] = {
     "maxsim": lambda arguments: reranker_maxsim.measure(arguments.peers),
     "codecs": lambda arguments: reranker_codecs.measure(arguments.collection),
     "nano": lambda arguments: reranker_nano.measure(arguments.collection),
+    "large": lambda arguments: reranker_large.measure(arguments.checkpoint, arguments.exported, arguments.peers),
 }
-OF_A_COLLECTION = ("codecs", "nano")
+NEEDS = {"codecs": ("collection",), "nano": ("collection",), "large": ("checkpoint", "exported")}
 
 
 def main() -> None:
@@ -27,12 +29,15 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, help="one part; the others stay as they were measured before")
     parser.add_argument("--peers", type=Path, help="what benchmarks/peers/build.sh made; without it, ours alone")
     parser.add_argument("--collection", type=Path, help="a folder in BEIR's layout; codecs and nano need one")
+    parser.add_argument("--checkpoint", type=Path, help="a large cross-encoder of the hub; large needs one")
+    parser.add_argument("--exported", type=Path, help="what `hybridrank model export` made of it")
     arguments = parser.parse_args()
-    if arguments.only in OF_A_COLLECTION and not arguments.collection:
-        parser.error(f"--only {arguments.only} needs a --collection")
     for name in [arguments.only] if arguments.only else PARTS:
-        if name in OF_A_COLLECTION and not arguments.collection:
-            print(f"{name}: left out, for want of a --collection", file=sys.stderr)
+        lacking = [f"--{need}" for need in NEEDS.get(name, ()) if not getattr(arguments, need)]
+        if lacking and arguments.only:
+            parser.error(f"--only {name} needs {' and '.join(lacking)}")
+        elif lacking:
+            print(f"{name}: left out, for want of {' and '.join(lacking)}", file=sys.stderr)
         else:
             print(update(name, PARTS[name](arguments)))
 

@@ -26,7 +26,7 @@ class Page:
 
 PAGES = {
     "sidecar": Page("The sidecar, measured", ("throughput", "quality", "windows", "overload", "soak")),
-    "rerankers": Page("Rerankers, measured", ("lambdamart", "maxsim", "codecs", "nano")),
+    "rerankers": Page("Rerankers, measured", ("lambdamart", "maxsim", "codecs", "nano", "large")),
     "engines": Page("Engines, measured", ("pipelines", "latency")),
 }
 RESULTS = Path(__file__).parent / "results"

@@ -27,6 +27,7 @@ from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.evaluation.collections.beir import BeirFolder
 from hybridrank.evaluation.experiments.environment import describe_environment
 from hybridrank.evaluation.report.tables import ReportTable
+from hybridrank.model_files import model_folder
 from hybridrank.models import SHIPPED_MODELS
 from hybridrank.sidecar.child import sidecar_process
 from hybridrank.sidecar.runtime.cpu import usable_cores
@@ -54,12 +55,12 @@ def main() -> None:
     with ExitStack() as stack:
         settings = {"max_queue_tokens": "10000000", "threads": str(threads), "score_cache_bytes": "0"}
         address = stack.enter_context(sidecar_process(settings=settings)).address
-        bare, tokens = bare_session(SHIPPED_MODELS / MODEL, query, passages, threads)
+        bare, tokens = bare_session(model_folder.read(SHIPPED_MODELS / MODEL), query, passages, threads)
         ours = {BARE: bare}
         for callers, name in GRPC.items():
             ours[name] = over_grpc(stack, address, MODEL, query, passages, callers)
         contenders = ours | (peers(stack, arguments.peers, query, passages, threads) if arguments.peers else {})
-        seconds = measure(contenders, arguments.rounds, len(passages))
+        seconds = in_turn(contenders, arguments.rounds, len(passages))
         models = asyncio.run(list_models(address))
     environment = describe_environment(None, models) | {
         "onnxruntime": version("onnxruntime"),
@@ -86,7 +87,8 @@ def peers(
     arguments = [str(folder / "fp32"), str(threads)]
     found = {}
     if (folder / "fp32-onnx").is_dir():
-        found["bare ONNX session, fp32"], _ = bare_session(folder / "fp32-onnx", query, passages, threads)
+        fp32 = model_folder.read(folder / "fp32-onnx")
+        found["bare ONNX session, fp32"], _ = bare_session(fp32, query, passages, threads)
     if (python := folder / "sentence-transformers" / "bin" / "python").exists():
         worker = "sentence_transformers_worker.py"
         found[SENTENCE_TRANSFORMERS] = peer(stack, python, worker, arguments, query, texts)
@@ -96,13 +98,13 @@ def peers(
     return found
 
 
-def measure(contenders: Mapping[str, Contender], rounds: int, documents: int) -> dict[str, list[float]]:
+def in_turn(contenders: Mapping[str, Contender], rounds: int, documents: int) -> dict[str, list[float]]:
     """Seconds of each contender in each round, after one round that warms up."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, contender in contenders.items():
             taken = contender.run()
-            print(f"round {number} of {rounds}: {name}: {documents / taken:.0f} pairs/s", flush=True)
+            print(f"round {number} of {rounds}: {name}: {documents / taken:.3g} pairs/s", flush=True)
             if number:
                 seconds[name].append(taken)
     return seconds

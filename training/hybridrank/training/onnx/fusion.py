@@ -4,8 +4,6 @@ Unfused, they take 4 to 7 % more time (docs/models.md). Fuse first, then quantis
 into which already quantised operators cannot be fused.
 """
 
-import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from hybridrank.training.onnx import graph_file, without_weights
 from hybridrank.training.onnx.first_query import first_query_only
 from hybridrank.training.onnx.first_token import first_token_only
 from hybridrank.training.onnx.original import Original
+from hybridrank.training.onnx.quiet import quiet
 from hybridrank.training.onnx.split_norms import split_norms
 
 try:
@@ -72,8 +71,7 @@ def finish(traced: Path, config: Any, path: Path) -> bool:
     The caller must check that the file computes the same as the model.
     """
     model = graph_file.read(traced, held=4 * config.hidden_size**2)  # the matrices of attention, which are merged
-    logging.disable(logging.WARNING)  # it logs each fusion
-    try:
+    with quiet():
         fused = _Fusing(model, config.num_attention_heads, config.hidden_size)
         fused.optimize(optimizer.FusionOptions("bert"))
         fused.topological_sort()
@@ -87,8 +85,6 @@ def finish(traced: Path, config: Any, path: Path) -> bool:
         if not any(each.domain == FUSED for each in fused.model.opset_import):
             fused.model.opset_import.add(domain=FUSED, version=1)
         graph_file.write(fused.model, path, traced.parent)
-    finally:
-        logging.disable(logging.NOTSET)
     return True
 
 
@@ -99,8 +95,7 @@ def _trace(model: torch.nn.Module, names: tuple[str, ...], output: str, path: Pa
     examples["attention_mask"][1, 5:] = 0
     free = {0: "batch", 1: "tokens"}
     free_output = {0: "batch"} if output in ONE_ROW else free
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about its deprecation, and about shapes that it treats as constants
+    with quiet():
         torch.onnx.export(
             model,
             tuple(examples.values()),

@@ -1,6 +1,5 @@
 """Quantises a model folder to int8 beside its fp32, and tests it on golden pairs. Needs the `onnx` package."""
 
-import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from hybridrank.model_files import model_folder
 from hybridrank.model_files.model_folder import FP32_ONNX, OnnxToml
 from hybridrank.model_files.self_test import GoldenPairs, Verdict
 from hybridrank.sidecar import in_process
+from hybridrank.training.onnx.quiet import quiet
 
 __all__ = ["quantize", "tried"]
 
@@ -44,8 +44,7 @@ def _quantized(graph: Any, path: Path) -> Any:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.disable(logging.WARNING)  # it asks for a preprocessing that changes nothing here
-    try:
+    with quiet():  # it asks for a preprocessing that changes nothing here
         quantize_dynamic(
             graph,
             path,
@@ -54,6 +53,4 @@ def _quantized(graph: Any, path: Path) -> Any:
             reduce_range=True,
             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},  # it cannot infer types behind fused operators
         )
-    finally:
-        logging.disable(logging.NOTSET)
     return onnx.load(str(path))
