@@ -81,7 +81,15 @@ def test_a_key_travels_inside_this_machine_without_tls(address):
 
 
 @pytest.mark.parametrize(
-    "address", ["sidecar:1", "10.0.0.7:1", "localhost:1,sidecar:1", "dns://127.0.0.1/sidecar:1", "localhost.evil.org:1"]
+    "address",
+    [
+        "sidecar:1",
+        "10.0.0.7:1",
+        "localhost:1,sidecar:1",
+        "dns://127.0.0.1/sidecar:1",
+        "localhost.evil.org:1",
+        "a.localhost:1",
+    ],
 )
 def test_a_key_does_not_leave_this_machine_without_tls(address):
     with pytest.raises(BadAccess, match="unencrypted") as caught:

@@ -6,13 +6,15 @@ __all__ = ["is_loopback"]
 
 
 def is_loopback(host: str) -> bool:
-    """Returns True for `localhost`, names below it, and loopback addresses, with or without brackets.
+    """Returns True for `localhost` and for loopback addresses, with or without brackets.
 
-    >>> [is_loopback(host) for host in ("localhost", "127.8.8.8", "[::1]", "localhost.evil.org")]
-    [True, True, True, False]
+    A name below localhost is any host that a resolver says.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.8.8.8", "[::1]", "localhost.evil.org", "api.localhost")]
+    [True, True, True, False, False]
     """
-    name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
+    name = host.strip("[]").lower()
+    if name == "localhost":
         return True
     try:
         address = ip_address(name)

@@ -29,6 +29,7 @@ def scored(model):
     ("fields", "problem"),
     [
         ({"url": "http://api.example.com"}, "url: http is for this machine alone"),
+        ({"url": "http://api.localhost"}, "url: http is for this machine alone"),
         ({"url": "http://127.0.0.1.example.com"}, "url: http is for this machine alone"),
         ({"url": "https://user:pass@api.example.com"}, "url: write https://HOST"),
         ({"url": "https://api.example.com?key=1"}, "url: write https://HOST"),
