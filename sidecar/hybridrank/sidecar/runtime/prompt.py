@@ -10,6 +10,7 @@ from typing import TypeVar
 from tokenizers import Encoding
 
 from hybridrank.model_files.errors import BadModelFolder
+from hybridrank.sidecar.runtime.plain_text import plain_text_only
 from hybridrank.sidecar.runtime.tokenizer import (
     CHARACTERS_PER_TOKEN,
     WINDOWS_SHARE,
@@ -46,7 +47,7 @@ class _Prompt:
 class PromptTokenizer(TextTokenizer):
     """A `tokenizer.json` whose pairs are prompts: `template` with the texts in place of `{query}` and `{document}`.
 
-    Each piece of the template is tokenised apart from the others. Special tokens are read as such in pieces without a
+    Each piece of the template is tokenised apart from the others. Control tokens are read as such in pieces without a
     text: in a query or a passage they are plain text, which cannot end the prompt.
     """
 
@@ -57,7 +58,7 @@ class PromptTokenizer(TextTokenizer):
             parts = re.split(f"({re.escape(QUERY)}|{re.escape(DOCUMENT)})", piece)
             fixed = _Prompt(self._tokenizer.encode(piece, add_special_tokens=False).ids)
             self._pieces.append(parts if len(parts) > 1 else fixed)
-        self._tokenizer.encode_special_tokens = True
+        self._tokenizer = plain_text_only(self._tokenizer)
         (empty,) = self._prompts("", [""])
         if len(empty.ids) > max_tokens - ROOM:
             problem = f"the template takes {len(empty.ids)} of {max_tokens} tokens, and at least {ROOM} must be left"
