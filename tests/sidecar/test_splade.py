@@ -135,6 +135,28 @@ def test_a_query_takes_the_weights_of_its_own_tokens(tmp_path):
         in_process.load_untested(tmp_path, "fp32")
 
 
+def with_query_weights(path, count):
+    """A copy of the tiny model with this many weights of query tokens."""
+    changed(path)
+    np.save(path / QUERY_WEIGHTS, np.linspace(0, 2, count, dtype=np.float32))
+    return changed(path, query_weights=hashlib.sha256((path / QUERY_WEIGHTS).read_bytes()).hexdigest())
+
+
+@pytest.mark.parametrize("count", [92, 94, 0])
+def test_weights_of_another_vocabulary_are_refused(tmp_path, count):
+    with pytest.raises(BadModelFolder, match=rf"query_weights\.npy has {count} weights?, and the tokenizer 93 tokens"):
+        in_process.load_untested(with_query_weights(tmp_path, count), "fp32")
+
+
+async def test_queries_that_are_looked_up_are_not_the_models_speed(tmp_path):
+    models = loading.load([with_query_weights(tmp_path / "tiny-splade", 93)])
+    async with serving(models) as client:
+        pace = client.service.worker.admissions.pace
+        for kind, counts in ((pb.TEXT_KIND_QUERY, False), (pb.TEXT_KIND_DOCUMENT, True)):
+            await client.encoder.Encode(pb.EncodeRequest(model="tiny-splade", texts=[QUERY], kind=kind))
+            assert (pace.seconds("tiny-splade", 100) > 0) is counts
+
+
 async def test_special_tokens_and_dense_vectors_are_not_there(models):
     async with serving(models) as client:
         request = pb.EncodeRequest(model="tiny-splade", texts=[*PASSAGES, ""], kind=pb.TEXT_KIND_DOCUMENT)
@@ -166,3 +188,13 @@ async def test_the_http_face_names_the_models_of_sparse_vectors(shipped):
     async with serving_both(shipped) as wires:
         answer = await wires.http.post("/embed_sparse", json={"inputs": "tea", "model": "encoder"})
         assert (answer.status_code, "makes no sparse vectors; these do: none" in answer.text) == (400, True)
+        answer = await wires.http.post("/embed_sparse", json={"inputs": "tea"})
+        assert answer.status_code == 400
+        assert "a SPLADE model is not served; name the folder of one in HYBRIDRANK_SIDECAR_MODELS" in answer.text
+
+
+async def test_the_http_face_says_that_no_encoder_is_served(models):
+    async with serving_both(models) as wires:
+        for path, body in (("/embed", {"inputs": "tea"}), ("/v1/embeddings", {"input": "tea"})):
+            answer = await wires.http.post(path, json=body)
+            assert (answer.status_code, "an encoder is not served" in answer.text) == (400, True)

@@ -191,10 +191,14 @@ class TokenEncoder(Protocol):
 
 
 class SparseEncoder(Protocol):
-    """Turns texts into sparse vectors; a row is (2, tokens): the ids of tokens, then their weights."""
+    """Turns texts into sparse vectors; a row is (2, tokens): the ids of tokens, then their weights.
+
+    `looks_up_queries` is True if queries take no inference.
+    """
 
     info: ModelInfo
     batches: bool
+    looks_up_queries: bool
 
     def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
         """Returns one sequence per text, in order."""

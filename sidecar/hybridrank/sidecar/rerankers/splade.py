@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hybridrank.common.counts import counted
 from hybridrank.model_files.arrays import FloatArray
 from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.model_folder import ModelFolder, SpladeToml, sha256
@@ -40,9 +41,22 @@ class SpladeEncoder:
         self._tokenizer = TextTokenizer(folder.path / "tokenizer.json", toml.max_tokens)
         self._session = open_session(folder, OUTPUT, self._tokenizer.padding_id, placed.device, placed.runtime)
         self._vocabulary = self._tokenizer.vocabulary()
-        self._query_weights = _query_weights(folder, toml) if toml.query_weights else None
+        self._query_weights = self._read_query_weights(folder) if toml.query_weights else None
+        self.looks_up_queries = self._query_weights is not None
         self.info = served(folder, self._session)
         self.batches = self.info.precision != "int8"
+
+    def _read_query_weights(self, folder: ModelFolder) -> FloatArray:
+        """Returns a weight for each token of the tokenizer, or of the graph, which may have padded it."""
+        weights = _query_weights(folder, self._toml)
+        (row,) = self._session.run(self.tokenize_texts([""], TextKind.DOCUMENT))
+        if len(weights) not in (tokens := len(self._vocabulary.tokens), len(row)):
+            raise BadModelFolder(
+                folder.path,
+                f"{QUERY_WEIGHTS} has {counted(len(weights), 'weight')}, and the tokenizer {counted(tokens, 'token')};"
+                " they are of two models: export it again",
+            )
+        return weights
 
     def tokenize_texts(self, texts: Sequence[str], kind: TextKind) -> list[TokenSequence]:
         """Builds `[CLS] prefix text [SEP]`, with the prefix from the model's training for this kind of text."""

@@ -67,7 +67,7 @@ class Computer:
     def _within_room(self, work: Work[Input], texts: Sequence[str]) -> Work[Input]:
         """Limits the work to as many windows of each text as there is room for."""
         room = self._worker.admissions.room(
-            work.model.max_tokens, model=work.model.name, arrived_at=work.arrived_at, deadline=work.deadline
+            work.model.max_tokens, model=work.pace_name, arrived_at=work.arrived_at, deadline=work.deadline
         )
         wanted = work.wanted
         while wanted and _estimate(work, texts, wanted) > room:
@@ -99,7 +99,7 @@ class Computer:
         return rows, CallTimings(tokenize_ms, computed.queue_ms, computed.compute_ms)
 
     def _admit(self, work: Work[Input], estimate: int) -> AbstractContextManager[Admission]:
-        admissions, model = self._worker.admissions, work.model.name
+        admissions, model = self._worker.admissions, work.pace_name
         if work.optional:
             return admissions.admit_optional(estimate, model=model, arrived_at=work.arrived_at, deadline=work.deadline)
         return admissions.admit(estimate, model=model, deadline=work.deadline, best_effort=work.best_effort)

@@ -29,7 +29,7 @@ class Work(Generic[Input]):
     `windows` cuts each text into at most the given number of inputs, and `compute` turns each input into a row.
     `wanted` are the 0-based numbers of the windows to compute. `optional` work uses the time and room that other work
     leaves. `arrived_at` and `deadline` are points in time of `time.monotonic()`. Rows without `keep` are too large for
-    the cache; with `no_cache` the cache is not read either.
+    the cache; with `no_cache` the cache is not read either. Speed is recorded as `pace`, empty for the model's name.
     """
 
     field: str
@@ -47,6 +47,12 @@ class Work(Generic[Input]):
     best_effort: bool = False
     keep: bool = True
     no_cache: bool = False
+    pace: str = ""
+
+    @property
+    def pace_name(self) -> str:
+        """The name under which the speed is recorded."""
+        return self.pace or self.model.name
 
     def further(self, places: Sequence[int], max_windows: int) -> "Work[Input]":
         """Returns optional work: further windows of the texts at these positions, `max_windows` with the first."""
@@ -98,8 +104,13 @@ def encode_work(request: EncodeRequest, encoder: Encoder) -> Work[TokenSequence]
 
 
 def sparse_work(request: EncodeRequest, encoder: SparseEncoder) -> Work[TokenSequence]:
-    """Makes a sparse row for each text; raises InvalidArgument for a query without a word."""
-    return _encode(request, encoder, partial(encoder.sparse_rows, kind=request.kind), "sparse")
+    """Makes a sparse row for each text; raises InvalidArgument for a query without a word.
+
+    Queries that are looked up take microseconds, which are not the speed of the model.
+    """
+    work = _encode(request, encoder, partial(encoder.sparse_rows, kind=request.kind), "sparse")
+    is_lookup = encoder.looks_up_queries and request.kind is TextKind.QUERY
+    return replace(work, pace=f"{encoder.info.name} queries") if is_lookup else work
 
 
 def token_work(

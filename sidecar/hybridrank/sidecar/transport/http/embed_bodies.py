@@ -127,7 +127,7 @@ def tei_embed_request(body: TeiEmbedBody, models: Models, deadline: float | None
 def tei_sparse_request(body: TeiSparseBody, models: Models, deadline: float | None) -> EncodeRequest:
     """Returns the request to the service; raises InvalidArgument for a model that makes no sparse vectors."""
     sparse = [each.info.name for each in models if each.sparse_encoder]
-    model = body.model or next(iter(sparse), "")
+    model = body.model or _served(next(iter(sparse), ""), "a SPLADE model")
     if not models.get(model).sparse_encoder:
         raise InvalidArgument("model", f"{model} makes no sparse vectors; these do: {', '.join(sparse) or 'none'}")
     is_query = body.prompt_name == "query"
@@ -143,9 +143,18 @@ def _kind(is_query: Any) -> TextKind:
 
 
 def _first_encoder(models: Models) -> str:
-    """Returns the name of the first encoder on this machine, else of the first; empty if there is none."""
+    """Returns the name of the first encoder on this machine, else of the first; raises InvalidArgument without one."""
     encoders = sorted((model for model in models if model.encoder), key=lambda model: model.remote is not None)
-    return encoders[0].info.name if encoders else ""
+    return _served(encoders[0].info.name if encoders else "", "an encoder")
+
+
+def _served(model: str, kind: str) -> str:
+    """Returns the name of the model that serves a call without one. Raises InvalidArgument if it is empty."""
+    if model:
+        return model
+    raise InvalidArgument(
+        "model", f"is not given, and {kind} is not served; name the folder of one in HYBRIDRANK_SIDECAR_MODELS"
+    )
 
 
 def _check_dimensions(field: str, wanted: int | None, model: str, models: Models) -> None:
