@@ -97,6 +97,17 @@ def test_spearman_is_that_of_scipy_with_ties():
 
 
 @pytest.mark.torch
+def test_prefixes_are_those_of_an_encoder(tmp_path):
+    from tests.training import tiny_checkpoints
+
+    source = tiny_checkpoints.save(tmp_path / "source", "bert", "ForSequenceClassification", num_labels=1)
+    for option in ("--query-prefix", "--document-prefix"):
+        run = invoked("export", source, "--out", tmp_path / "out", option, "ask: ")
+        assert run.exit_code == 1
+        assert "error: prefixes are those of an encoder, and " in run.stderr
+
+
+@pytest.mark.torch
 def test_an_export_is_compared_with_transformers(tmp_path):
     from tests.training import tiny_checkpoints
 

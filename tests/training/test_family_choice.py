@@ -132,12 +132,32 @@ def test_a_setting_that_cannot_be_followed_is_refused(source, file, said, proble
     refused(source, problem)
 
 
+@pytest.mark.parametrize("head", ["BertModel", "BertForMaskedLM"])
+def test_prefixes_that_are_asked_for_come_before_the_files(source, caplog, head):
+    """Those of e5-mistral have names that say nothing to the sidecar; of bge and e5 only the model cards know them."""
+    caplog.set_level("INFO", "hybridrank.training.onnx.sources")
+    configure(source, architectures=[head])
+    kind = {"kind": "splade"} if "Masked" in head else {}
+    add(source, config_sentence_transformers={"prompts": {"web_search_query": "is "}})
+    refused(source, "web_search_query .* by its name; say --query-prefix and --document-prefix", **kind)
+    toml = planned(source, query_prefix="Query: ", **kind).toml
+    assert (toml.query_prefix, toml.document_prefix, caplog.messages) == ("Query: ", "", [])
+    prompts = {"prompts": {"query": "is ", "passage": "as "}, "default_prompt_name": "query"}
+    add(source, config_sentence_transformers=prompts)
+    refused(source, "puts the prompt query before all texts .*: say --query-prefix", query_prefix="Query: ", **kind)
+    toml = planned(source, query_prefix="Query: ", document_prefix="as ", **kind).toml
+    assert (toml.query_prefix, toml.document_prefix) == ("Query: ", "as ")
+    (said,) = caplog.messages
+    assert said.startswith("the query_prefix 'Query: ' that was asked for replaces 'is ' in config_sentence")
+
+
 def test_a_prompt_outside_the_mean_is_refused(source):
     pooling = {"pooling_mode_mean_tokens": True, "include_prompt": False}
     add(source, modules=modules("Transformer", "Pooling"), **{"1_Pooling__config": pooling})
     assert planned(source).toml.pooling == "mean"
     add(source, config_sentence_transformers={"prompts": {"query": "is "}})
     refused(source, r"leaves the prompt out of what it pools \(include_prompt in 1_Pooling/config.json\)")
+    assert planned(source, query_prefix="").toml.query_prefix == ""
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,16 @@ def test_empty_prefixes_stand_for_unknown_prompts(tmp_path):
     assert (toml.query_prefix, toml.document_prefix) == ("", "")
 
 
+def test_a_prefix_that_replaces_another_is_told(tmp_path, caplog):
+    caplog.set_level("INFO", "hybridrank.training.onnx.importing")
+    content = files(config_sentence_transformers={"prompts": {"query": "is ", "document": "as "}})
+    source = folder(tmp_path / "tiny", content)
+    prefixes = {"query_prefix": "ask ", "document_prefix": "as "}
+    toml = import_model(source, tmp_path / "out", kind="encoder", tokens=40, **prefixes).toml
+    assert (toml.query_prefix, toml.document_prefix) == ("ask ", "as ")
+    assert caplog.messages == ["the query_prefix 'ask ' that was asked for replaces 'is ' in the files"]
+
+
 def test_a_tokenizer_of_a_larger_model_is_refused(tmp_path):
     tokenizer = json.loads(files()["tokenizer.json"])
     tokenizer["model"]["vocab"]["further"] = 99_999

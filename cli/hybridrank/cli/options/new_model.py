@@ -8,7 +8,16 @@ import typer
 if TYPE_CHECKING:
     from hybridrank.model_files.model_folder import ModelFolder
 
-__all__ = ["CheckOption", "LanguagesOption", "LicenceOption", "MaxTokensOption", "NameOption", "written"]
+__all__ = [
+    "CheckOption",
+    "DocumentPrefixOption",
+    "LanguagesOption",
+    "LicenceOption",
+    "MaxTokensOption",
+    "NameOption",
+    "QueryPrefixOption",
+    "written",
+]
 
 NameOption = Annotated[
     str | None, typer.Option("--name", help="The model's name for callers. Default: that of the source.")
@@ -21,6 +30,14 @@ LanguagesOption = Annotated[
         metavar="CODE",
         help='Language of its training data, such as en; "*" for many. May be repeated.',
     ),
+]
+QueryPrefixOption = Annotated[
+    str | None,
+    typer.Option("--query-prefix", metavar="TEXT", help="Text before each query. Default: as an encoder's files say."),
+]
+DocumentPrefixOption = Annotated[
+    str | None,
+    typer.Option("--document-prefix", metavar="TEXT", help="Text before each document. Default: as its files say."),
 ]
 MaxTokensOption = Annotated[
     int | None,

@@ -51,6 +51,8 @@ def export_model(
     template: str | None = None,
     instruction: str | None = None,
     answers: Sequence[str] = (),
+    query_prefix: str | None = None,
+    document_prefix: str | None = None,
 ) -> ModelFolder:
     """Exports a folder or hub name to the folder `out`, which must not contain a model yet.
 
@@ -58,7 +60,8 @@ def export_model(
     `kind` says what older SPLADE checkpoints do not. `max_tokens` is for models that can read longer texts than their
     files say, up to the number of their positions, `relevant_label` for classifiers with two labels. `template` names
     the prompt of a language model that was trained to rerank, whose own instruction and answers may be others than its
-    publisher's. `languages` are the training languages, such as "en"; "*" means many. No code from the source is run.
+    publisher's. The prefixes of an encoder's texts replace those in its files. `languages` are the training languages,
+    such as "en"; "*" means many. No code from the source is run.
     An int8 model must pass the self-test that is written with it: the order of the golden pairs, then the size of their
     scores. Raises ExportFailed.
     """
@@ -77,6 +80,8 @@ def export_model(
         template=template,
         instruction=instruction,
         answers=tuple(answers),
+        query_prefix=query_prefix,
+        document_prefix=document_prefix,
     )
     plan = registry.plan(checkpoint, asked)
     toml = plan.toml

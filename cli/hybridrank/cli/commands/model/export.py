@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from hybridrank.cli.options.new_model import CheckOption, LanguagesOption, LicenceOption, MaxTokensOption, NameOption
+from hybridrank.cli.options.new_model import (
+    CheckOption,
+    DocumentPrefixOption,
+    LanguagesOption,
+    LicenceOption,
+    MaxTokensOption,
+    NameOption,
+    QueryPrefixOption,
+)
 from hybridrank.cli.options.shared import JsonOption
 
 __all__ = ["export"]
@@ -22,6 +30,8 @@ def export(
         Literal["both", "int8", "fp32"], typer.Option(help="Precisions to write: int8, fp32, or both.")
     ] = "both",
     max_tokens: MaxTokensOption = None,
+    query_prefix: QueryPrefixOption = None,
+    document_prefix: DocumentPrefixOption = None,
     relevant_label: Annotated[
         str | None,
         typer.Option(metavar="LABEL", help="Of a classifier with two labels, the one that means relevant."),
@@ -75,6 +85,8 @@ def export(
         template=template,
         instruction=instruction,
         answers=tuple(each.strip() for each in answers.split(",")) if answers else (),
+        query_prefix=query_prefix,
+        document_prefix=document_prefix,
     )
     try:
         with remarks("hybridrank.training.onnx"):

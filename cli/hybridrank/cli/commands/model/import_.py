@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from hybridrank.cli.options.new_model import CheckOption, LanguagesOption, LicenceOption, MaxTokensOption, NameOption
+from hybridrank.cli.options.new_model import (
+    CheckOption,
+    DocumentPrefixOption,
+    LanguagesOption,
+    LicenceOption,
+    MaxTokensOption,
+    NameOption,
+    QueryPrefixOption,
+)
 from hybridrank.cli.options.shared import JsonOption
 from hybridrank.common.extras import require
 
@@ -43,12 +51,8 @@ def import_(
         Literal["mean", "cls", "last", "graph"] | None,
         typer.Option(help="How an encoder pools, if no file beside it says so; graph: its output sentence_embedding."),
     ] = None,
-    query_prefix: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Text before each query. Default: as the files beside it say.")
-    ] = None,
-    document_prefix: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Text before each document. Default: as the files beside it say.")
-    ] = None,
+    query_prefix: QueryPrefixOption = None,
+    document_prefix: DocumentPrefixOption = None,
     max_tokens: MaxTokensOption = None,
     name: NameOption = None,
     licence: LicenceOption = "unknown",

@@ -49,7 +49,7 @@ def plan(checkpoint: Checkpoint, asked: Asked) -> Plan | None:
     sentence_files.require_modules(checkpoint, "Transformer", "Pooling", behind=tuple(LAYERS))
     sentence_files.require_same_vectors(checkpoint)
     behind = checkpoint.modules[2:]
-    prefixes = sentence_files.prefixes(checkpoint)
+    prefixes = sentence_files.prefixes(checkpoint, asked.query_prefix, asked.document_prefix)
     poolings = sentence_files.poolings(checkpoint, prefixed=any(prefixes.values()))
     fields = {**asked.fields(checkpoint), **prefixes}
     auto = transformers.AutoModelForTextEncoding if of_two else transformers.AutoModel

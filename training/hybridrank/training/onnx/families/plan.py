@@ -29,6 +29,8 @@ class Asked:
     template: str | None = None
     instruction: str | None = None
     answers: tuple[str, ...] = ()
+    query_prefix: str | None = None
+    document_prefix: str | None = None
 
     def fields(self, checkpoint: Checkpoint, lengths: Mapping[str, int | None] | None = None) -> dict[str, Any]:
         """Returns the fields of model.toml that every model has; `lengths` stand for the limits that its files state.

@@ -53,6 +53,8 @@ def plan(checkpoint: Checkpoint, asked: Asked) -> Plan:
                 raise ExportFailed(f"{source} is a {kind}, which reads no prompt; leave --template out")
             if asked.relevant_label is not None and kind not in ("cross-encoder", "prompt-reranker"):
                 raise ExportFailed(f"{source} is a {kind}, which has no labels to choose the relevant from")
+            if (asked.query_prefix, asked.document_prefix) != (None, None) and kind not in ("encoder", "splade"):
+                raise ExportFailed(f"prefixes are those of an encoder, and {source} is a {kind}")
             return planned
     sentence_files.require_modules(checkpoint, "Transformer", "Pooling", behind=tuple(LAYERS))
     named = ", ".join(checkpoint.heads) or checkpoint.config.model_type

@@ -61,7 +61,7 @@ def plan(checkpoint: Checkpoint, asked: Asked) -> Plan | None:
     toml = SpladeToml.model_validate(
         {
             **asked.fields(checkpoint),
-            **sentence_files.prefixes(checkpoint),
+            **sentence_files.prefixes(checkpoint, asked.query_prefix, asked.document_prefix),
             **limits,
             "query_weights": weights.sha256 if weights else "",
         }

@@ -1,13 +1,15 @@
 """Settings from the files beside an ONNX file: the length, the pooling and the prefixes; flags come first."""
 
-from collections.abc import Sequence
+import logging
 
 from hybridrank.training.onnx.importing.errors import ImportRefused
 from hybridrank.training.onnx.importing.settings_files import PoolingFile, SentenceTransformersFile, SettingsFiles
 from hybridrank.training.onnx.sources.default_length import SHORTEST, Length, default_length
-from hybridrank.training.onnx.sources.sentence_names import DOCUMENT_PROMPTS, POOLING_FLAGS, QUERY_PROMPTS
+from hybridrank.training.onnx.sources.sentence_names import DOCUMENT_PROMPTS, POOLING_FLAGS, QUERY_PROMPTS, first_of
 
 __all__ = ["chosen_length", "encoder_fields", "lower_case", "require_beginning", "require_width"]
+
+log = logging.getLogger(__name__)
 
 SERVED_POOLINGS = ("mean", "cls", "last", "graph")
 KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
@@ -109,9 +111,7 @@ def _poolings(file: PoolingFile) -> set[str]:
 
 def _prefixes(file: SentenceTransformersFile, query: str | None, document: str | None) -> tuple[str, str]:
     prompts = {name: prompt for name, prompt in file.prompts.items() if prompt}
-    if None not in (query, document):
-        return query or "", document or ""
-    if file.default_prompt_name and file.prompts.get(file.default_prompt_name) != "":
+    if None in (query, document) and file.default_prompt_name and file.prompts.get(file.default_prompt_name) != "":
         raise ImportRefused(
             f"it puts its prompt {file.default_prompt_name!r} before every text; say --query-prefix and"
             " --document-prefix in its place"
@@ -121,11 +121,8 @@ def _prefixes(file: SentenceTransformersFile, query: str | None, document: str |
             f"none of its prompts {', '.join(sorted(prompts))} is for queries or documents by its name; say"
             " --query-prefix and --document-prefix, which may be empty"
         )
-    return (
-        _first(prompts, QUERY_PROMPTS) if query is None else query,
-        _first(prompts, DOCUMENT_PROMPTS) if document is None else document,
-    )
-
-
-def _first(prompts: dict[str, str], names: Sequence[str]) -> str:
-    return next((prompts[name] for name in names if name in prompts), "")
+    said = first_of(prompts, QUERY_PROMPTS), first_of(prompts, DOCUMENT_PROMPTS)
+    for field, asked, found in zip(("query_prefix", "document_prefix"), (query, document), said, strict=True):
+        if asked is not None and found not in ("", asked):
+            log.info("the %s %r that was asked for replaces %r in the files", field, asked, found)
+    return said[0] if query is None else query, said[1] if document is None else document

@@ -3,11 +3,18 @@
 Its names and defaults are those of sentence-transformers 6, which also reads what earlier versions wrote.
 """
 
+import logging
 from collections.abc import Collection
 from typing import Any
 
 from hybridrank.training.onnx.sources.checkpoint import Checkpoint
-from hybridrank.training.onnx.sources.sentence_names import DOCUMENT_PROMPTS, LENGTH_FILES, POOLING_FLAGS, QUERY_PROMPTS
+from hybridrank.training.onnx.sources.sentence_names import (
+    DOCUMENT_PROMPTS,
+    LENGTH_FILES,
+    POOLING_FLAGS,
+    QUERY_PROMPTS,
+    first_of,
+)
 from hybridrank.training.onnx.sources.source_files import ExportFailed
 
 __all__ = [
@@ -22,6 +29,9 @@ __all__ = [
     "truncated",
 ]
 
+log = logging.getLogger(__name__)
+
+PREFIXES = "--query-prefix and --document-prefix"
 READ = frozenset({"max_seq_length", "do_lower_case", "transformer_task", "modality_config", "module_output_name"})
 ARGUMENTS = ("model_args", "model_kwargs", "tokenizer_args", "processor_kwargs", "config_args", "config_kwargs")
 HARMLESS = frozenset(  # arguments that change no result, at fp32 and one text at a time
@@ -106,21 +116,25 @@ def poolings(checkpoint: Checkpoint, *, prefixed: bool) -> tuple[str, ...]:
     return tuple(modes)
 
 
-def prefixes(checkpoint: Checkpoint) -> dict[str, str]:
-    """Returns the prompts of queries and documents as fields of model.toml."""
-    said = checkpoint.json(CONFIG)
-    prompts = {name: prompt for name, prompt in (said.get("prompts") or {}).items() if prompt}
-    require_no_default_prompt(checkpoint)
-    known = (*QUERY_PROMPTS, *DOCUMENT_PROMPTS)
-    if prompts and not any(name in known for name in prompts):
+def prefixes(checkpoint: Checkpoint, query: str | None = None, document: str | None = None) -> dict[str, str]:
+    """Returns the prompts of queries and documents as fields of model.toml: those that were asked for, else the files'.
+
+    Logs where one that was asked for replaces another in the files.
+    """
+    prompts = {name: prompt for name, prompt in (checkpoint.json(CONFIG).get("prompts") or {}).items() if prompt}
+    asked = {"query_prefix": query, "document_prefix": document}
+    if None in asked.values():
+        require_no_default_prompt(checkpoint)
+    if set(asked.values()) == {None} and prompts and not prompts.keys() & {*QUERY_PROMPTS, *DOCUMENT_PROMPTS}:
         raise ExportFailed(
             f"{checkpoint.source} has the prompts {', '.join(sorted(prompts))} in {CONFIG}, and none is for queries "
-            f"or documents: call those query and document there, or remove the prompts"
+            f"or documents by its name; say {PREFIXES}, which may be empty"
         )
-    return {
-        "query_prefix": next((prompts[name] for name in QUERY_PROMPTS if name in prompts), ""),
-        "document_prefix": next((prompts[name] for name in DOCUMENT_PROMPTS if name in prompts), ""),
-    }
+    said = {"query_prefix": first_of(prompts, QUERY_PROMPTS), "document_prefix": first_of(prompts, DOCUMENT_PROMPTS)}
+    for field, prefix in asked.items():
+        if prefix is not None and said[field] not in ("", prefix):
+            log.info("the %s %r that was asked for replaces %r in %s", field, prefix, said[field], CONFIG)
+    return said | {field: prefix for field, prefix in asked.items() if prefix is not None}
 
 
 def require_no_default_prompt(checkpoint: Checkpoint) -> None:
@@ -129,7 +143,7 @@ def require_no_default_prompt(checkpoint: Checkpoint) -> None:
         name = checkpoint.json(CONFIG)["default_prompt_name"]
         raise ExportFailed(
             f"{checkpoint.source} puts the prompt {name} before all texts (default_prompt_name in {CONFIG}), which the "
-            "sidecar does not: name prompts for query and document there instead"
+            f"sidecar does not: say {PREFIXES} in its place"
         )
 
 

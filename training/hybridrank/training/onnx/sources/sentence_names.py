@@ -1,6 +1,8 @@
 """Names in the files of sentence-transformers, which exports and imports read. Needs no torch."""
 
-__all__ = ["DOCUMENT_PROMPTS", "LENGTH_FILES", "POOLING_FLAGS", "QUERY_PROMPTS"]
+from collections.abc import Mapping, Sequence
+
+__all__ = ["DOCUMENT_PROMPTS", "LENGTH_FILES", "POOLING_FLAGS", "QUERY_PROMPTS", "first_of"]
 
 LENGTH_FILES = tuple(
     f"sentence_{name}_config.json"  # named after the class of the model once
@@ -15,3 +17,8 @@ POOLING_FLAGS = {
     "pooling_mode_lasttoken": "lasttoken",
 }
 QUERY_PROMPTS, DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
+
+
+def first_of(prompts: Mapping[str, str], names: Sequence[str]) -> str:
+    """Returns the prompt that has the first of these names, "" if none has."""
+    return next((prompts[name] for name in names if name in prompts), "")
