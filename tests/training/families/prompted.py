@@ -1,6 +1,6 @@
 """Language models that rerank by their prompt, beside their publishers' code."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,21 @@ def _published(source: Path, pairs: Sequence[Pair], max_tokens: int, publisher: 
 
 
 def _prompted(
-    name: str, examples: str, template: str, max_tokens: int, build: partial[None], publisher: str, **further: Any
+    name: str,
+    examples: str,
+    template: str,
+    max_tokens: int,
+    build: partial[None],
+    publisher: str,
+    asked: Mapping[str, Any] | None = None,
+    **further: Any,
 ) -> Served:
-    asked = {"template": template, "max_tokens": max_tokens}
+    asked = {"template": template, "max_tokens": max_tokens, **(asked or {})}
     expected = partial(_published, publisher=publisher, **further)
     return Served(name, examples, "prompt-reranker", build, expected, max_tokens, within=1e-4, asked=asked)
 
 
-NARROW = {"initializer_factor": 0.5}  # int8 keeps no order of golden pairs where random layers magnify its rounding
+NARROW = {"initializer_factor": 0.7}  # int8 keeps no order of golden pairs where random layers magnify its rounding
 ROWS: tuple[Row, ...] = (
     _prompted(
         "Qwen3-Reranker",
@@ -66,6 +73,16 @@ ROWS: tuple[Row, ...] = (
         partial(_saved, tokenizer="t5", **NARROW),
         "t5",
         answers=("▁true", "▁false"),
+    ),
+    _prompted(
+        "monoT5 on mT5",
+        "unicamp-dl/mt5-base-mmarco-v2",
+        "monot5",
+        64,
+        partial(_saved, tokenizer="t5", model_type="mt5", **NARROW),
+        "t5",
+        asked={"answers": ("yes", "no")},
+        answers=("▁yes", "▁no"),
     ),
     _prompted(
         "RankT5",
