@@ -388,6 +388,21 @@ def test_int8_is_written_beside_fp32(tmp_path):
     assert in_process.score_golden_pairs(in_process.load_untested(imported.path, "fp32"), golden).deviation < 1e-3
 
 
+def test_int8_of_weights_in_another_file_is_that_of_one_file(tmp_path):
+    content, data = moved_weights("model.onnx_data")
+    source = folder(tmp_path / "moved", {**content, "onnx/model.onnx_data": data})
+    imported = import_model(source, tmp_path / "moved-out", **ENCODER, quantized=True)
+    plain = import_model(folder(tmp_path / "plain", files()), tmp_path / "plain-out", **ENCODER, quantized=True)
+    for precision in ("int8", "fp32"):
+        moved, whole = (in_process.load_untested(each.path, precision).encoder for each in (imported, plain))
+        texts = moved.tokenize_texts(PASSAGES, TextKind.DOCUMENT)
+        np.testing.assert_array_equal(moved.embed(texts), whole.embed(texts))
+    assert sorted(each.name for each in imported.path.glob("*onnx*")) == [
+        *("model.fp32.onnx", "model.onnx", "model.onnx_data")
+    ]
+    assert (imported.path / "model.onnx_data").read_bytes() == data
+
+
 def test_an_import_loads_no_torch(tmp_path):
     source = folder(tmp_path / "tiny", files())
     code = (
