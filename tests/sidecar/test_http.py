@@ -99,6 +99,18 @@ async def test_tei_gets_an_array(wires):
     assert len(results) == 3
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/rerank", {"query": QUERY, "texts": DOCUMENTS}), ("/embed", {"inputs": DOCUMENTS}), ("/v2/rerank", RERANK)],
+)
+async def test_a_model_that_is_named_serves_or_is_not_found(wires, path, body):
+    named = await wires.http.post(path, json=body | {"model": "encoder"})
+    assert named.status_code == 200
+    if path == "/rerank":
+        assert named.json() != (await wires.http.post(path, json=body)).json()
+    assert (await wires.http.post(path, json=body | {"model": "no-such-model"})).status_code == 404
+
+
 async def test_objects_are_scored_by_their_text_or_the_fields_named(wires):
     objects = [{"title": "Rates", "text": DOCUMENTS[0]}, {"title": "A dog barks.", "text": DOCUMENTS[2], "year": 1}]
     by_text = (

@@ -96,6 +96,31 @@ def without(*names):
     return change
 
 
+def with_number(value, name="bert.embeddings.word_embeddings.weight", row=-1):
+    """One weight in place of another."""
+
+    def change(folder):
+        from safetensors.torch import load_file, save_file
+
+        weights = load_file(folder / WEIGHTS)
+        weights[name][row, 0] = value
+        save_file(weights, folder / WEIGHTS, {"format": "pt"})
+
+    return change
+
+
+def described(**files):
+    """Adds JSON files, with two underscores for a dot; keeps the fields of one that is there."""
+
+    def change(folder):
+        for name, content in files.items():
+            path = folder / name.replace("__", ".")
+            kept = json.loads(path.read_text()) if path.exists() else {}
+            path.write_text(content if isinstance(content, str) else json.dumps({**kept, **content}))
+
+    return change
+
+
 def cut(folder):
     content = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(content[: len(content) // 2])
@@ -160,6 +185,12 @@ ODD = {
         without("bert.encoder.layer.0.output.dense.weight"),
         "has no weights for bert.encoder.layer.0",
     ),
+    "fewer layers in the configuration": (
+        configured(num_hidden_layers=1),
+        r"has weights of more layers than its config\.json says: bert\.encoder\.layer\.1\.",
+    ),
+    "a weight that is no number": (with_number(float("nan")), "no finite numbers, in bert.embeddings.word_embeddings"),
+    "an infinite weight": (with_number(float("-inf")), "no finite numbers, in bert.embeddings.word_embeddings"),
     "head missing": (without("classifier.weight", "classifier.bias"), "has no weights for classifier.bias, classifier"),
     "cut weights": (cut, "the weights of .* cannot be read: .*incomplete"),
     "a shard missing": (a_shard_missing, "cannot be read: No such file .*model-00002-of-00002.safetensors"),
@@ -169,6 +200,35 @@ ODD = {
     "a slow tokenizer": (of_a_class("BertJapaneseTokenizer"), "has no tokenizer.json and none can be made"),
     "a larger vocabulary": (configured(vocab_size=50), r"has \d+ tokens, and its model only 50 \(vocab_size\)"),
 }
+
+
+MISTYPED = {
+    "length as text": (
+        described(tokenizer_config__json={"model_max_length": "512"}),
+        "not supported between instances",
+    ),
+    "prompts in a list": (described(config_sentence_transformers__json={"prompts": ["a"]}), "are no texts by name"),
+    "a prompt that is no text": (
+        described(config_sentence_transformers__json={"prompts": {"query": 1}}),
+        "no texts by",
+    ),
+    "a file nested deeply": (
+        described(config_sentence_transformers__json="[" * 100_000),
+        "is no JSON that can be read",
+    ),
+    "its length as text": (described(sentence_bert_config__json={"max_seq_length": "512"}), "not supported between"),
+}
+
+
+@pytest.mark.parametrize("name", MISTYPED)
+def test_a_file_with_values_of_another_type_is_refused(name, source, tmp_path):
+    from hybridrank.training.onnx.export import ExportFailed, export_model
+
+    change, sentence = MISTYPED[name]
+    change(source)
+    with pytest.raises(ExportFailed, match=sentence) as refused:
+        export_model(str(source), tmp_path / "out")
+    assert str(source) in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ODD)

@@ -63,6 +63,7 @@ def t5(tmp_path_factory):
         ({"template": "bge-reranker-v2-gemma"}, "has no token <bos>, which the template bge-reranker-v2-gemma"),
         ({"template": "qwen3-reranker", "answers": ("yes",)}, "needs 2 answers"),
         ({"template": "qwen3-reranker", "answers": ("yes", "perhaps not")}, "perhaps not is not one token of"),
+        ({"template": "qwen3-reranker", "answers": ("yes", "yes")}, "are the same token"),
         ({"template": "qwen3-reranker", "relevant_label": "yes"}, "has answers, not labels"),
         ({"template": "qwen3-reranker", "instruction": " "}, "an instruction is a sentence"),
         ({"template": "qwen3-reranker", "instruction": "{query}"}, "an instruction is a sentence"),

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
+from hybridrank.common.error_text import wrong_values
 from hybridrank.model_files import model_folder, self_test
 from hybridrank.model_files.model_folder import FP32_ONNX, ModelFolder, OnnxToml
 from hybridrank.model_files.self_test import GoldenPairs
@@ -69,7 +72,8 @@ def export_model(
         raise ExportFailed(f"{out} holds a model already; name another folder or remove it")
     if unknown := [each for each in languages if not re.fullmatch(model_folder.LANGUAGE, each)]:
         raise ExportFailed(f"{unknown[0]!r} is no code of a language, such as en; * says that there are many")
-    checkpoint = open_checkpoint(source)
+    with _refused_files(source):
+        checkpoint = open_checkpoint(source)
     asked = Asked(
         name=name or Path(source).name,
         licence=licence,
@@ -83,7 +87,8 @@ def export_model(
         query_prefix=query_prefix,
         document_prefix=document_prefix,
     )
-    plan = registry.plan(checkpoint, asked)
+    with _refused_files(source):
+        plan = registry.plan(checkpoint, asked)
     toml = plan.toml
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
@@ -94,6 +99,8 @@ def export_model(
         _write_fp32(folder, checkpoint, plan)
         model_folder.write(folder, toml)
         golden = reference(in_process.load_untested(folder, "fp32"))
+        if all(len(set(each.relevance_scores)) == 1 for each in golden):
+            raise ExportFailed(f"{source} gives all passages the same score")
         self_test.write(folder, golden)
         if precision != "fp32":
             toml = _tried_int8(folder, toml, golden)
@@ -148,10 +155,22 @@ def _traced(
 
 
 @contextmanager
+def _refused_files(source: str) -> Iterator[None]:
+    """Turns errors of values that no library would write into a file, such as a number as text, into ExportFailed."""
+    try:
+        yield
+    except (AttributeError, TypeError, KeyError, IndexError, ValueError) as error:
+        problem = wrong_values(error.errors()) if isinstance(error, ValidationError) else first_line(error)
+        raise ExportFailed(f"{source} cannot be exported as asked, or as its files say: {problem}") from error
+
+
+@contextmanager
 def _refusals_of_torch(checkpoint: Checkpoint) -> Iterator[None]:
     """Turns an error of torch's exporters, which have many classes, into ExportFailed."""
     try:
         yield
+    except OSError:  # a full disk, say
+        raise
     except Exception as error:
         raise ExportFailed(
             f"torch cannot write {checkpoint.source}, a {checkpoint.config.model_type}, as ONNX: {first_line(error)}; "

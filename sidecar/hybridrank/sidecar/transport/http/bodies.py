@@ -78,10 +78,11 @@ class RerankBody(Body):
 
 
 class TeiBody(Body):
-    """The request of text-embeddings-inference, which ignores fields that it does not have."""
+    """The request of text-embeddings-inference, which ignores fields that it does not have; `model` is ours."""
 
     model_config = ConfigDict(extra="ignore")
 
+    model: str = Field("", description="Beyond that API. Default: the first reranker.")
     query: str
     texts: list[str]
     raw_scores: RawScores = False
@@ -116,10 +117,7 @@ def rerank_request(body: RerankBody, models: Models, deadline: float | None) -> 
     """
     texts = [_text(document, index, body.rank_fields) for index, document in enumerate(body.documents)]
     top = body.top_k if body.top_k is not None else body.top_n
-    model = body.model or first_reranker(models)
-    if models.get(model).reranker.http_order is None:
-        problem = f"{model} reads features, which this API cannot carry; call Rerank over gRPC, or name another model"
-        raise InvalidArgument("model", problem)
+    model = _reader(body.model, models)
     chunks = _chunks(body, models.get(model).info.max_tokens)
     return RerankRequest(
         model=model,
@@ -138,7 +136,7 @@ def rerank_request(body: RerankBody, models: Models, deadline: float | None) -> 
 def tei_request(body: TeiBody, models: Models, deadline: float | None) -> RerankRequest:
     """Decode."""
     return RerankRequest(
-        model=first_reranker(models),
+        model=_reader(body.model, models),
         query=body.query,
         passages=_passages(body.texts),
         score_type=_score_type(body),
@@ -187,6 +185,15 @@ def first_reranker(models: Models) -> str:
     """Returns the name of the model that serves calls without one, by `http_order`; empty if no model reads texts."""
     readers = [model for model in models if model.reranker.http_order is not None]
     return min(readers, key=lambda model: model.reranker.http_order or 0).info.name if readers else ""
+
+
+def _reader(name: str | None, models: Models) -> str:
+    """Returns `name`, or the reranker that serves calls without one; raises InvalidArgument if it reads no texts."""
+    model = name or first_reranker(models)
+    if models.get(model).reranker.http_order is None:
+        problem = f"{model} reads features, which this API cannot carry; call Rerank over gRPC, or name another model"
+        raise InvalidArgument("model", problem)
+    return model
 
 
 def _text(document: str | dict[str, Any], index: int, rank_fields: Sequence[str] | None) -> str:

@@ -66,10 +66,11 @@ class CohereEmbedBody(Body):
 
 
 class TeiEmbedBody(Body):
-    """The request of text-embeddings-inference, which ignores fields that it does not have."""
+    """The request of text-embeddings-inference, which ignores fields that it does not have; `model` is ours."""
 
     model_config = ConfigDict(extra="ignore")
 
+    model: str = Field("", description="Beyond that API. Default: the first encoder.")
     inputs: Texts
     normalize: UnitLength = True
     prompt_name: Literal["query", "document", "passage"] = Field(
@@ -81,17 +82,17 @@ class TeiEmbedBody(Body):
 
 
 class TeiSparseBody(Body):
-    """The request of text-embeddings-inference for sparse vectors, which ignores fields that it does not have."""
+    """The same request for sparse vectors."""
 
     model_config = ConfigDict(extra="ignore")
 
+    model: str = Field("", description="Beyond that API. Default: the first model of sparse vectors.")
     inputs: Texts
     prompt_name: Literal["query", "document", "passage"] = Field(
         "document", description="The role of the texts in a search."
     )
     truncate: Truncate = None
     truncation_direction: Literal["right", "Right"] = Field("right", description="Only the end of a text is cut.")
-    model: str = Field("", description="Beyond that API. Default: the first model of sparse vectors.")
 
 
 def embeddings_request(body: EmbeddingsBody, models: Models, deadline: float | None) -> EncodeRequest:
@@ -118,7 +119,7 @@ def cohere_embed_request(body: CohereEmbedBody, models: Models, deadline: float 
 
 def tei_embed_request(body: TeiEmbedBody, models: Models, deadline: float | None) -> EncodeRequest:
     """Returns the request to the service."""
-    model = _first_encoder(models)
+    model = body.model or _first_encoder(models)
     _check_dimensions("dimensions", body.dimensions, model, models)
     is_query = body.prompt_name == "query"
     return EncodeRequest(model, _texts(body.inputs), _kind(is_query), deadline, body.truncate is not False)

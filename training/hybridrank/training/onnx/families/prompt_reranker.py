@@ -92,6 +92,8 @@ def _answers(checkpoint: Checkpoint, asked: Asked, template: Template) -> list[i
             "--answers true,false"
         )
     found = [_token(checkpoint, answer) for answer in asked.answers or template.answers]
+    if len(set(found)) < len(found):
+        raise ExportFailed(f"the answers of {checkpoint.source} are the same token, so that all scores were equal")
     said = sentence_files.answer_ids(checkpoint)
     if said and said != found:
         tokens = ",".join(checkpoint.tokenizer.convert_ids_to_tokens(said))

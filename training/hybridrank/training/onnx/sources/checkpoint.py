@@ -4,7 +4,8 @@ No code from a checkpoint is run; one that needs its own code is refused.
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -28,6 +29,7 @@ ROUTES = "router_config.json"
 WEIGHTS_OF_TOKENS = "SparseStaticEmbedding"
 ADD_ENDS = ("CodeLlamaTokenizer", "CohereTokenizer", "GemmaTokenizer", "LlamaTokenizer")
 SAMPLE = "the number 1 and 2"
+NUMBER = re.compile(r"\d+")
 OWN_PACKAGES = ("sentence_transformers", "pylate")
 
 
@@ -145,6 +147,10 @@ def load_weights(checkpoint: Checkpoint, auto: Any) -> Any:
         )
     if missing := [key for key in sorted(report["missing_keys"]) if not key.startswith("pooler.")]:
         raise ExportFailed(f"{source} has no weights for {_few(missing)}")
+    if left := _of_further_layers(report["unexpected_keys"], model.state_dict()):
+        raise ExportFailed(f"{source} has weights of more layers than its config.json says: {_few(left)}")
+    if endless := [name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()]:
+        raise ExportFailed(f"{source} has weights that are no finite numbers, in {_few(endless)}")
     if "input_ids" not in inspect.signature(model.forward).parameters:
         raise ExportFailed(f"{source}, a {checkpoint.config.model_type}, reads no text")
     if not checkpoint.heads and not checkpoint.modules:
@@ -155,6 +161,12 @@ def load_weights(checkpoint: Checkpoint, auto: Any) -> Any:
                 f"{_few(unread)}"
             )
     return model.eval()
+
+
+def _of_further_layers(left: Iterable[str], read: Iterable[str]) -> list[str]:
+    """Returns the names of `left` that differ from one of `read` by a number alone, such as that of a layer."""
+    of_any_layer = {NUMBER.sub("*", name) for name in read}
+    return sorted(name for name in left if NUMBER.search(name) and NUMBER.sub("*", name) in of_any_layer)
 
 
 def _heed_ends(tokenizer: Any, said: Mapping[str, Any]) -> None:

@@ -121,7 +121,7 @@ def prefixes(checkpoint: Checkpoint, query: str | None = None, document: str | N
 
     Logs where one that was asked for replaces another in the files.
     """
-    prompts = {name: prompt for name, prompt in (checkpoint.json(CONFIG).get("prompts") or {}).items() if prompt}
+    prompts = {name: prompt for name, prompt in _prompts(checkpoint).items() if prompt}
     asked = {"query_prefix": query, "document_prefix": document}
     if None in asked.values():
         require_no_default_prompt(checkpoint)
@@ -149,8 +149,15 @@ def require_no_default_prompt(checkpoint: Checkpoint) -> None:
 
 def default_prompt(checkpoint: Checkpoint) -> str:
     """Returns the prompt that sentence-transformers takes where a caller names none, "" if there is none."""
-    said = checkpoint.json(CONFIG)
-    return str((said.get("prompts") or {}).get(said.get("default_prompt_name")) or "")
+    return _prompts(checkpoint).get(str(checkpoint.json(CONFIG).get("default_prompt_name")), "")
+
+
+def _prompts(checkpoint: Checkpoint) -> dict[str, str]:
+    """Returns the prompts by their names; raises ExportFailed if they are something else than texts."""
+    said = checkpoint.json(CONFIG).get("prompts") or {}
+    if not isinstance(said, dict) or not all(isinstance(each, str | None) for each in said.values()):
+        raise ExportFailed(f"prompts in {CONFIG} of {checkpoint.source} are no texts by name")
+    return {name: prompt or "" for name, prompt in said.items()}
 
 
 def answer_ids(checkpoint: Checkpoint) -> list[int]:

@@ -38,8 +38,8 @@ def saved_json(source: str, name: str) -> Any:
     path = saved_path(source, name)
     try:
         return json.loads(path.read_text(encoding="utf-8")) if path else {}
-    except ValueError as error:
-        raise ExportFailed(f"{name} of {source} is no JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ExportFailed(f"{name} of {source} is no JSON that can be read: {error}") from error
 
 
 def saved_weights(source: str, folder: str = "") -> dict[str, Any]:
