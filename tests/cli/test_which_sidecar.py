@@ -140,6 +140,8 @@ def test_missing_parts_are_named_before_looking_for_a_sidecar(run, tmp_path, com
         ("judgments pool --collection menu --pipelines rrf+nosuch --out x.jsonl", 2),
         ("ltr log --collection menu --features features.json --split test --pipeline rrf+nosuch --out x.txt", 2),
         ("index --collection menu --index x --token-vectors int8 --colbert nosuch", 1),
+        ("index --collection menu --index x --sparse nosuch", 1),
+        ("index --collection menu --index x --sparse nosuch --dry-run", 1),
         ("reproduce menu --collections . --experiments .", 1),
     ],
 )

@@ -12,6 +12,7 @@ from hybridrank.connector.errors import EngineError, SidecarTimeout
 from hybridrank.connector.fusion import Rrf, WeightedSum
 from hybridrank.connector.indexing import index_documents
 from hybridrank.connector.indexing.vector_cache import VectorCache
+from hybridrank.connector.types import Document, Encoding
 from hybridrank.evaluation.experiments.configuration import Configuration
 from hybridrank.evaluation.experiments.pipelines import PipelineSettings
 from hybridrank.evaluation.tuning.memory import RememberingEngine, RememberingSearch
@@ -20,6 +21,7 @@ from hybridrank.evaluation.tuning.space import Space
 from hybridrank.evaluation.tuning.study import importances, open_study, tune
 from hybridrank.evaluation.tuning.tune import Attempt, Tuned, TuningError, chosen_without, measured_on
 from tests.contracts.passages import PASSAGES
+from tests.contracts.sparse import DEFINITION
 from tests.doubles import BrokenSidecar, FailingRetriever, HalfSidecar, RecordingEngine, WordSidecar
 from tests.evaluation.menu import QRELS, QUERIES, menu_engine
 
@@ -96,6 +98,35 @@ async def test_engine_and_models_are_asked_once(engine):
     assert len(scored) == len(set(scored)) == 4 * len(JUDGED)
     await values(Configuration(fields={"title": 1.0}, fusion=WeightedSum()))
     assert [list(each) for each in recording.queries[len(JUDGED) :]] == [["bm25"]] * len(JUDGED)
+
+
+async def test_sparse_vectors_are_asked_for_once_whatever_bm25(engine):
+    changes, encoded = [], []
+
+    async def change(bm25):
+        changes.append(bm25)
+
+    class Sparse(WordSidecar):
+        async def encode_sparse(self, texts, **_more):
+            encoded.extend(texts)
+            return tuple(Encoding((), sparse=dict.fromkeys(text.split(), 1.0)) for text in texts)
+
+    await engine.create_index("menu-sparse", DEFINITION)
+    await engine.index_documents(
+        "menu-sparse", [Document(each, {"text": each}, sparse={"tea": 1.0, each: 2.0}) for each in ("tea", "chai")]
+    )
+    await engine.refresh("menu-sparse")
+    recording = RecordingEngine(engine)
+    search = RememberingSearch(recording, Sparse(), change)
+    for bm25 in (None, Bm25Settings(k1=0.5)):
+        search.count_by(bm25)
+        for retrievers in (("sparse",), ("knn", "sparse")):
+            request = Configuration(retrievers=retrievers).request("menu-sparse", "hot tea")
+            response = await search.search(request)
+            assert [hit.doc_id for hit in response.hits if "sparse" in hit.retrievers] == ["tea", "chai"]
+    assert encoded == ["hot tea"]
+    assert [name for each in recording.queries for name in each].count("sparse") == 1
+    assert changes == []
 
 
 async def test_the_rankings_wanted_longest_ago_are_forgotten_first(engine):

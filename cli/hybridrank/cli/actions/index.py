@@ -1,6 +1,7 @@
 """`hybridrank index`: writes a folder of documents into an index, with vectors; resumable."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from rich.console import Console
@@ -47,12 +48,9 @@ async def index_collection(
     target = await open_engine(engine)
     try:
         await _tell_lacks(target, definition)
-        encoders: tuple[EncoderNote, ...] = ()
-        try:
+        with suppress(IndexMissing):  # it is created
             await target.check_writable(name)
-            encoders = await noted_encoders(target, name)
-        except IndexMissing:  # it is created
-            check_new_name(name)
+        encoders = await _encoders(target, name)
         needs = ("encoder", *([colbert] if token_vectors else []), *([sparse] if sparse else []))
         async with open_sidecar(sidecar, needs=needs, encoders=encoders) as client:
             _tell_languages(definition, await client.models(), needs)
@@ -81,15 +79,26 @@ async def plan_index(
     target = await open_engine(engine)
     try:
         await _tell_lacks(target, definition)
-        async with open_sidecar(sidecar) as client:
+        needs = ("encoder", *([sparse] if sparse else []))
+        encoders = await _encoders(target, name)
+        async with open_sidecar(sidecar, needs=needs, encoders=encoders) as client:
             info = find_encoder(models := await client.models(), "encoder")
             sparse_info = find_sparse_encoder(models, sparse) if sparse else None
-            _tell_languages(definition, models, ["encoder"])
+            _tell_languages(definition, models, needs)
         made_by = sparse_info.encoder if sparse_info else None
         planned = replace(definition, dimensions=info.dimensions, encoder=info.encoder, sparse=made_by)
         return await target.plan_index(name, planned)
     finally:
         await target.close()
+
+
+async def _encoders(engine: Engine, name: str) -> tuple[EncoderNote, ...]:
+    """Returns the encoders that the index notes; none for one that will be created. Raises EngineError for a name."""
+    try:
+        return await noted_encoders(engine, name)
+    except IndexMissing:
+        check_new_name(name)
+        return ()
 
 
 async def _tell_lacks(engine: Engine, definition: IndexDefinition | None) -> None:

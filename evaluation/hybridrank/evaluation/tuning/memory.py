@@ -65,7 +65,7 @@ class RememberingEngine:
                 found[name] = self._answers[key]
         missing = {name: replace(query, with_sources=True) for name, query in queries.items() if name not in found}
         if missing:
-            lexical = any(not query.needs_vector for query in missing.values())
+            lexical = any(not (query.needs_vector or query.needs_sparse) for query in missing.values())
             if lexical and self._change_bm25 and self._counted_by != self.bm25:
                 await self._change_bm25(self.bm25)
                 self._counted_by = self.bm25
@@ -97,7 +97,7 @@ class RememberingEngine:
             return self.bm25, query.text, frozenset(query.fields.items()), query.rank_window_size
         if isinstance(query, KnnQuery):
             return query.vector, query.field, query.rank_window_size
-        return self.bm25, repr(query)
+        return None if query.needs_sparse else self.bm25, repr(query)
 
     def _keep(self, key: Hashable, answer: Retrieved) -> Retrieved:
         """Keeps one copy of each document, however many rankings contain it."""
@@ -117,24 +117,36 @@ class RememberingSidecar:
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
-        self._encodings: dict[tuple[str, str], Encoding] = {}
+        self._encodings: dict[tuple[str, str, bool], Encoding] = {}  # by model, text, and True for a sparse one
         self._scores: dict[tuple[str, int, str], dict[tuple[DocumentKey, int], RelevanceScore]] = {}
 
     async def encode(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
     ) -> tuple[Encoding, ...]:
         """Returns the sidecar's cached or new encodings of these queries."""
-        missing = [text for text in dict.fromkeys(texts) if (model, text) not in self._encodings]
-        if missing:
-            encodings = await self._sidecar.encode(missing, model=model, kind=kind, timeout_s=timeout_s)
-            self._encodings |= {(model, text): each for text, each in zip(missing, encodings, strict=True)}
-        return tuple(self._encodings[model, text] for text in texts)
+        return await self._encoded(texts, self._sidecar.encode, model, kind, timeout_s)
 
     async def encode_sparse(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
     ) -> tuple[Encoding, ...]:
-        """Returns the sidecar's sparse vectors."""
-        return await self._sidecar.encode_sparse(texts, model=model, kind=kind, timeout_s=timeout_s)
+        """Returns the sidecar's cached or new sparse vectors of these queries."""
+        return await self._encoded(texts, self._sidecar.encode_sparse, model, kind, timeout_s, sparse=True)
+
+    async def _encoded(
+        self,
+        texts: Sequence[str],
+        encode: Callable[..., Awaitable[tuple[Encoding, ...]]],
+        model: str,
+        kind: Literal["query", "document"],
+        timeout_s: float,
+        *,
+        sparse: bool = False,
+    ) -> tuple[Encoding, ...]:
+        missing = [text for text in dict.fromkeys(texts) if (model, text, sparse) not in self._encodings]
+        if missing:
+            encodings = await encode(missing, model=model, kind=kind, timeout_s=timeout_s)
+            self._encodings |= {(model, text, sparse): each for text, each in zip(missing, encodings, strict=True)}
+        return tuple(self._encodings[model, text, sparse] for text in texts)
 
     async def rescore(
         self,
