@@ -50,7 +50,7 @@ def test_err_alone_needs_nothing_of_ir_measures():
 
 
 @pytest.mark.skipif(not shutil.which("perl"), reason="gdeval.pl needs perl")
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(
     grades=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(-1, 4), min_size=1).filter(
         lambda each: max(each.values()) > 0

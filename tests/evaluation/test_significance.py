@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -14,7 +14,6 @@ MONTE_CARLO = 0.02  # four standard errors of a p of 0.5 over 10,000 patterns
 differences = arrays(np.float64, st.integers(2, 12), elements=st.sampled_from([-0.5, -0.2, 0.0, 0.1, 0.2, 0.63]))
 
 
-@settings(deadline=None)
 @given(differences)
 def test_randomisation_agrees_with_scipy_over_every_sign_pattern(differences):
     exact = stats.permutation_test(

@@ -53,7 +53,7 @@ async def engine(tmp_path):
     return await menu_engine(tmp_path)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tried=st.lists(configurations, min_size=2, max_size=5), size=st.integers(1, 6))
 async def test_remembered_searches_equal_real_ones(engine, tried, size):
     """Whatever was asked before: hits with their scores, ranks and texts."""

@@ -182,7 +182,7 @@ def settle(sidecar: Sidecar, path: str, raw: bytes, timeout: float = IN_TIME_S, 
         answer_is_sane(path, raw, reply)
 
 
-fuzzed = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+fuzzed = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("path", METHODS)

@@ -41,7 +41,7 @@ def page():
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
 @pytest.mark.parametrize("path", APIS)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_answer_is_one_that_the_page_describes(page, path, mode, data):
     case = data.draw(page[path]["POST"].as_strategy(generation_mode=mode))

@@ -104,7 +104,7 @@ passages = st.lists(colours, max_size=6).map(lambda texts: [f"p{place} {text}" f
 
 
 @given(passages, st.integers(1, 7), st.booleans())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 async def test_first_windows_come_first_and_third_ones_last(texts, most, best_effort):
     reranker = WindowReranker()
     service = serve(reranker)
@@ -119,7 +119,7 @@ async def test_first_windows_come_first_and_third_ones_last(texts, most, best_ef
 
 
 @given(passages, st.integers(1, 7), st.sampled_from(ChunkScore))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 async def test_windows_score_together_what_they_score_alone(texts, most, chunk_score):
     service = serve(WindowReranker())
     alone = {}
@@ -137,7 +137,7 @@ async def test_windows_score_together_what_they_score_alone(texts, most, chunk_s
 
 
 @given(passages, st.lists(st.integers(1, 7), min_size=2, max_size=4))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 async def test_cached_scores_of_fewer_windows_do_not_answer_for_more(texts, asks):
     reranker = WindowReranker()
     keeping = serve(reranker, cache_bytes=1_000_000)

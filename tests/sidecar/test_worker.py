@@ -367,7 +367,7 @@ async def test_only_the_request_at_fault_fails_in_a_shared_batch(worker):
     assert worker.admissions.queued_tokens == worker.admissions.running["lengths"] == 0
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(st.lists(st.integers(1, 12), min_size=1, max_size=8, unique=True), st.booleans(), st.booleans()),
