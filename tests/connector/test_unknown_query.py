@@ -31,6 +31,7 @@ class Server:
     def __init__(self) -> None:
         self.refused = self.searches = 0
         self.said = "unknown query [sparse_vector] did you mean [span_or]?"
+        self.outer = ""
         self.slow = False
         self.together = 0
         self.waiting = 0
@@ -51,7 +52,8 @@ class Server:
         if any("sparse_vector" in json.dumps(json.loads(body)["query"]) for body in bodies):
             self.refused += 1
             error: dict[str, Any] = {"type": "parsing_exception", "reason": self.said}
-            refusal = {"error": error | {"root_cause": [error]}, "status": 400}
+            outer = {"type": "x_content_parse_exception", "reason": self.outer}
+            refusal = {"error": (outer if self.outer else error) | {"root_cause": [error]}, "status": 400}
             return web.json_response(refusal, status=400, headers=HEADERS)
         if self.slow:
             await asyncio.sleep(5)
@@ -77,7 +79,9 @@ async def engine(request, server):
     await runner.cleanup()
 
 
-async def test_a_server_is_asked_once_for_a_query_it_does_not_know(engine, server):
+@pytest.mark.parametrize("outer", ["", "[1:44] [bool] failed to parse field [must]"])
+async def test_a_server_is_asked_once_for_a_query_it_does_not_know(engine, server, outer):
+    server.outer = outer  # said where the query is inside a filtered one
     for _ in range(4):
         found = await engine.retrieve("menu", QUERIES)
         assert isinstance(found["bm25"], Retrieved)

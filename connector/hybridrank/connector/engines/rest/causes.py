@@ -140,12 +140,20 @@ def refusal(index_or_path: str, status: int, body: Any) -> EngineError:
     error = body.get("error", body) if isinstance(body, Mapping) else None
     told = error if isinstance(error, Mapping) else {"reason": error if isinstance(error, str) else None}
     reason = str(told.get("type") or "engine_error")
-    said = str(told.get("reason") or told.get("type") or "no reason given")
+    said = _with_cause(str(told.get("reason") or told.get("type") or "no reason given"), told)
     if reason == "index_not_found_exception":
         return IndexMissing(f"{said}; `hybridrank index` creates an index", status=status, reason="index_missing")
     if problem := too_many_clauses(json.dumps(body)):
         return EngineError(f"{index_or_path}: {problem}", status=status, reason="too_many_clauses")
     return EngineError(f"{index_or_path}: HTTP {status}: {said}", status=status, reason=reason)
+
+
+def _with_cause(said: str, told: Mapping[str, Any]) -> str:
+    """Adds the first root cause: of a query inside another, servers say first that the outer one is wrong."""
+    causes = told.get("root_cause")
+    first = causes[0] if isinstance(causes, list) and causes else None
+    cause = str(first.get("reason") or "") if isinstance(first, Mapping) else ""
+    return said if cause in said else f"{said}: {cause}"
 
 
 def too_many_clauses(said: str) -> str:
