@@ -57,18 +57,8 @@ def save_tokenizer(folder: Path) -> None:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token="<s>",
-        cls_token="<s>",
-        eos_token="</s>",
-        sep_token="</s>",
-        pad_token="<pad>",
-        unk_token="<unk>",
-        mask_token="<mask>",
-        model_max_length=POSITIONS - 2,
-        model_input_names=["input_ids", "attention_mask"],
-    ).save_pretrained(folder)
+    names = ["input_ids", "attention_mask"]
+    tiny_checkpoints.save_wrapped(tokenizer, folder, model_max_length=POSITIONS - 2, model_input_names=names)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,11 @@ def save_tokenizer(folder: Path, *, twice: bool = False, only_last: bool = False
         pair=f"<s> $A {between} $B{'' if twice else ':1'} </s>{'' if twice else ':1'}",
         special_tokens=[("<s>", 0), ("</s>", 2)],
     )
+    save_wrapped(tokenizer, folder)
+
+
+def save_wrapped(tokenizer: Tokenizer, folder: Path, **fields: Any) -> None:
+    """Saves a tokenizer with RoBERTa's special tokens, and further `fields` of tokenizer_config.json."""
     transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token="<s>",
@@ -75,6 +80,7 @@ def save_tokenizer(folder: Path, *, twice: bool = False, only_last: bool = False
         pad_token="<pad>",
         unk_token="<unk>",
         mask_token="<mask>",
+        **fields,
     ).save_pretrained(folder)
 
 
