@@ -131,6 +131,15 @@ def test_what_is_measured_keeps_its_sparse_vectors(run, docs, command):
     assert found(run, "rank engine")["c"] >= {"bm25", "sparse"}
 
 
+def test_a_search_compares_by_the_model_that_the_index_notes(run, docs, tmp_path, monkeypatch):
+    served(TINY_MODELS / "tiny-encoder", tmp_path / "models" / "encoder", aliases=("encoder",))
+    served(TINY_SPLADE, tmp_path / "models" / "mine", name="mine")
+    with sidecar_process(models=tmp_path / "models") as process:
+        monkeypatch.setenv("HYBRIDRANK_SIDECAR", process.address)
+        index(run, docs, "--sparse", "mine")
+        assert found(run)["a"] == {"bm25", "knn", "sparse"}
+
+
 def test_another_splade_model_gets_an_index_of_its_own(run, docs, sidecar, other_sidecar, monkeypatch):
     flags = ("--collection", docs, "--pipelines", "bm25,sparse,rrf-sparse", "--json")
     one = json.loads(run("evaluate", *flags, "-").stdout)

@@ -73,6 +73,8 @@ def test_a_missing_file_is_named(folder, name):
         ('version = "1"', "version = 1", "version: Input should be a valid string"),
         ('version = "1"', 'version = "1"\nlanguages = ["English"]', "languages.0: String should match pattern"),
         ('version = "1"', "version = ", "model.toml cannot be read"),
+        ('name = "tiny-encoder"', 'name = "tiny:encoder"', "name: is no name: a space and : , = +"),
+        ("aliases = []", 'aliases = ["tiny model"]', "aliases.0: is no name"),
     ],
 )
 def test_a_wrong_field_is_named(folder, old, new, problem):

@@ -100,7 +100,7 @@ async def open_sidecar(
 
 @asynccontextmanager
 async def open_search(
-    engine: Engine | str,
+    engine: Engine,
     sidecar: str,
     fusion: FusedBy = "client",
     *,
@@ -112,12 +112,8 @@ async def open_search(
 
     Raises IndexMissing before it looks for a sidecar, and UnknownModel as `open_sidecar` does.
     """
-    async with AsyncExitStack() as stack:
-        if isinstance(engine, str):
-            engine = await open_engine(engine or default_engine())
-            stack.push_async_callback(engine.close)
-        encoders = await noted_encoders(engine, index)
-        client = await stack.enter_async_context(open_sidecar(sidecar, needs=needs, encoders=encoders, strict=strict))
+    encoders = await noted_encoders(engine, index)
+    async with open_sidecar(sidecar, needs=needs, encoders=encoders, strict=strict) as client:
         yield HybridSearch(engine, client, fusion=fusion), client
 
 

@@ -6,6 +6,7 @@ lie in files beside it.
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from hybridrank.common.model_info import ModelInfo
 from hybridrank.common.settings_file import validated
@@ -49,6 +50,16 @@ FILES = ("model.onnx", "tokenizer.json")
 FP32_ONNX = "model.fp32.onnx"
 CHUNK_BYTES = 1 << 20
 Text = Annotated[str, Field(min_length=1)]
+
+
+def _callable(name: str) -> str:
+    if re.search(r"[\s:,=+]", name):
+        raise ValueError("is no name: a space and : , = + stand between names in options and requests")
+    return name
+
+
+Name = Annotated[Text, AfterValidator(_callable)]
+"""A name that callers and options can say, as in `rrf+NAME`, `NAME:VERSION` and `--names encoder=NAME`."""
 LANGUAGE = r"^([a-z]{2,3}|\*)$"
 """An ISO 639 language code, such as "de"; "*" marks a multilingual model."""
 Language = Annotated[str, Field(pattern=LANGUAGE)]
@@ -63,9 +74,9 @@ class ModelToml(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
-    name: Text
-    version: Text
-    aliases: tuple[Text, ...] = ()
+    name: Name
+    version: Name
+    aliases: tuple[Name, ...] = ()
     licence: Text
     digest: str = ""
 

@@ -2,13 +2,14 @@
 
 import html
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hybridrank.cli.session import open_search
+from hybridrank.cli.session import default_engine, noted_sparse_encoder, open_engine, open_search
 from hybridrank.common.counts import counted
 from hybridrank.connector import Hit, SearchRequest, SearchResponse, TotalHits
 from hybridrank.connector.queries.retrievers import RETRIEVERS
@@ -33,11 +34,24 @@ async def run_search(
     feature_sets: list[FeatureSet],
     token_vectors: bool,
 ) -> SearchResponse:
-    """Searches with the models as stages, on features or stored token vectors if requested."""
-    needs = _models_of(request, models)
-    async with open_search(
-        engine, sidecar, settings.fusion, index=request.index, needs=needs, strict=request.strict
-    ) as (hybrid, client):
+    """Searches with the models as stages, on features or stored token vectors if requested.
+
+    Sparse vectors are compared by the model that the index notes.
+    """
+    async with AsyncExitStack() as stack:
+        target = await open_engine(engine or default_engine())
+        stack.push_async_callback(target.close)
+        if request.needs_sparse and (noted := await noted_sparse_encoder(target, request.index)):
+            request = request.model_copy(update={"sparse_encoder": noted.name})
+        opened = open_search(
+            target,
+            sidecar,
+            settings.fusion,
+            index=request.index,
+            needs=_models_of(request, models),
+            strict=request.strict,
+        )
+        hybrid, client = await stack.enter_async_context(opened)
         if feature_sets:
             found = feature_sets_of(models, await client.models(), feature_sets)
             settings = replace(settings, feature_sets=found)
