@@ -119,18 +119,22 @@ def test_a_killed_training_resumes_to_the_same_result(workplace):
 
 
 @pytest.mark.parametrize(
-    ("kind", "losses"),
+    ("kind", "reading", "losses"),
     [
-        ("encoder", "[{name: lce, in_batch: true}, {name: margin-mse, weight: 0.1}]"),
-        ("colbert", "[{name: kl}, {name: partial-ranking, in_batch: true}]"),
+        (
+            "encoder",
+            "pooling: cls, query_prefix: 'ask ', ",
+            "[{name: lce, in_batch: true}, {name: margin-mse, weight: 0.1}]",
+        ),
+        ("colbert", "", "[{name: kl}, {name: partial-ranking, in_batch: true}]"),
     ],
 )
-def test_an_encoder_learns_from_lists_somebody_made(kind, losses, workplace):
+def test_an_encoder_learns_from_lists_somebody_made(kind, reading, losses, workplace):
     made = next((workplace / "run" / "lists").glob("train-*"))
     recipe = (workplace / "recipe.yaml").read_text().replace("name: menu", f"name: menu-{kind}\nkind: {kind}")
     recipe = recipe.replace("train: [{collection: menu, repeats: 5}]", f"train: [{{lists: {made}}}]")
     recipe = recipe.replace("[{name: kl, temperature: 2}, {name: lce, weight: 0.5}]", losses)
-    (workplace / f"{kind}.yaml").write_text(recipe.replace("vocabulary: 4000, intermediate: 256, ", ""))
+    (workplace / f"{kind}.yaml").write_text(recipe.replace("vocabulary: 4000, intermediate: 256, ", reading))
     done = run(workplace, kind, f"{kind}.yaml", "--collections", ".", "--out", kind, "--max-steps", "10")
     assert done.returncode == 0, done.stderr
     with (workplace / kind / "curves.csv").open() as file:
@@ -144,7 +148,8 @@ def test_an_encoder_learns_from_lists_somebody_made(kind, losses, workplace):
     loaded = trial.load_model(workplace / kind / "model", precision="fp32")
     texts = list(DISHES.values())
     peer = SentenceTransformer(str(workplace / kind / "transformers"), device="cpu")
-    wanted = peer.encode(texts) @ peer.encode("a dish with tomato")
+    wanted = peer.encode(texts) @ peer.encode("a dish with tomato", prompt_name="query")
+    assert (loaded.info.pooling, loaded.info.query_prefix) == (("cls", "ask ") if reading else ("mean", ""))
     assert trial.cosines(loaded.encoder, "a dish with tomato", texts) == pytest.approx(wanted.tolist(), abs=1e-4)
 
 

@@ -48,8 +48,8 @@ def train_model(
     train, dev = (list(read_lists(path)) for path in make_recipe_lists(recipe, collections, folder, engine, sidecar))
     words = (text for each in train for text in (each.query, *each.texts))
     with progress("opening the student", err):
-        model, tokenizer = students.open_student(recipe, words)
-        run = trainer.make_trainer(recipe, model, tokenizer, train, dev, folder, max_steps=max_steps)
+        model, tokenizer, reading = students.open_student(recipe, words)
+        run = trainer.make_trainer(recipe, model, tokenizer, train, dev, folder, reading=reading, max_steps=max_steps)
     with progress("timing a few steps", err):
         seconds = trainer.seconds_to_train(run)
     steps, device = trainer.steps_of(run), run.args.device.type
@@ -57,7 +57,7 @@ def train_model(
     with progress(f"training {recipe.name}", err, steps) as advance:
         trainer.run(run, advance)
     with progress("exporting, and measuring int8 beside fp32", err):
-        source = save_transformers(run.model, tokenizer, recipe, folder / "transformers")
+        source = save_transformers(run.model, tokenizer, recipe, reading, folder / "transformers")
         packed, measured = package(source, recipe, dev, folder / "model")
     about = {"steps": steps, "trained on": device}
     (folder / "model" / "README.md").write_text(model_card(packed, recipe, train, measured, about), encoding="utf-8")

@@ -14,6 +14,7 @@ from hybridrank.model_files.model_folder import EncoderToml, ModelFolder
 from hybridrank.sidecar import in_process
 from hybridrank.training.neural.dev import ALONE, BLENDED, dev_ndcg
 from hybridrank.training.neural.lists import RankedList
+from hybridrank.training.neural.reading import Reading
 from hybridrank.training.neural.recipe import Recipe
 from hybridrank.training.onnx.dequantize import write_sentence_transformers
 from hybridrank.training.onnx.export import ExportFailed, export_model
@@ -37,7 +38,7 @@ class Measured:
         return self.int8 or self.fp32
 
 
-def save_transformers(model: Any, tokenizer: Any, recipe: Recipe, folder: Path) -> Path:
+def save_transformers(model: Any, tokenizer: Any, recipe: Recipe, reading: Reading, folder: Path) -> Path:
     """Writes the weights in transformers' format, for an encoder also in sentence-transformers'.
 
     An export starts from it.
@@ -53,7 +54,7 @@ def save_transformers(model: Any, tokenizer: Any, recipe: Recipe, folder: Path) 
             licence=recipe.licence,
             max_tokens=recipe.student.max_tokens,
             dimensions=model.config.hidden_size,
-            pooling="mean",
+            **asdict(reading),
         )
         write_sentence_transformers(folder, toml)
     return folder

@@ -19,6 +19,7 @@ __all__ = [
     "DataSource",
     "LossTerm",
     "Mining",
+    "Pooling",
     "Recipe",
     "Schedule",
     "Student",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 LossName = Literal["bce", "ranknet", "lce", "lambda", "listnet", "margin-mse", "kl", "partial-ranking"]
+Pooling = Literal["mean", "cls"]
 SOFT_LOSSES = ("kl", "margin-mse", "partial-ranking")
 ABSOLUTE_LOSSES = ("bce", "listnet")  # these treat an unjudged document as non-relevant in every list
 
@@ -136,6 +138,9 @@ class Student(_Frozen):
     those with most effect on the loss, and `vocabulary` the number of entries, those most frequent in the training
     texts. `max_tokens` limits the input, a text or a pair, in training and serving. `dropout` replaces that of the
     base.
+
+    An encoder pools its token rows by `pooling` and reads the prefixes before its texts, in training and serving; None
+    keeps those of the base.
     """
 
     base: str = Field(min_length=1)
@@ -145,6 +150,9 @@ class Student(_Frozen):
     vocabulary: int | None = Field(None, ge=1000)
     max_tokens: int = Field(160, ge=16, le=512)
     dropout: float | None = Field(None, ge=0, lt=1)
+    pooling: Pooling | None = None
+    query_prefix: str | None = None
+    document_prefix: str | None = None
 
 
 class Schedule(_Frozen):
@@ -191,6 +199,13 @@ class Recipe(_Frozen):
     def _has_batches(self) -> Self:
         if self.kind == "cross-encoder" and any(term.in_batch for term in self.losses):
             raise ValueError("losses: in_batch is for encoders; a cross-encoder would have to read every pair")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_vector(self) -> Self:
+        named = self.student.model_dump(include={"pooling", "query_prefix", "document_prefix"}, exclude_none=True)
+        if self.kind == "cross-encoder" and named:
+            raise ValueError(f"student.{next(iter(named))} is for encoders; a cross-encoder makes no vectors")
         return self
 
     @model_validator(mode="after")

@@ -12,14 +12,15 @@ import transformers
 
 from hybridrank.models import SHIPPED_MODELS
 from hybridrank.training.neural.errors import RecipeError
+from hybridrank.training.neural.reading import Reading, reading_of
 from hybridrank.training.neural.recipe import Recipe
 from hybridrank.training.onnx.dequantize import dequantize
 
 __all__ = ["drop_layers", "open_student", "trim_vocabulary"]
 
 
-def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any]:
-    """Returns a transformers network and its tokenizer.
+def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any, Reading]:
+    """Returns a transformers network, its tokenizer, and how it reads a text, which a cross-encoder has no use for.
 
     A cross-encoder has one logit; if the base has no head for it, the recipe's seed initialises one. `texts` decide
     which entries of the vocabulary are kept. Layers that will fade are still present. Raises RecipeError.
@@ -35,6 +36,7 @@ def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any]:
         loaded = transformers.AutoModelForSequenceClassification if reads_pairs else transformers.AutoModel
         options = {"num_labels": 1} if reads_pairs else {"add_pooling_layer": False}
         attention = "sdpa" if torch.cuda.is_available() else "eager"  # which is 1.2 times as fast on a CPU
+        reading = Reading() if reads_pairs else reading_of(student, source)
         model = loaded.from_pretrained(source, dtype=torch.float32, attn_implementation=attention, **options)
     if student.layers and not student.fade:
         drop_layers(model, student.layers)
@@ -45,7 +47,7 @@ def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any]:
     if student.vocabulary:
         tokenizer = trim_vocabulary(model, tokenizer, texts, student.vocabulary)
     tokenizer.model_max_length = model.config.max_position_embeddings
-    return model, tokenizer
+    return model, tokenizer, reading
 
 
 def drop_layers(model: Any, kept: Iterable[int]) -> None:

@@ -20,6 +20,7 @@ from hybridrank.training.neural.lists import RankedList
 from hybridrank.training.neural.losses import LOSSES
 from hybridrank.training.neural.pairs import Pairs
 from hybridrank.training.neural.pruning import neuron_importance, prune_neurons
+from hybridrank.training.neural.reading import Reading
 from hybridrank.training.neural.recipe import LossTerm, Recipe
 from hybridrank.training.neural.students import drop_layers
 from hybridrank.training.neural.vectors import Vectors
@@ -74,6 +75,7 @@ def make_trainer(
     dev: Sequence[RankedList],
     folder: Path,
     *,
+    reading: Reading,
     max_steps: int | None = None,
 ) -> Trainer:
     """Returns a trainer that writes checkpoints, `curves.csv` and `curves.png` to `folder`.
@@ -112,7 +114,7 @@ def make_trainer(
         model=model,
         args=arguments,
         train_dataset=list(train),
-        data_collator=_scorer(recipe, tokenizer),
+        data_collator=_scorer(recipe, tokenizer, reading),
         callbacks=[_Curves(folder)],
     )
     if recipe.student.intermediate:
@@ -171,10 +173,10 @@ def score_lists(model: Any, scorer: Scorer, lists: Sequence[RankedList]) -> list
     return scores
 
 
-def _scorer(recipe: Recipe, tokenizer: Any) -> Scorer:
+def _scorer(recipe: Recipe, tokenizer: Any, reading: Reading) -> Scorer:
     if recipe.kind == "cross-encoder":
         return Pairs(tokenizer, recipe.student.max_tokens)
-    return Vectors(tokenizer, recipe.student.max_tokens, recipe.kind)
+    return Vectors(tokenizer, recipe.student.max_tokens, recipe.kind, reading)
 
 
 def _loss(term: LossTerm, scores: Scores, batch: Mapping[str, Any]) -> Any:

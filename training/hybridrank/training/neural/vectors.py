@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from hybridrank.training.neural.batch import Scores, runs, targets
 from hybridrank.training.neural.lists import RankedList
+from hybridrank.training.neural.reading import Reading
 
 __all__ = ["SCALE", "Vectors"]
 
@@ -20,20 +21,26 @@ QUERY_TOKENS = 64
 class Vectors:
     """Scores are cosines times SCALE, with in-batch negatives (Henderson et al. 2017) in `whole`.
 
-    "encoder" compares the mean of the tokens, as the sidecar's dense encoder does; "colbert" the mean over query tokens
-    of the highest cosine with any of the document's (Khattab and Zaharia 2020), as it reranks by the same encoder.
+    "encoder" compares vectors, pooled as `reading` says, as the sidecar's dense encoder does; "colbert" the mean over
+    query tokens of the highest cosine with any of the document's (Khattab and Zaharia 2020), as it reranks by the same
+    encoder.
     """
 
     tokenizer: Any
     max_tokens: int
     kind: Literal["encoder", "colbert"]
+    reading: Reading
 
     def __call__(self, lists: Sequence[RankedList]) -> dict[str, Any]:
         """Returns a batch."""
         batch: dict[str, Any] = targets(lists)
         for name, texts, longest in (
-            ("queries", [each.query for each in lists], min(QUERY_TOKENS, self.max_tokens)),
-            ("documents", [text for each in lists for text in each.texts], self.max_tokens),
+            ("queries", [self.reading.query_prefix + each.query for each in lists], min(QUERY_TOKENS, self.max_tokens)),
+            (
+                "documents",
+                [self.reading.document_prefix + text for each in lists for text in each.texts],
+                self.max_tokens,
+            ),
         ):
             encoded = self.tokenizer(texts, truncation=True, max_length=longest)
             batch[name], batch[f"{name}_order"] = runs(self.tokenizer, encoded)
@@ -54,7 +61,8 @@ class Vectors:
         """Returns (queries, documents) scores from rows and their masks, of both."""
         if self.kind == "colbert":
             return _max_sim(*rows)
-        return _mean(*rows[:2]) @ _mean(*rows[2:]).T
+        pool = POOLED[self.reading.pooling]
+        return pool(*rows[:2]) @ pool(*rows[2:]).T
 
     def _encode(self, model: Any, batch: Mapping[str, Any], name: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns token rows (texts, t, d) in the order of the texts, and their mask (texts, t)."""
@@ -71,6 +79,14 @@ class Vectors:
 def _mean(rows: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
     """Returns (texts, d) unit vectors."""
     return functional.normalize(rows.masked_fill(~there[:, :, None], 0).sum(1), dim=1)
+
+
+def _first(rows: torch.Tensor, _there: torch.Tensor) -> torch.Tensor:
+    """Returns (texts, d) unit vectors."""
+    return functional.normalize(rows[:, 0], dim=1)
+
+
+POOLED = {"mean": _mean, "cls": _first}
 
 
 def _max_sim(queries: torch.Tensor, asked: torch.Tensor, documents: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
