@@ -83,6 +83,13 @@ async def indexed(engine, sidecar, tmp_path, token_vectors, documents=MENU, inde
     )
 
 
+async def forget_note(engine, index="menu") -> None:
+    """Makes the index one of an earlier release, which noted no token vectors."""
+    with engine._open(index) as database:
+        database.execute("UPDATE definition SET body = json_remove(body, '$.token_vectors')")
+    await engine.refresh(index)
+
+
 def request(**changes) -> SearchRequest:
     stage = {"model": MODEL, "weight": 1.0, "timeout_s": 30.0, "token_vectors": True} | changes
     return SearchRequest(
@@ -132,8 +139,21 @@ async def test_a_second_run_is_a_no_op_and_a_new_format_rewrites_all(engine, sid
     assert (await indexed(engine, sidecar, tmp_path, "int8")).indexed == 4
     stored = await engine.stored_token_vectors("menu", menu("tea", "none", "nowhere"))
     assert {key.doc_id: packed[:3] for key, packed in stored.items()} == {"tea": b"TV\x02", "none": b"TV\x02"}
+    assert (await engine.fields("menu")).token_vectors.format == "int8"
+    with pytest.raises(EngineError, match="holds token vectors of tiny-encoder"):
+        await indexed(engine, sidecar, tmp_path, None)
+
+
+async def test_an_index_without_the_note_is_written_as_before(engine, sidecar, tmp_path):
+    """Until a run that writes all its documents notes what it stores."""
+    await indexed(engine, sidecar, tmp_path, "int8")
+    await forget_note(engine)
     assert (await indexed(engine, sidecar, tmp_path, None)).indexed == 4
     assert await engine.stored_token_vectors("menu", menu("tea")) == {}
+    assert (await indexed(engine, sidecar, tmp_path, "int8", MENU[:2])).indexed == 2
+    assert (await engine.fields("menu")).token_vectors is None
+    assert (await indexed(engine, sidecar, tmp_path, "int8")).indexed == 2
+    assert (await engine.fields("menu")).token_vectors.name == MODEL
 
 
 async def test_one_run_of_the_model_gives_both_kinds_of_vectors(engine, sidecar, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hybridrank.connector.errors import EngineError, IndexMissing
 from hybridrank.connector.queries.filters import Range, Term
 from hybridrank.connector.types import Document
-from hybridrank.index_templates import HEAVY_FIELDS, IndexDefinition
+from hybridrank.index_templates import HEAVY_FIELDS, EncoderNote, IndexDefinition, TokenNote
 from tests.contracts.filled import FilledIndex
 from tests.contracts.passages import DEFINITION, PASSAGES, _passage, bm25, ids, keys
 
@@ -107,3 +107,30 @@ class WritingContract(FilledIndex):
         assert await filled.stored_token_vectors(index, asked) == {chai_key: b"x"}
         with pytest.raises(IndexMissing):
             await filled.stored_token_vectors(f"{index}-missing", keys(f"{index}-missing", "tea"))
+
+    async def test_an_index_notes_its_token_vectors_and_keeps_them(self, engine, index):
+        """Documents written without them would lose them, so the definition without them is refused."""
+        encoder = EncoderNote("encoder", "digest", comparable_digests=("fp32",))
+        plain = replace(DEFINITION, encoder=encoder)
+        noting = replace(plain, token_vectors=TokenNote.of(encoder, "int8"))
+        assert await engine.create_index(index, noting)
+        fields = await engine.fields(index)
+        assert fields.token_vectors == TokenNote("encoder", "digest", format="int8")
+        assert fields.dense_encoders == {index: {"vector": encoder}}
+        assert await engine.plan_index(index, noting) == ()
+        lost = r"holds token vectors of encoder \(digest digest\).*; say `--token-vectors int8 --colbert encoder`"
+        for refused in (engine.create_index(index, plain), engine.plan_index(index, plain)):
+            with pytest.raises(EngineError, match=lost):
+                await refused
+        other = replace(plain, token_vectors=TokenNote("other", "fp32", format="int8"))
+        with pytest.raises(EngineError, match=r"'token_vectors'.*not of other.*say `--colbert encoder`"):
+            await engine.create_index(index, other)
+
+    async def test_token_vectors_of_another_format_are_noted_later(self, filled, index):
+        assert (await filled.fields(index)).token_vectors is None
+        for packing in ("residual", "fp16"):
+            note = TokenNote("colbert", "digest", format=packing)
+            await filled.note_encoder(index, ["token_vectors"], note)
+            assert (await filled.fields(index)).token_vectors == note
+            assert await filled.create_index(index, replace(DEFINITION, token_vectors=note)) is False
+        assert "token_vectors" not in (await filled.fields(index)).dense_encoders[index]

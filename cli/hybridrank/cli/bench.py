@@ -5,15 +5,16 @@ import shlex
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from hybridrank.cli.session import noted_encoders, noted_sparse_encoder, open_engine, open_sidecar
+from hybridrank.cli.session import encoders_of, open_engine, open_sidecar
 from hybridrank.common.progress import Progress
 from hybridrank.connector import IndexMissing
 from hybridrank.connector.engines.base import rest_api
+from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.sidecar_client.model_names import models_by_name
 from hybridrank.evaluation.experiments.bench import Bench
 from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings, compares_sparse
 from hybridrank.evaluation.experiments.served_models import UnknownModel
-from hybridrank.index_templates import EncoderNote, template_name
+from hybridrank.index_templates import template_name
 from hybridrank.models import SHIPPED_MODELS
 
 __all__ = ["open_bench"]
@@ -41,12 +42,10 @@ async def open_bench(
     async with AsyncExitStack() as stack:
         target = await open_engine(engine)
         stack.push_async_callback(target.close)
-        encoders: tuple[EncoderNote, ...] = ()
-        noted: EncoderNote | None = None
+        existing: Fields | None = None
         if index:
             with suppress(IndexMissing):
-                encoders = await noted_encoders(target, index)
-                noted = await noted_sparse_encoder(target, index)
+                existing = await target.fields(index)
         start: dict[str, str] = {}
         wanted = {
             model: f"pipeline {each.name}"
@@ -57,14 +56,18 @@ async def open_bench(
         sparse: str | None = None
         if compared := next((each for each in pipelines if compares_sparse([each])), None):
             sparse, wanted[settings.sparse_encoder] = settings.sparse_encoder, f"pipeline {compared.name}"
-        if noted:  # documents that are written keep the vectors that the index has
+        # Documents that are written keep the vectors that the index has.
+        if noted := existing.sparse_vectors if existing else None:
             sparse, wanted[noted.name] = noted.name, f"the sparse vectors of index {index}"
+        if tokens := existing.token_vectors if existing else None:
+            wanted[tokens.name] = f"the token vectors of index {index}"
         if settings.fold_models:
             start["models"] = os.pathsep.join(
                 [os.environ.get(_MODELS, str(SHIPPED_MODELS)), str(settings.fold_models.folder)]
             )
         with progress.step("connecting to the sidecar"):
             # A cached score would be timed as if it had been computed.
+            encoders = encoders_of(existing)
             opened = open_sidecar(sidecar, start, needs=("encoder", *wanted), encoders=encoders, no_cache=True)
             client = await stack.enter_async_context(opened)
             models = await client.models()
@@ -73,7 +76,7 @@ async def open_bench(
             if model not in known:
                 names = ", ".join(sorted(known))
                 raise UnknownModel(f"{part}: the sidecar has no model {model!r}; it has {names}")
-        bench = Bench(target, client, models, progress, sparse)
+        bench = Bench(target, client, models, progress, sparse, tokens)
         stack.push_async_callback(_settle_created, bench, delete=delete_index)
         yield bench
 

@@ -14,16 +14,15 @@ from hybridrank.common.cache_folder import cache_folder
 from hybridrank.common.encoders import same_encoder
 from hybridrank.connector import ConnectorError, HybridSearch, SidecarClient, SidecarUnreachable, connect_engine
 from hybridrank.connector.engines.base import Engine
+from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.retrieval import FusedBy
 from hybridrank.connector.sidecar_client.model_names import models_by_name
 from hybridrank.index_templates import EncoderNote
-from hybridrank.index_templates.sparse import SPARSE
 from hybridrank.sidecar.child import sidecar_process
 
 __all__ = [
     "default_engine",
-    "noted_encoders",
-    "noted_sparse_encoder",
+    "encoders_of",
     "open_cluster",
     "open_engine",
     "open_search",
@@ -112,21 +111,15 @@ async def open_search(
 
     Raises IndexMissing before it looks for a sidecar, and UnknownModel as `open_sidecar` does.
     """
-    encoders = await noted_encoders(engine, index)
+    encoders = encoders_of(await engine.fields(index))
     async with open_sidecar(sidecar, needs=needs, encoders=encoders, strict=strict) as client:
         yield HybridSearch(engine, client, fusion=fusion), client
 
 
-async def noted_encoders(engine: Engine, index: str) -> tuple[EncoderNote, ...]:
-    """Returns the encoders that the index notes for its dense vectors. Raises IndexMissing."""
-    encoders = (await engine.fields(index)).dense_encoders
+def encoders_of(fields: Fields | None) -> tuple[EncoderNote, ...]:
+    """Returns the encoders that an index notes for its dense vectors; none if there is no index yet."""
+    encoders = fields.dense_encoders if fields else {}
     return tuple(note for by_field in encoders.values() for note in by_field.values() if note)
-
-
-async def noted_sparse_encoder(engine: Engine, index: str) -> EncoderNote | None:
-    """Returns the model that the index notes for its sparse vectors, if it does. Raises IndexMissing."""
-    encoders = (await engine.fields(index)).encoders
-    return next(filter(None, (notes.get(SPARSE) for notes in encoders.values())), None)
 
 
 async def _running(needs: Collection[str], encoders: Collection[EncoderNote]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The encoder of an index's vectors, as noted in its mapping. Pure.
+"""The encoder of an index's vectors, and the model of its token vectors, as noted in its mapping. Pure.
 
 Vectors of two encoders with the same length look alike but cannot be compared. So the code that writes vectors notes
 the encoder, and the code that compares a query's vector with them reads the note first.
@@ -6,9 +6,12 @@ the encoder, and the code that compares a query's vector with them reads the not
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
-__all__ = ["EncoderNote", "same_encoder"]
+__all__ = ["EncoderNote", "TokenFormat", "TokenNote", "same_encoder"]
+
+TokenFormat: TypeAlias = Literal["fp32", "fp16", "int8", "residual"]
+"""Format of stored token vectors; docs/token-vectors.md has the cost of each."""
 
 _SHOWN = 12  # characters of a digest that a message shows
 _SETTINGS = ("pooling", "query_prefix", "document_prefix")
@@ -53,6 +56,27 @@ class EncoderNote:
         differing = [each for each in _SETTINGS if getattr(self, each) != getattr(other, each)]
         found = [f"{each} {getattr(self, each)!r} and {getattr(other, each)!r}" for each in differing]
         return f"they differ in {', '.join(found)}" if found else "their weights, tokenizers or lengths differ"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenNote(EncoderNote):
+    """A model of token vectors, and the format in which an index stores them.
+
+    Token vectors of two precisions are never compared, so it has no `comparable_digests`.
+    """
+
+    format: TokenFormat = "int8"
+
+    @classmethod
+    def of(cls, encoder: EncoderNote, format: TokenFormat) -> "TokenNote":  # noqa: A002
+        """Returns the note of this model's token vectors in a format."""
+        return cls(**asdict(encoder) | {"comparable_digests": (), "format": format})
+
+    @classmethod
+    def from_json(cls, noted: Any) -> "TokenNote | None":
+        """Reads the note; None also for a format that this version does not know."""
+        encoder = EncoderNote.from_json(noted)
+        return cls.of(encoder, noted["format"]) if encoder and noted.get("format") in get_args(TokenFormat) else None
 
 
 def same_encoder(one: EncoderNote, other: EncoderNote) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hybridrank.common.encoders import EncoderNote
+from hybridrank.common.encoders import EncoderNote, TokenFormat, TokenNote
 
 __all__ = ["FeatureSetInfo", "ModelInfo"]
 
@@ -46,6 +46,11 @@ class ModelInfo:
     languages: tuple[str, ...] = ()
 
     @property
+    def makes_token_vectors(self) -> bool:
+        """True for late interaction: a graph that pools, and a model elsewhere, give one vector for a text."""
+        return self.kind in {"encoder", "colbert"} and self.pooling != "graph" and self.precision != "remote"
+
+    @property
     def encoder(self) -> EncoderNote:
         """The model in the form that an index notes beside its vectors."""
         return EncoderNote(
@@ -57,3 +62,7 @@ class ModelInfo:
             document_prefix=self.document_prefix,
             comparable_digests=self.comparable_digests,
         )
+
+    def token_note(self, format: TokenFormat) -> TokenNote:  # noqa: A002
+        """Returns the model in the form that an index notes beside its token vectors."""
+        return TokenNote.of(self.encoder, format)

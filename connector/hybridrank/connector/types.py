@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+from hybridrank.common.encoders import TokenFormat
 from hybridrank.connector.total_hits import TotalHits
 from hybridrank.index_templates import EncoderNote
 
@@ -32,8 +33,6 @@ DEFAULT_CHUNKS = 4
 """Windows in which a reranker reads a text longer than its input; the sidecar's own default."""
 MAX_CHUNKS = 100
 Vector: TypeAlias = tuple[float, ...]
-TokenFormat: TypeAlias = Literal["fp32", "fp16", "int8", "residual"]
-"""Format of packed token vectors; docs/token-vectors.md has the cost of each."""
 
 
 class DocumentKey(NamedTuple):

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any, Literal
 
-from hybridrank.common.encoders import EncoderNote
+from hybridrank.common.encoders import EncoderNote, TokenNote
 from hybridrank.index_templates.analysis import Subfield, analysis, search_analysis, stored_synonyms, text_field
 from hybridrank.index_templates.languages import Language
 from hybridrank.index_templates.sparse import SPARSE, sparse_field
-from hybridrank.index_templates.vectors import PASSAGES, VectorKind, dimensions_of, vector_properties
+from hybridrank.index_templates.vectors import PASSAGES, TOKEN_VECTORS, VectorKind, dimensions_of, vector_properties
 
 __all__ = [
     "DEFAULT_BOOSTS",
@@ -20,6 +20,7 @@ __all__ = [
     "TEMPLATE_KEYS",
     "EncoderNote",
     "IndexDefinition",
+    "TokenNote",
     "carried_over",
     "changes",
     "dimensions_of",
@@ -37,7 +38,7 @@ DEFAULT_BOOSTS: Mapping[str, float] = {"title": 1.0, "text": 1.0}
 ID_FIELD = "hybridrank_id"
 """Holds the document id as a column (doc values); the engine's own `_id` is in the stored document."""
 
-HEAVY_FIELDS = ("vector", "token_vectors", ID_FIELD)
+HEAVY_FIELDS = ("vector", TOKEN_VECTORS, ID_FIELD)
 """Fields that are stored for machines; search answers do not need them."""
 
 TEMPLATE_KEYS = ("index_patterns", "priority", "version", "template")
@@ -54,8 +55,8 @@ class IndexDefinition:
     in Solr's format. The content of an object is stored as terms under one field ("flat"), or each key becomes its own
     field ("fields"), at most 1000. If `boosts` or `synonyms` are not given, an index keeps its own. `vectors` is the
     storage of vectors; `vector_fields` are vector fields besides `vector`, name → dimensions; with `passages`, each
-    passage of a document has a vector. `encoder` makes all of them, and is noted in the mapping; `sparse` makes sparse
-    vectors in the field `sparse_vector`, and is noted too.
+    passage of a document has a vector. `encoder` makes all of them, and is noted in the mapping. `sparse` makes sparse
+    vectors in the field `sparse_vector`, `token_vectors` those in the field `token_vectors`; both are noted too.
     """
 
     dimensions: int = 0
@@ -70,6 +71,7 @@ class IndexDefinition:
     passages: bool = False
     encoder: EncoderNote | None = None
     sparse: EncoderNote | None = None
+    token_vectors: TokenNote | None = None
 
     @property
     def searched(self) -> Mapping[str, float]:
@@ -90,7 +92,8 @@ class IndexDefinition:
     def encoders(self) -> Mapping[str, EncoderNote]:
         """The encoder of each field of vectors, where it is known."""
         dense = dict.fromkeys(self.vector_paths, self.encoder) if self.encoder else {}
-        return {**dense, **({SPARSE: self.sparse} if self.sparse else {})}
+        others = {SPARSE: self.sparse, TOKEN_VECTORS: self.token_vectors}
+        return dense | {path: note for path, note in others.items() if note}
 
 
 def template_name(index: str) -> str:
@@ -160,7 +163,8 @@ def noted_encoders(mappings: Mapping[str, Any]) -> dict[str, EncoderNote]:
     """Returns the noted encoder of each vector field that has a note in the index's mapping."""
     found = noted(mappings).get("encoders")
     notes = found.items() if isinstance(found, Mapping) else ()
-    return {str(path): note for path, each in notes if (note := EncoderNote.from_json(each))}
+    kinds = {TOKEN_VECTORS: TokenNote}
+    return {str(path): note for path, each in notes if (note := kinds.get(path, EncoderNote).from_json(each))}
 
 
 def with_notes(mappings: Mapping[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hybridrank.common.versions import major_minor
 
 __all__ = [
     "PASSAGES",
+    "TOKEN_VECTORS",
     "VECTOR_KINDS",
     "Engine",
     "VectorKind",
@@ -30,6 +31,9 @@ VECTOR_KINDS: tuple[VectorKind, ...] = get_args(VectorKind)
 
 PASSAGES = "passages"
 """The nested field of the passages of long documents, each with its `text` and `vector`."""
+
+TOKEN_VECTORS = "token_vectors"  # noqa: S105
+"""The binary field of a document's packed token vectors."""
 
 _DIMENSIONS_KEY = {"opensearch": "dimension", "elasticsearch": "dims"}
 _HNSW = {"m": 16, "ef_construction": 100}

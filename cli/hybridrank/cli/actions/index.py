@@ -7,18 +7,26 @@ from dataclasses import replace
 from rich.console import Console
 
 from hybridrank.cli.console.progress import ConsoleProgress
-from hybridrank.cli.session import noted_encoders, open_engine, open_sidecar
+from hybridrank.cli.options.choices import TokenChoice
+from hybridrank.cli.session import encoders_of, open_engine, open_sidecar
 from hybridrank.common.counts import first_lines
 from hybridrank.connector import IndexMissing, ModelInfo
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.engines.index_names import check_new_name
-from hybridrank.connector.indexing import IndexingReport, find_encoder, find_sparse_encoder
+from hybridrank.connector.indexing import (
+    LATE_INTERACTION,
+    IndexingReport,
+    default_token_vectors,
+    find_encoder,
+    find_sparse_encoder,
+    find_token_encoder,
+)
 from hybridrank.connector.indexing.resumable import index_resumably
 from hybridrank.connector.indexing.splitting import Split
+from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.sidecar_client.model_names import models_by_name
-from hybridrank.connector.types import TokenFormat
 from hybridrank.evaluation.collections.beir import BeirFolder
-from hybridrank.index_templates import EncoderNote, IndexDefinition
+from hybridrank.index_templates import IndexDefinition, TokenNote
 from hybridrank.index_templates.analysis import lacks
 from hybridrank.index_templates.languages import language_lack
 
@@ -35,14 +43,14 @@ async def index_collection(
     name: str,
     engine: str,
     sidecar: str,
-    token_vectors: TokenFormat | None = None,
-    colbert: str = "colbert",
+    token_vectors: TokenChoice | None = None,
+    colbert: str | None = None,
     *,
     definition: IndexDefinition | None = None,
     passages: Split | None = None,
     sparse: str | None = None,
-) -> IndexingReport:
-    """Indexes a folder, with progress on stderr."""
+) -> tuple[IndexingReport, TokenNote | None]:
+    """Indexes a folder, with progress on stderr. Returns the report and the token vectors of the documents."""
     with ConsoleProgress(err).step(f"reading {folder.name}"):
         total = sum(1 for _ in BeirFolder(folder.folder, report=lambda _line: None).documents())
     target = await open_engine(engine)
@@ -50,11 +58,13 @@ async def index_collection(
         await _tell_lacks(target, definition)
         with suppress(IndexMissing):  # it is created
             await target.check_writable(name)
-        encoders = await _encoders(target, name)
-        needs = ("encoder", *([colbert] if token_vectors else []), *([sparse] if sparse else []))
-        async with open_sidecar(sidecar, needs=needs, encoders=encoders) as client:
-            _tell_languages(definition, await client.models(), needs)
-            return await index_resumably(
+        existing = await _existing(target, name)
+        needs = _needs(existing, token_vectors, colbert, sparse)
+        async with open_sidecar(sidecar, needs=needs, encoders=encoders_of(existing)) as client:
+            models = await client.models()
+            _tell_languages(definition, models, needs)
+            tokens = None if passages else _tokens(models, existing, token_vectors, colbert)
+            report = await index_resumably(
                 target,
                 client,
                 name,
@@ -62,43 +72,81 @@ async def index_collection(
                 title=f"indexing {folder.name}",
                 total=total,
                 progress=ConsoleProgress(err),
-                token_vectors=token_vectors,
-                colbert=colbert,
+                token_vectors=tokens and tokens.format,
+                colbert=tokens.name if tokens else "",
                 definition=definition,
                 passages=passages,
                 sparse=sparse,
             )
+            return report, tokens
     finally:
         await target.close()
 
 
 async def plan_index(
-    engine: str, name: str, sidecar: str, definition: IndexDefinition, sparse: str | None = None
+    engine: str,
+    name: str,
+    sidecar: str,
+    definition: IndexDefinition,
+    token_vectors: TokenChoice | None = None,
+    colbert: str | None = None,
+    sparse: str | None = None,
 ) -> tuple[str, ...]:
     """Returns the changes that indexing would make to the engine."""
     target = await open_engine(engine)
     try:
         await _tell_lacks(target, definition)
-        needs = ("encoder", *([sparse] if sparse else []))
-        encoders = await _encoders(target, name)
-        async with open_sidecar(sidecar, needs=needs, encoders=encoders) as client:
+        existing = await _existing(target, name)
+        needs = _needs(existing, token_vectors, colbert, sparse)
+        async with open_sidecar(sidecar, needs=needs, encoders=encoders_of(existing)) as client:
             info = find_encoder(models := await client.models(), "encoder")
             sparse_info = find_sparse_encoder(models, sparse) if sparse else None
             _tell_languages(definition, models, needs)
-        made_by = sparse_info.encoder if sparse_info else None
-        planned = replace(definition, dimensions=info.dimensions, encoder=info.encoder, sparse=made_by)
+        planned = replace(
+            definition,
+            dimensions=info.dimensions,
+            encoder=info.encoder,
+            sparse=sparse_info.encoder if sparse_info else None,
+            token_vectors=None if definition.passages else _tokens(models, existing, token_vectors, colbert),
+        )
         return await target.plan_index(name, planned)
     finally:
         await target.close()
 
 
-async def _encoders(engine: Engine, name: str) -> tuple[EncoderNote, ...]:
-    """Returns the encoders that the index notes; none for one that will be created. Raises EngineError for a name."""
+async def _existing(engine: Engine, name: str) -> Fields | None:
+    """Returns the fields of the index; None for one that will be created. Raises EngineError for a name."""
     try:
-        return await noted_encoders(engine, name)
+        return await engine.fields(name)
     except IndexMissing:
         check_new_name(name)
-        return ()
+        return None
+
+
+def _needs(
+    existing: Fields | None, packing: TokenChoice | None, colbert: str | None, sparse: str | None
+) -> tuple[str, ...]:
+    """Returns the models without which nothing is written."""
+    late = None if packing == "none" else colbert or _noted_name(existing) or (LATE_INTERACTION if packing else None)
+    return tuple(filter(None, ("encoder", late, sparse)))
+
+
+def _tokens(
+    models: Sequence[ModelInfo], existing: Fields | None, packing: TokenChoice | None, colbert: str | None
+) -> TokenNote | None:
+    """Returns the token vectors to store: those that the options name, else the default. Raises SidecarError."""
+    if packing == "none":
+        return None
+    if packing is None:
+        if not existing:
+            return None
+        return default_token_vectors(models, existing, colbert)
+    name = colbert or _noted_name(existing) or LATE_INTERACTION
+    return find_token_encoder(models, name, packing).token_note(packing)
+
+
+def _noted_name(existing: Fields | None) -> str | None:
+    return existing.token_vectors.name if existing and existing.token_vectors else None
 
 
 async def _tell_lacks(engine: Engine, definition: IndexDefinition | None) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hybridrank.cli.session import default_engine, noted_sparse_encoder, open_engine, open_search
+from hybridrank.cli.session import default_engine, open_engine, open_search
 from hybridrank.common.counts import counted
 from hybridrank.connector import Hit, SearchRequest, SearchResponse, TotalHits
 from hybridrank.connector.queries.retrievers import RETRIEVERS
@@ -41,7 +41,7 @@ async def run_search(
     async with AsyncExitStack() as stack:
         target = await open_engine(engine or default_engine())
         stack.push_async_callback(target.close)
-        if request.needs_sparse and (noted := await noted_sparse_encoder(target, request.index)):
+        if request.needs_sparse and (noted := (await target.fields(request.index)).sparse_vectors):
             request = request.model_copy(update={"sparse_encoder": noted.name})
         opened = open_search(
             target,

@@ -7,6 +7,7 @@ FusedBy: TypeAlias = Literal["client", "native"]
 Merge: TypeAlias = Literal["majority", "mean", "lowest", "highest"]
 Precision: TypeAlias = Literal["auto", "int8", "fp32"]
 TokenFormat: TypeAlias = Literal["fp32", "fp16", "int8", "residual"]
+TokenChoice: TypeAlias = Literal[TokenFormat, "none"]
 
 BASELINE_RANKERS = ("linear", "ranknet", "lambdarank", "listnet")
 CODEC_DOCUMENTS = 300

@@ -12,6 +12,12 @@ from hybridrank.common.encoders import same_encoder
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.engines.documents import RejectedDocument, fitting
 from hybridrank.connector.errors import SidecarError
+from hybridrank.connector.indexing.chosen_models import (
+    LATE_INTERACTION,
+    find_encoder,
+    find_sparse_encoder,
+    find_token_encoder,
+)
 from hybridrank.connector.indexing.splitting import Split, split
 from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.mapping.encoders import lacking_note, warn_of_missing_note
@@ -20,13 +26,13 @@ from hybridrank.connector.sidecar_client.base import Encoder, SparseEncoder
 from hybridrank.connector.sidecar_client.client import ModelInfo
 from hybridrank.connector.types import Document, Encoding, TokenFormat, Vector
 from hybridrank.index_templates import IndexDefinition
+from hybridrank.index_templates.vectors import TOKEN_VECTORS
 
-__all__ = ["IndexingReport", "find_encoder", "find_sparse_encoder", "index_documents"]
+__all__ = ["IndexingReport", "index_documents"]
 
 _BATCH_SIZE = 64  # documents per request: about a second of encoding on two cores, so that progress is visible
 _TEXTS_A_CALL = 256  # long documents have many passages; this bounds a call's size and time
 _ENCODE_TIMEOUT_S = 300.0
-_SPARSE_KIND = "splade"
 
 
 class EncoderWithModels(Encoder, SparseEncoder, Protocol):
@@ -78,11 +84,7 @@ class _Tokens:
 
     @classmethod
     def of(cls, models: Sequence[ModelInfo], wanted: str, packing: TokenFormat) -> "_Tokens":
-        info = _named(models, wanted)
-        if info is None:
-            raise SidecarError(f"the sidecar has no model named {wanted!r} to make token vectors")
-        if packing == "residual" and not info.token_codec:
-            raise SidecarError(f"{info.name} has no codec for residuals; `hybridrank colbert train-codec` makes one")
+        info = find_token_encoder(models, wanted, packing)
         return cls(info, packing, info.token_codec if packing == "residual" else info.digest)
 
     async def encode(self, encoder: EncoderWithModels, texts: Sequence[str]) -> dict[str, Encoding]:
@@ -123,6 +125,7 @@ class _Plan:
             vector_fields=more,
             encoder=self.info.encoder,
             sparse=self.sparse.encoder if self.sparse else None,
+            token_vectors=self.tokens.model.token_note(self.tokens.format) if self.tokens else None,
         )
 
     def cut(self, source: Mapping[str, Any]) -> tuple[str, ...]:
@@ -149,7 +152,7 @@ async def index_documents(
     definition: IndexDefinition | None = None,
     model: str = "encoder",
     token_vectors: TokenFormat | None = None,
-    colbert: str = "colbert",
+    colbert: str = LATE_INTERACTION,
     passages: Split | None = None,
     vector_fields: Mapping[str, Sequence[str]] | None = None,
     sparse: str | None = None,
@@ -161,12 +164,12 @@ async def index_documents(
     The index follows `definition`, with the vector length of the encoder. A document's `content_digest` covers its
     fields and the model's digest, so an interrupted run continues where it stopped, and a new model encodes everything
     again. `on_progress` gets the size of each finished batch, `on_batch` the report so far. With `token_vectors` every
-    document also gets those of `colbert`, in that format, for Rescore(token_vectors=True). With `passages` long
-    documents are split in that way, and each passage gets a vector instead of the document. `vector_fields` are further
-    vectors, each from the text of the named fields: {"title_vector": ["title"]}. With `sparse`, the name of a SPLADE
-    model, each document also gets its sparse vector, for the retriever `sparse`. The index notes its encoders; an index
-    with another one is refused before anything is written. Raises EngineError and SidecarError; documents written
-    before that stay.
+    document also gets those of `colbert`, in that format, for Rescore by that model. With `passages` long documents are
+    split in that way, and each passage gets a vector instead of the document. `vector_fields` are further vectors, each
+    from the text of the named fields: {"title_vector": ["title"]}. With `sparse`, the name of a SPLADE model, each
+    document also gets its sparse vector, for the retriever `sparse`. The index notes the models of all its vectors; one
+    with other vectors, or whose documents would lose some, is refused before anything is written. Raises EngineError
+    and SidecarError; documents written before that stay.
     """
     if passages and token_vectors:
         raise ValueError("token vectors are stored for whole documents; leave them out, or the passages")
@@ -187,13 +190,15 @@ async def index_documents(
         on_progress(len(batch))
         on_batch(report)
     report += IndexingReport(total_in_index=await engine.refresh(index))
-    await _note_encoder(engine, index, wanted, whole=report.total_in_index == report.indexed + report.unchanged)
+    await _note_encoders(engine, index, wanted, whole=report.total_in_index == report.indexed + report.unchanged)
     return report
 
 
-async def _note_encoder(engine: Engine, index: str, definition: IndexDefinition, *, whole: bool) -> None:
+async def _note_encoders(engine: Engine, index: str, definition: IndexDefinition, *, whole: bool) -> None:
     """Notes encoders where no note exists, if `whole`: all documents are from this run, so all vectors are ours."""
     fields = await engine.fields(index)
+    if whole and definition.token_vectors and definition.token_vectors != fields.token_vectors:
+        await engine.note_encoder(index, [TOKEN_VECTORS], definition.token_vectors)  # also of another format
     for encoder in dict.fromkeys(definition.encoders.values()):
         paths = [path for path, each in definition.encoders.items() if each == encoder and lacking_note(fields, path)]
         if paths and whole:
@@ -287,29 +292,6 @@ def _digest_of(encoding: Encoding, info: ModelInfo) -> str:
             " replaced, or has one of several sidecars another? Vectors of both in one index cannot be compared"
         )
     return answered.digest
-
-
-def find_encoder(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:
-    """Returns the encoder with this name. Raises SidecarError, which lists the loaded models."""
-    found = _named(models, wanted)
-    if found and found.dimensions:
-        return found
-    loaded = ", ".join(each.name for each in models) or "none"
-    raise SidecarError(f"the sidecar has no encoder named {wanted!r}; models loaded: {loaded}")
-
-
-def find_sparse_encoder(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:
-    """Returns the model of sparse vectors with this name. Raises SidecarError, which lists those that are loaded."""
-    found = _named(models, wanted)
-    if found and found.kind == _SPARSE_KIND:
-        return found
-    loaded = ", ".join(each.name for each in models if each.kind == _SPARSE_KIND) or "none"
-    raise SidecarError(f"the sidecar has no model of sparse vectors named {wanted!r}; models of that kind: {loaded}")
-
-
-def _named(models: Sequence[ModelInfo], wanted: str) -> ModelInfo | None:
-    words = ((each, (each.name, f"{each.name}:{each.version}", *each.aliases)) for each in models)
-    return next((each for each, names in words if wanted in names), None)
 
 
 def _content_digest(source: Mapping[str, Any], model_digest: str) -> str:

@@ -4,8 +4,9 @@ import logging
 
 from hybridrank.common.encoders import same_encoder
 from hybridrank.connector.mapping.fields import Fields
-from hybridrank.index_templates import EncoderNote, IndexDefinition
+from hybridrank.index_templates import EncoderNote, IndexDefinition, TokenNote
 from hybridrank.index_templates.sparse import SPARSE
+from hybridrank.index_templates.vectors import TOKEN_VECTORS
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
 
 __all__ = [
@@ -38,10 +39,13 @@ def encoder_conflict(fields: Fields, definition: IndexDefinition) -> str:
         for path, wanted in definition.encoders.items():
             noted = notes.get(path)
             if noted and not same_encoder(noted, wanted):
+                same = (
+                    f"say `--colbert {noted.name}`" if path == TOKEN_VECTORS else "write with the encoder of the index"
+                )
                 return (
                     f"field {path!r} of index {concrete!r} holds vectors of {noted}, not of {wanted}"
-                    f"{_why(noted, wanted)}, and vectors of two encoders cannot be compared; write with the encoder of"
-                    " the index, or index into a new name and `hybridrank index swap` to it"
+                    f"{_why(noted, wanted)}, and vectors of two encoders cannot be compared; {same}, or index into a"
+                    " new name and `hybridrank index swap` to it"
                 )
     return ""
 
@@ -60,7 +64,14 @@ def lost_vectors(fields: Fields, definition: IndexDefinition) -> str:
                 f"index {concrete!r} holds sparse vectors {model}, which documents written without it would lose; say"
                 f" `--sparse {name}` (in Python sparse={name!r}), or index into a new name"
             )
-        ours = (path for path, note in notes.items() if note and path != SPARSE)
+        tokens = notes.get(TOKEN_VECTORS)
+        if isinstance(tokens, TokenNote) and not definition.token_vectors:
+            return (
+                f"index {concrete!r} holds token vectors of {tokens}, which documents written without would lose; say"
+                f" `--token-vectors {tokens.format} --colbert {tokens.name}` (in Python"
+                f" token_vectors={tokens.format!r}, colbert={tokens.name!r}), or index into a new name"
+            )
+        ours = (path for path, note in notes.items() if note and path not in (SPARSE, TOKEN_VECTORS))
         if lost := [path for path in ours if path not in definition.vector_paths]:
             return (
                 f"index {concrete!r} holds vectors in {', '.join(lost)}, which documents written without would lose;"

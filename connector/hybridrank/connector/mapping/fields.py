@@ -9,9 +9,9 @@ from hybridrank.connector.mapping import field_types
 from hybridrank.connector.mapping.byte_vectors import as_bytes
 from hybridrank.connector.mapping.field_types import FLAT_TYPES, METADATA, FieldType, known_fields
 from hybridrank.connector.types import Vector
-from hybridrank.index_templates import DEFAULT_BOOSTS, ID_FIELD, EncoderNote, noted, noted_encoders
+from hybridrank.index_templates import DEFAULT_BOOSTS, ID_FIELD, EncoderNote, TokenNote, noted, noted_encoders
 from hybridrank.index_templates.sparse import FIELD_TYPES, SPARSE
-from hybridrank.index_templates.vectors import PASSAGES, held
+from hybridrank.index_templates.vectors import PASSAGES, TOKEN_VECTORS, held
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
 
 __all__ = [
@@ -32,7 +32,8 @@ class Fields:
     """Fields of an index: path → type, and the vector lengths of vector fields.
 
     `boosts` are the fields of a search that names none, `held` is the storage of vectors. `encoders` has, for each
-    concrete index, its vector fields and the noted encoder of each, None without a note. `language` is the language of
+    concrete index, its vector fields and the noted encoder of each, None without a note; `token_vectors` is among them
+    only with one. `language` is the language of
     its text analysis, empty if not noted. With several indices, a field exists if one of them has it. `made_of` maps a
     subfield or an alias to its field, `copied` a field to those that are copied to it. `filtered` has each type of a
     field in the indices, with the first index of that type.
@@ -55,11 +56,26 @@ class Fields:
 
     @property
     def dense_encoders(self) -> dict[str, dict[str, EncoderNote | None]]:
-        """`encoders` without fields of sparse vectors."""
+        """`encoders` of the fields that have one vector for a text."""
         return {
-            index: {path: note for path, note in notes.items() if self.types.get(path) not in FIELD_TYPES}
+            index: {path: note for path, note in notes.items() if self._is_dense(path)}
             for index, notes in self.encoders.items()
         }
+
+    @property
+    def sparse_vectors(self) -> EncoderNote | None:
+        """The noted model of sparse vectors, of the first index that notes one."""
+        return next(filter(None, (notes.get(SPARSE) for notes in self.encoders.values())), None)
+
+    @property
+    def token_vectors(self) -> TokenNote | None:
+        """The note on token vectors, if all the indices note those of one model, in any format."""
+        notes = [each.get(TOKEN_VECTORS) for each in self.encoders.values()]
+        digests = {each.digest if each else "" for each in notes}
+        return notes[0] if len(digests) == 1 and isinstance(notes[0], TokenNote) else None
+
+    def _is_dense(self, path: str) -> bool:
+        return path != TOKEN_VECTORS and self.types.get(path) not in FIELD_TYPES
 
     @property
     def has_ids(self) -> bool:
@@ -109,7 +125,8 @@ def read(mappings: Mapping[str, Any]) -> Fields:
             found.filtered.setdefault(path, {}).setdefault(type_, index)
         notes = noted_encoders(mapping)
         sparse = [path for path, kind in own.types.items() if kind in FIELD_TYPES]
-        found.encoders[index] = {path: notes.get(path) for path in (*own.dimensions, *sparse)}
+        tokens = [TOKEN_VECTORS] if TOKEN_VECTORS in notes else []  # without a note, nothing says that there are any
+        found.encoders[index] = {path: notes.get(path) for path in (*own.dimensions, *sparse, *tokens)}
     if not all(ID_FIELD in each["mappings"].get("properties", {}) for each in mappings.values()):
         found.types.pop(ID_FIELD, None)
     return found

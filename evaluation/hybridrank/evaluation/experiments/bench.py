@@ -10,7 +10,7 @@ from hybridrank.common.counts import counted, first_lines
 from hybridrank.common.progress import Progress
 from hybridrank.connector import HybridSearch, IndexMissing, ModelInfo, SidecarClient
 from hybridrank.connector.engines.base import Engine
-from hybridrank.connector.indexing import IndexingReport
+from hybridrank.connector.indexing import LATE_INTERACTION, IndexingReport
 from hybridrank.connector.indexing.resumable import index_resumably
 from hybridrank.connector.sidecar_client.model_names import models_by_name
 from hybridrank.connector.types import Document, TokenFormat
@@ -21,6 +21,7 @@ from hybridrank.evaluation.experiments.environment import describe_environment
 from hybridrank.evaluation.experiments.experiment import PipelineRun, run_pipeline
 from hybridrank.evaluation.experiments.pipelines import Pipeline, PipelineSettings
 from hybridrank.evaluation.experiments.served_models import UnknownModel
+from hybridrank.index_templates import TokenNote
 
 __all__ = ["Bench", "index_name"]
 
@@ -29,7 +30,8 @@ __all__ = ["Bench", "index_name"]
 class Bench:
     """An engine and a sidecar that are measured. `created` and `existing` are the indices that were written.
 
-    `sparse` names the model whose sparse vectors the indices hold, None for indices without.
+    `sparse` names the model whose sparse vectors the indices hold, None for indices without. `token_vectors` are those
+    that the index holds already, and keeps.
     """
 
     engine: Engine
@@ -37,6 +39,7 @@ class Bench:
     models: tuple[ModelInfo, ...]
     progress: Progress
     sparse: str | None = None
+    token_vectors: TokenNote | None = None
     created: list[str] = field(default_factory=list)
     existing: list[str] = field(default_factory=list)
 
@@ -59,9 +62,10 @@ class Bench:
     ) -> IndexingReport:
         """Writes the documents that are new or changed; vectors that were computed before come from the cache.
 
-        With `token_vectors`, stores those of the model that all names in `colbert` refer to. Raises UnknownModel for
-        several models, and CollectionError if the index is empty afterwards.
+        With `token_vectors`, stores those of the model that all names in `colbert` refer to; without, those that the
+        index has. Raises UnknownModel for several models, and CollectionError if the index is empty afterwards.
         """
+        kept = self.token_vectors
         if len({models_by_name(self.models)[name] for name in colbert}) > 1:
             raise UnknownModel(f"an index holds token vectors of one model, not of {' and '.join(colbert)}")
         try:
@@ -78,8 +82,8 @@ class Bench:
             title=f"indexing {counted(len(documents), 'document')}",
             total=len(documents),
             progress=self.progress,
-            token_vectors=token_vectors,
-            colbert=next(iter(colbert), "colbert"),
+            token_vectors=token_vectors or (kept and kept.format),
+            colbert=next(iter(colbert), kept.name if kept else LATE_INTERACTION),
             sparse=self.sparse,
         )
         if not report.total_in_index:

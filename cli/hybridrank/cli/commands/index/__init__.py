@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hybridrank.cli.options.choices import TokenFormat
+from hybridrank.cli.options.choices import TokenChoice
 from hybridrank.cli.options.index import (
     BoostOption,
     LanguageOption,
@@ -36,10 +36,18 @@ def index(
     engine: EngineOption = "",
     sidecar: SidecarOption = "auto",
     token_vectors: Annotated[
-        TokenFormat | None,
-        typer.Option(help="Store token vectors too, in this format, for late interaction without reading texts again."),
+        TokenChoice | None,
+        typer.Option(
+            help="Store token vectors too, in this format, for late interaction without reading texts again.",
+            show_default="those that the index has",
+        ),
     ] = None,
-    colbert: Annotated[str, typer.Option(help="The sidecar's model whose token vectors are stored.")] = "colbert",
+    colbert: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="The sidecar's model whose token vectors are stored.", show_default="colbert"
+        ),
+    ] = None,
     sparse: Annotated[
         str | None,
         typer.Option(metavar="MODEL", help="Store sparse vectors too, by this SPLADE model of the sidecar."),
@@ -84,7 +92,7 @@ def index(
 
     if collection is None or not index:
         raise typer.BadParameter("is missing", param_hint="--index" if collection else "--collection")
-    if passages and token_vectors:
+    if passages and token_vectors not in (None, "none"):
         raise typer.BadParameter("token vectors are stored for whole documents", param_hint="--passages")
     cut = Split(passages, passages // 6) if passages else None
     definition = replace(
@@ -93,11 +101,13 @@ def index(
     bad_lines: list[BadLine] = []
     folder = BeirFolder(collection, report=bad_lines.append)
     if dry_run:
-        changes = asyncio.run(plan_index(engine or default_engine(), index, sidecar, definition, sparse))
+        changes = asyncio.run(
+            plan_index(engine or default_engine(), index, sidecar, definition, token_vectors, colbert, sparse)
+        )
         print(json.dumps(changes) if as_json else "\n".join(changes) or "nothing would change")
         return
     address = engine or default_engine()
-    report = asyncio.run(
+    report, _ = asyncio.run(
         index_collection(
             folder,
             index,

@@ -37,6 +37,7 @@ from hybridrank.connector.queries.retrievers import Bm25Query, Query
 from hybridrank.connector.types import Document, DocumentKey, EngineInfo, Retrieved, Vector
 from hybridrank.index_templates import EncoderNote, IndexDefinition
 from hybridrank.index_templates.sparse import SPARSE
+from hybridrank.index_templates.vectors import TOKEN_VECTORS
 from hybridrank.ltr_features import FeatureQuery, FeatureSet
 
 __all__ = ["EmbeddedEngine"]
@@ -50,6 +51,7 @@ _PACKED_TABLE = "CREATE TABLE IF NOT EXISTS token_vectors (doc_id TEXT PRIMARY K
 _TYPES_TABLE = "CREATE TABLE IF NOT EXISTS types (field TEXT PRIMARY KEY, type TEXT NOT NULL) WITHOUT ROWID"
 
 _DEFINITION = TypeAdapter(IndexDefinition)
+_NOTED = {"vector": "encoder", TOKEN_VECTORS: "token_vectors"}  # field → part of the definition
 _LAYOUT = 2  # version of the derived data; data of an earlier release is derived again
 
 
@@ -144,14 +146,15 @@ class EmbeddedEngine(Engine):
         return (await asyncio.to_thread(self._snapshot, index)).fields
 
     async def note_encoder(self, index: str, paths: Sequence[str], encoder: EncoderNote) -> None:
-        """Notes it in the definition; there is one field of vectors."""
-        if list(paths) != ["vector"]:
+        """Notes it in the definition."""
+        if others := [each for each in paths if each not in _NOTED]:
             raise EngineError(
-                f"the embedded engine has vectors in field 'vector', not in {', '.join(paths)}", reason="unsupported"
+                f"the embedded engine has vectors in field 'vector', not in {', '.join(others)}", reason="unsupported"
             )
 
         def note() -> None:
-            definition = replace(self._definition(index), encoder=encoder)
+            changed: dict[str, Any] = {_NOTED[path]: encoder for path in paths}
+            definition = replace(self._definition(index), **changed)
             with self._open(index) as database:
                 database.execute("UPDATE definition SET body = ?", (json.dumps(asdict(definition)),))
             self._snapshots.pop(index, None)

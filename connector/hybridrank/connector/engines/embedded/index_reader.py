@@ -195,7 +195,7 @@ def _fields(index: str, definition: IndexDefinition, types: Mapping[str, str]) -
         dict(types),
         {"vector": {definition.dimensions}},
         dict(definition.searched),
-        encoders={index: {"vector": definition.encoder} | ({SPARSE: definition.sparse} if definition.sparse else {})},
+        encoders={index: {"vector": definition.encoder, **definition.encoders}},
         language=definition.language,
         made_of={path: path.rpartition(".")[0] for path in definition.subfield_paths},
         filtered=filter_types(index, types),

@@ -1,0 +1,111 @@
+"""Token vectors through the command line: what an index holds is kept, and searched."""
+
+import json
+import shutil
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from hybridrank.cli.__main__ import main
+from hybridrank.model_files import model_folder
+from hybridrank.sidecar.child import sidecar_process
+from tests.golden.sidecar import FOLDER as TINY_MODELS
+
+TEXTS = {"a": "the rank of a passage", "b": "what is a query", "c": "search engine", "d": "a search of the index"}
+QUERIES = {"q1": ("rank of a passage", "a"), "q2": ("what query", "b"), "q3": ("search the engine", "c")}
+
+
+def served(source, folder, *aliases):
+    shutil.copytree(source, folder)
+    model_folder.write(folder, model_folder.read(folder).toml.model_copy(update={"aliases": aliases}))
+
+
+@pytest.fixture(scope="module")
+def sidecar(tmp_path_factory):
+    """A sidecar with a tiny encoder, by the names that commands use."""
+    models = tmp_path_factory.mktemp("models")
+    served(TINY_MODELS / "tiny-encoder", models / "encoder", "encoder", "colbert")
+    with sidecar_process(models=models) as process:
+        yield process.address
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys, sidecar):
+    """Runs a command within this process, in a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HYBRIDRANK_SIDECAR", sidecar)
+
+    def hybridrank(*words, code=0):
+        monkeypatch.setattr(sys, "argv", ["hybridrank", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        assert ended.value.code == code, printed.err
+        return SimpleNamespace(stdout=printed.out, stderr=" ".join(printed.err.split()))
+
+    return hybridrank
+
+
+@pytest.fixture
+def docs(tmp_path):
+    folder = tmp_path / "docs"
+    (folder / "qrels").mkdir(parents=True)
+    corpus = [json.dumps({"_id": key, "title": "", "text": text}) for key, text in TEXTS.items()]
+    (folder / "corpus.jsonl").write_text("\n".join(corpus))
+    queries = [json.dumps({"_id": key, "text": text}) for key, (text, _) in QUERIES.items()]
+    (folder / "queries.jsonl").write_text("\n".join(queries))
+    for split, keys in (("dev", ("q1", "q2")), ("test", ("q3",))):
+        rows = [f"{key}\t{QUERIES[key][1]}\t1" for key in keys]
+        (folder / f"qrels/{split}.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *rows]))
+    return folder
+
+
+def index(run, docs, *more, code=0):
+    done = run("index", "--collection", docs, "--index", "docs", "--json", *more, code=code)
+    return done.stderr if code else json.loads(done.stdout)
+
+
+def stored_search(run, *more):
+    """The answer of a search that scores stored vectors alone: it degrades if a document has none."""
+    found = run("search", "rank of a passage", "--index", "docs", "--token-vectors", "--json", *more)
+    return json.loads(found.stdout)
+
+
+def test_an_index_goes_on_with_the_token_vectors_that_it_has(run, docs):
+    assert index(run, docs, "--token-vectors", "int8")["indexed"] == 4
+    assert index(run, docs)["unchanged"] == 4
+    (docs / "corpus.jsonl").write_text((docs / "corpus.jsonl").read_text().replace("search engine", "rank engine"))
+    assert index(run, docs)["indexed"] == 1
+    assert stored_search(run)["degraded"] == []
+
+
+def test_an_index_is_not_written_without_its_token_vectors(run, docs):
+    index(run, docs, "--token-vectors", "fp16")
+    refused = index(run, docs, "--token-vectors", "none", code=1)
+    assert "index 'docs' holds token vectors of tiny-encoder (digest 2fd111c3d8d5)" in refused
+    assert "say `--token-vectors fp16 --colbert tiny-encoder`" in refused
+    dry = ("index", "--collection", docs, "--index", "docs", "--dry-run")
+    assert "holds token vectors" in run(*dry, "--token-vectors", "none", code=1).stderr
+    assert run(*dry).stdout == "nothing would change\n"
+    assert stored_search(run)["degraded"] == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("evaluate", "--pipelines", "bm25,knn"),
+        ("evaluate", "--pipelines", "bm25,rrf+colbert"),
+        ("tune", "--models", "none", "--trials", "2"),
+        ("tune", "--models", "colbert", "--trials", "2"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_measured_keeps_its_token_vectors(run, docs, command):
+    index(run, docs, "--token-vectors", "int8")
+    (docs / "corpus.jsonl").write_text((docs / "corpus.jsonl").read_text().replace("search engine", "rank engine"))
+    run(*command, "--collection", docs, "--index", "docs")
+    assert index(run, docs)["unchanged"] == 4
+    assert stored_search(run)["degraded"] == []
