@@ -152,12 +152,33 @@ def test_a_recipe_is_read_with_its_defaults(tmp_path):
         ("shop}]=>shop, queries_from: documents, kinds: {faq: 1}}]", r"train\.0: .*documents are of no kind"),
         ("split: dev}]=>split: dev, queries_from: documents}]", "dev: queries_from: documents has no judgments"),
         ("name: mine=>name: mine\nmining: {documents: 3, hardest: 3}", r"relevant \+ hardest is over documents"),
+        ("shop}]=>shop, sources: kept}]", r"train\.0: .*sources are those of lists"),
+        ("[{name: lce}]=>[{name: lce, by: vectors}]", "a cross-encoder has no vectors"),
+        ("[{name: lce}]=>[{name: lce}, {name: same-vectors}]", "a cross-encoder has no vectors"),
+        ("[{name: lce}]=>[{name: lce, temperature: 2}]", "temperature is for kl and listnet, and lce has none"),
+        ("minilm-l6}=>minilm-l6, layers: [0, 1], fade: 9, average: 0.5}", "average needs weights of the same layers"),
     ],
 )
 def test_errors_in_a_recipe_name_the_file(change, problem, tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(RECIPE.replace(*change.split("=>")))
     with pytest.raises(RecipeError, match=rf"(?s)recipe\.yaml: .*{problem}"):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("student", "losses", "problem"),
+    [
+        ("vocabulary: 9000", "{name: lce}, {name: same-vectors}", "needs the base's whole vocabulary"),
+        ("layers: [0]", "{name: lce}, {name: same-vectors}", "needs the base's layers at the beginning"),
+        ("dropout: 0", "{name: same-vectors}", "same-vectors alone leaves the base as it is"),
+    ],
+)
+def test_vectors_of_the_base_need_the_base(student, losses, problem, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    content = RECIPE.replace("name: mine", "name: mine\nkind: colbert").replace("minilm-l6}", f"minilm-l6, {student}}}")
+    path.write_text(content.replace("{name: lce}", losses))
+    with pytest.raises(RecipeError, match=problem):
         load_recipe(path)
 
 

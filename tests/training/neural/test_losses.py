@@ -79,6 +79,17 @@ def test_kl_of_equal_scores_is_nothing_and_a_temperature_softens():
     assert kl(torch.zeros(1, 2), teacher, mask, temperature=2).item() == pytest.approx(expected.item())
 
 
+def test_a_low_temperature_makes_listnet_want_the_best_grade():
+    from hybridrank.training.neural.losses import listnet
+
+    grades, mask = torch.tensor([[2.0, 1.0, 0.0]]), torch.ones(1, 3).bool()
+    sharp = torch.softmax(grades / 0.25, 1)
+    expected = -(sharp * torch.log_softmax(torch.zeros(1, 3), 1)).sum()
+    assert listnet(torch.zeros(1, 3), grades, mask, temperature=0.25).item() == pytest.approx(expected.item())
+    first = torch.tensor([[9.0, 0.0, 0.0]])
+    assert listnet(first, grades, mask, temperature=0.25) < listnet(first, grades, mask)
+
+
 def test_partial_ranking_depends_only_on_the_first_documents():
     from hybridrank.training.neural.losses import partial_ranking
 

@@ -30,6 +30,10 @@ ASKED = {
     "curry": "lentils",
     "cake": "cherries",
 }
+LATE_INTERACTION = (
+    "[{name: kl}, {name: partial-ranking, in_batch: true}, {name: lce, by: vectors, in_batch: true},"
+    " {name: same-vectors, weight: 5}]"
+)
 CROSS_ENCODER = ("cross-encoder", "recipe.yaml", "--collections", ".")
 
 
@@ -126,7 +130,7 @@ def test_a_killed_training_resumes_to_the_same_result(workplace):
             "pooling: cls, query_prefix: 'ask ', ",
             "[{name: lce, in_batch: true}, {name: margin-mse, weight: 0.1}]",
         ),
-        ("colbert", "", "[{name: kl}, {name: partial-ranking, in_batch: true}]"),
+        ("colbert", "", LATE_INTERACTION),
     ],
 )
 def test_an_encoder_learns_from_lists_somebody_made(kind, reading, losses, workplace):

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 import torch
 
 from hybridrank.training.neural.lists import RankedList
+from hybridrank.training.neural.recipe import Comparison
 from hybridrank.training.neural.teacher import TEACHER
 
-__all__ = ["Scorer", "Scores", "runs", "targets"]
+__all__ = ["Compared", "Scorer", "Scores", "runs", "targets"]
 
 TEXTS = 16  # in one run of the model: with more, texts are padded to a longer one
 
@@ -22,6 +23,17 @@ class Scores:
     whole: torch.Tensor | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A batch's scores by each comparison: "pairs", "tokens" or "vectors".
+
+    `moved`, if requested, is 1 minus the cosine between each text's vector and the one by the base, on average.
+    """
+
+    scores: Mapping[Comparison, Scores]
+    moved: torch.Tensor | None = None
+
+
 class Scorer(Protocol):
     """A kind of student: turns lists into a batch, and a batch into scores."""
 
@@ -29,7 +41,7 @@ class Scorer(Protocol):
         """Returns a batch, including the `targets` of the lists."""
         ...
 
-    def scores(self, model: Any, batch: Mapping[str, Any]) -> Scores:
+    def compare(self, model: Any, batch: Mapping[str, Any]) -> Compared:
         """Returns scores with a gradient; 0 in `own` for absent documents."""
         ...
 

@@ -1,4 +1,4 @@
-"""Quality of scores on the dev lists: alone, and blended half and half with the original order."""
+"""Quality of scores on the dev lists: alone, and blended half and half with the order of retrieval."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,22 +6,27 @@ from hybridrank.connector.stages.blend import z_scores
 from hybridrank.evaluation.measures.standard import evaluate
 from hybridrank.training.neural.lists import RankedList
 
-__all__ = ["ALONE", "BLENDED", "GIVEN", "MEASURE", "dev_ndcg"]
+__all__ = ["ALONE", "BLENDED", "GIVEN", "MEASURE", "VECTORS", "dev_ndcg"]
 
 MEASURE = "ndcg@10"
-GIVEN, ALONE, BLENDED = "given", "alone", "blended"
+GIVEN, ALONE, BLENDED, VECTORS = "given", "alone", "blended", "vectors"
 
 
-def dev_ndcg(lists: Sequence[RankedList], scores: Sequence[Sequence[float]]) -> dict[str, dict[str, float]]:
+def dev_ndcg(
+    lists: Sequence[RankedList],
+    scores: Sequence[Sequence[float]],
+    cosines: Sequence[Sequence[float]] | None = None,
+) -> dict[str, dict[str, float]]:
     """Returns nDCG@10 of each collection and of "all": in the given order, by the scores alone, and blended.
 
-    Only documents in the lists count, because a reranker cannot add what retrieval did not find. Lists without a
-    relevant document are left out.
+    With `cosines`, also by those of the vectors. Only documents in the lists count, because a reranker cannot add what
+    retrieval did not find. Lists without a relevant document are left out. Those without the score "fused" come in no
+    order of retrieval, so there is nothing to blend with.
     """
-    orders: dict[str, dict[str, tuple[str, ...]]] = {GIVEN: {}, ALONE: {}, BLENDED: {}}
+    orders: dict[str, dict[str, tuple[str, ...]]] = {GIVEN: {}, ALONE: {}, BLENDED: {}, VECTORS: {}}
     qrels: dict[str, Mapping[str, int]] = {}
     collections: dict[str, list[str]] = {}
-    for each, found in zip(lists, scores, strict=True):
+    for each, found, vectors in zip(lists, scores, cosines or scores, strict=True):
         grades = {doc_id: grade for doc_id, grade in zip(each.doc_ids, each.grades, strict=True) if grade}
         if not grades or max(grades.values()) < 1:
             continue
@@ -32,9 +37,12 @@ def dev_ndcg(lists: Sequence[RankedList], scores: Sequence[Sequence[float]]) -> 
         both = [mine + theirs for mine, theirs in zip(z_scores(found), z_scores(before), strict=True)]
         orders[GIVEN][key] = _order(each, before)
         orders[ALONE][key] = _order(each, found)
-        orders[BLENDED][key] = _order(each, both)
+        orders[BLENDED][key] = _order(each, both if "fused" in each.scores else found)
+        orders[VECTORS][key] = _order(each, vectors)
     measured: dict[str, dict[str, float]] = {}
     for name, rankings in orders.items():
+        if name == VECTORS and cosines is None:
+            continue
         per_query = {key: values[MEASURE] for key, values in evaluate(qrels, rankings, (MEASURE,)).per_query.items()}
         measured[name] = {
             collection: sum(per_query[key] for key in keys) / len(keys)

@@ -5,6 +5,7 @@ edited and shared without its collection.
 """
 
 import gzip
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,7 +17,9 @@ from hybridrank.common.counts import counted
 from hybridrank.common.user_file import UserFile
 from hybridrank.training.neural.errors import RecipeError
 
-__all__ = ["RankedList", "read_lists", "write_lists"]
+__all__ = ["HELD_OUT", "RankedList", "read_lists", "write_lists"]
+
+HELD_OUT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class RankedList:
     """One query with n documents. `grades` are 0, 1, 2 … or None if unjudged.
 
     `scores` holds n numbers for each name: retrievers ("bm25", "knn"), models of the sidecar, "teacher".
-    `collection` is the origin of the query.
+    `collection` is the origin of the query, and `source` the part of it, such as a website, if known.
     """
 
     query_id: str
@@ -34,6 +37,12 @@ class RankedList:
     grades: tuple[int | None, ...]
     scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     collection: str = ""
+    source: str = ""
+
+    @property
+    def held_out(self) -> bool:
+        """True for the lists of one source in HELD_OUT, drawn by the names of the sources."""
+        return int(hashlib.sha256(self.source.encode()).hexdigest(), 16) % HELD_OUT == 0
 
     def __post_init__(self) -> None:
         count = len(self.doc_ids)
@@ -82,6 +91,7 @@ def _list(entry: Mapping[str, Any]) -> RankedList:
         query=entry["query"],
         scores=scores,
         collection=entry.get("collection", ""),
+        source=entry.get("source", ""),
         **arrays,
     )
 

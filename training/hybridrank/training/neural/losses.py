@@ -37,9 +37,9 @@ def lce(scores: Tensor, grades: Tensor, mask: Tensor) -> Tensor:
     return _mean(torch.logaddexp(scores, negative) - scores, relevant & (mask & ~relevant).any(1, keepdim=True))
 
 
-def listnet(scores: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """Cross entropy between the softmax of the targets and of the scores (Cao et al. 2007, top one)."""
-    wanted = _log_softmax(targets.clamp(min=0).to(scores.dtype), mask).exp()
+def listnet(scores: Tensor, targets: Tensor, mask: Tensor, temperature: float = 1.0) -> Tensor:
+    """Cross entropy of the scores' softmax with that of the targets at a temperature (Cao et al. 2007, top one)."""
+    wanted = _log_softmax(targets.clamp(min=0).to(scores.dtype) / temperature, mask).exp()
     return -(wanted * _log_softmax(scores, mask)).masked_fill(~mask, 0).sum(1).mean()
 
 

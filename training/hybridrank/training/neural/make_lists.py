@@ -71,7 +71,7 @@ async def _train_lists(bench: Bench, recipe: Recipe, source: DataSource, collect
     if source.retrievers:
         mining = mining.model_copy(update={"retrievers": source.retrievers})
     if source.lists:
-        lists = list(read_lists(source.lists))
+        lists = _given(source, collections, recipe.seed)
     else:
         data = await _open(bench, recipe, source, mining.retrievers, collections)
         search = HybridSearch(bench.engine, bench.sidecar)
@@ -93,7 +93,7 @@ async def _train_lists(bench: Bench, recipe: Recipe, source: DataSource, collect
 async def _dev_lists(bench: Bench, recipe: Recipe, source: DataSource, collections: Path | None) -> list[RankedList]:
     """Returns the window of each query in the order of retrieval."""
     if source.lists:
-        return list(read_lists(source.lists))
+        return _given(source, collections, recipe.seed)
     retrievers = source.retrievers or recipe.mining.retrievers
     data = await _open(bench, recipe, source, retrievers, collections)
     assert data.qrels is not None  # Recipe refuses a dev without judgments
@@ -102,6 +102,15 @@ async def _dev_lists(bench: Bench, recipe: Recipe, source: DataSource, collectio
         replace(each, collection=source.collection)
         async for each in window(search, data.index, data.queries, data.qrels, retrievers, DEV_WINDOW)
     ]
+
+
+def _given(source: DataSource, collections: Path | None, seed: int) -> list[RankedList]:
+    """Returns the lists of a file that somebody made, of the sources that are wanted; as many as are wanted, drawn."""
+    assert source.lists
+    lists = read_lists(source.lists if collections is None else collections / source.lists)
+    found = [each for each in lists if source.sources == "all" or each.held_out == (source.sources == "held-out")]
+    drawn = draw({each.query_id: each.query for each in found}, source.queries, {}, {}, seed)
+    return [each for each in found if each.query_id in drawn]
 
 
 async def _open(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hybridrank.model_files.model_folder import ModelFolder
-from hybridrank.training.neural.dev import ALONE, BLENDED, GIVEN
+from hybridrank.training.neural.dev import ALONE, BLENDED, GIVEN, VECTORS
 from hybridrank.training.neural.lists import RankedList
 from hybridrank.training.neural.package import Measured
 from hybridrank.training.neural.recipe import Recipe
@@ -48,11 +48,13 @@ def model_card(
             "**Measured on dev**, nDCG@10 over the candidates that retrieval found: as they came, by the model's",
             f"scores alone, and both blended half and half, at {folder.toml.precision}.",
             "",
-            "| collection | given | alone, fp32 | alone | blended |",
-            "|---|--:|--:|--:|--:|",
+            "| collection | given | alone, fp32 | alone | blended |"
+            + (" by one vector each |" if VECTORS in served else ""),
+            "|---|--:|--:|--:|--:|" + ("--:|" if VECTORS in served else ""),
             *(
                 f"| {name} | {served[GIVEN][name]:.4f} | {measured.fp32[ALONE][name]:.4f}"
                 f" | {served[ALONE][name]:.4f} | {served[BLENDED][name]:.4f} |"
+                + (f" {served[VECTORS][name]:.4f} |" if VECTORS in served else "")
                 for name in served[GIVEN]
             ),
             "",

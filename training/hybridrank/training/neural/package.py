@@ -100,15 +100,17 @@ def _export(source: Path, recipe: Recipe, folder: Path, precision: Literal["both
 
 
 def _measure(folder: Path, recipe: Recipe, dev: Sequence[RankedList], precision: Any) -> dict[str, dict[str, float]]:
-    """Measures the trained scoring: the vectors of an encoder, the late interaction of a ColBERT."""
+    """Measures the trained scoring: the vectors of an encoder, the late interaction of a ColBERT and its vectors."""
     loaded = in_process.load_model(folder, precision=precision)
-    if recipe.kind == "encoder":
-        assert loaded.encoder is not None
-        return dev_ndcg(dev, [in_process.cosines(loaded.encoder, each.query, each.texts) for each in dev])
+    cosines = None
+    if loaded.encoder is not None:
+        cosines = [in_process.cosines(loaded.encoder, each.query, each.texts) for each in dev]
+        if recipe.kind == "encoder":
+            return dev_ndcg(dev, cosines)
 
     # One text at a time: padded to the longest of 50, they take twice as long.
     def scores(each: RankedList) -> list[float]:
         return [loaded.reranker.relevance_scores(each.query, [text])[0] for text in each.texts]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # one call uses one core
-        return dev_ndcg(dev, list(pool.map(scores, dev)))
+        return dev_ndcg(dev, list(pool.map(scores, dev)), cosines)

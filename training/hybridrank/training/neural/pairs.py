@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from hybridrank.training.neural.batch import Scores, runs, targets
+from hybridrank.training.neural.batch import Compared, Scores, runs, targets
 from hybridrank.training.neural.lists import RankedList
 
 __all__ = ["Pairs"]
@@ -37,9 +37,10 @@ class Pairs:
         )
         return query[: encoded["offset_mapping"][-1][1]] if encoded["offset_mapping"] else query
 
-    def scores(self, model: Any, batch: Mapping[str, Any]) -> Scores:
+    def compare(self, model: Any, batch: Mapping[str, Any]) -> Compared:
         """Returns the model's logits."""
         logits = torch.cat([model(**run).logits[:, 0].float() for run in batch["pairs"]])
         mask = batch["mask"]
         places = mask.flatten().nonzero()[:, 0][batch["order"]]
-        return Scores(logits.new_zeros(mask.numel()).index_put((places,), logits).view(mask.shape))
+        own = logits.new_zeros(mask.numel()).index_put((places,), logits).view(mask.shape)
+        return Compared({"pairs": Scores(own)})

@@ -16,6 +16,7 @@ from hybridrank.model_files.model_folder import LANGUAGE
 from hybridrank.training.neural.errors import RecipeError
 
 __all__ = [
+    "Comparison",
     "DataSource",
     "LossTerm",
     "Mining",
@@ -27,9 +28,12 @@ __all__ = [
     "load_recipe",
 ]
 
-LossName = Literal["bce", "ranknet", "lce", "lambda", "listnet", "margin-mse", "kl", "partial-ranking"]
+LossName = Literal["bce", "ranknet", "lce", "lambda", "listnet", "margin-mse", "kl", "partial-ranking", "same-vectors"]
+Comparison = Literal["tokens", "vectors", "pairs"]
 Pooling = Literal["mean", "cls"]
 SOFT_LOSSES = ("kl", "margin-mse", "partial-ranking")
+TEMPERED_LOSSES = ("kl", "listnet")
+VECTOR_LOSS = "same-vectors"
 ABSOLUTE_LOSSES = ("bce", "listnet")  # these treat an unjudged document as non-relevant in every list
 
 
@@ -47,12 +51,16 @@ class DataSource(_Frozen):
 
     With `queries_from: documents` the beginnings of its documents, 20 to 80 words, are the queries, as long queries.
     They are unjudged, so only the teacher ranks the documents; the document itself is not in its list.
+
+    If the lists name their sources, such as websites, one in HELD_OUT is held out: "kept" takes the lists of the
+    others, for training, and "held-out" those of these, to measure on sources that no training saw.
     """
 
     collection: str = ""
     split: str = "train"
     index: str = ""
     lists: Path | None = None
+    sources: Literal["all", "kept", "held-out"] = "all"
     queries: int | None = Field(None, ge=1)
     queries_from: Literal["queries", "documents"] = "queries"
     repeats: int = Field(1, ge=1)
@@ -63,6 +71,8 @@ class DataSource(_Frozen):
     def _one_source(self) -> Self:
         if bool(self.collection) == bool(self.lists):
             raise ValueError("name a collection or a file of lists, one of them")
+        if self.sources != "all" and not self.lists:
+            raise ValueError("sources are those of lists; a collection has none")
         if self.queries_from == "documents" and (self.lists or self.kinds):
             raise ValueError("queries_from: documents takes a collection, whose documents are of no kind")
         return self
@@ -107,15 +117,17 @@ class TeacherWeights(_Frozen):
 
 
 class LossTerm(_Frozen):
-    """A loss by name and its weight. `temperature` softens both the teacher's and the student's scores.
+    """A loss by name and its weight. `temperature` softens the teacher's and the student's scores, or the grades.
 
-    With `in_batch` the documents of the batch's other queries are also negatives, for encoders, where they cost
+    An encoder may have losses by the vectors of whole texts and by those of tokens; the default is what its kind is
+    for. With `in_batch` the documents of the batch's other queries are also negatives, for encoders, where they cost
     nothing.
     """
 
     name: LossName
     weight: float = Field(1.0, gt=0)
     temperature: float = Field(1.0, gt=0)
+    by: Literal["tokens", "vectors"] | None = None
     in_batch: bool = False
 
     @model_validator(mode="after")
@@ -129,6 +141,12 @@ class LossTerm(_Frozen):
         """The scores with which the loss compares the student."""
         return "teacher" if self.name in SOFT_LOSSES else "grades"
 
+    @model_validator(mode="after")
+    def _softens_something(self) -> Self:
+        if self.temperature != 1 and self.name not in TEMPERED_LOSSES:
+            raise ValueError(f"temperature is for {' and '.join(TEMPERED_LOSSES)}, and {self.name} has none")
+        return self
+
 
 class Student(_Frozen):
     """The initial weights: a shipped model by name, a model folder, a transformers folder or one on the hub.
@@ -137,7 +155,8 @@ class Student(_Frozen):
     the first `fade` steps, or all at once. `intermediate` is the number of neurons to keep in each feed-forward layer,
     those with most effect on the loss, and `vocabulary` the number of entries, those most frequent in the training
     texts. `max_tokens` limits the input, a text or a pair, in training and serving. `dropout` replaces that of the
-    base.
+    base. `average` is the share of the initial weights in the result, beside the trained ones: often better on texts
+    unlike those of the training (WiSE-FT, Wortsman et al. 2022).
 
     An encoder pools its token rows by `pooling` and reads the prefixes before its texts, in training and serving; None
     keeps those of the base.
@@ -153,6 +172,13 @@ class Student(_Frozen):
     pooling: Pooling | None = None
     query_prefix: str | None = None
     document_prefix: str | None = None
+    average: float = Field(0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _keeps_what_it_averages(self) -> Self:
+        if self.average and self.fade:
+            raise ValueError("average needs weights of the same layers before and after, so without fade")
+        return self
 
 
 class Schedule(_Frozen):
@@ -199,6 +225,24 @@ class Recipe(_Frozen):
     def _has_batches(self) -> Self:
         if self.kind == "cross-encoder" and any(term.in_batch for term in self.losses):
             raise ValueError("losses: in_batch is for encoders; a cross-encoder would have to read every pair")
+        return self
+
+    @property
+    def comparison(self) -> Comparison:
+        """The scores that the student is trained for, by which dev is measured."""
+        by: Mapping[str, Comparison] = {"cross-encoder": "pairs", "colbert": "tokens", "encoder": "vectors"}
+        return by[self.kind]
+
+    @model_validator(mode="after")
+    def _compares_vectors(self) -> Self:
+        if self.kind == "cross-encoder" and any(term.by or term.name == VECTOR_LOSS for term in self.losses):
+            raise ValueError(f"losses: by and {VECTOR_LOSS} are for encoders; a cross-encoder has no vectors")
+        if self.student.vocabulary and any(term.name == VECTOR_LOSS for term in self.losses):
+            raise ValueError(f"losses: {VECTOR_LOSS} needs the base's whole vocabulary")
+        if self.student.layers and not self.student.fade and any(term.name == VECTOR_LOSS for term in self.losses):
+            raise ValueError(f"losses: {VECTOR_LOSS} needs the base's layers at the beginning; let them fade")
+        if all(term.name == VECTOR_LOSS for term in self.losses):
+            raise ValueError(f"losses: {VECTOR_LOSS} alone leaves the base as it is; add one that ranks")
         return self
 
     @model_validator(mode="after")

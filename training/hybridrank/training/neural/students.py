@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +16,7 @@ from hybridrank.training.neural.reading import Reading, reading_of
 from hybridrank.training.neural.recipe import Recipe
 from hybridrank.training.onnx.dequantize import dequantize
 
-__all__ = ["drop_layers", "open_student", "trim_vocabulary"]
+__all__ = ["average_weights", "drop_layers", "open_student", "trim_vocabulary"]
 
 
 def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any, Reading]:
@@ -58,6 +58,13 @@ def drop_layers(model: Any, kept: Iterable[int]) -> None:
         raise RecipeError(f"student.layers: {wanted}; the base has 0 to {len(encoder.layer) - 1}")
     encoder.layer = torch.nn.ModuleList([encoder.layer[number] for number in wanted])
     model.config.num_hidden_layers = len(wanted)
+
+
+def average_weights(model: Any, initial: Mapping[str, Any], share: float) -> None:
+    """Gives the initial weights, by their names, a `share` in those of the model (WiSE-FT, Wortsman et al. 2022)."""
+    now = model.state_dict()
+    floats = {name: each for name, each in now.items() if each.is_floating_point()}
+    model.load_state_dict({**now, **{name: torch.lerp(each, initial[name], share) for name, each in floats.items()}})
 
 
 def trim_vocabulary(model: Any, tokenizer: Any, texts: Iterable[str], size: int) -> Any:

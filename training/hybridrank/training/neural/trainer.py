@@ -1,5 +1,6 @@
 """Trains a student on lists with transformers' Trainer: resumable, seeded, on a GPU if available."""
 
+import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ import torch
 import transformers
 from transformers.trainer_utils import get_last_checkpoint
 
-from hybridrank.training.neural.batch import Scorer, Scores
+from hybridrank.training.neural.batch import Compared, Scorer
 from hybridrank.training.neural.curves import write_curves
 from hybridrank.training.neural.dev import ALONE, BLENDED, GIVEN, dev_ndcg
 from hybridrank.training.neural.fading import Fading
@@ -21,8 +22,8 @@ from hybridrank.training.neural.losses import LOSSES
 from hybridrank.training.neural.pairs import Pairs
 from hybridrank.training.neural.pruning import neuron_importance, prune_neurons
 from hybridrank.training.neural.reading import Reading
-from hybridrank.training.neural.recipe import LossTerm, Recipe
-from hybridrank.training.neural.students import drop_layers
+from hybridrank.training.neural.recipe import TEMPERED_LOSSES, VECTOR_LOSS, Comparison, LossTerm, Recipe
+from hybridrank.training.neural.students import average_weights, drop_layers
 from hybridrank.training.neural.vectors import Vectors
 
 __all__ = ["Trainer", "make_trainer", "run", "score_lists", "seconds_to_train", "steps_of"]
@@ -45,13 +46,13 @@ class Trainer(transformers.Trainer):  # type: ignore[misc]
     def compute_loss(self, model: Any, inputs: Mapping[str, Any], *_: Any, **__: Any) -> Any:
         """Returns the weighted sum of the recipe's losses."""
         with self._precision():
-            scores = self.data_collator.scores(model, inputs)
-        return sum(_loss(term, scores, inputs) for term in self.recipe.losses)
+            compared = self.data_collator.compare(model, inputs)
+        return sum(_loss(term, self.recipe, compared, inputs) for term in self.recipe.losses)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Returns nDCG@10 on dev: of the given order, of the model alone, and of both blended."""
         with self._precision(), torch.inference_mode():
-            scores = score_lists(self.model, self.data_collator, self.dev)
+            scores = score_lists(self.model, self.data_collator, self.dev, self.recipe.comparison)
         measured = dev_ndcg(self.dev, scores)
         metrics = {f"eval_{name}": measured[name]["all"] for name in (GIVEN, ALONE, BLENDED)}
         self.log(metrics)
@@ -114,7 +115,7 @@ def make_trainer(
         model=model,
         args=arguments,
         train_dataset=list(train),
-        data_collator=_scorer(recipe, tokenizer, reading),
+        data_collator=_scorer(recipe, model, tokenizer, reading),
         callbacks=[_Curves(folder)],
     )
     if recipe.student.intermediate:
@@ -128,12 +129,16 @@ def make_trainer(
 def run(trainer: Trainer, advance: Callable[[int], None]) -> None:
     """Trains to the end, from the last checkpoint if there is one; `advance` gets the number of finished steps.
 
-    Faded layers are then removed from the model.
+    Then faded layers are removed from the model, and the initial weights get their share in it.
     """
+    student = trainer.recipe.student
+    initial = {name: each.detach().clone() for name, each in trainer.model.state_dict().items()}
     trainer.add_callback(_Steps(advance))
     trainer.train(resume_from_checkpoint=get_last_checkpoint(trainer.args.output_dir))
-    if trainer.recipe.student.fade:
-        drop_layers(trainer.model, trainer.recipe.student.layers)
+    if student.fade:
+        drop_layers(trainer.model, student.layers)
+    if student.average:
+        average_weights(trainer.model, initial, student.average)
 
 
 def seconds_to_train(trainer: Trainer) -> float:
@@ -161,26 +166,34 @@ def steps_of(trainer: Trainer) -> int:
     return math.ceil(len(trainer.get_train_dataloader()) * float(trainer.args.num_train_epochs))
 
 
-def score_lists(model: Any, scorer: Scorer, lists: Sequence[RankedList]) -> list[list[float]]:
+def score_lists(model: Any, scorer: Scorer, lists: Sequence[RankedList], comparison: Comparison) -> list[list[float]]:
     """Returns the model's score of every document of every list."""
     model.eval()
     scores: list[list[float]] = []
     for start in range(0, len(lists), DEV_LISTS):
         chunk = lists[start : start + DEV_LISTS]
         batch = _to(scorer(chunk), model.device)
-        for row, each in zip(scorer.scores(model, batch).own.tolist(), chunk, strict=True):
+        found = scorer.compare(model, batch).scores[comparison]
+        for row, each in zip(found.own.tolist(), chunk, strict=True):
             scores.append(row[: len(each.doc_ids)])
     return scores
 
 
-def _scorer(recipe: Recipe, tokenizer: Any, reading: Reading) -> Scorer:
+def _scorer(recipe: Recipe, model: Any, tokenizer: Any, reading: Reading) -> Scorer:
     if recipe.kind == "cross-encoder":
         return Pairs(tokenizer, recipe.student.max_tokens)
-    return Vectors(tokenizer, recipe.student.max_tokens, recipe.kind, reading)
+    by = {recipe.comparison, *(term.by for term in recipe.losses if term.by)}
+    keeps = any(term.name == VECTOR_LOSS for term in recipe.losses)
+    base = copy.deepcopy(model).eval() if keeps else None
+    return Vectors(tokenizer, recipe.student.max_tokens, reading, sorted(by), base)
 
 
-def _loss(term: LossTerm, scores: Scores, batch: Mapping[str, Any]) -> Any:
-    options = {"temperature": term.temperature} if term.name == "kl" else {}
+def _loss(term: LossTerm, recipe: Recipe, compared: Compared, batch: Mapping[str, Any]) -> Any:
+    if term.name == VECTOR_LOSS:
+        assert compared.moved is not None
+        return term.weight * compared.moved
+    scores = compared.scores[term.by or recipe.comparison]
+    options = {"temperature": term.temperature} if term.name in TEMPERED_LOSSES else {}
     if not term.in_batch:
         return term.weight * LOSSES[term.name](scores.own, batch[term.target], batch["mask"], **options)
     own, rows = batch[term.target], torch.arange(len(scores.own), device=scores.own.device)

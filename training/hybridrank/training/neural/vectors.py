@@ -1,15 +1,16 @@
-"""Batches of encoders: queries and documents separately, compared by one vector each or by late interaction."""
+"""Batches of encoders: queries and documents separately, compared by one vector each, by late interaction, or both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch.nn import functional
 
-from hybridrank.training.neural.batch import Scores, runs, targets
+from hybridrank.training.neural.batch import Compared, Scores, runs, targets
 from hybridrank.training.neural.lists import RankedList
 from hybridrank.training.neural.reading import Reading
+from hybridrank.training.neural.recipe import Comparison
 
 __all__ = ["SCALE", "Vectors"]
 
@@ -21,15 +22,16 @@ QUERY_TOKENS = 64
 class Vectors:
     """Scores are cosines times SCALE, with in-batch negatives (Henderson et al. 2017) in `whole`.
 
-    "encoder" compares vectors, pooled as `reading` says, as the sidecar's dense encoder does; "colbert" the mean over
+    "vectors" compares vectors, pooled as `reading` says, as the sidecar's dense encoder does; "tokens" the mean over
     query tokens of the highest cosine with any of the document's (Khattab and Zaharia 2020), as it reranks by the same
-    encoder.
+    encoder. With `base`, a network that is not trained, each text's vector is also compared with that network's.
     """
 
     tokenizer: Any
     max_tokens: int
-    kind: Literal["encoder", "colbert"]
     reading: Reading
+    by: Collection[Comparison]
+    base: Any = None
 
     def __call__(self, lists: Sequence[RankedList]) -> dict[str, Any]:
         """Returns a batch."""
@@ -46,23 +48,25 @@ class Vectors:
             batch[name], batch[f"{name}_order"] = runs(self.tokenizer, encoded)
         return batch
 
-    def scores(self, model: Any, batch: Mapping[str, Any]) -> Scores:
+    def compare(self, model: Any, batch: Mapping[str, Any]) -> Compared:
         """Scores each query with its own documents, and with all documents of the batch."""
         mask = batch["mask"]
         queries, documents = (self._encode(model, batch, name) for name in ("queries", "documents"))
         with torch.autocast(mask.device.type, enabled=False):  # in bf16 close cosines would become equal
-            found = SCALE * self._compare(*queries, *documents)
-        whole = found.new_zeros((len(mask), mask.numel()))
-        whole[:, mask.flatten()] = found
-        rows = torch.arange(len(mask), device=mask.device)
-        return Scores(whole.view(len(mask), *mask.shape)[rows, rows], whole)
+            vectors = [POOLED[self.reading.pooling](*each) for each in (queries, documents)]
+            found = {
+                each: _scores(_max_sim(*queries, *documents) if each == "tokens" else vectors[0] @ vectors[1].T, mask)
+                for each in self.by
+            }
+            moved = None if self.base is None else self._moved(torch.cat(vectors), batch)
+            return Compared(found, moved)
 
-    def _compare(self, *rows: torch.Tensor) -> torch.Tensor:
-        """Returns (queries, documents) scores from rows and their masks, of both."""
-        if self.kind == "colbert":
-            return _max_sim(*rows)
+    def _moved(self, vectors: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
         pool = POOLED[self.reading.pooling]
-        return pool(*rows[:2]) @ pool(*rows[2:]).T
+        with torch.no_grad():
+            self.base.to(vectors.device)
+            before = [pool(*self._encode(self.base, batch, name)) for name in ("queries", "documents")]
+        return 1 - (vectors * torch.cat(before)).sum(1).mean()
 
     def _encode(self, model: Any, batch: Mapping[str, Any], name: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns token rows (texts, t, d) in the order of the texts, and their mask (texts, t)."""
@@ -74,6 +78,14 @@ class Vectors:
             there.append(functional.pad(run["attention_mask"], (0, room)))
         back = batch[f"{name}_order"].argsort()
         return torch.cat(rows)[back], torch.cat(there)[back].bool()
+
+
+def _scores(cosines: torch.Tensor, mask: torch.Tensor) -> Scores:
+    """Returns scores from the cosines (queries, documents) of all documents that exist."""
+    whole = cosines.new_zeros((len(mask), mask.numel()))
+    whole[:, mask.flatten()] = SCALE * cosines
+    rows = torch.arange(len(mask), device=mask.device)
+    return Scores(whole.view(len(mask), *mask.shape)[rows, rows], whole)
 
 
 def _mean(rows: torch.Tensor, there: torch.Tensor) -> torch.Tensor:

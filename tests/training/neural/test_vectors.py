@@ -1,0 +1,86 @@
+"""An encoder that learns late interaction: what it compares, the vectors that it keeps, and weights between the two."""
+
+import copy
+
+import pytest
+
+from hybridrank.training.neural.lists import RankedList
+
+pytestmark = pytest.mark.torch
+
+LISTS = (
+    RankedList("q1", "hot tea", ("d1", "d2", "d3"), ("tea with milk", "cold soup", "a pan of rice"), (1, 0, None)),
+    RankedList("q2", "salt", ("d4", "d5"), ("bread without salt", "butter"), (1, 0)),
+)
+
+
+@pytest.fixture(scope="module")
+def student():
+    """The encoder that ships, its tokenizer, and how it reads."""
+    from hybridrank.training.neural.recipe import Recipe
+    from hybridrank.training.neural.students import open_student
+
+    recipe = Recipe.model_validate(
+        {
+            "name": "mine",
+            "kind": "colbert",
+            "student": {"base": "encoder-minilm-l6", "max_tokens": 32, "dropout": 0},
+            "train": [{"lists": "made.jsonl"}],
+            "dev": [{"lists": "made.jsonl"}],
+            "losses": [{"name": "lce"}],
+        }
+    )
+    return open_student(recipe, ())
+
+
+def test_scores_are_those_that_the_sidecar_serves(student):
+    import torch
+
+    from hybridrank.models import SHIPPED_MODELS
+    from hybridrank.sidecar import in_process
+    from hybridrank.training.neural.vectors import SCALE, Vectors
+
+    model, tokenizer, reading = student
+    scorer = Vectors(tokenizer, 32, reading, ("tokens", "vectors"))
+    with torch.inference_mode():
+        compared = scorer.compare(model.eval(), scorer(LISTS))
+    served = in_process.load_model(SHIPPED_MODELS / "encoder-minilm-l6")
+    for row, each in enumerate(LISTS):
+        found = {by: (scores.own[row, : len(each.texts)] / SCALE).tolist() for by, scores in compared.scores.items()}
+        assert found["tokens"] == pytest.approx(served.reranker.relevance_scores(each.query, each.texts), abs=0.03)
+        assert found["vectors"] == pytest.approx(in_process.cosines(served.encoder, each.query, each.texts), abs=0.03)
+    assert compared.moved is None
+
+
+def test_moved_vectors_cost_as_much_as_they_moved(student):
+    import torch
+
+    from hybridrank.training.neural.vectors import Vectors
+
+    model, tokenizer, reading = student
+    scorer = Vectors(tokenizer, 32, reading, ("tokens",), copy.deepcopy(model).eval())
+    moved = copy.deepcopy(model).train()
+    assert scorer.compare(moved, scorer(LISTS)).moved.item() == pytest.approx(0, abs=1e-5)
+    with torch.no_grad():
+        moved.encoder.layer[5].output.dense.weight.mul_(0.5)
+    cost = scorer.compare(moved, scorer(LISTS)).moved
+    assert 0.01 < cost.item() < 1
+    cost.backward()
+    assert moved.encoder.layer[5].output.dense.weight.grad.abs().max() > 0
+    assert all(each.grad is None for each in scorer.base.parameters())
+
+
+def test_averaged_weights_lie_between_both(student):
+    import torch
+
+    from hybridrank.training.neural.students import average_weights
+
+    model, *_ = student
+    initial = {name: each.clone() for name, each in model.state_dict().items()}
+    trained = copy.deepcopy(model)
+    with torch.no_grad():
+        for each in trained.parameters():
+            each.add_(1)
+    average_weights(trained, initial, 0.25)
+    for name, each in trained.state_dict().items():
+        assert torch.allclose(each.double(), initial[name].double() + 0.75, atol=1e-5), name
