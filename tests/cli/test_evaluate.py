@@ -129,7 +129,7 @@ def test_stored_token_vectors_get_an_index_of_their_own(tmp_path, run):
     done = run(*flags, "--json", "stored.json", "--token-vectors", "fp32")
     assert done.returncode == 0, done.stderr
     texts, stored = (json.loads((tmp_path / name).read_text()) for name in ("texts.json", "stored.json"))
-    assert (texts["settings"]["token_vectors"], stored["settings"]["token_vectors"]) == ([], ["colbert"])
+    assert (texts["settings"]["token_vectors"], stored["settings"]["token_vectors"]) == (None, ["colbert"])
     measured = stored["pipelines"]["rrf+colbert"]
     assert measured["degraded"] == 0
     assert measured["per_query"] == texts["pipelines"]["rrf+colbert"]["per_query"]

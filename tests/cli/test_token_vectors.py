@@ -69,9 +69,18 @@ def index(run, docs, *more, code=0):
 
 
 def stored_search(run, *more):
-    """The answer of a search that scores stored vectors alone: it degrades if a document has none."""
-    found = run("search", "rank of a passage", "--index", "docs", "--token-vectors", "--json", *more)
-    return json.loads(found.stdout)
+    """The answer of a search that needs stored vectors: it degrades if a document has none."""
+    return search(run, "--token-vectors", *more)
+
+
+def search(run, *more):
+    return json.loads(run("search", "rank of a passage", "--index", "docs", "--json", *more).stdout)
+
+
+def windows(found):
+    """The windows of text that were scored; stored vectors have none."""
+    assert found["degraded"] == []
+    return {hit["scored_chunks"] for hit in found["hits"] if hit["rerank_score"] is not None}
 
 
 def test_an_index_goes_on_with_the_token_vectors_that_it_has(run, docs):
@@ -109,3 +118,26 @@ def test_what_is_measured_keeps_its_token_vectors(run, docs, command):
     run(*command, "--collection", docs, "--index", "docs")
     assert index(run, docs)["unchanged"] == 4
     assert stored_search(run)["degraded"] == []
+
+
+def test_a_search_uses_the_token_vectors_that_are_there(run, docs, tmp_path):
+    index(run, docs)
+    assert windows(search(run)) == {1}
+    index(run, docs, "--token-vectors", "int8")
+    assert (windows(search(run)), windows(search(run, "--no-token-vectors"))) == ({0}, {1})
+    config = tmp_path / "tuned.yaml"
+    config.write_text("rescore: {model: colbert}\n")
+    configured = ("--config", config)
+    assert windows(search(run, *configured)) == windows(search(run, *configured, "--token-vectors")) == {0}
+    assert windows(search(run, *configured, "--no-token-vectors")) == {1}
+
+
+@pytest.mark.parametrize(("choice", "said"), [((), None), (("none",), []), (("int8",), ["colbert"])], ids=str)
+def test_an_evaluation_says_what_was_scored(run, docs, choice, said):
+    index(run, docs, "--token-vectors", "int8")
+    flags = ("--pipelines", "bm25,rrf+colbert", "--index", "docs", "--json", "-")
+    chosen = ("--token-vectors", *choice) if choice else ()
+    result = json.loads(run("evaluate", "--collection", docs, *flags, *chosen).stdout)
+    assert result["settings"]["token_vectors"] == said
+    assert result["pipelines"]["rrf+colbert"]["degraded"] == 0
+    assert index(run, docs)["unchanged"] == 4

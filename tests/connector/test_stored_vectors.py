@@ -9,7 +9,7 @@ import pytest
 
 from hybridrank.connector import HybridSearch, InvalidRequest, Rescore, SearchRequest, SidecarClient, SidecarError
 from hybridrank.connector.engines.embedded import EmbeddedEngine
-from hybridrank.connector.errors import EngineError
+from hybridrank.connector.errors import EngineError, ModelMissing, SidecarUnreachable
 from hybridrank.connector.indexing import index_documents
 from hybridrank.connector.indexing.vector_cache import VectorCache
 from hybridrank.connector.passages import passage_text
@@ -38,6 +38,11 @@ class RecordingSidecar(SidecarClient):
     def __init__(self, address) -> None:
         super().__init__(address)
         self.sent: list[list[Passage]] = []
+        self.asked: list[str] = []
+
+    async def model(self, name, **asked):
+        self.asked.append(name)
+        return await super().model(name, **asked)
 
     async def rescore(self, query_text, passages, **asked):
         self.sent.append(list(passages))
@@ -91,9 +96,14 @@ async def forget_note(engine, index="menu") -> None:
 
 
 def request(**changes) -> SearchRequest:
+    strict = changes.pop("strict", False)
     stage = {"model": MODEL, "weight": 1.0, "timeout_s": 30.0, "token_vectors": True} | changes
     return SearchRequest(
-        index="menu", query_text="hot tea with milk", retrievers=("bm25",), rescore=Rescore.model_validate(stage)
+        index="menu",
+        query_text="hot tea with milk",
+        retrievers=("bm25",),
+        rescore=Rescore.model_validate(stage),
+        strict=strict,
     )
 
 
@@ -251,3 +261,91 @@ async def test_unsupported_token_vectors_are_refused_before_writing(engine, side
 async def test_a_request_that_cannot_be_served_is_an_error_of_its_own(sidecar):
     with pytest.raises(InvalidRequest, match="are not token vectors"):
         await sidecar.rescore("tea", [Passage("a", "tea", b"damaged")], model=MODEL, timeout_s=10)
+
+
+async def test_vectors_that_the_index_notes_are_scored_by_default(engine, sidecar, tmp_path):
+    await indexed(engine, sidecar, tmp_path, "fp32")
+    recording = Recording(engine)
+    search = HybridSearch(recording, sidecar)
+    by_texts = await search.search(request(token_vectors=False, strict=True))
+    for token_vectors in (None, True):
+        found = await search.search(request(token_vectors=token_vectors, strict=True))
+        assert found.degraded == ()
+        assert rerank_scores(found) == pytest.approx(rerank_scores(by_texts), abs=1e-5)
+    assert [bool(sent[0].token_vectors) for sent in sidecar.sent] == [False, True, True]
+    assert len(recording.windows) == 2
+
+
+async def test_an_index_without_a_note_costs_no_request_more(engine, sidecar, tmp_path):
+    """Neither one that holds none, nor one of an earlier release, whose vectors are scored on request."""
+    recording = Recording(engine)
+    search = HybridSearch(recording, sidecar)
+    for token_vectors in (None, "int8"):
+        await indexed(engine, sidecar, tmp_path, token_vectors)
+        await forget_note(engine)
+        assert (await search.search(request(token_vectors=None))).degraded == ()
+    assert not any(each.token_vectors for sent in sidecar.sent for each in sent)
+    assert (recording.windows, sidecar.asked) == ([], [])
+    assert (await search.search(request(token_vectors=True))).degraded == ()
+    assert (len(recording.windows), sidecar.asked) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"model": "tiny-pylate"}, {"fields": ("title",)}], ids=["another model", "other texts"]
+)
+async def test_what_the_vectors_are_not_of_is_scored_by_texts(engine, tmp_path, changes):
+    models = load([FOLDER / MODEL, CHECKPOINTS / "tiny-pylate"])
+    async with serving(models) as server, RecordingSidecar(server.address) as sidecar:
+        await indexed(engine, sidecar, tmp_path, "int8")
+        recording = Recording(engine)
+        found = await HybridSearch(recording, sidecar).search(request(token_vectors=None, **changes))
+        assert (found.degraded, recording.windows) == ((), [])
+        assert all(hit.rerank_score is not None for hit in found.hits)
+        assert not any(each.token_vectors for each in sidecar.sent[0])
+
+
+async def test_searched_fields_other_than_title_and_text_are_read(engine, sidecar, tmp_path):
+    await indexed(engine, sidecar, tmp_path, "int8")
+    search = HybridSearch(engine, sidecar)
+    for fields, stored in (({"title": 2.0}, False), ({"text": 1.0, "title": 3.0}, True)):
+        asked = request(token_vectors=None).model_copy(update={"fields": fields})
+        assert (await search.search(asked)).degraded == ()
+        assert bool(sidecar.sent[-1][0].token_vectors) is stored
+
+
+async def test_missing_vectors_of_a_noting_index_never_end_a_search(engine, sidecar, tmp_path):
+    await indexed(engine, sidecar, tmp_path, "fp16")
+    search = HybridSearch(engine, sidecar)
+    for left, said in ((MENU[:1], "1 of 3"), (MENU, "3 of 3")):
+        await engine.index_documents("menu", left)
+        await engine.refresh("menu")
+        found = await search.search(request(token_vectors=None, strict=True))
+        (lack,) = found.degraded
+        assert (lack.stage, lack.reason, lack.configuration) == ("rescore", "token_vectors", False)
+        assert f"scored by texts: {said} candidates have no token vectors" in lack.detail
+        assert all(hit.rerank_score is not None for hit in found.hits)
+
+
+async def test_a_codec_that_was_replaced_never_ends_a_search(engine, sidecar, tmp_path, folder):
+    async with serving(load([folder])) as server, SidecarClient(server.address) as trained:
+        await indexed(engine, trained, tmp_path, "residual")
+    (lack,) = (await HybridSearch(engine, sidecar).search(request(token_vectors=None, strict=True))).degraded
+    assert lack.reason == "token_vectors"
+    assert "this model reads no residual" in lack.detail
+
+
+async def test_a_model_is_described_once_a_minute(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("hybridrank.connector.sidecar_client.client.monotonic", lambda: now[0])
+    async with SidecarClient("localhost:1") as nobody:
+        with pytest.raises(SidecarUnreachable):
+            await nobody.model(MODEL, timeout_s=5)
+    async with serving(load([FOLDER / MODEL])) as server, SidecarClient(server.address) as sidecar:
+        first = await sidecar.model(MODEL, timeout_s=5)
+        assert (first.name, first.kind) == (MODEL, "encoder")
+        with pytest.raises(ModelMissing):
+            await sidecar.model("nowhere", timeout_s=5)
+        now[0] = 59.0
+        assert await sidecar.model(MODEL, timeout_s=5) is first
+        now[0] = 61.0
+        assert await sidecar.model(MODEL, timeout_s=5) is not first

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from hybridrank.connector import FeatureRescore, Rescore, SearchRequest
+from hybridrank.evaluation.experiments.configuration import Configuration, ConfiguredPipeline
 from hybridrank.evaluation.experiments.pipelines import STANDARD_PIPELINES, PipelineSettings, parse_pipeline
 from hybridrank.ltr_features import FeatureSet
 
@@ -45,6 +46,20 @@ def test_only_models_that_are_named_score_stored_token_vectors():
         "docs", "tea", PipelineSettings(token_vectors=("colbert",))
     )
     assert [stage.token_vectors for stage in request.stages] == [True, False]
+    left_open = parse_pipeline("rrf+colbert").request("docs", "tea", PipelineSettings())
+    assert left_open.rescore.token_vectors is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "scored"),
+    [(PipelineSettings(), True), (PipelineSettings(token_vectors=()), False)],
+    ids=["the file's", "texts"],
+)
+def test_a_configuration_scores_what_the_experiment_says(settings, scored):
+    configuration = Configuration(rescore=Rescore(model="colbert", token_vectors=True))
+    pipeline = ConfiguredPipeline.of("tuned", configuration)
+    assert pipeline.request("docs", "tea", settings).rescore.token_vectors is scored
+    assert "token_vectors" not in configuration.as_json()["rescore"]
 
 
 def test_models_rescore_one_after_the_other_each_in_its_own_way():

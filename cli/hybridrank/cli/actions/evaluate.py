@@ -10,10 +10,10 @@ from rich.console import Console
 from hybridrank.cli.bench import open_bench
 from hybridrank.cli.console import tables
 from hybridrank.cli.console.progress import ConsoleProgress
+from hybridrank.cli.options.choices import TokenChoice
 from hybridrank.cli.options.configurations import load_configuration
 from hybridrank.cli.options.pipelines import pipelines_named
 from hybridrank.cli.session import default_engine
-from hybridrank.connector.types import TokenFormat
 from hybridrank.evaluation.collections.judged import judged_queries, read_collection
 from hybridrank.evaluation.collections.runs import RunFileError, write_run
 from hybridrank.evaluation.experiments.configuration import ConfiguredPipeline
@@ -100,7 +100,7 @@ async def run_pipelines(
     limit: int | None,
     settings: PipelineSettings,
     feature_sets: list[FeatureSet],
-    token_vectors: TokenFormat | None,
+    packing: TokenChoice | None,
     *,
     delete_index: bool = False,
 ) -> tuple[ExperimentResult, dict[str, PipelineRun], dict[str, str]]:
@@ -115,13 +115,15 @@ async def run_pipelines(
     async with open_bench(
         address, sidecar, pipelines, progress, settings, index=index, delete_index=delete_index
     ) as bench:
-        name = index or bench.index_name(judged.name, judged.digest, token_vectors)
+        stored = None if packing is None or packing == "none" else packing
+        name = index or bench.index_name(judged.name, judged.digest, stored)
         models = {served for each in pipelines for model in each.models for served in settings.served(model)}
         settings = bench.settings(settings)
         settings = replace(settings, feature_sets=feature_sets_of(models, bench.models, feature_sets))
-        if token_vectors:
-            settings = replace(settings, token_vectors=stored_models(sorted(models), bench.models))
-        await bench.fill(name, judged, token_vectors, settings.token_vectors)
+        if packing:
+            late = stored_models(sorted(models), bench.models) if stored else ()
+            settings = replace(settings, token_vectors=late)
+        await bench.fill(name, judged, stored, settings.token_vectors or ())
         runs = await bench.run(name, pipelines, queries, settings)
         about = await bench.about(settings, judged.facts(queries))
     return summarise(runs, judged.qrels, baseline, about, measures), runs, queries

@@ -32,7 +32,7 @@ async def run_search(
     models: list[str],
     settings: PipelineSettings,
     feature_sets: list[FeatureSet],
-    token_vectors: bool,
+    token_vectors: bool | None,
 ) -> SearchResponse:
     """Searches with the models as stages, on features or stored token vectors if requested.
 
@@ -55,8 +55,10 @@ async def run_search(
         if feature_sets:
             found = feature_sets_of(models, await client.models(), feature_sets)
             settings = replace(settings, feature_sets=found)
-        if token_vectors:
-            settings = replace(settings, token_vectors=stored_models(models, await client.models()))
+        if token_vectors is not None:
+            named = _models_of_stages(request, models)
+            late = stored_models(named, await client.models()) if token_vectors else ()
+            settings = replace(settings, token_vectors=late)
         stages = [settings.stage(model) for model in models]
         if stages:
             request = request.model_copy(update={"rescore": tuple(stages) if len(stages) > 1 else stages[0]})
@@ -65,11 +67,14 @@ async def run_search(
 
 def _models_of(request: SearchRequest, models: list[str]) -> list[str]:
     """Returns the models of the request's own stages, and those of the options."""
-    stages = request.rescore if isinstance(request.rescore, tuple) else (request.rescore,)
     encoder = ["encoder"] if any(RETRIEVERS[name].needs_vector for name in request.retrievers) else []
     sparse = [request.sparse_encoder] if request.needs_sparse else []
-    configured = (getattr(stage, "model", "") for stage in stages)
-    return list(dict.fromkeys([*encoder, *sparse, *models, *filter(None, configured)]))
+    return list(dict.fromkeys([*encoder, *sparse, *_models_of_stages(request, models)]))
+
+
+def _models_of_stages(request: SearchRequest, models: list[str]) -> list[str]:
+    stages = request.rescore if isinstance(request.rescore, tuple) else (request.rescore,)
+    return [*models, *filter(None, (getattr(stage, "model", "") for stage in stages))]
 
 
 def show_response(response: SearchResponse, *, explain: bool) -> None:

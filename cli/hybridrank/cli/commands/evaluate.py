@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hybridrank.cli.options.choices import DEFAULT_CHUNKS, STANDARD_MEASURES, STANDARD_PIPELINES, TokenFormat
+from hybridrank.cli.options.choices import DEFAULT_CHUNKS, STANDARD_MEASURES, STANDARD_PIPELINES, TokenChoice
 from hybridrank.cli.options.json_file import JsonFileOption
 from hybridrank.cli.options.shared import (
     DeleteIndexOption,
@@ -62,8 +62,12 @@ def evaluate(
         ),
     ] = None,
     token_vectors: Annotated[
-        TokenFormat | None,
-        typer.Option(help="Store token vectors in the index in this format, and score them with late interaction."),
+        TokenChoice | None,
+        typer.Option(
+            help="Store token vectors in the index in this format, and score them with late interaction; none scores"
+            " texts.",
+            show_default="those that the index has",
+        ),
     ] = None,
     queries: Annotated[
         int | None, typer.Option(min=1, help="Only the first N judged queries.", show_default="all")
@@ -147,7 +151,7 @@ def evaluate(
                 limit=queries,
                 settings=settings,
                 feature_sets=feature_sets,
-                token_vectors=token_vectors,
+                packing=token_vectors,
                 delete_index=delete_index,
             )
         )

@@ -46,9 +46,13 @@ def search(
     ] = None,
     features: FeatureSetsOption = None,
     token_vectors: Annotated[
-        bool,
-        typer.Option("--token-vectors", help="Late interaction over vectors of `index --token-vectors`."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--token-vectors/--no-token-vectors",
+            help="Late interaction over stored token vectors, or over texts.",
+            show_default="stored ones if the index notes them",
+        ),
+    ] = None,
     weight: WeightOption = 0.5,
     window: Annotated[int, typer.Option(min=1, help="How many documents the reranker scores.")] = 50,
     max_chunks: MaxChunksOption = DEFAULT_CHUNKS,
@@ -75,7 +79,7 @@ def search(
     hybridrank search "undo the last commit" --index docs
     hybridrank search "parse a date" --index docs --engine http://localhost:9200 --filter "kind=function" --explain
     hybridrank search "toner" --index shop --rerank lambdamart+cross-encoder --features features.json
-    hybridrank search "parse a date" --index docs --token-vectors --window 300
+    hybridrank search "parse a date" --index docs --no-token-vectors --window 300
     hybridrank search "parse a date" --index docs --config tuned.yaml --explain
     hybridrank search "parse a date" --index docs --engine http://localhost:9200 --fusion native --highlight text
     hybridrank search "parse a date" --index docs --highlight summary --no-strict
@@ -118,7 +122,8 @@ def search(
     if not all(models):
         raise typer.BadParameter(f"{rerank!r} is not MODEL, MODEL+MODEL or none", param_hint="--rerank")
     if configuration:
-        request = request.model_copy(update={"rescore": configuration.stage(settings.timeout_s)})
+        stage = configuration.stage(settings.timeout_s, token_vectors=token_vectors)
+        request = request.model_copy(update={"rescore": stage})
     feature_sets = load_feature_sets(features)
     try:
         response = asyncio.run(run_search(request, engine, sidecar, models, settings, feature_sets, token_vectors))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from hybridrank.common.model_info import ModelInfo
 from hybridrank.connector.types import DEFAULT_CHUNKS, DocumentKey, Encoding, RelevanceScore
 
 __all__ = ["Encoder", "FeatureRescorer", "Passage", "Rescorer", "Sidecar", "SparseEncoder"]
@@ -46,6 +47,13 @@ class SparseEncoder(Protocol):
 
 class Rescorer(Protocol):
     """Scores how well passages match a query."""
+
+    async def model(self, name: str, *, timeout_s: float) -> ModelInfo:
+        """Returns the model that answers to the name. A search asks only over an index that notes token vectors.
+
+        Raises SidecarError.
+        """
+        ...
 
     async def rescore(
         self,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from hybridrank.sidecar.protocol import rerank_pb2_grpc as stubs
 __all__ = ["FeatureSetInfo", "ModelInfo", "SidecarClient"]
 
 _MAX_FLOAT32 = 3.4e38
+_DESCRIBED_S = 60.0  # a model that was replaced meanwhile refuses vectors that are not its own
 
 
 class SidecarClient:
@@ -72,6 +74,7 @@ class SidecarClient:
         self._replicas = Replicas(address, access)
         self._encoding, self._encoding_sparse = Circuit("encode"), Circuit("encode sparse")
         self._rescoring = Circuit("rescore")
+        self._described: dict[str, tuple[ModelInfo, float]] = {}  # by name, and until when it counts
 
     def __repr__(self) -> str:
         return f"SidecarClient({self.address!r})"
@@ -204,6 +207,24 @@ class SidecarClient:
                     partial=request.options.best_effort and not response.complete,
                 ),
             )
+
+    async def model(self, name: str, *, timeout_s: float) -> ModelInfo:
+        """Returns the model that answers to the name, as a sidecar described it less than a minute ago.
+
+        Raises SidecarError.
+        """
+        info, until = self._described.get(name, (None, 0.0))
+        if info and monotonic() < until:
+            return info
+        with self._rescoring.call(timeout_s):
+            info = await self._replicas.call(
+                lambda channel: stubs.ModelRegistryStub(channel).Get,
+                wire.GetModelRequest(model=name),
+                timeout_s,
+                _model,
+            )
+        self._described[name] = info, monotonic() + _DESCRIBED_S
+        return info
 
     async def models(self, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
         """Returns the loaded models. Raises SidecarError."""

@@ -1,11 +1,14 @@
 """Rescore: a reranker of the sidecar scores the texts of the head of the ranking."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from pydantic import Field
 
 from hybridrank.connector.errors import EngineError, InvalidRequest
 from hybridrank.connector.faults import Reason
+from hybridrank.connector.mapping.fields import Fields
+from hybridrank.connector.passages import DEFAULT_FIELDS
 from hybridrank.connector.stages.base import RescoringStage, StageContext, StageResult
 from hybridrank.connector.stages.texts import passages, text_faults, text_fields
 from hybridrank.connector.stages.token_vectors import with_token_vectors
@@ -29,9 +32,10 @@ class Rescore(RescoringStage):
     window of every candidate, then second ones in the remaining `timeout_s`, and so on. 1 reads only the beginning.
     `hit.scored_chunks` is the number of windows read.
 
-    With `token_vectors` a late-interaction model scores the vectors that `hybridrank index --token-vectors` stored:
-    this needs one more request to the engine, for the window alone, and only the query is encoded. If that is not
-    possible, texts are scored.
+    A late-interaction model scores stored token vectors, if the index notes some of it and the stage reads title and
+    text: this needs one more request to the engine, for the window alone, and only the query is encoded. If a candidate
+    has none, or they cannot be read, texts are scored, and `degraded` says so. With `token_vectors` they are required,
+    also without a note; with False texts are scored.
     """
 
     model: str = Field(min_length=1)
@@ -39,7 +43,7 @@ class Rescore(RescoringStage):
     allow_partial: bool = True
     fields: tuple[str, ...] = ()
     max_chunks: int = Field(DEFAULT_CHUNKS, ge=1, le=MAX_CHUNKS)
-    token_vectors: bool = False
+    token_vectors: bool | None = None
 
     @property
     def name(self) -> str:
@@ -53,7 +57,7 @@ class Rescore(RescoringStage):
         return StageResult(scores)
 
     async def _scores(self, context: StageContext) -> tuple[RelevanceScore | None, ...]:
-        """Scores stored token vectors if requested; texts otherwise, or if that fails."""
+        """Scores stored token vectors if they are wanted; texts otherwise, or if that fails."""
         rescore = partial(
             context.sidecar.rescore,
             context.query.text,
@@ -66,15 +70,25 @@ class Rescore(RescoringStage):
         paths = text_fields(named, fields)
         texts = passages(context.hits, paths)
         timeout_s = context.timeout_s
-        if self.token_vectors:
+        if await self._wants_stored(context, fields, paths):
             try:
                 stored = await with_token_vectors(context.engine, context.index, texts, timeout_s)
                 return await rescore(stored, timeout_s=context.left_s)
             except (EngineError, InvalidRequest) as error:
-                context.failed(error, reason=Reason.TOKEN_VECTORS, instead="scored by texts")
+                if self.token_vectors:
+                    context.failed(error, reason=Reason.TOKEN_VECTORS, instead="scored by texts")
+                else:
+                    context.record(Reason.TOKEN_VECTORS, f"scored by texts: {error}")
                 timeout_s = context.left_s
         for reason, sentence in text_faults(named, context.index, fields, context.hits, texts):
             context.record(reason, sentence)
         if not any(each.text for each in texts):
             return ()  # all would have the same score
         return await rescore(texts, timeout_s=timeout_s)
+
+    async def _wants_stored(self, context: StageContext, fields: Fields, paths: Sequence[str]) -> bool:
+        """True if stored token vectors are required, or if the index notes those of this model, of these texts."""
+        noted = fields.token_vectors
+        if self.token_vectors is not None or not noted or set(paths) != set(DEFAULT_FIELDS):
+            return bool(self.token_vectors)
+        return (await context.sidecar.model(self.model, timeout_s=context.left_s)).digest == noted.digest

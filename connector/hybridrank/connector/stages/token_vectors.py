@@ -25,7 +25,7 @@ async def with_token_vectors(
     if lacking:
         raise EngineError(
             f"{len(lacking)} of {len(keys)} candidates have no token vectors in {index!r}, {str(lacking[0])!r} among"
-            " them; `hybridrank index --token-vectors` stores them",
+            " them; `hybridrank index` stores them",
             reason="no_token_vectors" if len(lacking) == len(keys) > 1 else "token_vectors",
         )
     return [replace(each, token_vectors=stored[each.key]) for each in passages]

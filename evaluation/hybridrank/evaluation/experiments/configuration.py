@@ -72,9 +72,10 @@ class Configuration(BaseModel):
         asked = {name: getattr(self, name) for name in type(self).model_fields if name != "bm25"}
         return SearchRequest(index=index, query_text=query_text, **asked | more)
 
-    def stage(self, timeout_s: float) -> Rescore | None:
-        """Returns the rescoring stage with its timeout."""
-        return self.rescore and self.rescore.model_copy(update={"timeout_s": timeout_s})
+    def stage(self, timeout_s: float, *, token_vectors: bool | None = None) -> Rescore | None:
+        """Returns the rescoring stage with its timeout; `token_vectors`, if given, replaces that of the file."""
+        stored = {} if token_vectors is None else {"token_vectors": token_vectors}
+        return self.rescore and self.rescore.model_copy(update={"timeout_s": timeout_s, **stored})
 
     def as_python(self) -> str:
         """Returns Python code that makes the same request."""
@@ -103,10 +104,11 @@ class ConfiguredPipeline(Pipeline):
 
     def request(self, index: str, query_text: str, settings: PipelineSettings, query_id: str = "") -> SearchRequest:  # noqa: ARG002
         """Returns the search of one query."""
+        stored = settings.scores_stored(self.models[0]) if self.models else None
         return self.configuration.request(
             index,
             query_text,
-            rescore=self.configuration.stage(settings.timeout_s),
+            rescore=self.configuration.stage(settings.timeout_s, token_vectors=stored),
             sparse_encoder=settings.sparse_encoder,
             encode_timeout_s=settings.timeout_s,
             size=settings.size,

@@ -33,9 +33,10 @@ class PipelineSettings:
     `size` is 100, so that R@100 is meaningful. `timeout_s` is long, so that an experiment measures rankings and not the
     timeout. Without `fields`, the fields of the index are searched. `weight`, `rescore_window_size` and `max_chunks`
     are those of `Rescore`; a model in `feature_sets` ranks by features over the same window, alone (weight 1). Models
-    in `token_vectors` score the vectors stored in the index. The name of `fold_models` selects, for each query, the
-    model that has not seen it. `fusion`, as in `HybridSearch`, says who fuses. `sparse_encoder` and `strict` are as in
-    `SearchRequest`: a misconfiguration ends an experiment, so that it is not measured as valid.
+    in `token_vectors` score the vectors stored in the index, and others texts; None leaves it to the index's note. The
+    name of `fold_models` selects, for each query, the model that has not seen it. `fusion`, as in `HybridSearch`, says
+    who fuses. `sparse_encoder` and `strict` are as in `SearchRequest`: a misconfiguration ends an experiment, so that
+    it is not measured as valid.
     """
 
     size: int = 100
@@ -46,7 +47,7 @@ class PipelineSettings:
     fields: Mapping[str, float] = field(default_factory=dict)
     feature_sets: Mapping[str, FeatureSet] = field(default_factory=dict)
     fold_models: FoldModels | None = None
-    token_vectors: tuple[str, ...] = ()
+    token_vectors: tuple[str, ...] | None = None
     sparse_encoder: str = SPARSE_ENCODER
     fusion: FusedBy = "client"
     strict: bool = True
@@ -55,6 +56,10 @@ class PipelineSettings:
         """Returns the sidecar's models that a pipeline's model uses."""
         folds = self.fold_models
         return tuple(folds.held_out) if folds and model == folds.name else (model,)
+
+    def scores_stored(self, model: str) -> bool | None:
+        """Returns `Rescore.token_vectors` of that model."""
+        return None if self.token_vectors is None else model in self.token_vectors
 
     def stage(self, model: str, query_id: str = "") -> Stage:
         """Returns the stage that rescores by that model. Raises KeyError for a query that is in no fold."""
@@ -73,7 +78,7 @@ class PipelineSettings:
             rescore_window_size=self.rescore_window_size,
             timeout_s=self.timeout_s,
             max_chunks=self.max_chunks,
-            token_vectors=model in self.token_vectors,
+            token_vectors=self.scores_stored(model),
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def run_key(
     used = [ENCODER] if compares else []
     used += [settings.sparse_encoder] if compares_sparse([pipeline]) else []
     used += pipeline.models
-    late = settings.token_vectors if set(settings.token_vectors) & set(pipeline.models) else ()
+    late = stored if set(stored := settings.token_vectors or ()) & set(pipeline.models) else ()
     of_models = ("weight", "rescore_window_size", "timeout_s", "max_chunks") if pipeline.models else ()
     shared: dict[str, Any] = settings.as_json()
     return digest_of(

@@ -86,7 +86,7 @@ class Reproduction:
                 self.progress.note(f"{each.name}: kept from a run before")
             else:
                 if not is_filled:
-                    await bench.fill(index, collection, stored, settings.token_vectors)
+                    await bench.fill(index, collection, stored, settings.token_vectors or ())
                     is_filled = True
                 run = (await bench.run(index, [each], queries, settings))[each.name]
                 self.kept.keep(experiment.name, each.name, key, run)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias, cast
 
-from hybridrank.connector import HybridSearch
+from hybridrank.connector import HybridSearch, ModelInfo
 from hybridrank.connector.admin.similarity import Bm25Settings
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError
@@ -23,6 +23,7 @@ __all__ = ["ChangeBm25", "RememberingEngine", "RememberingSearch", "RememberingS
 ChangeBm25: TypeAlias = Callable[[Bm25Settings | None], Awaitable[None]]
 
 CANDIDATES_KEPT = 3_000_000  # about 130 bytes each; least recently used rankings are dropped first
+PACKED_BYTES_KEPT = 512 << 20  # of token vectors; those that came first are dropped first
 
 
 class RememberingSearch(HybridSearch):
@@ -41,19 +42,28 @@ class RememberingSearch(HybridSearch):
 
 
 class RememberingEngine:
-    """The engine methods that a search by text needs: rankings and the documents in them.
+    """The engine methods that a search by text needs: rankings, and the documents in them with their token vectors.
 
     Requests may differ in text, vector, fields and window; filters and other parameters must stay the same. Rankings
     include sources whether or not a search needs them, so that searches with and without a reranker share them.
     """
 
-    def __init__(self, engine: Engine, change_bm25: ChangeBm25 | None = None, *, kept: int = CANDIDATES_KEPT) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        change_bm25: ChangeBm25 | None = None,
+        *,
+        kept: int = CANDIDATES_KEPT,
+        packed_kept: int = PACKED_BYTES_KEPT,
+    ) -> None:
         self.bm25: Bm25Settings | None = None
         self._engine, self._change_bm25, self._kept = engine, change_bm25, kept
         self._counted_by: Bm25Settings | None = None  # in the index now
         self._answers: OrderedDict[Hashable, Retrieved] = OrderedDict()
         self._sources: dict[DocumentKey, Mapping[str, Any]] = {}
         self._size = 0
+        self._packed: dict[DocumentKey, bytes] = {}
+        self._packed_bytes, self._packed_kept = 0, packed_kept
 
     async def retrieve(self, index: str, queries: Mapping[str, Query]) -> dict[str, Retrieved | EngineError]:
         """Returns the engine's cached or new answer. A failed or incomplete answer is not cached."""
@@ -92,6 +102,17 @@ class RememberingEngine:
         """Returns sources of documents that were in a ranking, as every document of a page was."""
         return {key: self._sources[key] for key in keys}
 
+    async def stored_token_vectors(self, index: str, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, bytes]:
+        """Returns the cached or new token vectors of the documents that have them."""
+        missing = [key for key in keys if key not in self._packed]
+        fresh = await self._engine.stored_token_vectors(index, missing) if missing else {}
+        found = {key: self._packed[key] for key in keys if key in self._packed} | dict(fresh)
+        self._packed |= fresh
+        self._packed_bytes += sum(map(len, fresh.values()))
+        while self._packed_bytes > self._packed_kept:
+            self._packed_bytes -= len(self._packed.pop(next(iter(self._packed))))
+        return found
+
     def _key(self, query: Query) -> tuple[Hashable, ...]:
         if isinstance(query, Bm25Query):
             return self.bm25, query.text, frozenset(query.fields.items()), query.rank_window_size
@@ -118,7 +139,7 @@ class RememberingSidecar:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._encodings: dict[tuple[str, str, bool], Encoding] = {}  # by model, text, and True for a sparse one
-        self._scores: dict[tuple[str, int, str], dict[tuple[DocumentKey, int], RelevanceScore]] = {}
+        self._scores: dict[tuple[str, int, str], dict[tuple[DocumentKey, int, bool], RelevanceScore]] = {}
 
     async def encode(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
@@ -148,6 +169,10 @@ class RememberingSidecar:
             self._encodings |= {(model, text, sparse): each for text, each in zip(missing, encodings, strict=True)}
         return tuple(self._encodings[model, text, sparse] for text in texts)
 
+    async def model(self, name: str, *, timeout_s: float) -> ModelInfo:
+        """Returns the sidecar's answer, which it keeps itself."""
+        return await self._sidecar.model(name, timeout_s=timeout_s)
+
     async def rescore(
         self,
         query_text: str,
@@ -160,7 +185,7 @@ class RememberingSidecar:
     ) -> tuple[RelevanceScore | None, ...]:
         """Returns the model's cached or new scores of these passages; passages not scored in time are not cached."""
         known = self._scores.setdefault((model, max_chunks, query_text), {})
-        wanted = {(each.key, hash(each.text)): each for each in passages}
+        wanted = {(each.key, hash(each.text), bool(each.token_vectors)): each for each in passages}
         missing = [key for key in wanted if key not in known]
         if missing:
             scores = await self._sidecar.rescore(

@@ -125,6 +125,7 @@ class Tuning:
         """Returns everything that the values on dev depend on."""
         info, known = await bench.engine.info(), models_by_name(bench.models)
         sparse = [bench.sparse] if bench.sparse else []
+        stored = {"token_vectors": bench.token_vectors.as_json()} if bench.token_vectors else {}
         judged = json.dumps({each: [text, dict(dev.qrels[each])] for each, text in queries.items()}, sort_keys=True)
         return {
             "collection": {"name": dev.name, "digest": dev.digest},
@@ -133,6 +134,7 @@ class Tuning:
             "space": self.space.as_json(),
             "models": {each: known[each].digest for each in ("encoder", *sparse, *self.space.models)},
             "engine": {"name": info.name, "version": info.version},
+            **stored,
         }
 
     def _check_models(self, bench: Bench) -> None:
