@@ -3,7 +3,7 @@
     python -m benchmarks.sidecar_quality --collection ../scifact --fp32-model ~/peers/fp32-onnx
 
 BM25 and kNN fused by RRF on the embedded engine, the first documents of each judged query scored by both models in one
-sidecar. fp32 here is the int8 weights in fp32 arithmetic (hybridrank.training.onnx.dequantize): those from before the
+sidecar. fp32 here is the int8 weights in fp32 arithmetic (training.onnx.to_transformers): those from before the
 rounding are not published. Takes about 20 minutes on two cores for the 300 queries of SciFact and 50 documents each.
 """
 

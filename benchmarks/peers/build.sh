@@ -21,7 +21,7 @@ for library in maxsim-cpu pylate; do
 done
 
 model=cross-encoder-minilm-l6
-"$python" -m hybridrank.training.onnx.dequantize "models/hybridrank/models/$model" "$peers/fp32"
+"$python" -m hybridrank.training.onnx.to_transformers "models/hybridrank/models/$model" "$peers/fp32"
 "$python" -m hybridrank model export "$peers/fp32" --out "$peers/fp32-onnx" --name "$model-fp32" --licence Apache-2.0
 # infinity's ONNX engine takes a file of this name as it is.
 cp "$peers/fp32-onnx/model.onnx" "$peers/fp32/model_optimized.onnx"

@@ -12,7 +12,7 @@ PREFIXES = {"query_prefix": "query ", "document_prefix": "passage "}
 def base(folder, pooling):
     """A small encoder in the layout of sentence-transformers."""
     from hybridrank.model_files.model_folder import EncoderToml
-    from hybridrank.training.onnx.dequantize import write_sentence_transformers
+    from hybridrank.training.onnx.transformers_files import write_sentence_transformers
     from tests.training import tiny_berts
 
     tiny_berts.save(folder, "encoder", seed=5)
@@ -40,10 +40,10 @@ def test_training_scores_as_sentence_transformers_does(pooling, tmp_path):
     from hybridrank.training.neural.vectors import SCALE, Vectors
 
     model, tokenizer, reading = opened(base(tmp_path, pooling))
-    vectors = Vectors(tokenizer, 48, "encoder", reading)
+    vectors = Vectors(tokenizer, 48, reading, ["vectors"])
     ranked = RankedList("q1", QUERY, ("a", "b", "c"), TEXTS, (1, 0, 0), {}, "menu")
     with torch.inference_mode():
-        scores = vectors.scores(model.eval(), vectors([ranked])).own[0] / SCALE
+        scores = vectors.compare(model.eval(), vectors([ranked])).scores["vectors"].own[0] / SCALE
     peer = SentenceTransformer(str(tmp_path), device="cpu")
     wanted = peer.encode(TEXTS, prompt_name="document") @ peer.encode(QUERY, prompt_name="query")
     assert scores.tolist() == pytest.approx(wanted.tolist(), abs=1e-5)

@@ -16,8 +16,8 @@ from hybridrank.training.neural.dev import ALONE, BLENDED, dev_ndcg
 from hybridrank.training.neural.lists import RankedList
 from hybridrank.training.neural.reading import Reading
 from hybridrank.training.neural.recipe import Recipe
-from hybridrank.training.onnx.dequantize import write_sentence_transformers
 from hybridrank.training.onnx.export import ExportFailed, export_model
+from hybridrank.training.onnx.transformers_files import write_sentence_transformers
 
 __all__ = ["INT8_LOSS", "Measured", "package", "save_transformers"]
 

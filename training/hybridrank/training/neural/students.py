@@ -14,7 +14,7 @@ from hybridrank.models import SHIPPED_MODELS
 from hybridrank.training.neural.errors import RecipeError
 from hybridrank.training.neural.reading import Reading, reading_of
 from hybridrank.training.neural.recipe import Recipe
-from hybridrank.training.onnx.dequantize import dequantize
+from hybridrank.training.onnx.to_transformers import write_transformers
 
 __all__ = ["average_weights", "drop_layers", "open_student", "trim_vocabulary"]
 
@@ -107,9 +107,9 @@ def trim_vocabulary(model: Any, tokenizer: Any, texts: Iterable[str], size: int)
 
 
 def _transformers_folder(base: str, temporary: Path) -> str:
-    """Returns the base as a transformers folder: a model folder of the sidecar is first written at fp32."""
+    """Returns the base as a transformers folder: a model folder of the sidecar is written as one first."""
     found = next((each for each in (Path(base), SHIPPED_MODELS / base) if (each / "model.toml").exists()), None)
     if found is None:
         return base
-    dequantize(found, folder := temporary / "base")
+    write_transformers(found, folder := temporary / "base")
     return str(folder)

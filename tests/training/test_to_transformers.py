@@ -25,10 +25,10 @@ pytestmark = pytest.mark.torch
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from hybridrank.training.onnx.dequantize import dequantize
+    from hybridrank.training.onnx.to_transformers import write_transformers
 
     out = tmp_path_factory.mktemp("fp32")
-    dequantize(SERVED, out)
+    write_transformers(SERVED, out)
     return out
 
 
@@ -74,10 +74,10 @@ def test_each_weight_is_a_whole_number_of_its_column_s_scale(folder):
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
-    from hybridrank.training.onnx.dequantize import dequantize
+    from hybridrank.training.onnx.to_transformers import write_transformers
 
     out = tmp_path_factory.mktemp("encoder-fp32")
-    dequantize(SHIPPED_MODELS / "encoder-minilm-l6", out)
+    write_transformers(SHIPPED_MODELS / "encoder-minilm-l6", out)
     return out
 
 
@@ -98,12 +98,12 @@ def test_sentence_transformers_makes_nearly_the_same_vectors(encoder):
 def test_dequantized_weights_are_rounded_and_export_alike(kind, tmp_path):
     from safetensors.numpy import load_file
 
-    from hybridrank.training.onnx.dequantize import dequantize
     from hybridrank.training.onnx.export import export_model
+    from hybridrank.training.onnx.to_transformers import write_transformers
 
     tiny_berts.save(tmp_path / "source", kind, seed=3)
     exported = export_model(str(tmp_path / "source"), tmp_path / "onnx", precision="int8", max_tokens=40)
-    dequantize(exported.path, tmp_path / "back")
+    write_transformers(exported.path, tmp_path / "back")
     before, after = (load_file(tmp_path / each / "model.safetensors") for each in ("source", "back"))
     assert {name for name in before if not name.startswith("pooler.")} == after.keys()
     unread = {"bert.encoder.layer.1.attention.self.key.bias"} & before.keys()  # `training.first_query` leaves it out
@@ -114,26 +114,50 @@ def test_dequantized_weights_are_rounded_and_export_alike(kind, tmp_path):
     assert again.toml.model_copy(update={"digest": ""}) == exported.toml.model_copy(update={"digest": ""})
 
 
-def test_fp32_is_refused_and_nothing_is_written(tmp_path):
-    from hybridrank.training.onnx.dequantize import NotDequantizable, dequantize
-    from hybridrank.training.onnx.export import export_model
-    from tests.golden import tiny_models
+@pytest.mark.parametrize("kind", ["encoder", "cross-encoder"])
+def test_weights_at_fp32_beside_int8_are_read_exactly(kind, tmp_path):
+    from safetensors.numpy import load_file
 
-    tiny_models.save(tmp_path / "source", "encoder", seed=1)
-    exported = export_model(str(tmp_path / "source"), tmp_path / "fp32", precision="fp32")
-    with pytest.raises(NotDequantizable, match="is a encoder at fp32"):
-        dequantize(exported.path, tmp_path / "out")
+    from hybridrank.training.onnx.export import export_model
+    from hybridrank.training.onnx.to_transformers import write_transformers
+
+    tiny_berts.save(tmp_path / "source", kind, seed=3)
+    exported = export_model(str(tmp_path / "source"), tmp_path / "onnx", precision="both", max_tokens=40)
+    assert exported.toml.precision == "int8"
+    write_transformers(exported.path, tmp_path / "back")
+    before, after = (load_file(tmp_path / each / "model.safetensors") for each in ("source", "back"))
+    assert {name for name in before if kind == "cross-encoder" or not name.startswith("pooler.")} == after.keys()
+    differ = {name for name, array in after.items() if not (array == before[name]).all()}
+    unread = {"bert.encoder.layer.1.attention.self.key.bias"} & before.keys()  # `training.first_query` leaves it out
+    assert differ == unread
+    assert not any(after[name].any() for name in unread)
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path):
+    from hybridrank.model_files.model_folder import ColbertToml
+    from hybridrank.training.onnx.to_transformers import NotABert, write_transformers
+
+    served = model_folder.read(SHIPPED_MODELS / "encoder-minilm-l6")
+    for name in ("model.onnx", "tokenizer.json"):
+        (tmp_path / name).write_bytes((served.path / name).read_bytes())
+    fields = served.toml.model_dump(include={"name", "version", "licence", "precision", "max_tokens", "dimensions"})
+    model_folder.write(tmp_path, ColbertToml(**fields, query_length=32))
+    with pytest.raises(NotABert, match="is a colbert; wanted is an encoder or a cross-encoder"):
+        write_transformers(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_cross_encoder_of_another_layout_is_refused(tmp_path):
-    from hybridrank.training.onnx.dequantize import NotDequantizable, dequantize
     from hybridrank.training.onnx.export import export_model
+    from hybridrank.training.onnx.to_transformers import NotABert, write_transformers
     from tests.golden import tiny_models
+    from tests.training import tiny_checkpoints
 
-    tiny_models.save(tmp_path / "source", "cross-encoder", seed=1)
-    exported = export_model(str(tmp_path / "source"), tmp_path / "exported", precision="fp32")
-    model_folder.write(exported.path, exported.toml.model_copy(update={"precision": "int8"}))
-    with pytest.raises(NotDequantizable, match="is no BERT as ONNX Runtime fuses it"):
-        dequantize(exported.path, tmp_path / "out")
+    source = tiny_checkpoints.save(tmp_path / "source", "distilbert", "ForSequenceClassification", num_labels=1)
+    tiny_models.save(tmp_path / "bert", "cross-encoder", seed=1)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (source / name).write_bytes((tmp_path / "bert" / name).read_bytes())
+    exported = export_model(str(source), tmp_path / "exported", precision="fp32")
+    with pytest.raises(NotABert, match=r"has no encoder\.layer\.0"):
+        write_transformers(exported.path, tmp_path / "out")
     assert not (tmp_path / "out").exists()

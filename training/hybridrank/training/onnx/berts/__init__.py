@@ -1,0 +1,1 @@
+"""BERTs read back from ONNX graphs: their weights by transformers' names, and their configuration."""
