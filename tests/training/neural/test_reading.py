@@ -79,6 +79,21 @@ def test_a_module_behind_the_pooling_is_not_left_out_silently(tmp_path):
         opened(folder)
 
 
+def test_lower_case_that_the_tokenizer_lacks_is_not_left_out_silently(tmp_path):
+    from hybridrank.training.neural.errors import RecipeError
+
+    folder = base(tmp_path, "mean")
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 48, "do_lower_case": True}))
+    assert opened(folder)[2].pooling == "mean"  # BERT's tokenizer lowers them itself
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["normalizer"]["lowercase"] = False
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    about = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(about | {"do_lower_case": False}))
+    with pytest.raises(RecipeError, match="lowers texts"):
+        opened(folder)
+
+
 def test_a_cross_encoder_takes_no_pooling():
     from hybridrank.training.neural.recipe import Recipe
 

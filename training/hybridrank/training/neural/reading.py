@@ -1,6 +1,7 @@
 """Prefixes and pooling of an encoder, the same in training and in serving."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from hybridrank.training.neural.errors import RecipeError
 from hybridrank.training.neural.recipe import Pooling, Student
@@ -10,6 +11,7 @@ from hybridrank.training.onnx.sources.source_files import ExportFailed
 
 __all__ = ["Reading", "reading_of"]
 
+SAMPLE = "What A Search Engine Does"
 TRAINED = ("Transformer", "Pooling", "Normalize", "Dropout")  # modules of sentence-transformers
 POOLINGS: dict[str, Pooling] = {"mean": "mean", "cls": "cls"}  # by sentence-transformers' names
 
@@ -35,6 +37,11 @@ def reading_of(student: Student, source: str) -> Reading:
             raise RecipeError(
                 f"student.base: {student.base} has a {left_out[0]} module (modules.json), which training leaves out"
             )
+        if sentence_files.settings(checkpoint).get("do_lower_case") and not _lowers(checkpoint.tokenizer):
+            raise RecipeError(
+                f"student.base: {student.base} lowers texts (do_lower_case in sentence_bert_config.json), which its "
+                "tokenizer does not and training would leave out"
+            )
         prefixes = sentence_files.prefixes(checkpoint, student.query_prefix, student.document_prefix)
         if student.pooling:
             return Reading(student.pooling, **prefixes)
@@ -47,3 +54,7 @@ def reading_of(student: Student, source: str) -> Reading:
             "student.pooling"
         )
     return Reading(POOLINGS[named], **prefixes)
+
+
+def _lowers(tokenizer: Any) -> bool:
+    return bool(tokenizer.tokenize(SAMPLE) == tokenizer.tokenize(SAMPLE.lower()))
