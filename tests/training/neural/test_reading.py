@@ -79,7 +79,7 @@ def test_a_module_behind_the_pooling_is_not_left_out_silently(tmp_path):
         opened(folder)
 
 
-def test_lower_case_that_the_tokenizer_lacks_is_not_left_out_silently(tmp_path):
+def test_lower_casing_that_a_tokenizer_lacks_is_not_left_out(tmp_path):
     from hybridrank.training.neural.errors import RecipeError
 
     folder = base(tmp_path, "mean")
