@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hybridrank.common.errors import HybridrankError
 from hybridrank.training.onnx.berts.constants import Array
 
-__all__ = ["Bert", "NotABert", "parameter"]
+__all__ = ["Bert", "NotABert", "layers_of", "parameter"]
 
 PARAMETER = re.compile(
     r"(?:^|\.)((?:embeddings|encoder\.layer\.\d+|pooler|classifier)\.(?:.+\.)?(?:weight|bias))$"
