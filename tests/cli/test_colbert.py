@@ -91,16 +91,30 @@ def test_a_codec_that_cannot_be_trained_is_an_error(folder, run):
 
 
 def test_a_sidecar_without_a_codec_says_what_makes_one(folder, run):
-    arguments = ("index", "--collection", str(folder), "--index", "never", "--token-vectors", "residual")
-    assert "`hybridrank colbert train-codec` makes one" in run(*arguments, expect=1).stderr
+    with sidecar_process(models=FOLDER / "tiny-encoder", settings={"names": "encoder=tiny-encoder"}) as process:
+        arguments = ("index", "--collection", str(folder), "--index", "never", "--token-vectors", "residual")
+        bare = ("--colbert", "tiny-encoder", "--sidecar", process.address)
+        assert "`hybridrank colbert train-codec` makes one" in run(*arguments, *bare, expect=1).stderr
     other = ("index", "--collection", str(folder), "--index", "never", "--token-vectors", "int8", "--colbert", "none")
     assert "no model named 'none'" in run(*other, expect=1).stderr
+
+
+def test_a_new_index_is_packed_by_the_codec_that_ships(folder, run):
+    report = json.loads(run("index", "--collection", str(folder), "--index", "default", "--json").stdout)
+    assert report["token_vectors"] == {"model": "encoder-minilm-l6", "format": "residual"}
+    stored = asyncio.run(
+        EmbeddedEngine(folder / "indices").stored_token_vectors("default", [DocumentKey("default", "tea")])
+    )
+    assert {(len(packed) - 16) % (2 + 384 // 4) for packed in stored.values()} == {0}
+    found = json.loads(run("search", "hot tea", "--index", "default", "--json").stdout)
+    assert found["degraded"] == []
+    assert {hit["scored_chunks"] for hit in found["hits"]} == {0}
 
 
 def test_search_scores_by_stored_token_vectors_or_reports_none(folder, run):
     index = ("index", "--collection", str(folder), "--index", "searched", "--json")
     search = ("search", "hot tea", "--index", "searched", "--json")
-    run(*index)
+    run(*index, "--token-vectors", "none")
     by_texts = json.loads(run(*search).stdout)
     assert "have no token vectors" in run(*search, "--token-vectors", expect=1).stderr
     (lack,) = json.loads(run(*search, "--token-vectors", "--no-strict").stdout)["degraded"]

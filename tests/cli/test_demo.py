@@ -39,6 +39,8 @@ def test_a_second_demo_run_encodes_nothing(part, tmp_path, sidecar_address, caps
     shown = capsys.readouterr().out
     assert f"{len(part.entries)} written now, {len(part.entries)} texts encoded now" in first
     assert "0 written now, 0 texts encoded now" in shown
+    assert "token vectors of encoder-minilm-l6 are stored as residual" in shown
+    assert [each.name.rpartition("-")[2] for each in (tmp_path / "indices").iterdir()] == ["residual"]
     document = result.as_json()
     assert list(document["pipelines"]) == ["bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder", "rrf+nano"]
     assert document["collection"]["documents"] == len(part.entries)

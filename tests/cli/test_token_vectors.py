@@ -83,9 +83,67 @@ def windows(found):
     return {hit["scored_chunks"] for hit in found["hits"] if hit["rerank_score"] is not None}
 
 
+def test_a_new_index_stores_token_vectors_as_well_as_it_can(run, docs):
+    """As int8 here, because the model has no codec."""
+    report = index(run, docs)
+    assert (report["indexed"], report["truncated"]) == (4, 0)
+    assert report["token_vectors"] == {"model": "tiny-encoder", "format": "int8"}
+    assert stored_search(run)["degraded"] == []
+
+
+def test_an_index_without_token_vectors_stays_without(run, docs):
+    assert index(run, docs, "--token-vectors", "none")["token_vectors"] is None
+    again = index(run, docs)
+    assert (again["unchanged"], again["token_vectors"]) == (4, None)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ((), "token vectors: int8, of tiny-encoder; 1 document longer than it reads"),
+        (("--token-vectors", "none"), "token vectors: none, as asked"),
+        (("--colbert", "tiny-encoder", "--token-vectors", "fp16"), "token vectors: fp16, of tiny-encoder; 1 document"),
+    ],
+    ids=" ".join,
+)
+def test_the_report_says_what_is_stored(run, docs, option, said):
+    with (docs / "corpus.jsonl").open("a") as corpus:
+        corpus.write("\n" + json.dumps({"_id": "long", "text": "search " * 400}))
+    printed = run("index", "--collection", docs, "--index", "docs", *option).stdout
+    assert printed.splitlines()[1].startswith(said)
+    again = run("index", "--collection", docs, "--index", "docs").stdout.splitlines()[1]
+    assert again.startswith(said.partition(";")[0] if "of" in said else "token vectors: none, as the index was made")
+
+
+def test_token_vectors_beside_other_documents_are_stored_unnoted(run, docs, tmp_path):
+    index(run, docs, "--token-vectors", "none")
+    (docs / "corpus.jsonl").write_text('{"_id": "e", "text": "what is an engine"}')
+    printed = run("index", "--collection", docs, "--index", "docs", "--token-vectors", "int8").stdout
+    assert "not noted, because other documents of the index have none" in printed
+    assert windows(search(run)) == {1}
+
+
+def test_an_encoder_that_makes_no_token_vectors_is_enough(run, docs, tmp_path, monkeypatch):
+    served(TINY_MODELS / "tiny-encoder", tmp_path / "models" / "encoder", "encoder")
+    with sidecar_process(models=tmp_path / "models") as process:
+        monkeypatch.setenv("HYBRIDRANK_SIDECAR", process.address)
+        printed = run("index", "--collection", docs, "--index", "docs").stdout
+    assert "token vectors: none, as there is no model 'colbert' that makes them" in printed
+
+
+def test_passages_have_no_token_vectors(run, docs):
+    """The embedded engine has no passages, so only the refusal of the engine is reached."""
+    flags = ("--passages", "20")
+    assert "token vectors are stored for whole documents" in index(
+        run, docs, *flags, "--token-vectors", "int8", code=2
+    ).replace("│ ", "")
+    assert "the embedded engine has one vector for a document" in index(run, docs, *flags, code=1)
+
+
 def test_an_index_goes_on_with_the_token_vectors_that_it_has(run, docs):
-    assert index(run, docs, "--token-vectors", "int8")["indexed"] == 4
-    assert index(run, docs)["unchanged"] == 4
+    assert index(run, docs, "--token-vectors", "fp16")["indexed"] == 4
+    again = index(run, docs)
+    assert (again["unchanged"], again["token_vectors"]["format"]) == (4, "fp16")
     (docs / "corpus.jsonl").write_text((docs / "corpus.jsonl").read_text().replace("search engine", "rank engine"))
     assert index(run, docs)["indexed"] == 1
     assert stored_search(run)["degraded"] == []
@@ -121,7 +179,7 @@ def test_what_is_measured_keeps_its_token_vectors(run, docs, command):
 
 
 def test_a_search_uses_the_token_vectors_that_are_there(run, docs, tmp_path):
-    index(run, docs)
+    index(run, docs, "--token-vectors", "none")
     assert windows(search(run)) == {1}
     index(run, docs, "--token-vectors", "int8")
     assert (windows(search(run)), windows(search(run, "--no-token-vectors"))) == ({0}, {1})

@@ -7,6 +7,7 @@ import pytest
 
 from hybridrank.model_files import model_folder
 from hybridrank.model_files.errors import BadModelFolder
+from hybridrank.model_files.token_codec import CODEC, ResidualCodec
 from hybridrank.models import SHIPPED_MODELS
 from hybridrank.sidecar.models.scan import scan
 from tests.golden.sidecar import FOLDER
@@ -96,6 +97,15 @@ def test_every_shipped_model_has_a_card_with_name_and_licence():
         assert str(toml.max_tokens) in card
         assert toml.languages == ("en",)
         assert "English" in card
+
+
+def test_the_shipped_codec_is_of_the_shipped_encoder_and_small():
+    folder = SHIPPED_MODELS / "encoder-minilm-l6"
+    codec = ResidualCodec.load(folder / CODEC)
+    toml = model_folder.read(folder).toml
+    assert (codec.model_digest, codec.dimensions, codec.bits) == (toml.digest, toml.dimensions, 2)
+    assert (folder / CODEC).stat().st_size < 1_000_000
+    assert codec.digest[:12] in (folder / "README.md").read_text()
 
 
 @pytest.fixture

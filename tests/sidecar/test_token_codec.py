@@ -1,6 +1,7 @@
 """Token vectors as bytes: what comes back, how near, and what damaged or foreign bytes are told."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,31 @@ def test_training_is_the_same_every_time_and_finds_the_places():
     again = train_codec(sample, bits=2, centroids=16, model_digest=MODEL)
     assert codec.digest == again.digest
     assert (codec.centroids @ rows(0, 8).T).max(axis=0).mean() > 0.95
+
+
+def test_a_codec_keeps_its_numbers_in_as_few_bytes_as_hold_them(residual, tmp_path):
+    exact = replace(residual[2], centroids=rows(3, 16))
+    for name, codec, kept in (("trained", residual[2], np.float16), ("other", exact, np.float32)):
+        codec.save(tmp_path / name)
+        assert np.load(tmp_path / name)["centroids"].dtype == kept
+        loaded = ResidualCodec.load(tmp_path / name)
+        assert (loaded.digest, loaded.centroids.dtype) == (codec.digest, np.float32)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_buckets_err_less_than_quantiles_on_long_tails(bits):
+    noise = np.random.default_rng(5).laplace(scale=0.05, size=(4000, DIMENSIONS)).astype(np.float32)
+    sample = unit_rows(rows(0, 8)[np.arange(4000) % 8] + noise)
+    codec = train_codec(sample, bits=bits, centroids=16, model_digest=MODEL)
+    left = sample - codec.centroids[np.argmax(sample @ codec.centroids.T, axis=1)]
+    share = np.arange(1 << bits)
+    quantiles = replace(
+        codec,
+        cutoffs=np.quantile(left, share[1:] / (1 << bits)).astype(np.float32),
+        weights=np.quantile(left, (share + 0.5) / (1 << bits)).astype(np.float32),
+    )
+    lost = [np.square(each.unpack(each.pack(sample)) - sample).sum() for each in (codec, quantiles)]
+    assert lost[0] < 0.95 * lost[1]
 
 
 @pytest.mark.parametrize(("count", "bits"), [(3, 2), (100, 3)])

@@ -80,7 +80,7 @@ CALLS = [
     (SERVE, {"sidecar"}, "ready on"),
     (f"{SERVE} --otlp-endpoint http://127.0.0.1:1", {"sidecar", "otel"}, "ready on"),
     (f"{SERVE} --runtime openvino", {"sidecar", "openvino"}, "openvino computes fp32"),
-    (INDEX, {"embedded", "sidecar"}, "5 documents written"),
+    (INDEX, {"embedded", "sidecar"}, "the index holds 5\ntoken vectors: residual"),
     ("search tea --index menu", {"embedded", "sidecar"}, "tea"),
     ("evaluate --collection menu --pipelines bm25,rrf+nano", {"embedded", "sidecar", "eval"}, "rrf+nano"),
     ("judgments agree ann.jsonl bob.jsonl", {"eval"}, "Krippendorff"),

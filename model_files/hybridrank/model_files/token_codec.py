@@ -163,11 +163,12 @@ class ResidualCodec:
         return _to_unit_length(rows)
 
     def save(self, path: Path) -> None:
-        """Writes an .npz file."""
+        """Writes an .npz file, with centroids of half precision if they are exact in it."""
+        half = self.centroids.astype(np.float16)
         with path.open("wb") as file:
             np.savez(
                 file,
-                centroids=self.centroids,
+                centroids=half if np.array_equal(half, self.centroids) else self.centroids,
                 cutoffs=self.cutoffs,
                 weights=self.weights,
                 model_digest=np.array(self.model_digest),
@@ -182,7 +183,7 @@ class ResidualCodec:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 centroids, cutoffs, weights = (found[name] for name in ("centroids", "cutoffs", "weights"))
                 pruned = frozenset(found["pruned"].tolist())
-                codec = cls(centroids, cutoffs, weights, str(found["model_digest"]), pruned)
+                codec = cls(centroids.astype(np.float32), cutoffs, weights, str(found["model_digest"]), pruned)
                 digest = str(found["digest"])
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise BadTokenCodec(f"{path} is no codec of token vectors: {error}; train it again") from error

@@ -10,6 +10,7 @@ from hybridrank.cli.console import tables
 from hybridrank.cli.console.progress import ConsoleProgress
 from hybridrank.common.counts import counted
 from hybridrank.connector import HybridSearch, SearchResponse
+from hybridrank.connector.indexing import default_token_vectors
 from hybridrank.evaluation.collections.beir import Qrels
 from hybridrank.evaluation.collections.judged import judged_queries
 from hybridrank.evaluation.collections.stdlib import StdlibCollection, read_stdlib
@@ -17,6 +18,7 @@ from hybridrank.evaluation.experiments.bench import Bench
 from hybridrank.evaluation.experiments.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
 from hybridrank.evaluation.experiments.results import COMPARED_BY, ExperimentResult, summarise
 from hybridrank.evaluation.report.tables import caption
+from hybridrank.index_templates import TokenNote
 
 __all__ = ["read_documentation", "run_demo"]
 
@@ -51,8 +53,9 @@ async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "au
     queries = judged_queries(collection.queries(), qrels)
     _heading(2, "An index with BM25 and vectors, and a sidecar that encodes and reranks")
     async with open_bench(engine, sidecar, pipelines, ConsoleProgress(err)) as bench:
-        index = bench.index_name(collection.name, collection.digest())
-        await _index(bench, index, collection)
+        tokens = default_token_vectors(bench.models, None)
+        index = bench.index_name(collection.name, collection.digest(), tokens.format if tokens else None)
+        await _index(bench, index, collection, tokens)
         _heading(3, f"{len(queries)} judged questions through {len(pipelines)} pipelines")
         runs = await bench.run(index, pipelines, queries, settings)
         about = await bench.about(settings, _facts(collection, qrels, len(queries)))
@@ -74,15 +77,23 @@ async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "au
     return result
 
 
-async def _index(bench: Bench, index: str, collection: StdlibCollection) -> None:
+async def _index(bench: Bench, index: str, collection: StdlibCollection, tokens: TokenNote | None) -> None:
     info = await bench.engine.info()
     for each in bench.models:
         out.print(f"sidecar: {each.name} ({each.kind}, {each.precision}, digest {each.digest[:12]})", markup=False)
-    report = await bench.index(index, collection.entries)
+    report = (
+        await bench.index(index, collection.entries, tokens.format, [tokens.name])
+        if tokens
+        else await bench.index(index, collection.entries)
+    )
     out.print(
         f"{info.name} {info.version}: {report.total_in_index} documents; {report.indexed} written now,"
         f" {report.encoded} texts encoded now; vectors are kept for the next time"
     )
+    if tokens:
+        out.print(
+            f"token vectors of {tokens.name} are stored as {tokens.format}, so rrf+colbert encodes only questions"
+        )
     for rejected in report.rejected:
         err.print(f"rejected: {rejected.doc_id}: {rejected.reason}", markup=False)
     if "english" not in info.capabilities:

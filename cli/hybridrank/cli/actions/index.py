@@ -9,7 +9,7 @@ from rich.console import Console
 from hybridrank.cli.console.progress import ConsoleProgress
 from hybridrank.cli.options.choices import TokenChoice
 from hybridrank.cli.session import encoders_of, open_engine, open_sidecar
-from hybridrank.common.counts import first_lines
+from hybridrank.common.counts import counted, first_lines
 from hybridrank.connector import IndexMissing, ModelInfo
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.engines.index_names import check_new_name
@@ -49,8 +49,8 @@ async def index_collection(
     definition: IndexDefinition | None = None,
     passages: Split | None = None,
     sparse: str | None = None,
-) -> tuple[IndexingReport, TokenNote | None]:
-    """Indexes a folder, with progress on stderr. Returns the report and the token vectors of the documents."""
+) -> tuple[IndexingReport, TokenNote | None, str]:
+    """Indexes a folder, with progress on stderr. Returns the report, the token vectors, and a sentence on them."""
     with ConsoleProgress(err).step(f"reading {folder.name}"):
         total = sum(1 for _ in BeirFolder(folder.folder, report=lambda _line: None).documents())
     target = await open_engine(engine)
@@ -72,13 +72,18 @@ async def index_collection(
                 title=f"indexing {folder.name}",
                 total=total,
                 progress=ConsoleProgress(err),
-                token_vectors=tokens and tokens.format,
+                token_vectors=tokens.format if tokens else None,
                 colbert=tokens.name if tokens else "",
                 definition=definition,
                 passages=passages,
                 sparse=sparse,
             )
-            return report, tokens
+            noted = (await target.fields(name)).token_vectors is not None
+            return (
+                report,
+                tokens,
+                _said(report, tokens, existing, token_vectors, noted=noted, passages=passages is not None),
+            )
     finally:
         await target.close()
 
@@ -138,11 +143,35 @@ def _tokens(
     if packing == "none":
         return None
     if packing is None:
-        if not existing:
-            return None
         return default_token_vectors(models, existing, colbert)
     name = colbert or _noted_name(existing) or LATE_INTERACTION
     return find_token_encoder(models, name, packing).token_note(packing)
+
+
+def _lack(existing: Fields | None, packing: TokenChoice | None, *, passages: bool) -> str:
+    if passages:
+        return "passages have none"
+    if packing:
+        return "asked"
+    made = f"there is no model {LATE_INTERACTION!r} that makes them"
+    return "the index was made without" if existing else made
+
+
+def _said(
+    report: IndexingReport,
+    tokens: TokenNote | None,
+    existing: Fields | None,
+    packing: TokenChoice | None,
+    *,
+    noted: bool,
+    passages: bool,
+) -> str:
+    """Returns the line on the stored token vectors, or why there are none."""
+    if not tokens:
+        return f"token vectors: none, as {_lack(existing, packing, passages=passages)}"
+    cut = f"; {counted(report.truncated, 'document')} longer than it reads" if report.truncated else ""
+    lone = "" if noted else "; not noted, because other documents of the index have none"
+    return f"token vectors: {tokens.format}, of {tokens.name}{cut}{lone}"
 
 
 def _noted_name(existing: Fields | None) -> str | None:

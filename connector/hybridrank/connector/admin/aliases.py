@@ -17,6 +17,7 @@ from hybridrank.connector.engines.rest.paths import index_path, url_path
 from hybridrank.connector.errors import EngineError, IndexMissing
 from hybridrank.connector.mapping import fields
 from hybridrank.connector.mapping.fields import Fields
+from hybridrank.index_templates.vectors import TOKEN_VECTORS
 
 __all__ = ["LEAST_SHARE", "Swap", "plan_swap", "swap"]
 
@@ -148,7 +149,10 @@ def _differences(current: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
 def _other_encoders(before: Fields, after: Fields) -> list[str]:
     """Returns a sentence for each field whose vectors have another encoder, or none noted, in the new index."""
     found = []
-    for path, old in sorted({path: note for notes in before.encoders.values() for path, note in notes.items()}.items()):
+    queried = {
+        path: note for notes in before.encoders.values() for path, note in notes.items() if path != TOKEN_VECTORS
+    }
+    for path, old in sorted(queried.items()):
         new = next((notes[path] for notes in after.encoders.values() if path in notes), old)
         if old and not new:
             found.append(f"vectors of {path!r} were made by {old}, and the new index does not note what made its own")

@@ -54,11 +54,15 @@ class EncoderWithModels(Encoder, SparseEncoder, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IndexingReport:
-    """Result of an indexing run. `unchanged` documents existed already; `duplicates` are repeated ids."""
+    """Result of an indexing run. `unchanged` documents existed already; `duplicates` are repeated ids.
+
+    `truncated` are written documents whose token vectors cover only the beginning, as far as their model reads.
+    """
 
     indexed: int = 0
     unchanged: int = 0
     encoded: int = 0
+    truncated: int = 0
     duplicates: tuple[str, ...] = ()
     rejected: tuple[RejectedDocument, ...] = ()
     total_in_index: int = 0
@@ -68,6 +72,7 @@ class IndexingReport:
             self.indexed + other.indexed,
             self.unchanged + other.unchanged,
             self.encoded + other.encoded,
+            self.truncated + other.truncated,
             self.duplicates + other.duplicates,
             self.rejected + other.rejected,
             other.total_in_index,
@@ -246,7 +251,9 @@ async def _index_batch(
         ],
     )
     rejected += written.rejected
-    return IndexingReport(written.indexed, len(documents) - len(changed), encoded, rejected=rejected)
+    kept = {each.doc_id for each in changed} - {each.doc_id for each in written.rejected}
+    truncated = sum(by_token[texts[doc_id]].truncated for doc_id in kept) if tokens else 0
+    return IndexingReport(written.indexed, len(documents) - len(changed), encoded, truncated, rejected=rejected)
 
 
 async def _vectors(

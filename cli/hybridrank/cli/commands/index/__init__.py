@@ -38,8 +38,8 @@ def index(
     token_vectors: Annotated[
         TokenChoice | None,
         typer.Option(
-            help="Store token vectors too, in this format, for late interaction without reading texts again.",
-            show_default="those that the index has",
+            help="Format of the token vectors that late interaction scores without reading texts again, or none.",
+            show_default="what the index has; a new one residual if the model has a codec, else int8",
         ),
     ] = None,
     colbert: Annotated[
@@ -71,12 +71,13 @@ def index(
     """Index a collection: every document is encoded once and written in batches.
 
     Run it again after an interruption, or when documents changed: unchanged documents are skipped. Strings other than
-    title and text, and dates, become keywords.
+    title and text, and dates, become keywords. Token vectors take most of the index; --token-vectors none leaves them
+    out, and then a search by late interaction encodes texts.
 
     Examples:
     hybridrank index --collection ./docs --index docs
     hybridrank index --collection ./docs --index docs --engine http://localhost:9200 --dry-run
-    hybridrank index --collection ./docs --index docs --token-vectors int8
+    hybridrank index --collection ./docs --index docs --token-vectors none
     hybridrank index --collection ./docs --index docs --sparse splade
     hybridrank index --collection ./docs --index docs --language de --subfield prefix --boost title=2 --boost text=1
     hybridrank index --collection ./docs --index docs --engine http://localhost:9200 --passages 180 --vectors int8
@@ -107,7 +108,7 @@ def index(
         print(json.dumps(changes) if as_json else "\n".join(changes) or "nothing would change")
         return
     address = engine or default_engine()
-    report, _ = asyncio.run(
+    report, tokens, on_tokens = asyncio.run(
         index_collection(
             folder,
             index,
@@ -121,12 +122,15 @@ def index(
         )
     )
     if as_json:
-        print(json.dumps(asdict(report) | {"bad_lines": [str(each) for each in bad_lines]}))
+        stored = tokens and {"model": tokens.name, "format": tokens.format}
+        more = {"bad_lines": [str(each) for each in bad_lines], "token_vectors": stored}
+        print(json.dumps(asdict(report) | more))
     else:
         out.print(
             f"{index}: {counted(report.indexed, 'document')} written ({report.encoded} encoded),"
             f" {report.unchanged} unchanged, {counted(len(bad_lines), 'bad line')}, {len(report.rejected)} rejected;"
-            f" the index holds {report.total_in_index}"
+            f" the index holds {report.total_in_index}\n{on_tokens}",
+            markup=False,
         )
     show_lines("bad line", [str(each) for each in bad_lines])
     show_lines("rejected", [f"{each.doc_id}: {each.reason}" for each in report.rejected])
