@@ -50,18 +50,21 @@ async def test_lists_that_are_none_are_an_error_of_the_recipe(tmp_path, sidecar_
 
 async def test_lists_of_held_out_sources_measure_and_do_not_train(tmp_path, sidecar_address):
     made = [
-        RankedList(f"q{number}", "hot tea", ("d1", "d2"), ("tea", "milk"), (1, 0), source=f"site-{number}.example")
+        RankedList(
+            f"q{number}", "hot tea", ("d1", "d2"), ("tea leaves", "milk"), (1, 0), source=f"site-{number}.example"
+        )
         for number in range(60)
     ]
     write_lists(tmp_path / "made.jsonl", made)
     recipe = recipe_of(
         tmp_path,
-        train=[{"lists": "made.jsonl", "sources": "kept", "queries": 20}],
+        train=[{"lists": "made.jsonl", "sources": "kept", "queries": 20, "words": 1}],
         dev=[{"lists": "made.jsonl", "sources": "held-out"}],
     )
     train, dev = await make_lists(recipe, tmp_path, tmp_path, bench_in(tmp_path, sidecar_address))
     kept, held_out = ({each.source for each in read_lists(path)} for path in (train, dev))
     assert len(kept) == 20
+    assert next(read_lists(train)).texts == ("tea", "milk")
     assert held_out == {each.source for each in made if each.held_out}
     assert 2 <= len(held_out) <= 12
     assert not kept & held_out

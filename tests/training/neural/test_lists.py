@@ -52,6 +52,11 @@ def test_a_file_that_was_cut_off_is_an_error(tmp_path):
         list(read_lists(path))
 
 
+def test_texts_are_cut_to_the_words_that_were_judged():
+    assert LIST.cut(2).texts == ("At nine.", "Trains are", "It leaves")
+    assert LIST.cut(None) is LIST
+
+
 def test_texts_and_queries_stay_out_of_reprs():
     assert "train" not in repr(LIST)
     assert "nine" not in repr(LIST)
@@ -152,7 +157,9 @@ def test_a_recipe_is_read_with_its_defaults(tmp_path):
         ("shop}]=>shop, queries_from: documents, kinds: {faq: 1}}]", r"train\.0: .*documents are of no kind"),
         ("split: dev}]=>split: dev, queries_from: documents}]", "dev: queries_from: documents has no judgments"),
         ("name: mine=>name: mine\nmining: {documents: 3, hardest: 3}", r"relevant \+ hardest is over documents"),
-        ("shop}]=>shop, sources: kept}]", r"train\.0: .*sources are those of lists"),
+        ("shop}]=>shop, sources: kept}]", r"train\.0: .*sources and words are those of lists"),
+        ("shop}]=>shop, words: 80}]", r"train\.0: .*sources and words are those of lists"),
+        ("name: mine=>name: mine\nschedule: {freeze_layers: 2, freeze_embeddings: false}", "needs freeze_embeddings"),
         ("[{name: lce}]=>[{name: lce, by: vectors}]", "a cross-encoder has no vectors"),
         ("[{name: lce}]=>[{name: lce}, {name: same-vectors}]", "a cross-encoder has no vectors"),
         ("[{name: lce}]=>[{name: lce, temperature: 2}]", "temperature is for kl and listnet, and lce has none"),

@@ -70,6 +70,16 @@ def test_moved_vectors_cost_as_much_as_they_moved(student):
     assert all(each.grad is None for each in scorer.base.parameters())
 
 
+def test_some_layers_are_left_to_train(student):
+    from hybridrank.training.neural.errors import RecipeError
+    from hybridrank.training.neural.students import frozen_layers
+
+    model, *_ = student
+    assert frozen_layers(model, 2) == list(model.encoder.layer)[:2]
+    with pytest.raises(RecipeError, match="freeze_layers: 6; the base has 6"):
+        frozen_layers(model, 6)
+
+
 def test_averaged_weights_lie_between_both(student):
     import torch
 

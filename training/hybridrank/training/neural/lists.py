@@ -61,6 +61,10 @@ class RankedList:
             scores={name: tuple(values[place] for place in places) for name, values in self.scores.items()},
         )
 
+    def cut(self, words: int | None) -> "RankedList":
+        """Returns the list with the first words of each text; all of them if None."""
+        return replace(self, texts=tuple(" ".join(text.split()[:words]) for text in self.texts)) if words else self
+
     def with_scores(self, name: str, values: Sequence[float]) -> "RankedList":
         """Returns the list with n more scores, which replace those of that name."""
         return replace(self, scores={**self.scores, name: tuple(values)})

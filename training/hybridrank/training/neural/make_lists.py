@@ -110,7 +110,7 @@ def _given(source: DataSource, collections: Path | None, seed: int) -> list[Rank
     lists = read_lists(source.lists if collections is None else collections / source.lists)
     found = [each for each in lists if source.sources == "all" or each.held_out == (source.sources == "held-out")]
     drawn = draw({each.query_id: each.query for each in found}, source.queries, {}, {}, seed)
-    return [each for each in found if each.query_id in drawn]
+    return [each.cut(source.words) for each in found if each.query_id in drawn]
 
 
 async def _open(

@@ -53,7 +53,8 @@ class DataSource(_Frozen):
     They are unjudged, so only the teacher ranks the documents; the document itself is not in its list.
 
     If the lists name their sources, such as websites, one in HELD_OUT is held out: "kept" takes the lists of the
-    others, for training, and "held-out" those of these, to measure on sources that no training saw.
+    others, for training, and "held-out" those of these, to measure on sources that no training saw. `words` is the
+    number of words that the judges read of each text; later ones are left out.
     """
 
     collection: str = ""
@@ -61,6 +62,7 @@ class DataSource(_Frozen):
     index: str = ""
     lists: Path | None = None
     sources: Literal["all", "kept", "held-out"] = "all"
+    words: int | None = Field(None, ge=1)
     queries: int | None = Field(None, ge=1)
     queries_from: Literal["queries", "documents"] = "queries"
     repeats: int = Field(1, ge=1)
@@ -71,8 +73,8 @@ class DataSource(_Frozen):
     def _one_source(self) -> Self:
         if bool(self.collection) == bool(self.lists):
             raise ValueError("name a collection or a file of lists, one of them")
-        if self.sources != "all" and not self.lists:
-            raise ValueError("sources are those of lists; a collection has none")
+        if not self.lists and (self.sources != "all" or self.words):
+            raise ValueError("sources and words are those of lists; a collection has none")
         if self.queries_from == "documents" and (self.lists or self.kinds):
             raise ValueError("queries_from: documents takes a collection, whose documents are of no kind")
         return self
@@ -186,7 +188,7 @@ class Schedule(_Frozen):
 
     `bf16` computes matrix products in 16 bits, about twice as fast on CPUs and GPUs that support it.
     `freeze_embeddings` leaves embeddings unchanged: they are most of a small model's weights, and a batch uses few of
-    them.
+    them. `freeze_layers` leaves as many of the first layers unchanged too, which saves their part of the backward pass.
     """
 
     epochs: float = Field(1.0, gt=0)
@@ -198,6 +200,14 @@ class Schedule(_Frozen):
     measure_every: int = Field(1000, ge=1)
     bf16: bool = True
     freeze_embeddings: bool = True
+    freeze_layers: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _freezes_from_below(self) -> Self:
+        if self.freeze_layers and not self.freeze_embeddings:
+            raise ValueError("freeze_layers needs freeze_embeddings, which are below them")
+        return self
+
     threads: int | None = Field(None, ge=1)
 
 

@@ -16,7 +16,7 @@ from hybridrank.training.neural.reading import Reading, reading_of
 from hybridrank.training.neural.recipe import Recipe
 from hybridrank.training.onnx.to_transformers import write_transformers
 
-__all__ = ["average_weights", "drop_layers", "open_student", "trim_vocabulary"]
+__all__ = ["average_weights", "drop_layers", "frozen_layers", "open_student", "trim_vocabulary"]
 
 
 def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any, Reading]:
@@ -65,6 +65,14 @@ def average_weights(model: Any, initial: Mapping[str, Any], share: float) -> Non
     now = model.state_dict()
     floats = {name: each for name, each in now.items() if each.is_floating_point()}
     model.load_state_dict({**now, **{name: torch.lerp(each, initial[name], share) for name, each in floats.items()}})
+
+
+def frozen_layers(model: Any, count: int) -> list[Any]:
+    """Returns the first `count` layers. Raises RecipeError if none would be left to train."""
+    layers = model.base_model.encoder.layer
+    if count >= len(layers):
+        raise RecipeError(f"schedule.freeze_layers: {count}; the base has {len(layers)}, and some have to be trained")
+    return list(layers[:count])
 
 
 def trim_vocabulary(model: Any, tokenizer: Any, texts: Iterable[str], size: int) -> Any:

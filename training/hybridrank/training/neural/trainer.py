@@ -23,7 +23,7 @@ from hybridrank.training.neural.pairs import Pairs
 from hybridrank.training.neural.pruning import neuron_importance, prune_neurons
 from hybridrank.training.neural.reading import Reading
 from hybridrank.training.neural.recipe import TEMPERED_LOSSES, VECTOR_LOSS, Comparison, LossTerm, Recipe
-from hybridrank.training.neural.students import average_weights, drop_layers
+from hybridrank.training.neural.students import average_weights, drop_layers, frozen_layers
 from hybridrank.training.neural.vectors import Vectors
 
 __all__ = ["Trainer", "make_trainer", "run", "score_lists", "seconds_to_train", "steps_of"]
@@ -87,6 +87,8 @@ def make_trainer(
     folder.mkdir(parents=True, exist_ok=True)
     if schedule.freeze_embeddings:
         model.base_model.embeddings.requires_grad_(requires_grad=False)
+    for layer in frozen_layers(model, schedule.freeze_layers):
+        layer.requires_grad_(requires_grad=False)
     if schedule.threads:
         torch.set_num_threads(schedule.threads)
     arguments = transformers.TrainingArguments(
