@@ -88,7 +88,7 @@ async def _index(bench: Bench, index: str, collection: StdlibCollection, tokens:
     )
     out.print(
         f"{info.name} {info.version}: {report.total_in_index} documents; {report.indexed} written now,"
-        f" {report.encoded} texts encoded now; vectors are kept for the next time"
+        f" {report.encoded} texts encoded now; vectors of whole texts are kept for the next time"
     )
     if tokens:
         out.print(

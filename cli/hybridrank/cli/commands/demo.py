@@ -33,7 +33,7 @@ def demo(
 ) -> None:
     """Index the documentation of Python's standard library, search it in six ways, and measure each.
 
-    Two to three minutes on two cores the first time; vectors are cached, so the next time is shorter.
+    Two to three minutes on two cores the first time; the embedded index is kept, so the next time is shorter.
 
     Examples:
     hybridrank demo
