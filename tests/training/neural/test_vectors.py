@@ -55,11 +55,12 @@ def test_scores_are_those_that_the_sidecar_serves(student):
 def test_moved_vectors_cost_as_much_as_they_moved(student):
     import torch
 
+    from hybridrank.training.neural.frozen_base import FrozenBase
     from hybridrank.training.neural.vectors import Vectors
 
     model, tokenizer, reading = student
-    scorer = Vectors(tokenizer, 32, reading, ("tokens",), copy.deepcopy(model).eval())
-    moved = copy.deepcopy(model).train()
+    moved = copy.deepcopy(model).eval()
+    scorer = Vectors(tokenizer, 32, reading, ("tokens",), FrozenBase(moved))
     assert scorer.compare(moved, scorer(LISTS)).moved.item() == pytest.approx(0, abs=1e-5)
     with torch.no_grad():
         moved.encoder.layer[5].output.dense.weight.mul_(0.5)
@@ -67,17 +68,46 @@ def test_moved_vectors_cost_as_much_as_they_moved(student):
     assert 0.01 < cost.item() < 1
     cost.backward()
     assert moved.encoder.layer[5].output.dense.weight.grad.abs().max() > 0
-    assert all(each.grad is None for each in scorer.base.parameters())
+    assert all(each.grad is None for each in scorer.base.network.parameters())
+    with torch.inference_mode():
+        assert scorer.compare(moved, scorer(LISTS)).moved is None, "measuring does not need the base"
+
+
+@pytest.mark.parametrize("frozen", [1, 3, 5])
+def test_the_base_shares_the_layers_that_stay_frozen(student, frozen):
+    import torch
+
+    from hybridrank.training.neural.frozen_base import FrozenBase
+    from hybridrank.training.neural.students import freeze
+
+    model, tokenizer, _ = student
+    whole, trained = copy.deepcopy(model).eval(), copy.deepcopy(model)
+    freeze(trained, embeddings=True, layers=frozen)
+    base = FrozenBase(trained, frozen)
+    with torch.no_grad():
+        for layer in trained.encoder.layer[frozen:]:
+            layer.output.dense.weight.mul_(0.5)
+    computed: list[int] = []
+    trained.encoder.layer[0].register_forward_hook(lambda *_: computed.append(1))
+    for text in LISTS[0].texts:
+        inputs = dict(tokenizer([text], return_tensors="pt"))
+        now = trained.train()(**inputs).last_hidden_state
+        before = whole(**inputs).last_hidden_state
+        torch.testing.assert_close(base(inputs), before)
+        assert not torch.allclose(now, before, atol=1e-3)
+    assert len(computed) == len(LISTS[0].texts)
 
 
 def test_some_layers_are_left_to_train(student):
     from hybridrank.training.neural.errors import RecipeError
-    from hybridrank.training.neural.students import frozen_layers
+    from hybridrank.training.neural.students import freeze
 
-    model, *_ = student
-    assert frozen_layers(model, 2) == list(model.encoder.layer)[:2]
+    model = copy.deepcopy(student[0])
+    freeze(model, embeddings=True, layers=2)
+    trained = {name for name, each in model.named_parameters() if each.requires_grad}
+    assert {name.split(".")[2] for name in trained} == {"2", "3", "4", "5"}
     with pytest.raises(RecipeError, match="freeze_layers: 6; the base has 6"):
-        frozen_layers(model, 6)
+        freeze(model, embeddings=True, layers=6)
 
 
 def test_averaged_weights_lie_between_both(student):

@@ -16,7 +16,7 @@ from hybridrank.training.neural.reading import Reading, reading_of
 from hybridrank.training.neural.recipe import Recipe
 from hybridrank.training.onnx.to_transformers import write_transformers
 
-__all__ = ["average_weights", "drop_layers", "frozen_layers", "open_student", "trim_vocabulary"]
+__all__ = ["average_weights", "drop_layers", "freeze", "open_student", "trim_vocabulary"]
 
 
 def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any, Reading]:
@@ -67,12 +67,20 @@ def average_weights(model: Any, initial: Mapping[str, Any], share: float) -> Non
     model.load_state_dict({**now, **{name: torch.lerp(each, initial[name], share) for name, each in floats.items()}})
 
 
-def frozen_layers(model: Any, count: int) -> list[Any]:
-    """Returns the first `count` layers. Raises RecipeError if none would be left to train."""
-    layers = model.base_model.encoder.layer
-    if count >= len(layers):
-        raise RecipeError(f"schedule.freeze_layers: {count}; the base has {len(layers)}, and some have to be trained")
-    return list(layers[:count])
+def freeze(model: Any, *, embeddings: bool, layers: int) -> None:
+    """Leaves the embeddings and the first `layers` as they are; layers frozen from below have no dropout either.
+
+    So what they make of a text is the same in every pass. Raises RecipeError if no layer would be left to train.
+    """
+    encoder = model.base_model.encoder.layer
+    if layers >= len(encoder):
+        raise RecipeError(f"schedule.freeze_layers: {layers}; the base has {len(encoder)}, and some have to be trained")
+    frozen = [*([model.base_model.embeddings] if embeddings else ()), *encoder[:layers]]
+    for part in frozen:
+        part.requires_grad_(requires_grad=False)
+        for module in part.modules():
+            if layers and isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
 
 
 def trim_vocabulary(model: Any, tokenizer: Any, texts: Iterable[str], size: int) -> Any:

@@ -1,6 +1,5 @@
 """Trains a student on lists with transformers' Trainer: resumable, seeded, on a GPU if available."""
 
-import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +16,14 @@ from hybridrank.training.neural.batch import Compared, Scorer
 from hybridrank.training.neural.curves import write_curves
 from hybridrank.training.neural.dev import ALONE, BLENDED, GIVEN, dev_ndcg
 from hybridrank.training.neural.fading import Fading
+from hybridrank.training.neural.frozen_base import FrozenBase
 from hybridrank.training.neural.lists import RankedList
 from hybridrank.training.neural.losses import LOSSES
 from hybridrank.training.neural.pairs import Pairs
 from hybridrank.training.neural.pruning import neuron_importance, prune_neurons
 from hybridrank.training.neural.reading import Reading
 from hybridrank.training.neural.recipe import TEMPERED_LOSSES, VECTOR_LOSS, Comparison, LossTerm, Recipe
-from hybridrank.training.neural.students import average_weights, drop_layers, frozen_layers
+from hybridrank.training.neural.students import average_weights, drop_layers, freeze
 from hybridrank.training.neural.vectors import Vectors
 
 __all__ = ["Trainer", "make_trainer", "run", "score_lists", "seconds_to_train", "steps_of"]
@@ -85,10 +85,7 @@ def make_trainer(
     """
     schedule = recipe.schedule
     folder.mkdir(parents=True, exist_ok=True)
-    if schedule.freeze_embeddings:
-        model.base_model.embeddings.requires_grad_(requires_grad=False)
-    for layer in frozen_layers(model, schedule.freeze_layers):
-        layer.requires_grad_(requires_grad=False)
+    freeze(model, embeddings=schedule.freeze_embeddings, layers=schedule.freeze_layers)
     if schedule.threads:
         torch.set_num_threads(schedule.threads)
     arguments = transformers.TrainingArguments(
@@ -186,7 +183,7 @@ def _scorer(recipe: Recipe, model: Any, tokenizer: Any, reading: Reading) -> Sco
         return Pairs(tokenizer, recipe.student.max_tokens)
     by = {recipe.comparison, *(term.by for term in recipe.losses if term.by)}
     keeps = any(term.name == VECTOR_LOSS for term in recipe.losses)
-    base = copy.deepcopy(model).eval() if keeps else None
+    base = FrozenBase(model, recipe.schedule.freeze_layers) if keeps else None
     return Vectors(tokenizer, recipe.student.max_tokens, reading, sorted(by), base)
 
 

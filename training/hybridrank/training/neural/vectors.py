@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from hybridrank.training.neural.batch import Compared, Scores, runs, targets
+from hybridrank.training.neural.frozen_base import FrozenBase
 from hybridrank.training.neural.lists import RankedList
 from hybridrank.training.neural.reading import Reading
 from hybridrank.training.neural.recipe import Comparison
@@ -31,7 +32,7 @@ class Vectors:
     max_tokens: int
     reading: Reading
     by: Collection[Comparison]
-    base: Any = None
+    base: FrozenBase | None = None
 
     def __call__(self, lists: Sequence[RankedList]) -> dict[str, Any]:
         """Returns a batch."""
@@ -49,35 +50,45 @@ class Vectors:
         return batch
 
     def compare(self, model: Any, batch: Mapping[str, Any]) -> Compared:
-        """Scores each query with its own documents, and with all documents of the batch."""
+        """Scores each query with its own documents, and with all documents of the batch.
+
+        `moved` is for training alone, over the queries and one run of documents, drawn anew each time: to read all
+        again by the base would take as long as a third of a step.
+        """
         mask = batch["mask"]
-        queries, documents = (self._encode(model, batch, name) for name in ("queries", "documents"))
+        encoded = [self._encode(model, batch, name) for name in ("queries", "documents")]
         with torch.autocast(mask.device.type, enabled=False):  # in bf16 close cosines would become equal
-            vectors = [POOLED[self.reading.pooling](*each) for each in (queries, documents)]
+            queries, documents = (POOLED[self.reading.pooling](each.rows, each.there) for each in encoded)
             found = {
-                each: _scores(_max_sim(*queries, *documents) if each == "tokens" else vectors[0] @ vectors[1].T, mask)
+                each: _scores(_max_sim(*encoded) if each == "tokens" else queries @ documents.T, mask)
                 for each in self.by
             }
-            moved = None if self.base is None else self._moved(torch.cat(vectors), batch)
-            return Compared(found, moved)
+        kept = [each.kept for each in encoded if each.kept is not None]
+        return Compared(found, 1 - torch.cat(kept).mean() if kept else None)
 
-    def _moved(self, vectors: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
-        pool = POOLED[self.reading.pooling]
-        with torch.no_grad():
-            self.base.to(vectors.device)
-            before = [pool(*self._encode(self.base, batch, name)) for name in ("queries", "documents")]
-        return 1 - (vectors * torch.cat(before)).sum(1).mean()
-
-    def _encode(self, model: Any, batch: Mapping[str, Any], name: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns token rows (texts, t, d) in the order of the texts, and their mask (texts, t)."""
+    def _encode(self, model: Any, batch: Mapping[str, Any], name: str) -> "_Encoded":
         longest = max(run["input_ids"].shape[1] for run in batch[name])
-        rows, there = [], []
-        for run in batch[name]:
-            room = longest - run["input_ids"].shape[1]
-            rows.append(functional.pad(model(**run).last_hidden_state.float(), (0, 0, 0, room)))
-            there.append(functional.pad(run["attention_mask"], (0, room)))
+        drawn = int(torch.randint(len(batch[name]), ())) if self.base and torch.is_grad_enabled() else None
+        rows, there, kept = [], [], None
+        for number, run in enumerate(batch[name]):
+            found, read = model(**run).last_hidden_state.float(), run["attention_mask"].bool()
+            if self.base and number == drawn:
+                now, before = (POOLED[self.reading.pooling](each, read) for each in (found, self.base(run)))
+                kept = (now * before).sum(1)
+            room = longest - read.shape[1]
+            rows.append(functional.pad(found, (0, 0, 0, room)))
+            there.append(functional.pad(read, (0, room)))
         back = batch[f"{name}_order"].argsort()
-        return torch.cat(rows)[back], torch.cat(there)[back].bool()
+        return _Encoded(torch.cat(rows)[back], torch.cat(there)[back], kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """Texts in their order: token rows (texts, t, d), their mask (texts, t); cosines of some with the base's (n,)."""
+
+    rows: torch.Tensor
+    there: torch.Tensor
+    kept: torch.Tensor | None
 
 
 def _scores(cosines: torch.Tensor, mask: torch.Tensor) -> Scores:
@@ -101,11 +112,11 @@ def _first(rows: torch.Tensor, _there: torch.Tensor) -> torch.Tensor:
 POOLED = {"mean": _mean, "cls": _first}
 
 
-def _max_sim(queries: torch.Tensor, asked: torch.Tensor, documents: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+def _max_sim(queries: _Encoded, documents: _Encoded) -> torch.Tensor:
     """Returns (queries, documents): the mean over query tokens of the highest cosine, without special tokens."""
-    asked, there = _inner(asked), _inner(there)
+    asked, there = _inner(queries.there), _inner(documents.there)
     cosines = torch.einsum(
-        "qld,mtd->qmlt", functional.normalize(queries, dim=2), functional.normalize(documents, dim=2)
+        "qld,mtd->qmlt", functional.normalize(queries.rows, dim=2), functional.normalize(documents.rows, dim=2)
     )
     best = cosines.masked_fill(~there[None, :, None, :], -1).amax(3)
     return (best * asked[:, None, :]).sum(2) / asked.sum(1).clamp(min=1)[:, None]
