@@ -198,6 +198,34 @@ async def test_one_run_of_the_model_gives_both_kinds_of_vectors(engine, sidecar,
         assert asked == [("encode_tokens", 4), ("encode", 3)]
 
 
+async def test_answers_with_token_vectors_are_bounded(engine, sidecar, tmp_path, monkeypatch):
+    (info,) = await sidecar.models()
+    monkeypatch.setattr("hybridrank.connector.indexing.documents._ANSWER_BYTES", 9 * info.dimensions * info.max_tokens)
+    asked = []
+    encode_tokens = sidecar.encode_tokens
+
+    async def counting(texts, **how):
+        asked.append(len(texts))
+        return await encode_tokens(texts, **how)
+
+    monkeypatch.setattr(sidecar, "encode_tokens", counting)
+    assert (await indexed(engine, sidecar, tmp_path, "int8")).indexed == 4
+    assert asked == [2, 2], "a document may have four windows of one byte a dimension"
+
+
+async def test_a_long_document_is_found_by_its_end(engine, sidecar, tmp_path):
+    long = Document("long", {"title": "chair", "text": "chair " * 12 + "hot tea with milk"})
+    report = await indexed(engine, sidecar, tmp_path, "fp32", [*MENU, long])
+    assert report.truncated == 0
+    stored, texts = [
+        await HybridSearch(engine, sidecar).search(request(token_vectors=each, max_chunks=4)) for each in (True, False)
+    ]
+    by_id = {hit.doc_id: hit for hit in texts.hits}
+    assert by_id["long"].scored_chunks == 2
+    for hit in stored.hits:
+        assert hit.rerank_score == pytest.approx(by_id[hit.doc_id].rerank_score, abs=1e-4)
+
+
 async def test_vectors_of_another_codec_fall_back_to_texts_once(engine, sidecar, tmp_path, folder):
     async with serving(load([folder])) as server, SidecarClient(server.address) as trained:
         await indexed(engine, trained, tmp_path, "residual")

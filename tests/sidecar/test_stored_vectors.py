@@ -15,7 +15,7 @@ from hybridrank.sidecar.models.trial import load_model
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
 from hybridrank.sidecar.rerankers.late_interaction import UNPACKED_TOKENS, ColbertReranker
 from hybridrank.sidecar.scoring import block_scoring
-from hybridrank.sidecar.types import TextKind
+from hybridrank.sidecar.types import DEFAULT_CHUNKS, TextKind
 from hybridrank.training.token_codec import frequent_tokens, sample_rows, train_codec
 from tests.golden.colbert import FOLDER as CHECKPOINTS
 from tests.golden.sidecar import FOLDER
@@ -114,19 +114,22 @@ async def test_a_pruning_codec_drops_tokens_of_documents_only(folder, tmp_path):
     async with serving(load([path])) as client:
         assert (await client.models.List(pb.ListModelsRequest())).models[0].token_codec == codec.digest != whole.digest
         sizes = []
-        for text, sequence in zip(TEXTS, encoder.tokenize_texts(TEXTS, TextKind.DOCUMENT), strict=True):
-            (rows,) = encoder.token_rows([sequence])
-            kept = rows[np.array([each not in pruned for each in sequence.token_ids[1:-1]], dtype=bool)]
+        for text, windows in zip(TEXTS, encoder.windows(TEXTS, TextKind.DOCUMENT, DEFAULT_CHUNKS), strict=True):
+            rows = [encoder.token_rows([window])[0] for window in windows]
+            stays = [
+                np.array([each not in pruned for each in window.token_ids[1:-1]], dtype=bool) for window in windows
+            ]
+            kept = [each[some] for each, some in zip(rows, stays, strict=True)]
             (stored,) = await encoded(client, [text], pb.TOKEN_VECTORS_RESIDUAL)
-            expected = kept if len(kept) else rows
-            assert stored == token_vectors.write(codec, expected, truncated=sequence.truncated)
+            expected = [some if len(some) else each for some, each in zip(kept, rows, strict=True)]
+            assert stored == token_vectors.write(codec, *expected, truncated=windows[-1].truncated)
             (query,) = await encoded(client, [text or "a"], pb.TOKEN_VECTORS_RESIDUAL, kind=pb.TEXT_KIND_QUERY)
             (plain,) = await encoded(client, [text], pb.TOKEN_VECTORS_FP32)
-            assert len(plain) == 16 + rows.nbytes
-            assert len(query) == 16 + max(1, len(rows)) * codec.record_bytes
-            sizes.append((len(kept), len(rows)))
-        assert [0 < kept < rows for kept, rows in sizes] == [True, True, False, True, False]
-        assert sizes[4] == (0, 46)
+            assert len(plain) == sum(16 + each.nbytes for each in rows)
+            assert len(query) == 16 + max(1, len(rows[0])) * codec.record_bytes
+            sizes.append(([len(each) for each in kept], [len(each) for each in rows]))
+        assert [0 < sum(kept) < sum(rows) for kept, rows in sizes] == [True, True, False, True, False]
+        assert sizes[4] == ([0] * 4, [46] * 4)
         stored = await encoded(client, TEXTS, pb.TOKEN_VECTORS_RESIDUAL)
         assert len(await scores(client, stored_request(stored))) == len(TEXTS)
 
@@ -139,6 +142,31 @@ def test_the_most_frequent_tokens_are_pruned_and_ties_by_id(folder):
     assert frequent_tokens(encoder, [""], 2) == (frozenset(), 0.0)
     rows = sample_rows(encoder, TEXTS, documents=9, pruned=frozenset({46, 50, 63}))
     assert len(rows) == 109 - 49
+
+
+async def test_a_long_document_counts_by_its_best_window(client):
+    """The second window holds the answer; the two together are stored, and none of the text is left out."""
+    long = "chair " * 12 + QUERY
+    wanted = await client.reranker.Rerank(rerank_request("tiny-encoder", QUERY, long))
+    assert (wanted.results[0].scored_chunks, wanted.results[0].truncated) == (2, False)
+    request = pb.EncodeRequest(
+        model="tiny-encoder", texts=[long], kind=pb.TEXT_KIND_DOCUMENT, token_vectors=pb.TOKEN_VECTORS_FP32
+    )
+    (found,) = (await client.encoder.Encode(request)).embeddings
+    assert not found.truncated
+    stored = await client.reranker.Rerank(stored_request([found.token_vectors]))
+    assert stored.results[0].relevance_score == pytest.approx(wanted.results[0].relevance_score, abs=1e-5)
+    for options in ({"max_chunks_per_document": 1}, {"chunk_score": pb.CHUNK_SCORE_FIRST}):
+        texts = rerank_request("tiny-encoder", QUERY, long)
+        texts.options.MergeFrom(pb.RerankOptions(**options))
+        (first,) = (await client.reranker.Rerank(texts)).results
+        (same,) = (await client.reranker.Rerank(stored_request([found.token_vectors], **options))).results
+        assert same.relevance_score == pytest.approx(first.relevance_score, abs=1e-5)
+        assert same.truncated
+        assert stored.results[0].relevance_score > same.relevance_score + 0.01
+    texts.options.chunk_score = pb.CHUNK_SCORE_MEAN
+    stored = stored_request([found.token_vectors] * 2, chunk_score=pb.CHUNK_SCORE_MEAN)
+    assert await scores(client, stored) == pytest.approx(await scores(client, texts) * 2, abs=1e-5)
 
 
 async def test_a_score_depends_on_no_other_passage_and_no_block(client, monkeypatch):
@@ -231,7 +259,7 @@ async def test_a_query_without_a_word_and_contributions_are_refused(client):
 
 async def test_rows_that_are_not_finite_are_never_stored_nor_ranked(folder):
     class Overflowing(ColbertReranker):
-        def score_stored(self, query, passages):
+        def score_stored(self, query, passages, combine):
             return np.full(len(passages), np.nan, dtype=np.float32)
 
     model = load_model(folder)

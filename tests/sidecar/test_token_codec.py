@@ -87,14 +87,25 @@ def test_a_document_says_whether_it_was_cut():
     ]
 
 
+def test_windows_come_back_one_after_the_other():
+    codec = codecs_of(MODEL, DIMENSIONS, None)["fp32"]
+    windows = [rows(1, 3), rows(2, 0), rows(3, 2)]
+    found = read(write(codec, *windows, truncated=True), {"fp32": codec})
+    assert (found.windows, found.tokens, found.truncated) == ((3, 0, 2), 5, True)
+    whole, lengths = unpack([read(write(codec, rows(4, 1)), {"fp32": codec}), found])
+    assert lengths.tolist() == [1, 3, 0, 2]
+    np.testing.assert_array_equal(whole, np.concatenate([rows(4, 1), *windows]))
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
         (lambda whole: b"", "not token vectors"),
         (lambda whole: b"text" + whole[4:], "not token vectors"),
-        (lambda whole: whole[:-1], "are damaged: 39 bytes for 2 tokens of 12 dimensions, not 40 for 12"),
-        (lambda whole: whole + b"x", "are damaged: 41 bytes"),
-        (lambda whole: whole[:4] + b"\x0b" + whole[5:], "are damaged: .* of 11 dimensions"),
+        (lambda whole: whole[:-1], "are damaged: 39 bytes for 2 tokens, not 40"),
+        (lambda whole: whole + b"x", "or are damaged"),
+        (lambda whole: whole + whole[:-1], "are damaged: 39 bytes for 2 tokens, not 40"),
+        (lambda whole: whole[:4] + b"\x0b" + whole[5:], "are damaged: of 11 dimensions, not 12"),
         (lambda whole: whole[:2] + b"\x09" + whole[3:], "are of format 9"),
     ],
 )

@@ -1,8 +1,8 @@
-"""Token vectors of one document as bytes: a header that describes the format, then a record for each token.
+"""Token vectors of one document as bytes: for each window that the model read, a header, then a record for each token.
 
 2 bytes   "TV"
 1         format: 0 fp32, 1 fp16, 2 int8, 3 residual
-1         flags: 1 if the model read only the beginning of the document
+1         flags: 1 if no later window follows, though the document goes on
 2         dimensions, little-endian as all numbers
 2         tokens
 8         the first 8 bytes of the codec's digest
@@ -34,25 +34,77 @@ class BadTokenVectors(HybridrankError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TokenVectors:
-    """Token vectors of one document, checked and still packed. `truncated`: from the beginning of the document only."""
+    """Token vectors of one document, checked and still packed: `windows` are their numbers of tokens, one or more.
+
+    `truncated`: the document goes on after the last one.
+    """
 
     codec: TokenCodec
-    tokens: int
+    windows: tuple[int, ...]
     truncated: bool
-    records: memoryview = field(repr=False)
+    records: bytes = field(repr=False)
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of all windows."""
+        return sum(self.windows)
+
+    def first(self, windows: int) -> "TokenVectors":
+        """Returns the first `windows` of the document, one or more."""
+        if windows >= len(self.windows):
+            return self
+        kept = self.windows[:windows]
+        return TokenVectors(
+            self.codec, kept, truncated=True, records=self.records[: sum(kept) * self.codec.record_bytes]
+        )
 
 
-def write(codec: TokenCodec, rows: FloatArray, *, truncated: bool = False) -> bytes:
-    """Writes (tokens, dimensions) unit rows as bytes; zero rows are allowed."""
-    flags = _TRUNCATED if truncated else 0
-    header = (_FORMATS.index(codec.format), flags, codec.dimensions, len(rows), _beginning(codec.digest))
-    return _HEADER.pack(_MAGIC, *header) + codec.pack(rows).tobytes()
+def write(codec: TokenCodec, *windows: FloatArray, truncated: bool = False) -> bytes:
+    """Writes the (tokens, dimensions) unit rows of each window as bytes; windows without a row are allowed."""
+    last = len(windows) - 1
+    return b"".join(
+        _header(codec, len(rows), _TRUNCATED if truncated and number == last else 0) + codec.pack(rows).tobytes()
+        for number, rows in enumerate(windows)
+    )
 
 
 def read(stored: bytes, codecs: Mapping[Format, TokenCodec]) -> TokenVectors:
     """Reads the bytes with the codec that made them; raises BadTokenVectors if it is not among `codecs`."""
-    if len(stored) < _HEADER.size or not stored.startswith(_MAGIC):
-        raise BadTokenVectors("are not token vectors as Encode returns them")
+    rest, windows, records = memoryview(stored), list[int](), list[memoryview]()
+    while rest or not windows:
+        codec, tokens, truncated = _read_header(rest, codecs)
+        end = _HEADER.size + tokens * codec.record_bytes
+        if len(rest) < end:
+            raise BadTokenVectors(f"are damaged: {len(rest)} bytes for {tokens} tokens, not {end}")
+        windows.append(tokens)
+        records.append(rest[_HEADER.size : end])
+        rest = rest[end:]
+    return TokenVectors(codec, tuple(windows), truncated, b"".join(records))
+
+
+def unpack(documents: Sequence[TokenVectors]) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """Returns the stacked rows of documents of one codec, and the number of rows of each window of each document.
+
+    Raises BadTokenVectors for a centroid that does not exist.
+    """
+    codec = documents[0].codec
+    records = np.frombuffer(b"".join(each.records for each in documents), dtype=np.uint8)
+    lengths = np.array([tokens for each in documents for tokens in each.windows], dtype=np.intp)
+    try:
+        return codec.unpack(records.reshape(-1, codec.record_bytes)), lengths
+    except IndexError as error:
+        raise BadTokenVectors(f"are damaged: {error}") from error
+
+
+def _header(codec: TokenCodec, tokens: int, flags: int) -> bytes:
+    number = _FORMATS.index(codec.format)
+    return _HEADER.pack(_MAGIC, number, flags, codec.dimensions, tokens, _beginning(codec.digest))
+
+
+def _read_header(stored: memoryview, codecs: Mapping[Format, TokenCodec]) -> tuple[TokenCodec, int, bool]:
+    """Returns the codec of a window, its number of tokens, and whether the document goes on after it."""
+    if len(stored) < _HEADER.size or stored[: len(_MAGIC)] != _MAGIC:
+        raise BadTokenVectors("are not token vectors as Encode returns them, or are damaged")
     _, number, flags, dimensions, tokens, digest = _HEADER.unpack_from(stored)
     if number >= len(_FORMATS):
         raise BadTokenVectors(f"are of format {number}, which this version does not know")
@@ -63,27 +115,9 @@ def read(stored: bytes, codecs: Mapping[Format, TokenCodec]) -> TokenVectors:
             f"are {_FORMATS[number]} {digest.hex()}, but this model reads {wanted}; encode the documents again, or "
             "send texts"
         )
-    wanted_bytes = _HEADER.size + tokens * codec.record_bytes
-    if dimensions != codec.dimensions or len(stored) != wanted_bytes:
-        raise BadTokenVectors(
-            f"are damaged: {len(stored)} bytes for {tokens} tokens of {dimensions} dimensions, not {wanted_bytes} for "
-            f"{codec.dimensions}"
-        )
-    return TokenVectors(codec, tokens, bool(flags & _TRUNCATED), memoryview(stored)[_HEADER.size :])
-
-
-def unpack(documents: Sequence[TokenVectors]) -> tuple[FloatArray, npt.NDArray[np.intp]]:
-    """Returns the stacked rows of documents of one codec, and the number of rows of each document.
-
-    Raises BadTokenVectors for a centroid that does not exist.
-    """
-    codec = documents[0].codec
-    records = np.frombuffer(b"".join(each.records for each in documents), dtype=np.uint8)
-    lengths = np.array([each.tokens for each in documents], dtype=np.intp)
-    try:
-        return codec.unpack(records.reshape(-1, codec.record_bytes)), lengths
-    except IndexError as error:
-        raise BadTokenVectors(f"are damaged: {error}") from error
+    if dimensions != codec.dimensions:
+        raise BadTokenVectors(f"are damaged: of {dimensions} dimensions, not {codec.dimensions}")
+    return codec, tokens, bool(flags & _TRUNCATED)
 
 
 def _beginning(digest: str) -> bytes:

@@ -24,7 +24,7 @@ from hybridrank.connector.mapping.encoders import lacking_note, warn_of_missing_
 from hybridrank.connector.passages import passage_text
 from hybridrank.connector.sidecar_client.base import Encoder, SparseEncoder
 from hybridrank.connector.sidecar_client.client import ModelInfo
-from hybridrank.connector.types import Document, Encoding, TokenFormat, Vector
+from hybridrank.connector.types import DEFAULT_CHUNKS, Document, Encoding, TokenFormat, Vector
 from hybridrank.index_templates import IndexDefinition
 from hybridrank.index_templates.vectors import TOKEN_VECTORS
 
@@ -33,6 +33,8 @@ __all__ = ["IndexingReport", "index_documents"]
 _BATCH_SIZE = 64  # documents per request: about a second of encoding on two cores, so that progress is visible
 _TEXTS_A_CALL = 256  # long documents have many passages; this bounds a call's size and time
 _ENCODE_TIMEOUT_S = 300.0
+_ANSWER_BYTES = 32 * 1024 * 1024  # of token vectors in one answer, half of what a message may have
+_BYTES_A_DIMENSION: Mapping[TokenFormat, float] = {"fp32": 4, "fp16": 2, "int8": 1, "residual": 0.5}  # at most
 
 
 class EncoderWithModels(Encoder, SparseEncoder, Protocol):
@@ -56,7 +58,7 @@ class EncoderWithModels(Encoder, SparseEncoder, Protocol):
 class IndexingReport:
     """Result of an indexing run. `unchanged` documents existed already; `duplicates` are repeated ids.
 
-    `truncated` are written documents whose token vectors cover only the beginning, as far as their model reads.
+    `truncated` are written documents that are longer than the windows of their token vectors.
     """
 
     indexed: int = 0
@@ -94,10 +96,16 @@ class _Tokens:
 
     async def encode(self, encoder: EncoderWithModels, texts: Sequence[str]) -> dict[str, Encoding]:
         different = list(dict.fromkeys(texts))
-        encodings = await encoder.encode_tokens(
-            different, model=self.model.name, token_vectors=self.format, timeout_s=_ENCODE_TIMEOUT_S
-        )
-        return dict(zip(different, encodings, strict=True))
+        row = _BYTES_A_DIMENSION[self.format] * max(1, self.model.dimensions)
+        a_call = max(1, int(_ANSWER_BYTES / (row * max(1, self.model.max_tokens) * DEFAULT_CHUNKS)))
+        found: dict[str, Encoding] = {}
+        for start in range(0, len(different), a_call):
+            some = different[start : start + a_call]
+            encodings = await encoder.encode_tokens(
+                some, model=self.model.name, token_vectors=self.format, timeout_s=_ENCODE_TIMEOUT_S
+            )
+            found |= dict(zip(some, encodings, strict=True))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,7 @@ class _Plan:
     @property
     def made_by(self) -> str:
         """The part of a digest besides the document: everything that changes its vectors."""
-        packed = [self.tokens.format, self.tokens.digest] if self.tokens else []
+        packed = [self.tokens.format, self.tokens.digest, f"{DEFAULT_CHUNKS} windows"] if self.tokens else []
         cut = [f"passages {self.passages.words}/{self.passages.overlap}"] if self.passages else []
         more = [f"{name}={','.join(fields)}" for name, fields in sorted(self.vector_fields.items())]
         sparse = [f"sparse {self.sparse.digest}"] if self.sparse else []

@@ -22,7 +22,7 @@ from hybridrank.sidecar.rerankers.checks import require_query
 from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.runtime.maxsim import maxsim, maxsim_of_rows
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
-from hybridrank.sidecar.types import RelevanceScore, RerankRequest, TextKind
+from hybridrank.sidecar.types import ChunkScore, RelevanceScore, RerankRequest, TextKind
 
 __all__ = ["ColbertReranker", "loaded_model"]
 
@@ -78,15 +78,22 @@ class ColbertReranker(PairReranker):
         scores = np.maximum(np.array(means, dtype=np.float32), NOTHING_TO_MATCH)
         return scores * np.array([len(query) for query in queries], dtype=np.float32) if self._sums else scores
 
-    def score_stored(self, query: TokenSequence, passages: Sequence[TokenVectors]) -> FloatArray:
-        """Same as `score`, for already encoded passages of one codec; some thousand of their tokens at a time."""
+    def score_stored(
+        self, query: TokenSequence, passages: Sequence[TokenVectors], combine: ChunkScore = ChunkScore.MAX
+    ) -> FloatArray:
+        """Same as `score`, for already encoded passages, whose windows are combined.
+
+        Some thousand tokens of one codec are unpacked at a time.
+        """
         rows = self._query_rows(query)
         ends = np.cumsum([each.tokens for each in passages])
         other_codec = np.array([one.codec is not other.codec for one, other in pairwise(passages)], dtype=bool)
         cuts = np.flatnonzero(np.diff(ends // UNPACKED_TOKENS).astype(bool) | other_codec) + 1
         blocks = (passages[start:end] for start, end in pairwise([0, *cuts.tolist(), len(passages)]))
-        means = [maxsim_of_rows(rows, *token_vectors.unpack(block)) for block in blocks]
-        scores = np.maximum(np.concatenate(means), NOTHING_TO_MATCH)
+        of_windows = np.concatenate([maxsim_of_rows(rows, *token_vectors.unpack(block)) for block in blocks])
+        counts = np.array([len(each.windows) for each in passages])
+        found = np.maximum(of_windows, NOTHING_TO_MATCH), np.cumsum([0, *counts[:-1]])
+        scores = np.add.reduceat(*found) / counts if combine is ChunkScore.MEAN else np.maximum.reduceat(*found)
         return scores * len(rows) if self._sums else scores
 
     async def scores(self, request: RerankRequest, scoring: Scoring) -> Scored:
@@ -99,7 +106,7 @@ class ColbertReranker(PairReranker):
 
         def compute(passages: Sequence[TokenVectors]) -> FloatArray:
             try:
-                return self.score_stored(head, passages)[:, np.newaxis]
+                return self.score_stored(head, passages, request.chunk_score)[:, np.newaxis]
             except BadTokenVectors as error:
                 raise InvalidArgument("candidates.token_vectors", str(error)) from error
 
@@ -151,7 +158,7 @@ def _read(request: RerankRequest, codecs: Mapping[Format, TokenCodec]) -> list[T
         if not passage.token_vectors:
             raise InvalidArgument(field, "is empty, though others are not; send texts alone, or vectors for all")
         try:
-            passages.append(token_vectors.read(passage.token_vectors, codecs))
+            passages.append(token_vectors.read(passage.token_vectors, codecs).first(request.max_windows))
         except BadTokenVectors as error:
             raise InvalidArgument(field, str(error)) from error
     return passages

@@ -15,7 +15,7 @@ from hybridrank.sidecar.rerankers.base import Encoder, Pair, PairReranker, Spars
 from hybridrank.sidecar.rerankers.checks import require_query, require_text
 from hybridrank.sidecar.runtime.tokenizer import TokenSequence
 from hybridrank.sidecar.scoring.keys import text_keys
-from hybridrank.sidecar.types import EncodeRequest, RerankRequest, TextKind
+from hybridrank.sidecar.types import DEFAULT_CHUNKS, EncodeRequest, RerankRequest, TextKind
 
 __all__ = ["Input", "Work", "encode_work", "rerank_work", "sparse_work", "token_work"]
 
@@ -118,16 +118,19 @@ def token_work(
 ) -> Work[TokenSequence]:
     """Makes rows for the tokens of each text, hundreds of times a vector; without document tokens that `codec` prunes.
 
-    The row of the text comes first, if the model is also `dense`. Raises InvalidArgument for a query without a word.
+    The row of the text comes first, if the model is also `dense`. Of a document up to DEFAULT_CHUNKS windows are read,
+    of a query one. Raises InvalidArgument for a query without a word.
     """
     compute = dense.embed_with_tokens if dense else encoder.token_rows
-    work = replace(_encode(request, encoder, compute, f"tokens {codec.digest}"), keep=False)
-    pruned = codec.pruned if request.kind is TextKind.DOCUMENT else frozenset()
+    work = _encode(request, encoder, compute, f"tokens {codec.digest}")
+    if request.kind is TextKind.QUERY:
+        return replace(work, keep=False)
 
     def windows(asked: Sequence[str], most: int) -> list[list[TokenSequence]]:
-        return [[each.without(pruned) for each in found] for found in work.windows(asked, most)]
+        found = encoder.windows(asked, request.kind, most)
+        return [[each.without(codec.pruned) for each in windows] for windows in found]
 
-    return replace(work, windows=windows)
+    return replace(work, windows=windows, wanted=range(DEFAULT_CHUNKS), keep=False)
 
 
 def _encode(

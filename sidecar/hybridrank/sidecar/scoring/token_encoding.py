@@ -1,13 +1,14 @@
 """Encodes texts into vectors of their tokens, packed for storage in an index."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hybridrank.model_files import token_vectors
 from hybridrank.model_files.token_codec import CODEC, TokenCodec
 from hybridrank.sidecar.errors import InvalidArgument
 from hybridrank.sidecar.rerankers.kind import LoadedModel
 from hybridrank.sidecar.scoring.computer import Computer
+from hybridrank.sidecar.scoring.keys import window_key
 from hybridrank.sidecar.scoring.row_cache import Row
 from hybridrank.sidecar.scoring.text_job import token_work
 from hybridrank.sidecar.types import Embedding, EncodeRequest, EncodeResult
@@ -18,6 +19,8 @@ __all__ = ["encode_tokens"]
 async def encode_tokens(request: EncodeRequest, model: LoadedModel, computer: Computer) -> EncodeResult:
     """Returns the packed vectors of each text's tokens, in the order of the request; from an encoder, also its vector.
 
+    Those of a long document are of its first windows, as many as `Rerank` reads by default; its vector is of the first.
+
     Raises InvalidArgument for a model that makes none, and for a codec that it does not have.
     """
     if model.token_encoder is None:
@@ -26,9 +29,14 @@ async def encode_tokens(request: EncodeRequest, model: LoadedModel, computer: Co
     codec = _codec(model, request.token_vectors)
     work = token_work(request, model.token_encoder, model.encoder, codec)
     rows, timings = await computer.rows(work)
-    packed = await asyncio.to_thread(_packed, codec, rows, vectors=1 if model.encoder else 0)
-    tokens = sum(rows[key].tokens for key in work.keys)
+    found = {key: [rows[each] for each in _windows(key, work.wanted) if each in rows] for key in work.keys}
+    packed = await asyncio.to_thread(_packed, codec, found, vectors=1 if model.encoder else 0)
+    tokens = sum(row.tokens for key in work.keys for row in found[key])
     return EncodeResult(tuple(packed[key] for key in work.keys), model.info, timings, tokens)
+
+
+def _windows(key: bytes, wanted: range) -> list[bytes]:
+    return [window_key(key, number) for number in wanted]
 
 
 def _codec(model: LoadedModel, wanted: str) -> TokenCodec:
@@ -39,13 +47,13 @@ def _codec(model: LoadedModel, wanted: str) -> TokenCodec:
     raise InvalidArgument("token_vectors", f"{problem}; `hybridrank colbert train-codec` makes a {CODEC} for it")
 
 
-def _packed(codec: TokenCodec, rows: Mapping[bytes, Row], *, vectors: int) -> dict[bytes, Embedding]:
-    """Keeps the first `vectors` rows of each text unchanged and packs the rest."""
+def _packed(codec: TokenCodec, found: Mapping[bytes, Sequence[Row]], *, vectors: int) -> dict[bytes, Embedding]:
+    """Keeps the first `vectors` rows of each text's first window unchanged, and packs the rest of each window."""
     return {
         key: Embedding(
-            tuple(row.values[:vectors].ravel().tolist()),
-            row.truncated,
-            token_vectors.write(codec, row.values[vectors:], truncated=row.truncated),
+            tuple(windows[0].values[:vectors].ravel().tolist()),
+            windows[-1].truncated,
+            token_vectors.write(codec, *(each.values[vectors:] for each in windows), truncated=windows[-1].truncated),
         )
-        for key, row in rows.items()
+        for key, windows in found.items()
     }
