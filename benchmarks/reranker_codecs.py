@@ -149,7 +149,7 @@ def rank(
     candidates: Mapping[str, Sequence[str]],
     qrels: Mapping[str, Mapping[str, int]],
 ) -> Measured:
-    """Documents packed as the index holds them, and ranked as the sidecar scores those."""
+    """First windows of documents, packed as in an index, and ranked as the sidecar scores those."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         packed = pool.map(lambda each: token_vectors.write(codec, each.without(codec.pruned)), encoded.values())
         stored = dict(zip(encoded, packed, strict=True))

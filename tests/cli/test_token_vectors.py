@@ -61,7 +61,7 @@ def test_an_index_without_token_vectors_stays_without(run, docs):
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ((), "token vectors: int8, of tiny-encoder; 1 document longer than it reads"),
+        ((), "token vectors: int8, of tiny-encoder; 1 document longer than its windows"),
         (("--token-vectors", "none"), "token vectors: none, as asked"),
         (("--colbert", "tiny-encoder", "--token-vectors", "fp16"), "token vectors: fp16, of tiny-encoder; 1 document"),
     ],

@@ -104,6 +104,8 @@ def test_windows_come_back_one_after_the_other():
         (lambda whole: b"text" + whole[4:], "not token vectors"),
         (lambda whole: whole[:-1], "are damaged: 39 bytes for 2 tokens, not 40"),
         (lambda whole: whole + b"x", "or are damaged"),
+        (lambda whole: whole * 101, "are of more than 100 windows"),
+        (lambda whole: whole + write(codecs_of(MODEL, DIMENSIONS, None)["fp32"], rows(1, 2)), "of several formats"),
         (lambda whole: whole + whole[:-1], "are damaged: 39 bytes for 2 tokens, not 40"),
         (lambda whole: whole[:4] + b"\x0b" + whole[5:], "are damaged: of 11 dimensions, not 12"),
         (lambda whole: whole[:2] + b"\x09" + whole[3:], "are of format 9"),

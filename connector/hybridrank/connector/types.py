@@ -114,8 +114,9 @@ class Document:
 class Encoding:
     """One text as a unit vector; `truncated` if the model read only its beginning.
 
-    With `token_vectors`, packed for storage, `vector` is empty if the model makes none for a whole text, and so it is
-    with `sparse`, token → weight. `encoder` is the model that answered, None if unknown: a caller's own vector.
+    With `token_vectors`, packed for storage, `truncated` is about their windows, and `vector` is empty if the model
+    makes none for a whole text, and so it is with `sparse`, token → weight. `encoder` is the model that answered, None
+    if unknown: a caller's own vector.
     """
 
     vector: Vector = field(repr=False)
@@ -129,7 +130,7 @@ class Encoding:
 class RelevanceScore:
     """A reranker's score of one candidate: higher is better, comparable within one query and one model.
 
-    `truncated` is True if it did not read the whole text, `scored_chunks` is the number of windows it read (0: it reads
+    `truncated` is True if it did not read the whole text, `scored_chunks` is the number of windows it read (0: it read
     no text), `best_chunk` the 0-based number of the best one of several. `contributions`, if requested, are the
     contribution of each feature to the score; the last entry is the bias.
     """

@@ -26,6 +26,7 @@ _HEADER = struct.Struct("<2sBBHH8s")
 _MAGIC = b"TV"
 _FORMATS: tuple[Format, ...] = ("fp32", "fp16", "int8", "residual")
 _TRUNCATED = 1
+_MAX_WINDOWS = 100  # as of texts: a document is not a book
 
 
 class BadTokenVectors(HybridrankError, ValueError):
@@ -69,10 +70,18 @@ def write(codec: TokenCodec, *windows: FloatArray, truncated: bool = False) -> b
 
 
 def read(stored: bytes, codecs: Mapping[Format, TokenCodec]) -> TokenVectors:
-    """Reads the bytes with the codec that made them; raises BadTokenVectors if it is not among `codecs`."""
+    """Reads the bytes with the codec that made them.
+
+    Raises BadTokenVectors if it is not among `codecs`, for damaged bytes, windows of several codecs, and over 100.
+    """
     rest, windows, records = memoryview(stored), list[int](), list[memoryview]()
+    codec, *_ = _read_header(rest, codecs)
     while rest or not windows:
-        codec, tokens, truncated = _read_header(rest, codecs)
+        if len(windows) == _MAX_WINDOWS:
+            raise BadTokenVectors(f"are of more than {_MAX_WINDOWS} windows")
+        own, tokens, truncated = _read_header(rest, codecs)
+        if own is not codec:
+            raise BadTokenVectors("are damaged: windows of several formats")
         end = _HEADER.size + tokens * codec.record_bytes
         if len(rest) < end:
             raise BadTokenVectors(f"are damaged: {len(rest)} bytes for {tokens} tokens, not {end}")

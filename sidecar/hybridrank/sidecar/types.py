@@ -109,8 +109,9 @@ class RelevanceScore:
     """Score of the passage at `index` (0-based, in the request) for the query: higher is better, always finite.
 
     `truncated` is True if the model did not read the whole passage; `scored_chunks` is the number of its scored
-    windows, 0 if there are no windows; `best_chunk` is the 0-based number of the best one, if several were allowed.
-    `contributions`, if requested, are the contribution of each feature to the raw score; the last entry is the bias.
+    windows, 0 for features and stored token vectors; `best_chunk` is the 0-based number of the best one, if several
+    were allowed. `contributions`, if requested, are the contribution of each feature to the raw score; the last entry
+    is the bias.
     """
 
     passage_id: str
@@ -184,7 +185,10 @@ class SparseVector:
 
 @dataclass(frozen=True)
 class Embedding:
-    """A unit vector, packed token vectors, both, or a sparse vector; and whether the model read only the beginning."""
+    """A unit vector, packed token vectors, both, or a sparse vector; and whether the end of the text was not read.
+
+    That is the end beyond the windows of the token vectors, where there are some.
+    """
 
     vector: tuple[float, ...]
     truncated: bool

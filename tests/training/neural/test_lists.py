@@ -163,6 +163,7 @@ def test_a_recipe_is_read_with_its_defaults(tmp_path):
         ("[{name: lce}]=>[{name: lce, by: vectors}]", "a cross-encoder has no vectors"),
         ("[{name: lce}]=>[{name: lce}, {name: same-vectors}]", "a cross-encoder has no vectors"),
         ("[{name: lce}]=>[{name: lce, temperature: 2}]", "temperature is for kl and listnet, and lce has none"),
+        ("minilm-l6}=>minilm-l6, intermediate: 99}\nschedule: {freeze_layers: 2}", "student.intermediate changes them"),
         ("minilm-l6}=>minilm-l6, layers: [0, 1], fade: 9, average: 0.5}", "average needs weights of the same layers"),
     ],
 )

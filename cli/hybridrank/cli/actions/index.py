@@ -169,7 +169,7 @@ def _said(
     """Returns the line on the stored token vectors, or why there are none."""
     if not tokens:
         return f"token vectors: none, as {_lack(existing, packing, passages=passages)}"
-    cut = f"; {counted(report.truncated, 'document')} longer than it reads" if report.truncated else ""
+    cut = f"; {counted(report.truncated, 'document')} longer than its windows" if report.truncated else ""
     lone = "" if noted else "; not noted, because other documents of the index have none"
     return f"token vectors: {tokens.format}, of {tokens.name}{cut}{lone}"
 

@@ -34,7 +34,7 @@ _BATCH_SIZE = 64  # documents per request: about a second of encoding on two cor
 _TEXTS_A_CALL = 256  # long documents have many passages; this bounds a call's size and time
 _ENCODE_TIMEOUT_S = 300.0
 _ANSWER_BYTES = 32 * 1024 * 1024  # of token vectors in one answer, half of what a message may have
-_BYTES_A_DIMENSION: Mapping[TokenFormat, float] = {"fp32": 4, "fp16": 2, "int8": 1, "residual": 0.5}  # at most
+_BYTES_A_DIMENSION: Mapping[TokenFormat, float] = {"fp32": 4, "fp16": 2, "int8": 1, "residual": 0.5}  # about, at most
 
 
 class EncoderWithModels(Encoder, SparseEncoder, Protocol):

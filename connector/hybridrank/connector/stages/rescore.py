@@ -30,7 +30,7 @@ class Rescore(RescoringStage):
 
     A text longer than the model's input is read in up to `max_chunks` windows, and the best one counts: first one
     window of every candidate, then second ones in the remaining `timeout_s`, and so on. 1 reads only the beginning.
-    `hit.scored_chunks` is the number of windows read.
+    `hit.scored_chunks` is the number of windows read. Of stored token vectors `max_chunks` windows count, at most four.
 
     A late-interaction model scores stored token vectors, if the index notes some of it and the stage reads title and
     text: this needs one more request to the engine, for the window alone, and only the query is encoded. If a candidate

@@ -92,8 +92,11 @@ class ColbertReranker(PairReranker):
         blocks = (passages[start:end] for start, end in pairwise([0, *cuts.tolist(), len(passages)]))
         of_windows = np.concatenate([maxsim_of_rows(rows, *token_vectors.unpack(block)) for block in blocks])
         counts = np.array([len(each.windows) for each in passages])
-        found = np.maximum(of_windows, NOTHING_TO_MATCH), np.cumsum([0, *counts[:-1]])
-        scores = np.add.reduceat(*found) / counts if combine is ChunkScore.MEAN else np.maximum.reduceat(*found)
+        of_windows, starts = np.maximum(of_windows, NOTHING_TO_MATCH), np.cumsum([0, *counts[:-1]])
+        if combine is ChunkScore.MEAN:
+            scores: FloatArray = np.add.reduceat(of_windows, starts) / counts
+        else:
+            scores = np.maximum.reduceat(of_windows, starts)
         return scores * len(rows) if self._sums else scores
 
     async def scores(self, request: RerankRequest, scoring: Scoring) -> Scored:

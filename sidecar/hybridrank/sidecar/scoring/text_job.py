@@ -128,6 +128,9 @@ def token_work(
 
     def windows(asked: Sequence[str], most: int) -> list[list[TokenSequence]]:
         found = encoder.windows(asked, request.kind, most)
+        if not request.truncate:
+            for text, windows in zip(asked, found, strict=True):
+                _require_whole(f"texts[{request.texts.index(text)}]", cut=windows[-1].truncated)
         return [[each.without(codec.pruned) for each in windows] for windows in found]
 
     return replace(work, windows=windows, wanted=range(DEFAULT_CHUNKS), keep=False)

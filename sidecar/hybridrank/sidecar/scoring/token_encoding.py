@@ -29,14 +29,13 @@ async def encode_tokens(request: EncodeRequest, model: LoadedModel, computer: Co
     codec = _codec(model, request.token_vectors)
     work = token_work(request, model.token_encoder, model.encoder, codec)
     rows, timings = await computer.rows(work)
-    found = {key: [rows[each] for each in _windows(key, work.wanted) if each in rows] for key in work.keys}
+    found = {
+        key: [rows[each] for each in (window_key(key, number) for number in work.wanted) if each in rows]
+        for key in work.keys
+    }
     packed = await asyncio.to_thread(_packed, codec, found, vectors=1 if model.encoder else 0)
     tokens = sum(row.tokens for key in work.keys for row in found[key])
     return EncodeResult(tuple(packed[key] for key in work.keys), model.info, timings, tokens)
-
-
-def _windows(key: bytes, wanted: range) -> list[bytes]:
-    return [window_key(key, number) for number in wanted]
 
 
 def _codec(model: LoadedModel, wanted: str) -> TokenCodec:

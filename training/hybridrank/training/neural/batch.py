@@ -27,7 +27,7 @@ class Scores:
 class Compared:
     """A batch's scores by each comparison: "pairs", "tokens" or "vectors".
 
-    `moved`, if requested, is 1 minus the cosine between each text's vector and the one by the base, on average.
+    `moved`, if requested, is the mean of 1 minus the cosine between a text's vector and the base's, over some texts.
     """
 
     scores: Mapping[Comparison, Scores]

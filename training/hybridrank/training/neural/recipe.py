@@ -188,7 +188,8 @@ class Schedule(_Frozen):
 
     `bf16` computes matrix products in 16 bits, about twice as fast on CPUs and GPUs that support it.
     `freeze_embeddings` leaves embeddings unchanged: they are most of a small model's weights, and a batch uses few of
-    them. `freeze_layers` leaves as many of the first layers unchanged too, which saves their part of the backward pass.
+    them. `freeze_layers` leaves as many of the first layers unchanged too, and without dropout, which saves their part
+    of the backward pass.
     """
 
     epochs: float = Field(1.0, gt=0)
@@ -253,6 +254,13 @@ class Recipe(_Frozen):
             raise ValueError(f"losses: {VECTOR_LOSS} needs the base's layers at the beginning; let them fade")
         if all(term.name == VECTOR_LOSS for term in self.losses):
             raise ValueError(f"losses: {VECTOR_LOSS} alone leaves the base as it is; add one that ranks")
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_frozen_layers(self) -> Self:
+        changed = [name for name in ("layers", "intermediate") if getattr(self.student, name)]
+        if self.schedule.freeze_layers and changed:
+            raise ValueError(f"schedule.freeze_layers leaves layers as they are, and student.{changed[0]} changes them")
         return self
 
     @model_validator(mode="after")

@@ -68,9 +68,9 @@ def average_weights(model: Any, initial: Mapping[str, Any], share: float) -> Non
 
 
 def freeze(model: Any, *, embeddings: bool, layers: int) -> None:
-    """Leaves the embeddings and the first `layers` as they are; layers frozen from below have no dropout either.
+    """Leaves the embeddings and the first `layers` as they are. Raises RecipeError if no layer would be left to train.
 
-    So what they make of a text is the same in every pass. Raises RecipeError if no layer would be left to train.
+    With layers, all frozen parts lose their dropout, so that their output for a text is always the same.
     """
     encoder = model.base_model.encoder.layer
     if layers >= len(encoder):

@@ -25,7 +25,7 @@ class Vectors:
 
     "vectors" compares vectors, pooled as `reading` says, as the sidecar's dense encoder does; "tokens" the mean over
     query tokens of the highest cosine with any of the document's (Khattab and Zaharia 2020), as it reranks by the same
-    encoder. With `base`, a network that is not trained, each text's vector is also compared with that network's.
+    encoder. With `base`, a network that is not trained, vectors of some texts are also compared with that network's.
     """
 
     tokenizer: Any
@@ -52,8 +52,8 @@ class Vectors:
     def compare(self, model: Any, batch: Mapping[str, Any]) -> Compared:
         """Scores each query with its own documents, and with all documents of the batch.
 
-        `moved` is for training alone, over the queries and one run of documents, drawn anew each time: to read all
-        again by the base would take as long as a third of a step.
+        `moved` is for training alone, over one run of queries and one of documents, drawn anew each time: reading all
+        texts again would take a third of a step.
         """
         mask = batch["mask"]
         encoded = [self._encode(model, batch, name) for name in ("queries", "documents")]
