@@ -70,6 +70,16 @@ async def test_lists_of_held_out_sources_measure_and_do_not_train(tmp_path, side
     assert not kept & held_out
 
 
+async def test_a_judged_list_stays_whole(tmp_path, sidecar_address):
+    """The size of mined lists, 4 here, is not that of lists that somebody judged."""
+    made = RankedList("q", "hot tea", tuple("abcdefghij"), tuple(WORDS[:10]), (*[0] * 9, 2))
+    write_lists(tmp_path / "made.jsonl", [made])
+    recipe = recipe_of(tmp_path, train=[{"lists": "made.jsonl"}], dev=[{"lists": "made.jsonl"}])
+    for path in await make_lists(recipe, tmp_path, tmp_path, bench_in(tmp_path, sidecar_address)):
+        (kept,) = read_lists(path)
+        assert (kept.doc_ids, kept.grades) == (made.doc_ids, made.grades)
+
+
 async def test_document_queries_get_lists_ordered_by_the_teacher(tmp_path, sidecar_address):
     menu = tmp_path / "menu"
     menu.mkdir()

@@ -53,13 +53,20 @@ def test_a_gradient_step_orders_documents_as_the_target(name):
         assert scores[0, 2] > scores[0, 0]
 
 
-@pytest.mark.parametrize("name", ["ranknet", "lce", "margin-mse", "lambda", "kl"])
+@pytest.mark.parametrize("name", ["ranknet", "lce", "margin-mse", "lambda", "kl", "listnet"])
 def test_a_list_with_nothing_to_compare_has_zero_gradient(name):
     scores = torch.tensor([[1.0, 2.0]], requires_grad=True)
     loss = names()[name](scores, torch.tensor([[0.0, 0.0]]), torch.tensor([[True, False]]))
     (gradient,) = torch.autograd.grad(loss, scores)
     assert loss.item() == 0
     assert gradient.tolist() == [[0, 0]]
+
+
+def test_listnet_learns_nothing_from_equal_grades():
+    scores, mask = torch.tensor([[1.0, 2.0], [1.0, 2.0]]), torch.ones(2, 2).bool()
+    listnet = names()["listnet"]
+    both = listnet(scores, torch.tensor([[0.0, 1.0], [0.0, -1.0]]), mask)
+    assert both.item() == pytest.approx(listnet(scores[:1], torch.tensor([[0.0, 1.0]]), mask[:1]).item())
 
 
 def test_lce_is_the_cross_entropy_of_the_relevant_document():

@@ -40,7 +40,8 @@ def lce(scores: Tensor, grades: Tensor, mask: Tensor) -> Tensor:
 def listnet(scores: Tensor, targets: Tensor, mask: Tensor, temperature: float = 1.0) -> Tensor:
     """Cross entropy of the scores' softmax with that of the targets at a temperature (Cao et al. 2007, top one)."""
     wanted = _log_softmax(targets.clamp(min=0).to(scores.dtype) / temperature, mask).exp()
-    return -(wanted * _log_softmax(scores, mask)).masked_fill(~mask, 0).sum(1).mean()
+    entropies = -(wanted * _log_softmax(scores, mask)).masked_fill(~mask, 0).sum(1)
+    return _mean(entropies, _better(targets.clamp(min=0), mask).any(2).any(1))
 
 
 def kl(scores: Tensor, targets: Tensor, mask: Tensor, temperature: float = 1.0) -> Tensor:

@@ -86,7 +86,8 @@ async def _train_lists(bench: Bench, recipe: Recipe, source: DataSource, collect
     scored = await _scored(bench, lists, recipe.teacher.models, source.collection or str(source.lists))
     ordering = read_ordering(recipe.teacher.ordering)
     whole = (taught(each, recipe.teacher, ordering) for each in scored)
-    kept = (without_false_negatives(each, mining.margin, recipe.mining.documents) for each in whole)
+    size = None if source.lists else recipe.mining.documents  # a list that somebody judged is whole
+    kept = (without_false_negatives(each, mining.margin, size) for each in whole)
     return [each for each in kept if len(each.doc_ids) > 1]
 
 

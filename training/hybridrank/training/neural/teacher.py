@@ -39,10 +39,10 @@ def taught(each: RankedList, weights: TeacherWeights, ordering: Mapping[str, tup
     return each.with_scores(TEACHER, total.tolist())
 
 
-def without_false_negatives(each: RankedList, margin: float | None, documents: int) -> RankedList:
+def without_false_negatives(each: RankedList, margin: float | None, documents: int | None) -> RankedList:
     """Removes documents that are not judged relevant and score more than `margin` above the best relevant one.
 
-    The scores are the teacher's. Only the first `documents` are kept.
+    The scores are the teacher's. Only the first `documents` are kept, all with None.
     """
     scores = each.scores[TEACHER]
     relevant = [score for score, grade in zip(scores, each.grades, strict=True) if grade]
