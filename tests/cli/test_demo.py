@@ -19,7 +19,8 @@ JUDGED = {
 @pytest.fixture
 def part(tmp_path) -> StdlibCollection:
     (tmp_path / "judged/qrels").mkdir(parents=True)
-    queries = [json.dumps({"_id": query_id, "text": text}) for query_id, (text, _) in JUDGED.items()]
+    kinds = {"q1": "described", "q2": "how-to", "q3": "described"}
+    queries = [json.dumps({"_id": each, "text": text, "kind": kinds[each]}) for each, (text, _) in JUDGED.items()]
     (tmp_path / "judged/queries.jsonl").write_text("\n".join(queries))
     rows = [f"{each}\t{doc_id}\t{grade}" for each, (_, grades) in JUDGED.items() for doc_id, grade in grades.items()]
     (tmp_path / "judged/qrels/test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *rows]))
@@ -48,11 +49,19 @@ def test_a_second_demo_run_encodes_nothing(part, tmp_path, sidecar_address, caps
     assert document["settings"]["max_chunks"] == 1  # as its published figures
     assert all(set(each["per_query"]) == {"q1", "q2"} for each in document["pipelines"].values())
     assert document["pipelines"]["bm25"]["per_query"]["q1"]["r@100"] == 1.0
-    assert "left out: 1 more without a relevant document here" in shown
-    assert "side by side" in shown
-    table = shown.partition("side by side")[2]
-    assert all(name in table for name in document["pipelines"])
-    assert "json.load" in table
+    assert document["baseline"] == "rrf"
+    halves = {half: set(each["rrf"]["per_query"]) for half, each in document["halves"].items()}
+    assert halves == {"described": {"q1"}, "typed": {"q2"}}
+    assert "1 query described: needs in other words" in shown
+    assert "1 query typed: names" in shown
+    assert "left out" not in shown, "q3 has no relevant document here"
+    assert "against rrf and knn" in shown
+    assert "rrf+colbert changes the nDCG@10 of its own first stage, rrf, by" in shown
+    _, _, below = shown.partition("side by side")
+    changed = result.whole.win_loss("rrf+colbert")
+    for query_id in changed.typical:
+        assert repr(JUDGED[query_id][0]) in below
+    assert below.count("rrf+cross-encoder") == len(changed.typical)
 
 
 def test_without_judgments_it_says_which_file_is_missing(part, tmp_path, sidecar_address):

@@ -170,6 +170,23 @@ def test_the_largest_wins_come_first_and_the_largest_losses_last():
     assert r"| hot tea \| milk " in markdown(table)
 
 
+def test_several_baselines_in_one_table():
+    result, other = summarise(RUNS, QRELS, "bm25"), summarise(RUNS, QRELS, "rrf")
+    table = result_table(result, [other])
+    assert table.headers[-4:] == ("Δ bm25", "p Holm", "Δ rrf", "p Holm")
+    bm25, rrf = table.rows
+    assert (bm25[-4:-2], rrf[-2:]) == (("–", "–"), ("–", "–"))
+    assert rrf[-4] == "+0.0757"
+    assert bm25[-2] == "-0.0757"
+    assert "per query against bm25 and rrf, 10,000" in caption(result, [other])[0]
+
+
+def test_a_run_over_some_queries():
+    some = RUNS["rrf"].only({"q1", "q9"})
+    assert set(some.rankings) == set(some.latencies_ms) == {"q1"}
+    assert summarise({"rrf": some}, QRELS, "rrf").pipelines["rrf"].evaluation.per_query.keys() == {"q1"}
+
+
 def test_significance_and_cost_as_tables():
     runs = {**RUNS, "rrf": replace(RUNS["rrf"], scored={"q1": 50, "q2": 25, "q3": 0})}
     result = summarise(runs, QRELS, "bm25")

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 
@@ -16,16 +18,37 @@ from hybridrank.evaluation.collections.judged import judged_queries
 from hybridrank.evaluation.collections.stdlib import StdlibCollection, read_stdlib
 from hybridrank.evaluation.experiments.bench import Bench
 from hybridrank.evaluation.experiments.pipelines import STANDARD_PIPELINES, Pipeline, PipelineSettings, parse_pipeline
-from hybridrank.evaluation.experiments.results import COMPARED_BY, ExperimentResult, summarise
+from hybridrank.evaluation.experiments.results import ExperimentResult, summarise
+from hybridrank.evaluation.report.findings import findings
 from hybridrank.evaluation.report.tables import caption
 from hybridrank.index_templates import TokenNote
 
-__all__ = ["read_documentation", "run_demo"]
+__all__ = ["DemoResult", "read_documentation", "run_demo"]
 
 SPLIT = "test"
+RERANKED, FIRST_STAGE, RETRIEVER = "rrf+colbert", "rrf", "knn"
+HALVES = {
+    "described": "described: needs in other words than those of the answer",
+    "typed": "typed: names, keywords, error messages and how-to questions, as in a search box",
+}
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Results over all queries and over each half, compared with the first stage."""
+
+    whole: ExperimentResult
+    halves: Mapping[str, ExperimentResult]
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the whole's JSON, and in `halves` the pipelines of each half."""
+        return {
+            **self.whole.as_json(),
+            "halves": {half: each.as_json()["pipelines"] for half, each in self.halves.items()},
+        }
 
 
 def read_documentation() -> StdlibCollection:
@@ -45,8 +68,8 @@ def read_documentation() -> StdlibCollection:
     return collection
 
 
-async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "auto") -> ExperimentResult:
-    """Runs steps 2 to 4: index, measure, show one query. Raises EngineError, SidecarError and CollectionError."""
+async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "auto") -> DemoResult:
+    """Runs steps 2 to 4: index, measure, show two queries. Raises EngineError, SidecarError and CollectionError."""
     pipelines = [parse_pipeline(name) for name in STANDARD_PIPELINES]
     settings = PipelineSettings(max_chunks=1)  # the beginning of a docstring says what the object does
     qrels = collection.qrels(SPLIT)
@@ -56,25 +79,39 @@ async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "au
         tokens = default_token_vectors(bench.models, None)
         index = bench.index_name(collection.name, collection.digest(), tokens.format if tokens else None)
         await _index(bench, index, collection, tokens)
-        _heading(3, f"{len(queries)} judged questions through {len(pipelines)} pipelines")
+        _heading(3, f"{len(queries)} judged queries through {len(pipelines)} pipelines")
         runs = await bench.run(index, pipelines, queries, settings)
         about = await bench.about(settings, _facts(collection, qrels, len(queries)))
-        result = summarise(runs, qrels, STANDARD_PIPELINES[0], about)
-        tables.wide_enough(out).print(tables.results(result))
-        for line in caption(result):
-            out.print(line, style="dim", markup=False)
-        query_id = _most_disputed(result)
-        _heading(4, f"One question side by side: {queries[query_id]!r}")
+        whole, halves = summarise(runs, qrels, FIRST_STAGE, about), {}
+        for half, ids in collection.halves().items():
+            if some := {each for each in ids if each in queries and max(qrels[each].values(), default=0) > 0}:
+                part = {name: run.only(some) for name, run in runs.items()}
+                halves[half] = summarise(part, qrels, FIRST_STAGE)
+                _show(half, halves[half], summarise(part, qrels, RETRIEVER))
+        for sentence in findings(whole, halves, RERANKED):
+            out.print(sentence, markup=False)
+        _heading(4, f"A typical gain and a typical loss of {RERANKED} over {FIRST_STAGE}, side by side")
         search = HybridSearch(bench.engine, bench.sidecar)
-        answers = await _answers(search, pipelines, index, queries[query_id], settings)
-        out.print(tables.side_by_side(answers, qrels[query_id]))
+        for query_id in whole.win_loss(RERANKED).typical:
+            change = whole.by_query(RERANKED)[query_id] - whole.by_query(FIRST_STAGE)[query_id]
+            out.print(f"\n{queries[query_id]!r}: nDCG@10 {change:+.4f}", markup=False)
+            answers = await _answers(search, pipelines, index, queries[query_id], settings)
+            out.print(tables.side_by_side(answers, qrels[query_id]))
         out.print(
             "Rank and score in every stage, for the first five of each: BM25, cosine, fused share (RRF), the reranker's"
-            " own. Grade: 2 answers the question, 1 helps, 0 does not, ? not judged. Of all questions, the pipelines"
-            " differ most on this one.",
+            " own. Grade: 2 answers the question, 1 helps, 0 does not, ? not judged. Typical is the median of all"
+            " queries that gained, or lost.",
             style="dim",
         )
-    return result
+    return DemoResult(whole, halves)
+
+
+def _show(half: str, result: ExperimentResult, other: ExperimentResult) -> None:
+    count = len(next(iter(result.pipelines.values())).evaluation.per_query)
+    out.print(f"\n{counted(count, 'query')} {HALVES[half]}", style="bold", markup=False)
+    tables.wide_enough(out).print(tables.results(result, [other]))
+    for line in caption(result, [other]):
+        out.print(line, style="dim", markup=False)
 
 
 async def _index(bench: Bench, index: str, collection: StdlibCollection, tokens: TokenNote | None) -> None:
@@ -118,17 +155,6 @@ async def _answers(
     search: HybridSearch, pipelines: list[Pipeline], index: str, query_text: str, settings: PipelineSettings
 ) -> Mapping[str, SearchResponse]:
     return {each.name: await search.search(each.request(index, query_text, settings)) for each in pipelines}
-
-
-def _most_disputed(result: ExperimentResult) -> str:
-    """Returns the first query among those whose nDCG@10 differs most between pipelines."""
-    values = [each.evaluation.per_query for each in result.pipelines.values()]
-
-    def spread(query_id: str) -> float:
-        scores = [each[query_id][COMPARED_BY] for each in values]
-        return max(scores) - min(scores)
-
-    return max(values[0], key=spread)
 
 
 def _heading(number: int, text: str) -> None:

@@ -1,9 +1,10 @@
 """Runs a pipeline over queries: rankings, the latency of each search, and the degraded answers."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from time import perf_counter
+from typing import Any
 
 from hybridrank.connector import HybridSearch
 from hybridrank.evaluation.collections.document_names import DocumentNames
@@ -26,6 +27,11 @@ class PipelineRun:
     latencies_ms: Mapping[str, float]
     degraded: Mapping[str, str]
     scored: Mapping[str, int] = field(default_factory=dict)
+
+    def only(self, query_ids: Collection[str]) -> "PipelineRun":
+        """Returns the run over these queries alone."""
+        names = ("rankings", "latencies_ms", "degraded", "scored")
+        return replace(self, **{name: _only(getattr(self, name), query_ids) for name in names})
 
 
 async def run_pipeline(
@@ -59,3 +65,7 @@ async def run_pipeline(
             degraded[query_id] = "; ".join(f"{each.stage}: {each.reason}" for each in response.degraded)
         on_query()
     return PipelineRun(rankings, latencies_ms, degraded, scored)
+
+
+def _only(values: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key in keys}

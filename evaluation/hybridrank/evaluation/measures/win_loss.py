@@ -14,6 +14,11 @@ class WinLoss:
     losses: tuple[tuple[str, float], ...]
     ties: int
 
+    @property
+    def typical(self) -> tuple[str, ...]:
+        """The queries of the median gain and of the median loss, as far as there are any."""
+        return tuple(each[len(each) // 2][0] for each in (self.wins, self.losses) if each)
+
 
 def win_loss(baseline: Mapping[str, float], values: Mapping[str, float]) -> WinLoss:
     """Compares a measure's values (query_id → value) over the baseline's queries; equal differences keep their order.

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from hybridrank.common.counts import counted
 from hybridrank.evaluation.experiments.results import ExperimentResult, PipelineResult
-from hybridrank.evaluation.measures.significance import Comparison
 from hybridrank.evaluation.measures.standard import label
 
 __all__ = ["ReportTable", "caption", "markdown", "overlap_table", "result_table", "win_loss_caption", "win_loss_table"]
@@ -19,43 +18,46 @@ class ReportTable:
     rows: tuple[tuple[str, ...], ...]
 
 
-def result_table(result: ExperimentResult) -> ReportTable:
-    """Returns one row per pipeline: quality, latency, and the difference from the baseline with its p after Holm."""
-    headers = (
-        "pipeline",
-        *map(label, result.measures),
-        "p50 ms",
-        "p95 ms",
-        f"Δ {result.baseline}",
-        "p Holm",
+def result_table(result: ExperimentResult, others: Sequence[ExperimentResult] = ()) -> ReportTable:
+    """Returns one row per pipeline: quality, latency, and the difference from the baseline with its p after Holm.
+
+    `others` are the same runs compared with other baselines, whose differences come behind.
+    """
+    compared = (result, *others)
+    headers = ("pipeline", *map(label, result.measures), "p50 ms", "p95 ms")
+    tests = (header for each in compared for header in (f"Δ {each.baseline}", "p Holm"))
+    rows = (
+        (*_row(name, each, result.measures), *(cell for other in compared for cell in _versus(other, name)))
+        for name, each in result.pipelines.items()
     )
-    return ReportTable(headers, tuple(_row(name, each, result.measures) for name, each in result.pipelines.items()))
+    return ReportTable((*headers, *tests), tuple(rows))
 
 
 def _row(name: str, result: PipelineResult, measures: Sequence[str]) -> tuple[str, ...]:
     quality = (_mean(measure, result.evaluation.mean[measure]) for measure in measures)
-    latency = (f"{result.ms_p50:.1f}", f"{result.ms_p95:.1f}")
-    return (name, *quality, *latency, *_versus(result.versus))
+    return (name, *quality, f"{result.ms_p50:.1f}", f"{result.ms_p95:.1f}")
 
 
 def _mean(measure: str, value: float) -> str:
     return f"{value:.0%}" if measure.startswith("judged") else f"{value:.4f}"
 
 
-def _versus(comparison: Comparison | None) -> tuple[str, str]:
+def _versus(result: ExperimentResult, pipeline: str) -> tuple[str, str]:
+    comparison = result.pipelines[pipeline].versus
     if comparison is None:
         return "–", "–"
     return f"{comparison.delta:+.4f}", f"{comparison.p_holm:.4f}"
 
 
-def caption(result: ExperimentResult) -> tuple[str, ...]:
+def caption(result: ExperimentResult, others: Sequence[ExperimentResult] = ()) -> tuple[str, ...]:
     """Returns the sentences below the table: measured queries, left-out queries, degraded answers."""
+    baselines = " and ".join(each.baseline for each in (result, *others))
     first = next(iter(result.pipelines.values()))
     left_out = len(first.evaluation.without_relevant)
     lines = [
         f"{counted(len(first.evaluation.per_query), 'query')}"
         + (f"; left out: {left_out} more without a relevant document here" if left_out else "")
-        + f". p: two-sided randomisation test on {label(result.compared_by)} per query against {result.baseline},"
+        + f". p: two-sided randomisation test on {label(result.compared_by)} per query against {baselines},"
         " 10,000 permutations, Holm's correction."
     ]
     degraded = {name: each.degraded for name, each in result.pipelines.items() if each.degraded}

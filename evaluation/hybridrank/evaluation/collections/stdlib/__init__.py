@@ -64,6 +64,13 @@ class StdlibCollection:
         """Returns the shipped queries."""
         return self.judged.queries()
 
+    def halves(self) -> Mapping[str, tuple[str, ...]]:
+        """Returns query ids by half: "described" in other words than the answer, or "typed" as in a search."""
+        kinds, halves = self.judged.query_kinds(), dict[str, list[str]]()
+        for query_id in self.queries():
+            halves.setdefault("described" if kinds.get(query_id) == "described" else "typed", []).append(query_id)
+        return {half: tuple(ids) for half, ids in halves.items()}
+
     def qrels(self, split: str) -> Qrels:
         """Returns the shipped judgments of documents that this Python has."""
         here = {each.doc_id for each in self.entries}
