@@ -79,11 +79,8 @@ async def index_collection(
                 sparse=sparse,
             )
             noted = (await target.fields(name)).token_vectors is not None
-            return (
-                report,
-                tokens,
-                _said(report, tokens, existing, token_vectors, noted=noted, passages=passages is not None),
-            )
+            lack = _lack(existing, token_vectors, passages=passages is not None)
+            return report, tokens, _said(report, tokens, lack, noted=noted)
     finally:
         await target.close()
 
@@ -149,6 +146,7 @@ def _tokens(
 
 
 def _lack(existing: Fields | None, packing: TokenChoice | None, *, passages: bool) -> str:
+    """Returns why an index has no token vectors, if it has none."""
     if passages:
         return "passages have none"
     if packing:
@@ -157,18 +155,10 @@ def _lack(existing: Fields | None, packing: TokenChoice | None, *, passages: boo
     return "the index was made without" if existing else made
 
 
-def _said(
-    report: IndexingReport,
-    tokens: TokenNote | None,
-    existing: Fields | None,
-    packing: TokenChoice | None,
-    *,
-    noted: bool,
-    passages: bool,
-) -> str:
+def _said(report: IndexingReport, tokens: TokenNote | None, lack: str, *, noted: bool) -> str:
     """Returns the line on the stored token vectors, or why there are none."""
     if not tokens:
-        return f"token vectors: none, as {_lack(existing, packing, passages=passages)}"
+        return f"token vectors: none, as {lack}"
     cut = f"; {counted(report.truncated, 'document')} longer than its windows" if report.truncated else ""
     lone = "" if noted else "; not noted, because other documents of the index have none"
     return f"token vectors: {tokens.format}, of {tokens.name}{cut}{lone}"
