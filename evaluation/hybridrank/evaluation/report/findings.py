@@ -1,4 +1,4 @@
-"""What an experiment says about a reranked pipeline, in three sentences: its gain, its cost, and what to try next."""
+"""Findings of an experiment on a reranked pipeline, in three sentences: its gain, its cost, and what to try next."""
 
 from collections.abc import Mapping
 
