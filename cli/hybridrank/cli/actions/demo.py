@@ -79,7 +79,7 @@ async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "au
         tokens = default_token_vectors(bench.models, None)
         index = bench.index_name(collection.name, collection.digest(), tokens.format if tokens else None)
         await _index(bench, index, collection, tokens)
-        _heading(3, f"{len(queries)} judged queries through {len(pipelines)} pipelines")
+        _heading(3, f"{counted(len(queries), 'judged query')} through {counted(len(pipelines), 'pipeline')}")
         runs = await bench.run(index, pipelines, queries, settings)
         about = await bench.about(settings, _facts(collection, qrels, len(queries)))
         whole, halves = summarise(runs, qrels, FIRST_STAGE, about), {}
