@@ -83,6 +83,15 @@ def test_scores_are_recorded_then_checked_without_a_new_search(tmp_path, run):
     assert "bm25: 2 queries" in third.stderr
 
 
+def test_queries_that_somebody_chose_by_are_left_out(tmp_path, run):
+    (tmp_path / "collections/menu/qrels/dev.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tchai\t2\n")
+    write(tmp_path, text=FILE.replace("training:", "without: dev\ntraining:"))
+    done = run("--update", "--page", "page.md")
+    assert "bm25: 1 query" in done.stderr
+    assert "menu, `test without dev`: " in (page := (tmp_path / "page.md").read_text())
+    assert "**zero-shot**: menu; 1 query." in page
+
+
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path, run):
     """A pipeline more is what a run that was killed before its last pipeline leaves to do."""
     write(tmp_path, text=FILE.replace("  rrf+colbert: ~\n", ""))

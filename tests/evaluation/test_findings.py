@@ -17,7 +17,7 @@ def part(**places: int) -> ExperimentResult:
         ranking = (*(f"other {each}" for each in range(1, place)), "tea")
         times = dict.fromkeys(QRELS, 10.0 * number**2)
         runs[name.replace("_", "+")] = PipelineRun(dict.fromkeys(QRELS, ranking), times, {})
-    return summarise(runs, QRELS, "rrf")
+    return summarise(runs, QRELS, ["rrf"])
 
 
 def test_gain_cost_and_what_is_better():

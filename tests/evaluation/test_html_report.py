@@ -32,7 +32,7 @@ def measured(pipeline: str) -> ExperimentResult:
         "bm25": PipelineRun({"q1": ("soup", "tea"), "q2": ("soup",)}, {"q1": 1.0, "q2": 2.0}, {}),
         pipeline: PipelineRun({"q1": ("chai",), "q2": ("tea", "soup")}, {"q1": 4.0, "q2": 9.0}, {"q2": "timeout"}),
     }
-    return summarise(runs, QRELS, "bm25")
+    return summarise(runs, QRELS, ["bm25"])
 
 
 def result_of(pipeline: str = "rrf", about=ABOUT) -> ExperimentResult:
@@ -68,7 +68,7 @@ def test_everything_is_on_the_page():
 
 
 def test_a_pipeline_alone_has_a_page_too():
-    alone = summarise({"bm25": PipelineRun({"q1": ("tea",)}, {"q1": 1.0}, {})}, QRELS, "bm25")
+    alone = summarise({"bm25": PipelineRun({"q1": ("tea",)}, {"q1": 1.0}, {})}, QRELS, ["bm25"])
     assert parsed(html_report(alone, QUERIES)).findtext("body/h1") == "1 pipeline"
 
 

@@ -14,6 +14,7 @@ from hybridrank.evaluation.experiments.results import summarise
 from hybridrank.evaluation.measures.standard import evaluate
 from hybridrank.evaluation.reproduce.experiment_files import Experiment
 from hybridrank.evaluation.reproduce.kept_runs import KeptRuns, run_key
+from hybridrank.evaluation.reproduce.means import means_by_training
 from hybridrank.evaluation.reproduce.outcomes import Aim, Outcome, Verdict
 from hybridrank.evaluation.reproduce.page import reproduced_page
 
@@ -22,6 +23,7 @@ GOLDEN = Path(__file__).with_name("reproduced.md")
 QRELS = {f"q{number}": {"tea": 1} for number in range(4)}
 RANKS = {  # the place of tea for each query: nDCG@10 is 1, 0.6309, 0.5, 0.4307 at ranks 1 to 4
     "bm25": (2, 2, 3, 4),
+    "knn": (3, 2, 3, 4),
     "rrf": (1, 2, 2, 3),
     "rrf+cross-encoder": (1, 1, 1, 2),
     "rrf+nano": (1, 1, 2, 2),
@@ -48,7 +50,14 @@ def experiment(**changed):
         "name": "menu-test",
         "collection": "menu",
         "training": "zero-shot",
-        "pipelines": {"bm25": 0.548, "rrf": 0.6905, "rrf+cross-encoder": 0.9, "rrf+nano": None, "rrf+colbert": 0.6},
+        "pipelines": {
+            "bm25": 0.548,
+            "knn": 0.5154,
+            "rrf": 0.6905,
+            "rrf+cross-encoder": 0.9,
+            "rrf+nano": None,
+            "rrf+colbert": 0.6,
+        },
         "published": [
             {"system": "others", "ndcg@10": 0.7, "source": "Somebody 2020", "address": "https://example.org/tea"}
         ],
@@ -56,8 +65,8 @@ def experiment(**changed):
     return Experiment.model_validate({**content, **changed})
 
 
-def outcome(**changed):
-    runs = {
+def runs():
+    return {
         name: PipelineRun(
             {query_id: ranking(place) for query_id, place in zip(QRELS, places, strict=True)},
             dict.fromkeys(QRELS, 12.5),
@@ -65,7 +74,10 @@ def outcome(**changed):
         )
         for name, places in RANKS.items()
     }
-    return Outcome(experiment(**changed), summarise(runs, QRELS, "rrf", ABOUT))
+
+
+def outcome(against=("rrf", "knn"), **changed):
+    return Outcome(experiment(**changed), summarise(runs(), QRELS, against, ABOUT))
 
 
 @pytest.mark.parametrize(
@@ -87,13 +99,14 @@ def test_every_pipeline_has_its_verdict():
     found = outcome()
     assert [(each.pipeline, each.expected, each.got, each.ok) for each in found.verdicts] == [
         ("bm25", 0.548, 0.5481, True),  # (2 × 0.63093 + 0.5 + 0.43068) / 4
+        ("knn", 0.5154, 0.5154, True),  # (0.63093 + 2 × 0.5 + 0.43068) / 4
         ("rrf", 0.6905, 0.6905, True),  # (1 + 2 × 0.63093 + 0.5) / 4
         ("rrf+cross-encoder", 0.9, 0.9077, False),
         ("rrf+nano", None, 0.8155, False),
         ("rrf+colbert", 0.6, 0.5982, True),
     ]
     assert not found.ok
-    assert outcome(tolerance=0.0077, pipelines=dict.fromkeys(RANKS, 0.9)).verdicts[2].ok
+    assert outcome(tolerance=0.0077, pipelines=dict.fromkeys(RANKS, 0.9)).verdicts[3].ok
     assert not Outcome(experiment(), problem="there is no such folder").ok
 
 
@@ -137,7 +150,26 @@ def test_each_part_of_the_aim_counts(aim, missed):
 
 def test_there_is_no_aim_where_it_was_not_measured():
     assert Outcome(experiment(), problem="no folder").aim is None
-    assert outcome(baseline="bm25").aim is None
+    assert outcome(against=["bm25"]).aim is None
+
+
+def test_means_give_every_experiment_the_same_weight():
+    both = outcome()
+    smaller = Outcome(
+        experiment(name="half"), summarise({name: run.only({"q0"}) for name, run in runs().items()}, QRELS, ["rrf"])
+    )
+    apart = Outcome(experiment(name="seen", training="in-domain"), both.result)
+    first, second = means_by_training([both, smaller, Outcome(experiment(), problem="no folder"), apart])
+    assert (first.training, first.experiments, first.queries) == ("zero-shot", ("menu-test", "half"), 5)
+    assert first.baselines == ("rrf",)  # the others were not compared in both
+    assert first.pipelines["rrf"] == pytest.approx((0.6905 + 1) / 2, abs=1e-4)
+    assert first.pipelines["bm25"] == pytest.approx((0.5481 + 0.6309) / 2, abs=1e-4)
+    assert first.versus["bm25"]["rrf"].delta == pytest.approx((0.5481 - 0.6905 + 0.6309 - 1) / 2, abs=1e-4)
+    assert (second.training, second.queries) == ("in-domain", 4)
+    for name, each in both.result.pipelines.items():  # a mean of one collection is that collection
+        assert second.pipelines[name] == pytest.approx(each.evaluation.mean["ndcg@10"])
+        for baseline, found in each.versus.items():
+            assert second.versus[name][baseline].p_holm == found.p_holm
 
 
 def page():

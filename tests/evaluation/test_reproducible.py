@@ -44,12 +44,12 @@ def file(tmp_path):
 
 def test_a_file_by_hand(file):
     found = Experiment.load(file)
-    assert (found.name, found.collection, found.split, found.queries, found.baseline) == (
+    assert (found.name, found.collection, found.split, found.queries, found.compared_with) == (
         "tea",
         "menu",
         "test",
         2,
-        "rrf",
+        ("rrf",),
     )
     assert dict(found.pipelines) == {"bm25": 0.5, "rrf": None, "rrf+colbert": 0.75}
     assert (found.settings.weight, found.settings.rescore_window_size, found.tolerance) == (0.7, 50, 0.01)
@@ -66,7 +66,8 @@ def test_a_file_by_hand(file):
         (("bm25: 0.5 ", "bm25: 51 "), "pipelines.bm25: Input should be less than or equal to 1"),
         (("queries: 2", "queries: none"), "queries: Input should be a valid integer"),
         (("weight: 0.7", "weight: 0"), "weight: Input should be greater than 0"),
-        (("  rrf: ~\n", ""), "the file: the baseline 'rrf' is not one of the pipelines bm25, rrf+colbert"),
+        (("  rrf: ~\n", ""), "the file: name the baselines, as neither rrf nor knn is one of the pipelines"),
+        (("queries: 2", "baselines: [knn]"), "the file: the baseline 'knn' is not one of the pipelines bm25, rrf, rrf"),
         (("https://example.org/tea", "somewhere"), "published.0.address: String should match pattern"),
         (("split: test", "split: [test"), "not YAML"),
         ((FILE, "bm25"), "expected the fields of an experiment"),

@@ -26,7 +26,8 @@ from hybridrank.index_templates import TokenNote
 __all__ = ["DemoResult", "read_documentation", "run_demo"]
 
 SPLIT = "test"
-RERANKED, FIRST_STAGE, RETRIEVER = "rrf+colbert", "rrf", "knn"
+RERANKED = "rrf+colbert"
+BASELINES = FIRST_STAGE, RETRIEVER = "rrf", "knn"
 HALVES = {
     "described": "described: needs in other words than those of the answer",
     "typed": "typed: names, keywords, error messages and how-to questions, as in a search box",
@@ -82,12 +83,12 @@ async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "au
         _heading(3, f"{counted(len(queries), 'judged query')} through {counted(len(pipelines), 'pipeline')}")
         runs = await bench.run(index, pipelines, queries, settings)
         about = await bench.about(settings, _facts(collection, qrels, len(queries)))
-        whole, halves = summarise(runs, qrels, FIRST_STAGE, about), {}
+        whole, halves = summarise(runs, qrels, BASELINES, about), {}
         for half, ids in collection.halves().items():
             if some := {each for each in ids if each in queries and max(qrels[each].values(), default=0) > 0}:
                 part = {name: run.only(some) for name, run in runs.items()}
-                halves[half] = summarise(part, qrels, FIRST_STAGE)
-                _show(half, halves[half], summarise(part, qrels, RETRIEVER))
+                halves[half] = summarise(part, qrels, BASELINES)
+                _show(half, halves[half])
         for sentence in findings(whole, halves, RERANKED):
             out.print(sentence, markup=False)
         _heading(4, f"A typical gain and a typical loss of {RERANKED} over {FIRST_STAGE}, side by side")
@@ -106,11 +107,11 @@ async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "au
     return DemoResult(whole, halves)
 
 
-def _show(half: str, result: ExperimentResult, other: ExperimentResult) -> None:
+def _show(half: str, result: ExperimentResult) -> None:
     count = len(next(iter(result.pipelines.values())).evaluation.per_query)
     out.print(f"\n{counted(count, 'query')} {HALVES[half]}", style="bold", markup=False)
-    tables.wide_enough(out).print(tables.results(result, [other]))
-    for line in caption(result, [other]):
+    tables.wide_enough(out).print(tables.results(result))
+    for line in caption(result):
         out.print(line, style="dim", markup=False)
 
 

@@ -126,4 +126,4 @@ async def run_pipelines(
         await bench.fill(name, judged, stored, settings.token_vectors or ())
         runs = await bench.run(name, pipelines, queries, settings)
         about = await bench.about(settings, judged.facts(queries))
-    return summarise(runs, judged.qrels, baseline, about, measures), runs, queries
+    return summarise(runs, judged.qrels, [baseline], about, measures), runs, queries

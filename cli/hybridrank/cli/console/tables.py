@@ -1,6 +1,6 @@
 """Tables of `evaluate` and `demo`: the result of an experiment, and one query in every pipeline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from rich import box
 from rich.console import Console
@@ -24,12 +24,9 @@ def wide_enough(console: Console) -> Console:
     return console
 
 
-def results(result: ExperimentResult, others: Sequence[ExperimentResult] = ()) -> Table:
-    """Returns a table with a row per pipeline; the best by the measure of comparison is bold.
-
-    `others` are the same runs compared with other baselines.
-    """
-    content = result_table(result, others)
+def results(result: ExperimentResult) -> Table:
+    """Returns a table with a row per pipeline; the best by the measure of comparison is bold."""
+    content = result_table(result)
     best = max(result.pipelines, key=lambda name: result.pipelines[name].evaluation.mean[result.compared_by])
     table = _table()
     for place, header in enumerate(content.headers):

@@ -1,7 +1,7 @@
 """Collections in memory, with the judgments of one split."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,11 @@ class JudgedCollection:
     queries: Mapping[str, str]
     qrels: Qrels
     bad_lines: int
+
+    def without(self, split: str, query_ids: Collection[str]) -> "JudgedCollection":
+        """Returns it without the judgments of these queries, those of another split."""
+        kept = {query_id: grades for query_id, grades in self.qrels.items() if query_id not in query_ids}
+        return replace(self, split=f"{self.split} without {split}", qrels=kept)
 
     def facts(self, searched: Mapping[str, str]) -> dict[str, Any]:
         """Returns its description for the JSON of a result; counts the queries that were searched."""

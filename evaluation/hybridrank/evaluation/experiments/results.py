@@ -20,7 +20,7 @@ COMPARED_BY = STANDARD_MEASURES[0]
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """One row of the table. Latencies are percentiles over queries, interpolated; `versus` is None for the baseline.
+    """One row of the table. Latencies are percentiles over queries, interpolated; `versus` is by baseline.
 
     `scored` is the number of documents that models scored, the mean over queries.
     """
@@ -29,27 +29,32 @@ class PipelineResult:
     ms_p50: float
     ms_p95: float
     degraded: int
-    versus: Comparison | None
+    versus: Mapping[str, Comparison]
     scored: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentResult:
-    """Result of every pipeline, the baseline, and the environment (collection, engine, models, machine).
+    """Result of every pipeline, the baselines, and the environment (collection, engine, models, machine).
 
     `overlaps` has the mean rank-biased overlap of the rankings of each two pipelines.
     """
 
     pipelines: Mapping[str, PipelineResult]
-    baseline: str
+    baselines: tuple[str, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
     measures: tuple[str, ...] = STANDARD_MEASURES
     overlaps: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def compared_by(self) -> str:
-        """The measure of the tests against the baseline: the first one."""
+        """The measure of the tests against the baselines: the first one."""
         return self.measures[0]
+
+    @property
+    def baseline(self) -> str:
+        """The first baseline, with which queries are compared one by one."""
+        return self.baselines[0]
 
     def by_query(self, pipeline: str) -> dict[str, float]:
         """Returns a pipeline's values (query_id → value) of the compared measure."""
@@ -71,11 +76,11 @@ class ExperimentResult:
         }
 
     def _pipeline(self, name: str, result: PipelineResult) -> dict[str, Any]:
-        versus = {}
-        if result.versus:
+        versus = {f"vs_{baseline}": asdict(each) for baseline, each in result.versus.items()}
+        if self.baseline in result.versus:
             outcome = self.win_loss(name)
             counts = {"wins": len(outcome.wins), "losses": len(outcome.losses), "ties": outcome.ties}
-            versus = {f"vs_{self.baseline}": asdict(result.versus) | counts}
+            versus[f"vs_{self.baseline}"] |= counts
         return {
             **result.evaluation.mean,
             "ms_p50": result.ms_p50,
@@ -90,38 +95,41 @@ class ExperimentResult:
 def summarise(
     runs: Mapping[str, PipelineRun],
     qrels: Qrels,
-    baseline: str,
+    baselines: Sequence[str],
     about: Mapping[str, Any] | None = None,
     measures: Sequence[str] = STANDARD_MEASURES,
 ) -> ExperimentResult:
-    """Measures every run over the judged, searched queries, and compares each with the baseline by the first measure.
+    """Measures every run over the judged, searched queries, and compares each with the baselines by the first measure.
 
-    Raises ValueError if the baseline was not run, CollectionError if no query has a relevant document.
+    Raises ValueError if a baseline was not run, CollectionError if no query has a relevant document.
     """
-    if baseline not in runs:
-        raise ValueError(f"the baseline {baseline!r} was not run; it is one of {', '.join(runs)}")
-    judged = {query_id: grades for query_id, grades in qrels.items() if query_id in runs[baseline].rankings}
+    if missing := next((each for each in baselines if each not in runs), None):
+        raise ValueError(f"the baseline {missing!r} was not run; it is one of {', '.join(runs)}")
+    judged = {query_id: grades for query_id, grades in qrels.items() if query_id in runs[baselines[0]].rankings}
     evaluations = {name: evaluate(judged, run.rankings, measures) for name, run in runs.items()}
     values = {
         name: {query_id: each_query[measures[0]] for query_id, each_query in each.per_query.items()}
         for name, each in evaluations.items()
     }
-    comparisons = compare(values[baseline], {name: each for name, each in values.items() if name != baseline})
+    comparisons = {
+        baseline: compare(values[baseline], {name: each for name, each in values.items() if name != baseline})
+        for baseline in baselines
+    }
     return ExperimentResult(
         {
             name: PipelineResult(
                 evaluations[name],
                 *_percentiles(run.latencies_ms),
                 degraded=len(run.degraded),
-                versus=comparisons.get(name),
+                versus={baseline: each[name] for baseline, each in comparisons.items() if name in each},
                 scored=sum(run.scored.values()) / max(1, len(run.scored)),
             )
             for name, run in runs.items()
         },
-        baseline,
+        tuple(baselines),
         about or {},
         tuple(measures),
-        mean_overlaps({name: run.rankings for name, run in runs.items()}, list(values[baseline])),
+        mean_overlaps({name: run.rankings for name, run in runs.items()}, list(values[baselines[0]])),
     )
 
 

@@ -11,7 +11,7 @@ __all__ = ["findings"]
 def findings(whole: ExperimentResult, parts: Mapping[str, ExperimentResult], pipeline: str) -> tuple[str, str, str]:
     """Returns the sentences on `pipeline`, from the results over all queries and over parts of them, by name.
 
-    The baseline of all is the pipeline's own first stage.
+    The first baseline of all is the pipeline's own first stage.
     """
     gains = " and ".join(f"by {_gain(each, pipeline)} on {name} queries" for name, each in parts.items())
     brought = f"{pipeline} changes the {label(whole.compared_by)} of its own first stage, {whole.baseline}, {gains}."
@@ -19,8 +19,7 @@ def findings(whole: ExperimentResult, parts: Mapping[str, ExperimentResult], pip
 
 
 def _gain(result: ExperimentResult, pipeline: str) -> str:
-    versus = result.pipelines[pipeline].versus
-    assert versus is not None
+    versus = result.pipelines[pipeline].versus[result.baseline]
     return f"{versus.delta:+.4f} (p {versus.p_holm:.4f})"
 
 

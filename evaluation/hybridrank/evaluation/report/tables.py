@@ -5,9 +5,20 @@ from dataclasses import dataclass
 
 from hybridrank.common.counts import counted
 from hybridrank.evaluation.experiments.results import ExperimentResult, PipelineResult
+from hybridrank.evaluation.measures.significance import Comparison
 from hybridrank.evaluation.measures.standard import label
 
-__all__ = ["ReportTable", "caption", "markdown", "overlap_table", "result_table", "win_loss_caption", "win_loss_table"]
+__all__ = [
+    "ReportTable",
+    "caption",
+    "markdown",
+    "overlap_table",
+    "result_table",
+    "versus_cells",
+    "versus_headers",
+    "win_loss_caption",
+    "win_loss_table",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +29,26 @@ class ReportTable:
     rows: tuple[tuple[str, ...], ...]
 
 
-def result_table(result: ExperimentResult, others: Sequence[ExperimentResult] = ()) -> ReportTable:
-    """Returns one row per pipeline: quality, latency, and the difference from the baseline with its p after Holm.
-
-    `others` are the same runs compared with other baselines, whose differences come behind.
-    """
-    compared = (result, *others)
+def result_table(result: ExperimentResult) -> ReportTable:
+    """Returns one row per pipeline: quality, latency, and the difference from each baseline with its p after Holm."""
     headers = ("pipeline", *map(label, result.measures), "p50 ms", "p95 ms")
-    tests = (header for each in compared for header in (f"Δ {each.baseline}", "p Holm"))
     rows = (
-        (*_row(name, each, result.measures), *(cell for other in compared for cell in _versus(other, name)))
+        (*_row(name, each, result.measures), *versus_cells(each.versus, result.baselines))
         for name, each in result.pipelines.items()
     )
-    return ReportTable((*headers, *tests), tuple(rows))
+    return ReportTable((*headers, *versus_headers(result.baselines)), tuple(rows))
+
+
+def versus_headers(baselines: Sequence[str]) -> tuple[str, ...]:
+    """Returns the columns of the comparisons with these baselines."""
+    return tuple(header for each in baselines for header in (f"Δ {each}", "p Holm"))
+
+
+def versus_cells(versus: Mapping[str, Comparison], baselines: Sequence[str]) -> tuple[str, ...]:
+    """Returns a pipeline's difference from each baseline and its p, with dashes for the baseline itself."""
+    compared = (versus.get(each) for each in baselines)
+    cells = ((f"{each.delta:+.4f}", f"{each.p_holm:.4f}") if each else ("–", "–") for each in compared)
+    return tuple(cell for pair in cells for cell in pair)
 
 
 def _row(name: str, result: PipelineResult, measures: Sequence[str]) -> tuple[str, ...]:
@@ -42,23 +60,15 @@ def _mean(measure: str, value: float) -> str:
     return f"{value:.0%}" if measure.startswith("judged") else f"{value:.4f}"
 
 
-def _versus(result: ExperimentResult, pipeline: str) -> tuple[str, str]:
-    comparison = result.pipelines[pipeline].versus
-    if comparison is None:
-        return "–", "–"
-    return f"{comparison.delta:+.4f}", f"{comparison.p_holm:.4f}"
-
-
-def caption(result: ExperimentResult, others: Sequence[ExperimentResult] = ()) -> tuple[str, ...]:
+def caption(result: ExperimentResult) -> tuple[str, ...]:
     """Returns the sentences below the table: measured queries, left-out queries, degraded answers."""
-    baselines = " and ".join(each.baseline for each in (result, *others))
     first = next(iter(result.pipelines.values()))
     left_out = len(first.evaluation.without_relevant)
     lines = [
         f"{counted(len(first.evaluation.per_query), 'query')}"
         + (f"; left out: {left_out} more without a relevant document here" if left_out else "")
-        + f". p: two-sided randomisation test on {label(result.compared_by)} per query against {baselines},"
-        " 10,000 permutations, Holm's correction."
+        + f". p: two-sided randomisation test on {label(result.compared_by)} per query against"
+        f" {' and '.join(result.baselines)}, 10,000 permutations, Holm's correction."
     ]
     degraded = {name: each.degraded for name, each in result.pipelines.items() if each.degraded}
     if degraded:
@@ -88,14 +98,14 @@ def win_loss_table(result: ExperimentResult, pipeline: str, queries: Mapping[str
 
 
 def significance_table(result: ExperimentResult) -> ReportTable:
-    """Compares each other pipeline with the baseline: difference, queries better and worse, and the p of every test."""
+    """Compares each pipeline with the first baseline: difference, queries better and worse, and the p of every test."""
     rows = []
     for name, each in result.pipelines.items():
-        if each.versus:
+        if versus := each.versus.get(result.baseline):
             found = result.win_loss(name)
             counts = (str(len(found.wins)), str(len(found.losses)), str(found.ties))
-            tests = (f"{p:.4f}" for p in (each.versus.p, each.versus.p_t, each.versus.p_holm))
-            rows.append((name, f"{each.versus.delta:+.4f}", *counts, *tests))
+            tests = (f"{p:.4f}" for p in (versus.p, versus.p_t, versus.p_holm))
+            rows.append((name, f"{versus.delta:+.4f}", *counts, *tests))
     headers = ("pipeline", f"Δ {label(result.compared_by)}", "better", "worse", "same", "p", "p t test", "p Holm")
     return ReportTable(headers, tuple(rows))
 

@@ -3,6 +3,7 @@
 ```yaml
 collection: scifact        # the folder's name, in the folder of all collections
 split: test
+without: dev               # leaves the queries of another split out; if missing, none
 training: zero-shot        # use of this collection in the models' training
 queries: 300               # size of the sample; if missing, all queries
 pipelines:
@@ -32,6 +33,7 @@ __all__ = ["EXPERIMENTS", "Experiment", "ExperimentError", "Published", "load_ex
 
 EXPERIMENTS = Path(__file__).with_name("experiments")
 SEED = "hybridrank"
+BASELINES = ("rrf", "knn")
 TIMEOUT_S = 300.0  # an experiment measures rankings, not the timeout
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -56,8 +58,9 @@ class Experiment(BaseModel):
     """Pipelines to measure, and their expected scores.
 
     `pipelines` maps a pipeline's name to its expected nDCG@10; a result within `tolerance` of it passes. The other
-    pipelines are tested against `baseline`. `weight`, `window`, `max_chunks` and `token_vectors` have their meaning
-    from `evaluate`.
+    pipelines are tested against the `baselines`, by default rrf and knn if they are measured. Queries that the split
+    `without` judges are left out, because somebody chose by them. `weight`, `window`, `max_chunks` and `token_vectors`
+    have their meaning from `evaluate`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -65,10 +68,11 @@ class Experiment(BaseModel):
     name: str = Field(min_length=1)
     collection: str = Field(min_length=1)
     split: str = Field("test", min_length=1)
+    without: str | None = Field(None, min_length=1)
     training: str = Field(min_length=1)
     queries: int | None = Field(None, ge=1)
     tolerance: float = Field(0.005, ge=0, lt=1)
-    baseline: str = "rrf"
+    baselines: tuple[str, ...] = ()
     weight: float = Field(0.5, gt=0, le=1)
     window: int = Field(50, ge=1, le=10_000)
     max_chunks: int = Field(DEFAULT_CHUNKS, ge=1, le=MAX_CHUNKS)
@@ -84,10 +88,17 @@ class Experiment(BaseModel):
         return pipelines
 
     @model_validator(mode="after")
-    def _baseline_is_measured(self) -> "Experiment":
-        if self.baseline not in self.pipelines:
-            raise ValueError(f"the baseline {self.baseline!r} is not one of the pipelines {', '.join(self.pipelines)}")
+    def _baselines_are_measured(self) -> "Experiment":
+        if not self.compared_with:
+            raise ValueError(f"name the baselines, as neither {' nor '.join(BASELINES)} is one of the pipelines")
+        if missing := next((each for each in self.baselines if each not in self.pipelines), None):
+            raise ValueError(f"the baseline {missing!r} is not one of the pipelines {', '.join(self.pipelines)}")
         return self
+
+    @property
+    def compared_with(self) -> tuple[str, ...]:
+        """The baselines."""
+        return self.baselines or tuple(each for each in BASELINES if each in self.pipelines)
 
     @property
     def parsed(self) -> tuple[Pipeline, ...]:

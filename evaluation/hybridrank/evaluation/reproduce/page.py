@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hybridrank.common.counts import counted
 from hybridrank.evaluation.experiments.results import COMPARED_BY, ExperimentResult, PipelineResult
 from hybridrank.evaluation.measures.standard import label
-from hybridrank.evaluation.report.tables import ReportTable, caption, markdown
+from hybridrank.evaluation.report.tables import ReportTable, caption, markdown, versus_cells, versus_headers
+from hybridrank.evaluation.reproduce.means import Means, means_by_training
 from hybridrank.evaluation.reproduce.outcomes import (
     ENOUGH_QUERIES,
     LARGEST_P,
@@ -23,8 +25,8 @@ _SHOWN = ("rr@10", "r@100", "judged@10")  # besides the compared measure
 
 
 def reproduced_page(outcomes: Sequence[Outcome], command: str) -> str:
-    """Returns the whole page: environment, aim, and a section for each experiment."""
-    sections = [_head(outcomes, command), _aim(outcomes), *(_section(each) for each in outcomes)]
+    """Returns the whole page: environment, means, aim, and a section for each experiment."""
+    sections = [_head(outcomes, command), _means(outcomes), _aim(outcomes), *(_section(each) for each in outcomes)]
     return "\n".join("".join(f"{line}\n" for line in each) for each in sections)
 
 
@@ -65,6 +67,29 @@ def _models(about: Any) -> ReportTable:
         for each in about["models"]
     )
     return ReportTable(("model", "answers to", "version", "precision", "digest"), tuple(rows))
+
+
+def _means(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    groups = means_by_training(outcomes)
+    if not groups:
+        return
+    yield "## Means"
+    yield ""
+    yield f"Mean {label(COMPARED_BY)} over collections, by what the models had seen of them in training. p: two-sided"
+    yield "randomisation test over all their queries, each collection with the same weight, after Holm's correction."
+    for each in groups:
+        yield ""
+        yield f"**{each.training}**: {', '.join(each.experiments)}; {counted(each.queries, 'query')}."
+        yield ""
+        yield markdown(_means_table(each)).rstrip()
+
+
+def _means_table(means: Means) -> ReportTable:
+    rows = (
+        (name, f"{mean:.4f}", *versus_cells(means.versus.get(name, {}), means.baselines))
+        for name, mean in means.pipelines.items()
+    )
+    return ReportTable(("pipeline", label(COMPARED_BY), *versus_headers(means.baselines)), tuple(rows))
 
 
 def _aim(outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -147,17 +172,23 @@ def _what(outcome: Outcome, result: ExperimentResult) -> str:
 
 
 def _scores(outcome: Outcome, result: ExperimentResult) -> ReportTable:
-    headers = ("pipeline", "expected", label(COMPARED_BY), "", f"Δ {result.baseline}", "p Holm")
-    rows = (_row(each, result.pipelines[each.pipeline]) for each in outcome.verdicts)
+    headers = ("pipeline", "expected", label(COMPARED_BY), "", *versus_headers(result.baselines))
+    rows = (_row(each, result.pipelines[each.pipeline], result.baselines) for each in outcome.verdicts)
     return ReportTable((*headers, *map(label, _SHOWN), "p50 ms"), tuple(rows))
 
 
-def _row(verdict: Verdict, result: PipelineResult) -> tuple[str, ...]:
+def _row(verdict: Verdict, result: PipelineResult, baselines: Sequence[str]) -> tuple[str, ...]:
     expected = _NOTHING if verdict.expected is None else f"{verdict.expected:.4f}"
-    versus = (f"{result.versus.delta:+.4f}", f"{result.versus.p_holm:.4f}") if result.versus else (_NOTHING, _NOTHING)
     reciprocal, recall, judged = (result.evaluation.mean[name] for name in _SHOWN)
     others = (f"{reciprocal:.4f}", f"{recall:.4f}", f"{judged:.0%}", f"{result.ms_p50:.1f}")
-    return (verdict.pipeline, expected, f"{verdict.got:.4f}", "OK" if verdict.ok else "FAIL", *versus, *others)
+    return (
+        verdict.pipeline,
+        expected,
+        f"{verdict.got:.4f}",
+        "OK" if verdict.ok else "FAIL",
+        *versus_cells(result.versus, baselines),
+        *others,
+    )
 
 
 def _lucene(outcome: Outcome, result: ExperimentResult) -> ReportTable:

@@ -10,7 +10,7 @@ from pathlib import Path
 from hybridrank.common.cache_folder import cache_folder
 from hybridrank.common.progress import Progress
 from hybridrank.connector.sidecar_client.model_names import models_by_name
-from hybridrank.evaluation.collections.beir import CollectionError
+from hybridrank.evaluation.collections.beir import BeirFolder, CollectionError
 from hybridrank.evaluation.collections.judged import JudgedCollection, read_collection
 from hybridrank.evaluation.experiments.bench import Bench
 from hybridrank.evaluation.experiments.experiment import PipelineRun
@@ -59,7 +59,7 @@ class Reproduction:
             for number, each in enumerate(experiments, start=1):
                 self.progress.note(f"{number} of {len(experiments)}: {each.name}")
                 try:
-                    collection = read_collection(self.collections / each.collection, each.split, self.progress)
+                    collection = self._read(each)
                     if bench is None:
                         bench = await stack.enter_async_context(self.open_bench(pipelines))
                     outcomes.append(await self._outcome(bench, each, collection))
@@ -67,6 +67,11 @@ class Reproduction:
                     outcomes.append(Outcome(each, problem=str(error)))
                 self.tell(outcomes[-1])
         return outcomes
+
+    def _read(self, experiment: Experiment) -> JudgedCollection:
+        folder, left_out = self.collections / experiment.collection, experiment.without
+        collection = read_collection(folder, experiment.split, self.progress)
+        return collection.without(left_out, BeirFolder(folder).qrels(left_out)) if left_out else collection
 
     async def _outcome(self, bench: Bench, experiment: Experiment, collection: JudgedCollection) -> Outcome:
         queries = sample(collection.queries, collection.qrels, experiment.queries)
@@ -92,7 +97,7 @@ class Reproduction:
                 self.kept.keep(experiment.name, each.name, key, run)
             runs[each.name] = run
         about = await bench.about(settings, collection.facts(queries))
-        result = summarise(runs, collection.qrels, experiment.baseline, about)
+        result = summarise(runs, collection.qrels, experiment.compared_with, about)
         lucene = await asyncio.to_thread(self._lucene, experiment.name, collection, queries) if self.pyserini else {}
         return Outcome(experiment, result, lucene=lucene, lucene_version=f"Pyserini {self.pyserini_version}")
 

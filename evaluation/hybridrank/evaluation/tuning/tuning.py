@@ -119,7 +119,7 @@ class Tuning:
             runs |= await bench.run(name, [ConfiguredPipeline.of(name_of_run, configuration)], queries, settings)
         about = await bench.about(settings, test.facts(queries))
         measures = list(dict.fromkeys([self.measure, *STANDARD_MEASURES]))
-        return summarise(runs, test.qrels, self.default_name, about, measures)
+        return summarise(runs, test.qrels, [self.default_name], about, measures)
 
     async def _about(self, bench: Bench, dev: JudgedCollection, queries: Mapping[str, str]) -> dict[str, Any]:
         """Returns everything that the values on dev depend on."""
