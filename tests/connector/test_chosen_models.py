@@ -50,3 +50,12 @@ def test_a_model_without_token_rows_is_not_the_default(changes):
 def test_a_model_that_is_named_must_be_there(existing, model):
     with pytest.raises(SidecarError, match="no model named"):
         default_token_vectors([LATE], existing, model)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"kind": "cross-encoder"}, {"kind": "splade"}, {"pooling": "graph"}, {"precision": "remote"}]
+)
+@pytest.mark.parametrize("existing", [None, holding(NOTED)], ids=["new", "noted"])
+def test_a_named_model_without_token_rows_is_refused(existing, changes):
+    with pytest.raises(SidecarError, match=r"minilm is a model of kind .*, which makes no token vectors"):
+        default_token_vectors([replace(LATE, **changes)], existing, "minilm")

@@ -7,46 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hybridrank.connector import HybridSearch, InvalidRequest, Rescore, SearchRequest, SidecarClient, SidecarError
+from hybridrank.connector import HybridSearch, InvalidRequest, SidecarClient
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.errors import EngineError, ModelMissing, SidecarUnreachable
-from hybridrank.connector.indexing import index_documents
-from hybridrank.connector.indexing.vector_cache import VectorCache
-from hybridrank.connector.passages import passage_text
 from hybridrank.connector.sidecar_client.base import Passage
 from hybridrank.connector.types import Document, DocumentKey
 from hybridrank.sidecar.models.loading import load
 from hybridrank.sidecar.models.trial import load_model
 from hybridrank.training.token_codec import train_codec
+from tests.connector.token_menu import MENU, MODEL, RecordingSidecar, forget_note, indexed, request
 from tests.doubles import RecordingEngine
 from tests.golden.colbert import FOLDER as CHECKPOINTS
 from tests.golden.sidecar import FOLDER
 from tests.sidecar.serving import serving
-
-MODEL = "tiny-encoder"
-MENU = [
-    Document("tea", {"title": "Green tea", "text": "Leaves in hot water."}),
-    Document("chai", {"title": "Chai", "text": "Tea with milk and spices."}),
-    Document("soup", {"title": "Soup", "text": "Vegetables in hot water."}),
-    Document("none", {"title": "", "text": "", "kind": "nothing but a kind"}),
-]
-
-
-class RecordingSidecar(SidecarClient):
-    """A real client that keeps what it sent."""
-
-    def __init__(self, address) -> None:
-        super().__init__(address)
-        self.sent: list[list[Passage]] = []
-        self.asked: list[str] = []
-
-    async def model(self, name, **asked):
-        self.asked.append(name)
-        return await super().model(name, **asked)
-
-    async def rescore(self, query_text, passages, **asked):
-        self.sent.append(list(passages))
-        return await super().rescore(query_text, passages, **asked)
 
 
 class Recording(RecordingEngine):
@@ -81,36 +54,6 @@ def engine(tmp_path):
     return EmbeddedEngine(tmp_path / "indices")
 
 
-async def indexed(engine, sidecar, tmp_path, token_vectors, documents=MENU, index="menu"):
-    cache = VectorCache(tmp_path / "vectors.sqlite3")
-    return await index_documents(
-        engine, sidecar, index, documents, cache=cache, model=MODEL, token_vectors=token_vectors, colbert=MODEL
-    )
-
-
-async def forget_note(engine, index="menu") -> None:
-    """Makes the index one of an earlier release, which noted no token vectors."""
-    with engine._open(index) as database:
-        database.execute("UPDATE definition SET body = json_remove(body, '$.token_vectors')")
-    await engine.refresh(index)
-
-
-def request(**changes) -> SearchRequest:
-    strict = changes.pop("strict", False)
-    stage = {"model": MODEL, "weight": 1.0, "timeout_s": 30.0, "token_vectors": True} | changes
-    return SearchRequest(
-        index="menu",
-        query_text="hot tea with milk",
-        retrievers=("bm25",),
-        rescore=Rescore.model_validate(stage),
-        strict=strict,
-    )
-
-
-def menu(*doc_ids: str) -> list[DocumentKey]:
-    return [DocumentKey("menu", doc_id) for doc_id in doc_ids]
-
-
 def rerank_scores(response) -> dict[str, float]:
     return {hit.doc_id: hit.rerank_score for hit in response.hits}
 
@@ -141,76 +84,6 @@ async def test_only_the_window_is_fetched(engine, sidecar, tmp_path):
     await HybridSearch(recording, sidecar).search(request(rescore_window_size=2))
     assert [len(window) for window in recording.windows] == [2]
     assert len(recording.queries) == 1
-
-
-async def test_a_second_run_is_a_no_op_and_a_new_format_rewrites_all(engine, sidecar, tmp_path):
-    await indexed(engine, sidecar, tmp_path, "fp16")
-    assert (await indexed(engine, sidecar, tmp_path, "fp16")).unchanged == 4
-    assert (await indexed(engine, sidecar, tmp_path, "int8")).indexed == 4
-    stored = await engine.stored_token_vectors("menu", menu("tea", "none", "nowhere"))
-    assert {key.doc_id: packed[:3] for key, packed in stored.items()} == {"tea": b"TV\x02", "none": b"TV\x02"}
-    assert (await engine.fields("menu")).token_vectors.format == "int8"
-    with pytest.raises(EngineError, match="holds token vectors of tiny-encoder"):
-        await indexed(engine, sidecar, tmp_path, None)
-
-
-async def test_an_index_without_the_note_is_written_as_before(engine, sidecar, tmp_path):
-    """Until a run that writes all its documents notes what it stores."""
-    await indexed(engine, sidecar, tmp_path, "int8")
-    await forget_note(engine)
-    assert (await indexed(engine, sidecar, tmp_path, None)).indexed == 4
-    assert await engine.stored_token_vectors("menu", menu("tea")) == {}
-    assert (await indexed(engine, sidecar, tmp_path, "int8", MENU[:2])).indexed == 2
-    assert (await engine.fields("menu")).token_vectors is None
-    assert (await indexed(engine, sidecar, tmp_path, "int8")).indexed == 2
-    assert (await engine.fields("menu")).token_vectors.name == MODEL
-
-
-async def test_one_run_of_the_model_gives_both_kinds_of_vectors(engine, sidecar, tmp_path):
-    """And they are the ones that are encoded without token vectors; another model's are encoded by themselves."""
-    asked = []
-
-    class Counting(SidecarClient):
-        async def encode(self, texts, **how):
-            asked.append(("encode", len(texts)))
-            return await super().encode(texts, **how)
-
-        async def encode_tokens(self, texts, **how):
-            asked.append(("encode_tokens", len(texts)))
-            return await super().encode_tokens(texts, **how)
-
-    async with Counting(sidecar.address) as counting:
-        report = await indexed(engine, counting, tmp_path, "int8")
-        assert (report.indexed, report.encoded, asked) == (4, 3, [("encode_tokens", 4)])
-        texts = [passage_text(each.source) for each in MENU[:3]]
-        (info,) = await counting.models()
-        cached = VectorCache(tmp_path / "vectors.sqlite3").get(info.digest, [*texts, ""])
-        encodings = await sidecar.encode(texts, model=MODEL, kind="document", timeout_s=30)
-        assert list(cached) == texts
-        for text, each in zip(texts, encodings, strict=True):
-            assert cached[text] == pytest.approx(each.vector, abs=1e-5)
-    async with serving(load([FOLDER / MODEL, CHECKPOINTS / "tiny-pylate"])) as server, Counting(server.address) as two:
-        cache = VectorCache(tmp_path / "others.sqlite3")
-        asked.clear()
-        await index_documents(
-            engine, two, "other", MENU, cache=cache, model=MODEL, token_vectors="int8", colbert="tiny-pylate"
-        )
-        assert asked == [("encode_tokens", 4), ("encode", 3)]
-
-
-async def test_answers_with_token_vectors_are_bounded(engine, sidecar, tmp_path, monkeypatch):
-    (info,) = await sidecar.models()
-    monkeypatch.setattr("hybridrank.connector.indexing.documents._ANSWER_BYTES", 9 * info.dimensions * info.max_tokens)
-    asked = []
-    encode_tokens = sidecar.encode_tokens
-
-    async def counting(texts, **how):
-        asked.append(len(texts))
-        return await encode_tokens(texts, **how)
-
-    monkeypatch.setattr(sidecar, "encode_tokens", counting)
-    assert (await indexed(engine, sidecar, tmp_path, "int8")).indexed == 4
-    assert asked == [2, 2], "a document may have four windows of one byte a dimension"
 
 
 async def test_a_long_document_is_found_by_its_end(engine, sidecar, tmp_path):
@@ -268,22 +141,6 @@ async def test_an_engine_that_fails_to_bring_them_costs_no_scores(engine, sideca
     late = await HybridSearch(Slow(engine), sidecar).search(request(timeout_s=0.2))
     assert [each.reason for each in late.degraded] == ["token_vectors", "timeout"]
     assert all(hit.rerank_score is None for hit in late.hits)
-
-
-async def test_an_index_of_an_earlier_release_has_none(engine, sidecar, tmp_path):
-    await indexed(engine, sidecar, tmp_path, None)
-    with engine._open("menu") as database:
-        database.execute("DROP TABLE token_vectors")
-    assert await engine.stored_token_vectors("menu", menu("tea")) == {}
-
-
-async def test_unsupported_token_vectors_are_refused_before_writing(engine, sidecar, tmp_path):
-    with pytest.raises(SidecarError, match="no codec for residuals"):
-        await indexed(engine, sidecar, tmp_path, "residual")
-    cache = VectorCache(tmp_path / "vectors.sqlite3")
-    with pytest.raises(SidecarError, match="no model named 'colbert'"):
-        await index_documents(engine, sidecar, "menu", MENU, cache=cache, model=MODEL, token_vectors="int8")
-    assert not (tmp_path / "indices").exists()
 
 
 async def test_a_request_that_cannot_be_served_is_an_error_of_its_own(sidecar):

@@ -47,10 +47,10 @@ def test_gain_cost_and_what_is_better():
         ),
         (
             {"rrf": 1, "rrf_colbert": 2},
-            "",
+            "30 ms more than rrf at the median, the most of all.",
             "rrf is better on all queries (so reranking may be left out, or weigh less)",
         ),
-        ({"rrf_colbert": 1, "rrf": 2}, "It takes 30 ms less than rrf at the median, the most of all.", ""),
+        ({"rrf_colbert": 1, "rrf": 2}, "It takes 30 ms less than rrf at the median, the most of all.", "None is"),
     ],
 )
 def test_what_to_try_next(places, cost, following):

@@ -172,6 +172,13 @@ def test_means_give_every_experiment_the_same_weight():
             assert second.versus[name][baseline].p_holm == found.p_holm
 
 
+def test_experiments_without_a_common_pipeline_have_no_means():
+    knn_only = Outcome(experiment(name="other"), summarise({"knn": runs()["knn"]}, QRELS, ["knn"], ABOUT))
+    rrf_only = Outcome(experiment(), summarise({"rrf": runs()["rrf"]}, QRELS, ["rrf"], ABOUT))
+    assert means_by_training([knn_only, rrf_only]) == []
+    assert "## Means" not in reproduced_page([rrf_only, knn_only], "hybridrank reproduce").split("## menu")[0]
+
+
 def page():
     lucene = {"Lucene BM25": evaluate(QRELS, {query_id: ranking(2) for query_id in QRELS})}
     measured = replace(outcome(), lucene=lucene, lucene_version="Pyserini 1.6.0")
@@ -267,6 +274,7 @@ PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder")
         ({"token_vectors": "fp16"}, ("rrf+colbert",)),
         ({"models": {**MODELS, "cross-encoder": model("c", "3")}}, ("rrf+cross-encoder",)),
         ({"models": {**MODELS, "colbert": model("c", "3")}}, ("rrf+colbert",)),
+        ({"models": {**MODELS, "colbert": replace(model("e", "1"), token_codec="new")}}, ("rrf+colbert",)),
         ({"models": {**MODELS, "encoder": model("e", "3")}}, PIPELINES[1:]),
     ],
 )

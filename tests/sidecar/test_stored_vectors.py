@@ -245,6 +245,17 @@ async def test_vectors_that_do_not_fit_are_refused_and_named(client, tmp_path):
     assert "candidates.token_vectors: are damaged" in await refusal(
         client.reranker.Rerank(stored_request([bytes(residual)]))
     )
+    exact = (await encoded(client, TEXTS[:1], pb.TOKEN_VECTORS_FP32))[0]
+    infinite = exact[:16] + np.array([np.nan, np.inf], "<f4").tobytes() + exact[24:]
+    assert "candidates.token_vectors: are damaged: a number in them is not finite" in await refusal(
+        client.reranker.Rerank(stored_request([infinite]))
+    )
+    (rows,) = np.frombuffer(exact[6:8], "<u2").tolist()
+    many = exact[:6] + np.array([60_000], "<u2").tobytes() + exact[8:16] + (exact[16:] * (60_000 // rows + 1))
+    size = (len(exact) - 16) // rows * 60_000
+    assert "candidates[0].token_vectors: has 60000 tokens in a window; the model reads" in await refusal(
+        client.reranker.Rerank(stored_request([many[: 16 + size]]))
+    )
     async with serving(load([FOLDER / "tiny-encoder"])) as plain:
         assert "packs by fp32, fp16, int8" in await refusal(encoded(plain, TEXTS, pb.TOKEN_VECTORS_RESIDUAL))
 

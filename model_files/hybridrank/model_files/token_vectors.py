@@ -25,6 +25,7 @@ __all__ = ["BadTokenVectors", "TokenVectors", "read", "unpack", "write"]
 _HEADER = struct.Struct("<2sBBHH8s")
 _MAGIC = b"TV"
 _FORMATS: tuple[Format, ...] = ("fp32", "fp16", "int8", "residual")
+_FLOATS = ("fp32", "fp16")
 _TRUNCATED = 1
 _MAX_WINDOWS = 100  # as of texts: a document is not a book
 
@@ -94,15 +95,18 @@ def read(stored: bytes, codecs: Mapping[Format, TokenCodec]) -> TokenVectors:
 def unpack(documents: Sequence[TokenVectors]) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """Returns the stacked rows of documents of one codec, and the number of rows of each window of each document.
 
-    Raises BadTokenVectors for a centroid that does not exist.
+    Raises BadTokenVectors for a centroid that does not exist, and for a number that is not finite.
     """
     codec = documents[0].codec
     records = np.frombuffer(b"".join(each.records for each in documents), dtype=np.uint8)
     lengths = np.array([tokens for each in documents for tokens in each.windows], dtype=np.intp)
     try:
-        return codec.unpack(records.reshape(-1, codec.record_bytes)), lengths
+        rows = codec.unpack(records.reshape(-1, codec.record_bytes))
     except IndexError as error:
         raise BadTokenVectors(f"are damaged: {error}") from error
+    if codec.format in _FLOATS and not np.isfinite(rows).all():
+        raise BadTokenVectors("are damaged: a number in them is not finite")
+    return rows, lengths
 
 
 def _header(codec: TokenCodec, tokens: int, flags: int) -> bytes:

@@ -15,6 +15,11 @@ def test_lists_in_no_order_of_retrieval_are_not_blended():
     assert dev_ndcg([retrieved], [RIGHT])["blended"]["menu"] < 1
 
 
+def test_equal_ids_of_two_files_are_two_queries():
+    found = dev_ndcg([BEST_LAST, BEST_LAST], [RIGHT, WRONG])
+    assert found["alone"] == {"menu": 0.75, "all": 0.75}
+
+
 def test_vectors_are_measured_beside_the_trained_scores():
     found = dev_ndcg([BEST_LAST], [RIGHT], [WRONG])
     assert (found["alone"]["all"], found["vectors"]["all"]) == (1, 0.5)

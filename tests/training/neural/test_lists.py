@@ -44,6 +44,31 @@ def test_a_bad_line_is_named(tmp_path):
         list(read_lists(path))
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"source": 3}, "source is or has something that is not a text"),
+        ({"texts": ["a", None, "c"]}, "texts is or has something that is not a text"),
+        ({"query": " "}, "it has no query or no documents"),
+        ({"doc_ids": [], "texts": [], "grades": [], "scores": {}}, "it has no query or no documents"),
+        ({"grades": ["2", 0, None]}, "grades has an entry that is neither a whole number nor null"),
+    ],
+)
+def test_a_list_that_cannot_be_trained_on_is_named_before(change, problem, tmp_path):
+    path = tmp_path / "lists.jsonl"
+    write_lists(path, [LIST])
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(RecipeError, match=rf"lists\.jsonl:1: .*{problem}"):
+        list(read_lists(path))
+
+
+def test_a_list_without_a_source_is_of_none(tmp_path):
+    path = tmp_path / "lists.jsonl"
+    write_lists(path, [LIST])
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"source": None}))
+    assert list(read_lists(path)) == [LIST]
+
+
 def test_a_file_that_was_cut_off_is_an_error(tmp_path):
     path = tmp_path / "lists.jsonl.gz"
     write_lists(path, [LIST] * 50)
@@ -165,6 +190,7 @@ def test_a_recipe_is_read_with_its_defaults(tmp_path):
         ("[{name: lce}]=>[{name: lce, temperature: 2}]", "temperature is for kl and listnet, and lce has none"),
         ("minilm-l6}=>minilm-l6, intermediate: 99}\nschedule: {freeze_layers: 2}", "student.intermediate changes them"),
         ("minilm-l6}=>minilm-l6, layers: [0, 1], fade: 9, average: 0.5}", "average needs weights of the same layers"),
+        ("minilm-l6}=>minilm-l6, fade: 9}", "fade removes the layers that are not in layers"),
     ],
 )
 def test_errors_in_a_recipe_name_the_file(change, problem, tmp_path):
@@ -180,6 +206,8 @@ def test_errors_in_a_recipe_name_the_file(change, problem, tmp_path):
         ("vocabulary: 9000", "{name: lce}, {name: same-vectors}", "needs the base's whole vocabulary"),
         ("layers: [0]", "{name: lce}, {name: same-vectors}", "needs the base's layers at the beginning"),
         ("dropout: 0", "{name: same-vectors}", "same-vectors alone leaves the base as it is"),
+        ("dropout: 0", "{name: lce}, {name: same-vectors, by: tokens}", "compares the vectors of whole texts"),
+        ("dropout: 0", "{name: lce}, {name: same-vectors, in_batch: true}", "compares the vectors of whole texts"),
     ],
 )
 def test_vectors_of_the_base_need_the_base(student, losses, problem, tmp_path):
@@ -206,3 +234,15 @@ def test_another_loss_keeps_the_lists_and_another_seed_does_not(tmp_path):
     recipe = load_recipe(path)
     assert recipe.model_copy(update={"name": "other"}).lists_digest() == recipe.lists_digest()
     assert recipe.model_copy(update={"seed": 1}).lists_digest() != recipe.lists_digest()
+
+
+def test_a_file_of_lists_that_changed_gives_other_lists(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE.replace("{collection: shop}]", "{lists: made.jsonl}]"))
+    recipe = load_recipe(path)
+    made = tmp_path / "made.jsonl"
+    write_lists(made, [LIST])
+    before = recipe.lists_digest(tmp_path)
+    assert recipe.lists_digest(tmp_path) == before
+    write_lists(made, [LIST, LIST])
+    assert recipe.lists_digest(tmp_path) != before

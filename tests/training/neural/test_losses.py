@@ -69,6 +69,15 @@ def test_listnet_learns_nothing_from_equal_grades():
     assert both.item() == pytest.approx(listnet(scores[:1], torch.tensor([[0.0, 1.0]]), mask[:1]).item())
 
 
+@pytest.mark.parametrize("name", ["kl", "margin-mse"])
+def test_a_teacher_of_equal_scores_teaches_nothing(name):
+    scores, mask = torch.tensor([[1.0, 2.0], [1.0, 2.0]]), torch.ones(2, 2).bool()
+    loss = names()[name]
+    both = loss(scores, torch.tensor([[0.0, 1.0], [3.0, 3.0]]), mask)
+    assert both.item() == pytest.approx(loss(scores[:1], torch.tensor([[0.0, 1.0]]), mask[:1]).item())
+    assert loss(scores, torch.full((2, 2), 3.0), mask).item() == 0
+
+
 def test_lce_is_the_cross_entropy_of_the_relevant_document():
     scores = torch.tensor([[1.0, 0.0, -1.0]])
     loss = names()["lce"](scores, torch.tensor([[1.0, 0, -1]]), torch.ones(1, 3).bool())

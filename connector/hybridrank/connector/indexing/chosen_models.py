@@ -44,6 +44,8 @@ def find_token_encoder(models: Sequence[ModelInfo], wanted: str, packing: TokenF
     found = _named(models, wanted)
     if found is None:
         raise SidecarError(f"the sidecar has no model named {wanted!r} to make token vectors")
+    if not found.makes_token_vectors:
+        raise SidecarError(f"{found.name} is a model of kind {found.kind}, which makes no token vectors")
     if packing == "residual" and not found.token_codec:
         raise SidecarError(f"{found.name} has no codec for residuals; `hybridrank colbert train-codec` makes one")
     return found
@@ -64,7 +66,7 @@ def default_token_vectors(
     if existing and not model:
         return None
     found = find_token_encoder(models, model, "int8") if model else _named(models, LATE_INTERACTION)
-    if not found or not (model or found.makes_token_vectors):
+    if not found or not found.makes_token_vectors:
         return None
     return found.token_note("residual" if found.token_codec else "int8")
 

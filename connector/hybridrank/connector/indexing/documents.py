@@ -34,6 +34,7 @@ _BATCH_SIZE = 64  # documents per request: about a second of encoding on two cor
 _TEXTS_A_CALL = 256  # long documents have many passages; this bounds a call's size and time
 _ENCODE_TIMEOUT_S = 300.0
 _ANSWER_BYTES = 32 * 1024 * 1024  # of token vectors in one answer, half of what a message may have
+_MOST_DIMENSIONS = 1024  # of token vectors, where the model does not tell: a ColBERT checkpoint
 _BYTES_A_DIMENSION: Mapping[TokenFormat, float] = {"fp32": 4, "fp16": 2, "int8": 1, "residual": 0.5}  # about, at most
 
 
@@ -96,7 +97,7 @@ class _Tokens:
 
     async def encode(self, encoder: EncoderWithModels, texts: Sequence[str]) -> dict[str, Encoding]:
         different = list(dict.fromkeys(texts))
-        row = _BYTES_A_DIMENSION[self.format] * max(1, self.model.dimensions)
+        row = _BYTES_A_DIMENSION[self.format] * (self.model.dimensions or _MOST_DIMENSIONS)
         a_call = max(1, int(_ANSWER_BYTES / (row * max(1, self.model.max_tokens) * DEFAULT_CHUNKS)))
         found: dict[str, Encoding] = {}
         for start in range(0, len(different), a_call):
@@ -104,6 +105,8 @@ class _Tokens:
             encodings = await encoder.encode_tokens(
                 some, model=self.model.name, token_vectors=self.format, timeout_s=_ENCODE_TIMEOUT_S
             )
+            for each in encodings:
+                _digest_of(each, self.model, compared=False)
             found |= dict(zip(some, encodings, strict=True))
         return found
 
@@ -208,10 +211,14 @@ async def index_documents(
 
 
 async def _note_encoders(engine: Engine, index: str, definition: IndexDefinition, *, whole: bool) -> None:
-    """Notes encoders where no note exists, if `whole`: all documents are from this run, so all vectors are ours."""
+    """Notes encoders where no note exists, if `whole`: all documents are from this run, so all vectors are ours.
+
+    Another format of token vectors is always noted, as the format of the next run: each vector tells its own.
+    """
     fields = await engine.fields(index)
-    if whole and definition.token_vectors and definition.token_vectors != fields.token_vectors:
-        await engine.note_encoder(index, [TOKEN_VECTORS], definition.token_vectors)  # also of another format
+    wanted, noted = definition.token_vectors, fields.token_vectors
+    if wanted and wanted != noted and (whole or (noted and noted.digest == wanted.digest)):
+        await engine.note_encoder(index, [TOKEN_VECTORS], wanted)
     for encoder in dict.fromkeys(definition.encoders.values()):
         paths = [path for path, each in definition.encoders.items() if each == encoder and lacking_note(fields, path)]
         if paths and whole:
@@ -298,10 +305,13 @@ async def _sparse_vectors(
     return {text: each.sparse for text, each in zip(different, found, strict=True)}
 
 
-def _digest_of(encoding: Encoding, info: ModelInfo) -> str:
-    """Returns the digest of the model that answered, on any sidecar. Raises SidecarError if it is not `info`."""
+def _digest_of(encoding: Encoding, info: ModelInfo, *, compared: bool = True) -> str:
+    """Returns the digest of the model that answered, on any sidecar. Raises SidecarError if it is not `info`.
+
+    Vectors of the model at another precision may be `compared` with its own; token vectors may not.
+    """
     answered = encoding.encoder or info.encoder
-    if not same_encoder(answered, info.encoder):
+    if not same_encoder(answered, info.encoder) or not (compared or answered.digest == info.digest):
         raise SidecarError(
             f"documents are encoded by {info.encoder}, and now a sidecar answered as {answered}: was the model"
             " replaced, or has one of several sidecars another? Vectors of both in one index cannot be compared"

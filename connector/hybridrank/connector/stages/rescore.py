@@ -69,22 +69,20 @@ class Rescore(RescoringStage):
         named = self.fields or tuple(context.fields)
         paths = text_fields(named, fields)
         texts = passages(context.hits, paths)
-        timeout_s = context.timeout_s
         if await self._wants_stored(context, fields, paths):
             try:
-                stored = await with_token_vectors(context.engine, context.index, texts, timeout_s)
+                stored = await with_token_vectors(context.engine, context.index, texts, context.left_s)
                 return await rescore(stored, timeout_s=context.left_s)
             except (EngineError, InvalidRequest) as error:
                 if self.token_vectors:
                     context.failed(error, reason=Reason.TOKEN_VECTORS, instead="scored by texts")
                 else:
                     context.record(Reason.TOKEN_VECTORS, f"scored by texts: {error}")
-                timeout_s = context.left_s
         for reason, sentence in text_faults(named, context.index, fields, context.hits, texts):
             context.record(reason, sentence)
         if not any(each.text for each in texts):
             return ()  # all would have the same score
-        return await rescore(texts, timeout_s=timeout_s)
+        return await rescore(texts, timeout_s=context.left_s)
 
     async def _wants_stored(self, context: StageContext, fields: Fields, paths: Sequence[str]) -> bool:
         """True if stored token vectors are required, or if the index notes those of this model, of these texts."""

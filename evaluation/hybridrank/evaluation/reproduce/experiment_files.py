@@ -63,7 +63,7 @@ class Experiment(BaseModel):
     have their meaning from `evaluate`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
     name: str = Field(min_length=1)
     collection: str = Field(min_length=1)
@@ -97,8 +97,8 @@ class Experiment(BaseModel):
 
     @property
     def compared_with(self) -> tuple[str, ...]:
-        """The baselines."""
-        return self.baselines or tuple(each for each in BASELINES if each in self.pipelines)
+        """The baselines, each once."""
+        return tuple(dict.fromkeys(self.baselines)) or tuple(each for each in BASELINES if each in self.pipelines)
 
     @property
     def parsed(self) -> tuple[Pipeline, ...]:

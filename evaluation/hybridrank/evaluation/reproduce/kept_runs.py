@@ -69,6 +69,7 @@ def run_key(
     used += [settings.sparse_encoder] if compares_sparse([pipeline]) else []
     used += pipeline.models
     late = stored if set(stored := settings.token_vectors or ()) & set(pipeline.models) else ()
+    codecs = [models[name].token_codec for name in late]
     of_models = ("weight", "rescore_window_size", "timeout_s", "max_chunks") if pipeline.models else ()
     shared: dict[str, Any] = settings.as_json()
     return digest_of(
@@ -77,7 +78,7 @@ def run_key(
             "collection": collection_digest,
             "queries": list(queries.items()),
             "settings": {name: shared[name] for name in ("size", "fields", "fusion", *of_models)},
-            "token_vectors": [token_vectors, *late] if late else None,
+            "token_vectors": [token_vectors, *late, *codecs] if late else None,
             "models": {name: models[name].digest for name in used},
             "engine": [engine.name, engine.version],
             "hybridrank": version("hybridrank"),

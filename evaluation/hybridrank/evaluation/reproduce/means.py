@@ -1,6 +1,6 @@
 """Means over collections, by what the models had seen of them in training, with a paired test over all queries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hybridrank.evaluation.experiments.results import ExperimentResult
@@ -23,18 +23,25 @@ class Means:
 
 
 def means_by_training(outcomes: Sequence[Outcome]) -> list[Means]:
-    """Returns the means of experiments with the same `training`, of the pipelines and baselines that all have."""
+    """Returns the means of experiments with the same `training`, of the pipelines and baselines that all have.
+
+    Experiments that have no pipeline in common have no means.
+    """
     groups: dict[str, dict[str, ExperimentResult]] = {}
     for each in outcomes:
         if each.result:
             groups.setdefault(each.experiment.training, {})[each.experiment.name] = each.result
-    return [_means(training, results) for training, results in groups.items()]
+    shared = {training: _shared([each.pipelines for each in results.values()]) for training, results in groups.items()}
+    return [_means(training, results, shared[training]) for training, results in groups.items() if shared[training]]
 
 
-def _means(training: str, results: Mapping[str, ExperimentResult]) -> Means:
-    first, *others = results.values()
-    pipelines = [name for name in first.pipelines if all(name in each.pipelines for each in others)]
-    baselines = [name for name in first.baselines if all(name in each.baselines for each in others)]
+def _shared(names: Sequence[Iterable[str]]) -> list[str]:
+    first, *others = map(list, names)
+    return [name for name in first if all(name in each for each in others)]
+
+
+def _means(training: str, results: Mapping[str, ExperimentResult], pipelines: Sequence[str]) -> Means:
+    baselines = _shared([each.baselines for each in results.values()])
     values = {pipeline: _weighted(results, pipeline) for pipeline in pipelines}
     queries = len(values[pipelines[0]])
     versus: dict[str, dict[str, Comparison]] = {}

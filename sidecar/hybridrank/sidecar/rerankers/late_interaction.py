@@ -105,7 +105,7 @@ class ColbertReranker(PairReranker):
             return await scoring.texts(request, self)
         require_query(request, self.info)
         head = await asyncio.to_thread(self.tokenize_query, request.query)
-        passages = await asyncio.to_thread(_read, request, self._codecs)
+        passages = await asyncio.to_thread(_read, request, self._codecs, self.info.max_tokens)
 
         def compute(passages: Sequence[TokenVectors]) -> FloatArray:
             try:
@@ -154,14 +154,17 @@ def _encode_query(encoder: TokenEncoder, query: TokenSequence) -> FloatArray:
     return encoder.token_rows([query])[0]
 
 
-def _read(request: RerankRequest, codecs: Mapping[Format, TokenCodec]) -> list[TokenVectors]:
+def _read(request: RerankRequest, codecs: Mapping[Format, TokenCodec], max_tokens: int) -> list[TokenVectors]:
     passages = []
     for index, passage in enumerate(request.passages):
         field = f"candidates[{index}].token_vectors"
         if not passage.token_vectors:
             raise InvalidArgument(field, "is empty, though others are not; send texts alone, or vectors for all")
         try:
-            passages.append(token_vectors.read(passage.token_vectors, codecs).first(request.max_windows))
+            found = token_vectors.read(passage.token_vectors, codecs).first(request.max_windows)
         except BadTokenVectors as error:
             raise InvalidArgument(field, str(error)) from error
+        if max(found.windows) > max_tokens:
+            raise InvalidArgument(field, f"has {max(found.windows)} tokens in a window; the model reads {max_tokens}")
+        passages.append(found)
     return passages

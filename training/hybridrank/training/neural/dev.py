@@ -26,11 +26,11 @@ def dev_ndcg(
     orders: dict[str, dict[str, tuple[str, ...]]] = {GIVEN: {}, ALONE: {}, BLENDED: {}, VECTORS: {}}
     qrels: dict[str, Mapping[str, int]] = {}
     collections: dict[str, list[str]] = {}
-    for each, found, vectors in zip(lists, scores, cosines or scores, strict=True):
+    for number, (each, found, vectors) in enumerate(zip(lists, scores, cosines or scores, strict=True)):
         grades = {doc_id: grade for doc_id, grade in zip(each.doc_ids, each.grades, strict=True) if grade}
-        if not grades or max(grades.values()) < 1:
+        if not each.has_relevant:
             continue
-        key = f"{each.collection} {each.query_id}"
+        key = str(number)  # ids of two files may be the same
         qrels[key] = grades
         collections.setdefault(each.collection, []).append(key)
         before = each.scores.get("fused") or [-float(rank) for rank in range(len(each.doc_ids))]

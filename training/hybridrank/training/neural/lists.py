@@ -40,6 +40,11 @@ class RankedList:
     source: str = ""
 
     @property
+    def has_relevant(self) -> bool:
+        """True if a document is judged relevant."""
+        return any(grade for grade in self.grades if grade and grade > 0)
+
+    @property
     def held_out(self) -> bool:
         """True for the lists of one source in HELD_OUT, drawn by the names of the sources."""
         return int(hashlib.sha256(self.source.encode()).hexdigest(), 16) % HELD_OUT == 0
@@ -88,15 +93,26 @@ def read_lists(path: Path) -> Iterator[RankedList]:
 
 
 def _list(entry: Mapping[str, Any]) -> RankedList:
-    arrays = {name: tuple(entry[name]) for name in ("doc_ids", "texts", "grades")}
+    """Returns the list of one line. Raises ValueError, TypeError, KeyError and AttributeError for other content."""
+    doc_ids, texts, grades = (tuple(entry[name]) for name in ("doc_ids", "texts", "grades"))
     scores = {name: tuple(map(float, values)) for name, values in entry.get("scores", {}).items()}
+    query, collection, source = (entry.get(name) or "" for name in ("query", "collection", "source"))
+    for name, found in {"query": [query], "collection": [collection], "source": [source], "texts": texts}.items():
+        if not all(isinstance(each, str) for each in found):
+            raise ValueError(f"{name} is or has something that is not a text")
+    if not query.strip() or not doc_ids:
+        raise ValueError("it has no query or no documents")
+    if not all(each is None or type(each) is int for each in grades):
+        raise ValueError("grades has an entry that is neither a whole number nor null")
     return RankedList(
         query_id=entry["query_id"],
-        query=entry["query"],
+        query=query,
+        doc_ids=doc_ids,
+        texts=texts,
+        grades=grades,
         scores=scores,
-        collection=entry.get("collection", ""),
-        source=entry.get("source", ""),
-        **arrays,
+        collection=collection,
+        source=source,
     )
 
 

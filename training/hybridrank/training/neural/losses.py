@@ -51,12 +51,14 @@ def kl(scores: Tensor, targets: Tensor, mask: Tensor, temperature: float = 1.0) 
     """
     wanted = _log_softmax(targets / temperature, mask)
     got = _log_softmax(scores / temperature, mask)
-    return ((wanted.exp() * (wanted - got)).masked_fill(~mask, 0).sum(1) * temperature**2).mean()
+    divergences = (wanted.exp() * (wanted - got)).masked_fill(~mask, 0).sum(1) * temperature**2
+    return _mean(divergences, _better(targets, mask).any(2).any(1))
 
 
 def margin_mse(scores: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     """Mean squared error of every pair's margin against the teacher's margin (Hofstätter et al. 2020)."""
     both = mask[:, :, None] & mask[:, None, :] & ~torch.eye(mask.shape[1], dtype=torch.bool, device=mask.device)
+    both &= _better(targets, mask).any(2).any(1)[:, None, None]
     return _mean((_differences(scores) - _differences(targets)).square(), both)
 
 

@@ -1,5 +1,6 @@
 """The data of a recipe: lists that are mined from indexed collections and scored by the teacher."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -46,7 +47,8 @@ async def make_lists(
     The file names contain the digest of everything that decides the lists. Raises RecipeError,
     CollectionError, EngineError and SidecarError.
     """
-    train, dev = (folder / f"{name}-{recipe.lists_digest()}.jsonl.gz" for name in ("train", "dev"))
+    digest = await asyncio.to_thread(recipe.lists_digest, collections)
+    train, dev = (folder / f"{name}-{digest}.jsonl.gz" for name in ("train", "dev"))
     if train.exists() and dev.exists():
         return train, dev
     for source in (*recipe.dev, *recipe.train):
@@ -55,8 +57,8 @@ async def make_lists(
             _ = data.queries() if source.index else next(iter(data.documents()), None)
     async with open_bench() as bench:
         measured = [each for source in recipe.dev for each in await _dev_lists(bench, recipe, source, collections)]
-        if not measured:
-            raise RecipeError("dev has no list to measure on; look at its collections, splits and files of lists")
+        if not any(each.has_relevant for each in measured):
+            raise RecipeError("no list of dev has a relevant document; look at its collections, splits and files")
         write_lists(dev, measured)
         taken = [each for source in recipe.train for each in await _train_lists(bench, recipe, source, collections)]
         if not taken:
@@ -107,8 +109,9 @@ async def _dev_lists(bench: Bench, recipe: Recipe, source: DataSource, collectio
 
 def _given(source: DataSource, collections: Path | None, seed: int) -> list[RankedList]:
     """Returns the lists of a file that somebody made, of the sources that are wanted; as many as are wanted, drawn."""
-    assert source.lists
-    lists = read_lists(source.lists if collections is None else collections / source.lists)
+    file = source.file_of_lists(collections)
+    assert file
+    lists = read_lists(file)
     found = [each for each in lists if source.sources == "all" or each.held_out == (source.sources == "held-out")]
     drawn = draw({each.query_id: each.query for each in found}, source.queries, {}, {}, seed)
     return [each.cut(source.words) for each in found if each.query_id in drawn]

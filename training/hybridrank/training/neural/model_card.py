@@ -69,7 +69,7 @@ def _sources(lists: Sequence[RankedList]) -> str:
 
 def _term(term: Any) -> str:
     softened = f" at temperature {term.temperature:g}" if term.temperature != 1 else ""
-    return f"{term.weight:g} × {term.name}{softened}"
+    return f"{term.weight:g} × {term.name}{softened}" + (f" by {term.by}" if term.by else "")
 
 
 def _teacher(recipe: Recipe) -> str:

@@ -69,6 +69,10 @@ class DataSource(_Frozen):
     kinds: Mapping[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     retrievers: tuple[RetrieverName, ...] = ()
 
+    def file_of_lists(self, collections: Path | None) -> Path | None:
+        """The file of lists, below the folder of `collections` if there is one; None for a collection."""
+        return self.lists and (collections / self.lists if collections else self.lists)
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if bool(self.collection) == bool(self.lists):
@@ -138,6 +142,14 @@ class LossTerm(_Frozen):
             raise ValueError(f"in_batch: {self.name} wants a teacher's score of every document, and has a query's own")
         return self
 
+    @model_validator(mode="after")
+    def _compares_whole_texts(self) -> Self:
+        if self.name == VECTOR_LOSS and (self.by or self.in_batch):
+            raise ValueError(
+                f"{VECTOR_LOSS} compares the vectors of whole texts with the base's; leave by and in_batch out"
+            )
+        return self
+
     @property
     def target(self) -> Literal["teacher", "grades"]:
         """The scores with which the loss compares the student."""
@@ -175,6 +187,12 @@ class Student(_Frozen):
     query_prefix: str | None = None
     document_prefix: str | None = None
     average: float = Field(0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _fades_something(self) -> Self:
+        if self.fade and not self.layers:
+            raise ValueError("fade removes the layers that are not in layers; name those to keep")
+        return self
 
     @model_validator(mode="after")
     def _keeps_what_it_averages(self) -> Self:
@@ -290,10 +308,14 @@ class Recipe(_Frozen):
                 )
         return self
 
-    def lists_digest(self) -> str:
-        """SHA-256 over the settings that decide the lists."""
+    def lists_digest(self, collections: Path | None = None) -> str:
+        """SHA-256 over everything that decides the lists: settings, and the content of files of lists or orderings."""
         parts = self.model_dump(mode="json", include={"seed", "train", "dev", "mining", "teacher"})
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+        found = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
+        files = [each.file_of_lists(collections) for each in (*self.train, *self.dev)]
+        for path in filter(None, [*files, self.teacher.ordering]):
+            found.update(path.read_bytes())
+        return found.hexdigest()[:12]
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -37,7 +37,13 @@ def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any, Readin
         options = {"num_labels": 1} if reads_pairs else {"add_pooling_layer": False}
         attention = "sdpa" if torch.cuda.is_available() else "eager"  # which is 1.2 times as fast on a CPU
         reading = Reading() if reads_pairs else reading_of(student, source)
-        model = loaded.from_pretrained(source, dtype=torch.float32, attn_implementation=attention, **options)
+        model, report = loaded.from_pretrained(
+            source, dtype=torch.float32, attn_implementation=attention, output_loading_info=True, **options
+        )
+    if student.average and (new := sorted(report["missing_keys"])):
+        raise RecipeError(f"student.average: {student.base} has no {new[0]}, so there is nothing to average with")
+    if student.layers:
+        _check_layers(model, student.layers)
     if student.layers and not student.fade:
         drop_layers(model, student.layers)
     if student.dropout is not None:
@@ -53,11 +59,16 @@ def open_student(recipe: Recipe, texts: Iterable[str]) -> tuple[Any, Any, Readin
 def drop_layers(model: Any, kept: Iterable[int]) -> None:
     """Keeps these layers, counted from 0, in this order (Sajjad et al. 2023). Raises RecipeError for a missing one."""
     encoder = model.base_model.encoder
-    wanted = list(kept)
-    if not all(0 <= number < len(encoder.layer) for number in wanted):
-        raise RecipeError(f"student.layers: {wanted}; the base has 0 to {len(encoder.layer) - 1}")
+    wanted = _check_layers(model, kept)
     encoder.layer = torch.nn.ModuleList([encoder.layer[number] for number in wanted])
     model.config.num_hidden_layers = len(wanted)
+
+
+def _check_layers(model: Any, kept: Iterable[int]) -> list[int]:
+    wanted, layers = list(kept), len(model.base_model.encoder.layer)
+    if not all(0 <= number < layers for number in wanted):
+        raise RecipeError(f"student.layers: {wanted}; the base has 0 to {layers - 1}")
+    return wanted
 
 
 def average_weights(model: Any, initial: Mapping[str, Any], share: float) -> None:
@@ -68,19 +79,29 @@ def average_weights(model: Any, initial: Mapping[str, Any], share: float) -> Non
 
 
 def freeze(model: Any, *, embeddings: bool, layers: int) -> None:
-    """Leaves the embeddings and the first `layers` as they are. Raises RecipeError if no layer would be left to train.
+    """Leaves the embeddings and the first `layers` as they are. Raises RecipeError for a base that cannot do it.
 
     With layers, all frozen parts lose their dropout, so that their output for a text is always the same.
     """
-    encoder = model.base_model.encoder.layer
-    if layers >= len(encoder):
-        raise RecipeError(f"schedule.freeze_layers: {layers}; the base has {len(encoder)}, and some have to be trained")
-    frozen = [*([model.base_model.embeddings] if embeddings else ()), *encoder[:layers]]
+    frozen = [model.base_model.embeddings] if embeddings else []
+    if layers:
+        frozen += _first_layers(model, layers)
     for part in frozen:
         part.requires_grad_(requires_grad=False)
         for module in part.modules():
             if layers and isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
+
+
+def _first_layers(model: Any, layers: int) -> list[Any]:
+    """Returns the first layers of a BERT. Raises RecipeError for fewer layers, and for weights that layers share."""
+    encoder = getattr(model.base_model, "encoder", None)
+    if encoder is None or [name for name, _ in encoder.named_children()] != ["layer"]:
+        raise RecipeError(f"schedule.freeze_layers: a {model.config.model_type} is not a stack of layers alone")
+    if layers >= len(encoder.layer):
+        count = len(encoder.layer)
+        raise RecipeError(f"schedule.freeze_layers: {layers}; the base has {count}, and some have to be trained")
+    return list(encoder.layer[:layers])
 
 
 def trim_vocabulary(model: Any, tokenizer: Any, texts: Iterable[str], size: int) -> Any:

@@ -131,7 +131,8 @@ def run(trainer: Trainer, advance: Callable[[int], None]) -> None:
     Then faded layers are removed from the model, and the initial weights get their share in it.
     """
     student = trainer.recipe.student
-    initial = {name: each.detach().clone() for name, each in trainer.model.state_dict().items()}
+    weights = trainer.model.state_dict() if student.average else {}
+    initial = {name: each.detach().clone() for name, each in weights.items()}
     trainer.add_callback(_Steps(advance))
     trainer.train(resume_from_checkpoint=get_last_checkpoint(trainer.args.output_dir))
     if student.fade:
@@ -196,9 +197,11 @@ def _loss(term: LossTerm, recipe: Recipe, compared: Compared, batch: Mapping[str
     if not term.in_batch:
         return term.weight * LOSSES[term.name](scores.own, batch[term.target], batch["mask"], **options)
     own, rows = batch[term.target], torch.arange(len(scores.own), device=scores.own.device)
-    wanted = torch.full_like(scores.whole, -1.0 if term.target == "grades" else float(own.min()) - 1)
-    wanted.view(len(rows), *own.shape)[rows, rows] = own  # the documents of other lists come last
-    return term.weight * LOSSES[term.name](scores.whole, wanted, batch["others"])
+    # The documents of other lists come last: unjudged, or tied with the teacher's last one.
+    last = torch.where(batch["mask"], own, own.max()).amin(1, keepdim=True)
+    wanted = torch.full_like(scores.whole, -1.0) if term.target == "grades" else last.expand_as(scores.whole).clone()
+    wanted.view(len(rows), *own.shape)[rows, rows] = own
+    return term.weight * LOSSES[term.name](scores.whole, wanted, batch["others"], **options)
 
 
 def _to(batch: Any, device: Any) -> Any:
