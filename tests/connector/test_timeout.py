@@ -70,7 +70,7 @@ def request(**changes) -> SearchRequest:
 async def test_without_a_limit_each_stage_has_its_own(engine):
     sidecar = Sidecar()
     await HybridSearch(engine, sidecar).search(request())
-    assert sidecar.given == {"encode": 30, "rescore": 40}
+    assert sidecar.given == {"encode": 30, "rescore": pytest.approx(40, abs=1)}
 
 
 async def test_encoding_gets_half_the_budget_and_rescoring_the_rest(engine):
@@ -84,7 +84,8 @@ async def test_a_stage_whose_own_timeout_is_shorter_keeps_it(engine):
     sidecar = Sidecar()
     hurried = request(timeout_s=20, encode_timeout_s=0.25, rescore=Rescore(model="m", timeout_s=0.5))
     await HybridSearch(engine, sidecar).search(hurried)
-    assert sidecar.given == {"encode": 0.25, "rescore": 0.5}
+    assert sidecar.given == {"encode": 0.25, "rescore": pytest.approx(0.5, abs=0.1)}
+    assert sidecar.given["rescore"] <= 0.5
 
 
 async def test_the_engine_is_searched_whatever_the_encoder_does(engine):
