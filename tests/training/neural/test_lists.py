@@ -246,3 +246,6 @@ def test_a_file_of_lists_that_changed_gives_other_lists(tmp_path):
     assert recipe.lists_digest(tmp_path) == before
     write_lists(made, [LIST, LIST])
     assert recipe.lists_digest(tmp_path) != before
+    made.unlink()
+    with pytest.raises(RecipeError, match=r"made\.jsonl: No such file"):
+        recipe.lists_digest(tmp_path)

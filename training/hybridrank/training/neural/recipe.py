@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
+from hybridrank.common.error_text import os_problem
 from hybridrank.common.settings_file import read_settings, validated
 from hybridrank.connector.queries.retrievers import RETRIEVERS
 from hybridrank.connector.request import RetrieverName
@@ -34,6 +35,7 @@ Pooling = Literal["mean", "cls"]
 SOFT_LOSSES = ("kl", "margin-mse", "partial-ranking")
 TEMPERED_LOSSES = ("kl", "listnet")
 VECTOR_LOSS = "same-vectors"
+_BLOCK = 1 << 20  # bytes of a file that are read at once
 ABSOLUTE_LOSSES = ("bce", "listnet")  # these treat an unjudged document as non-relevant in every list
 
 
@@ -309,12 +311,20 @@ class Recipe(_Frozen):
         return self
 
     def lists_digest(self, collections: Path | None = None) -> str:
-        """SHA-256 over everything that decides the lists: settings, and the content of files of lists or orderings."""
+        """SHA-256 over everything that decides the lists: settings, and the content of files of lists or orderings.
+
+        Raises RecipeError for a file that cannot be read.
+        """
         parts = self.model_dump(mode="json", include={"seed", "train", "dev", "mining", "teacher"})
         found = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
         files = [each.file_of_lists(collections) for each in (*self.train, *self.dev)]
-        for path in filter(None, [*files, self.teacher.ordering]):
-            found.update(path.read_bytes())
+        for path in dict.fromkeys(filter(None, [*files, self.teacher.ordering])):
+            try:
+                with path.open("rb") as file:
+                    while block := file.read(_BLOCK):
+                        found.update(block)
+            except OSError as error:
+                raise RecipeError(os_problem(error)) from error
         return found.hexdigest()[:12]
 
 
