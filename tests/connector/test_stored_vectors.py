@@ -161,6 +161,25 @@ async def test_vectors_that_the_index_notes_are_scored_by_default(engine, sideca
     assert len(recording.windows) == 2
 
 
+async def test_describing_the_model_takes_its_time_from_the_stage(engine, sidecar, tmp_path, monkeypatch):
+    await indexed(engine, sidecar, tmp_path, "fp32")
+    model, rescore, given = sidecar.model, sidecar.rescore, []
+
+    async def another(name, **asked):
+        await asyncio.sleep(0.3)
+        return replace(await model(name, **asked), digest="another")
+
+    async def recording(*passages, timeout_s, **asked):
+        given.append(timeout_s)
+        return await rescore(*passages, timeout_s=timeout_s, **asked)
+
+    monkeypatch.setattr(sidecar, "model", another)
+    monkeypatch.setattr(sidecar, "rescore", recording)
+    await HybridSearch(engine, sidecar).search(request(token_vectors=None, timeout_s=20.0))
+    (timeout_s,) = given
+    assert timeout_s <= 19.7
+
+
 async def test_an_index_without_a_note_costs_no_request_more(engine, sidecar, tmp_path):
     """Neither one that holds none, nor one of an earlier release, whose vectors are scored on request."""
     recording = Recording(engine)
