@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from hybridrank.common.model_info import ModelInfo
 from hybridrank.connector.engines.base import Engine
 from hybridrank.connector.errors import EngineError, SidecarError, SidecarTimeout
 from hybridrank.connector.queries.retrievers import Query
@@ -16,10 +17,14 @@ WORDS = ("tea", "milk", "water", "hot", "spices", "flour", "sugar", "vegetables"
 class WordSidecar:
     """Encodes a text as its counts of WORDS, and scores a passage by how many of the query's words it holds.
 
-    With `note` its replies say that this encoder answered.
+    With `note` its replies say that this encoder answered; `blend_weight` is what its models recommend.
     """
 
     note: EncoderNote | None = None
+    blend_weight: float | None = None
+
+    async def model(self, name, *, timeout_s):
+        return ModelInfo(name, "1", "cross-encoder", "0" * 64, "fp32", 512, blend_weight=self.blend_weight)
 
     async def encode(self, texts: Sequence[str], *, model, kind, timeout_s) -> tuple[Encoding, ...]:
         counts = [tuple(float(text.lower().count(word)) for word in WORDS) for text in texts]

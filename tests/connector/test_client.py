@@ -19,6 +19,7 @@ from hybridrank.connector import (
     UnreadableText,
 )
 from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.sidecar.protocol import rerank_pb2 as wire
 from tests.connector.serving import Answering, result
 
 PASSAGES = [Passage("a", "tea"), Passage("b", "milk"), Passage("a", "tea again")]
@@ -60,6 +61,20 @@ async def test_scores_are_matched_by_index_not_by_place_or_id(serve):
 async def test_scores_that_cannot_be_trusted_are_refused(serve, results, message):
     with pytest.raises(BadScores, match=message):
         await rescore(await serve(Answering(results)))
+
+
+async def test_a_reply_describes_its_model_for_a_while(serve):
+    """Nothing here answers questions about models."""
+
+    class Describing(Answering):
+        async def Rerank(self, request, context):
+            reply = await super().Rerank(request, context)
+            reply.model.MergeFrom(wire.Model(name="m", digest="d", blend_weight=0.3))
+            return reply
+
+    client = await serve(Describing([result(0, 1.0), result(1, 1.0), result(2, 1.0)]))
+    await rescore(client)
+    assert (await client.model("m", timeout_s=5)).blend_weight == 0.3
 
 
 async def test_a_partial_reply_has_gaps_where_it_is_allowed(serve):

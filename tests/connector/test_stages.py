@@ -88,6 +88,18 @@ async def test_a_feature_stage_calls_engine_and_sidecar_once_each(engine):
     assert all(hit.features == {} for hit in response.hits)
 
 
+@pytest.mark.parametrize(
+    ("recommended", "named", "used"), [(None, None, 0.5), (0.2, None, 0.2), (0.2, 0.7, 0.7), (1.0, None, 1.0)]
+)
+async def test_a_stage_without_a_weight_takes_the_models(engine, recommended, named, used):
+    sidecar = WordSidecar()
+    expected = await HybridSearch(engine, sidecar).search(request(by_words(weight=used)))
+    sidecar.blend_weight = recommended
+    found = await HybridSearch(engine, sidecar).search(request(by_words(weight=named)))
+    assert found.degraded == expected.degraded == ()
+    assert [(hit.doc_id, hit.score) for hit in found.hits] == [(hit.doc_id, hit.score) for hit in expected.hits]
+
+
 async def test_features_come_with_the_hits_when_asked_for(engine):
     search = HybridSearch(engine, PriceSidecar())
     response = await search.search(request(by_price(with_features=True, rescore_window_size=2)))

@@ -33,7 +33,22 @@ ABOUT = {
     "collection": {"name": "menu", "digest": "ab" * 32, "split": "test", "documents": 1400, "queries": 4},
     "engine": {"name": "embedded", "version": "1"},
     "models": [
-        {"name": "minilm", "aliases": ["encoder", "colbert"], "version": "2", "precision": "int8", "digest": "cd" * 32}
+        {
+            "name": "minilm",
+            "aliases": ["encoder", "colbert"],
+            "version": "2",
+            "precision": "int8",
+            "digest": "cd" * 32,
+            "blend_weight": None,
+        },
+        {
+            "name": "nano",
+            "aliases": ["nano"],
+            "version": "1",
+            "precision": "int8",
+            "digest": "ef" * 32,
+            "blend_weight": 0.2,
+        },
     ],
     "hardware": {"cpu": "a processor", "cores": 2},
     "python": "3.11",
@@ -270,6 +285,7 @@ PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder")
         ({"engine": EngineInfo("embedded", "2", frozenset())}, PIPELINES),
         ({"settings": replace(SETTINGS, size=10)}, PIPELINES),
         ({"settings": replace(SETTINGS, weight=0.7)}, ("rrf+colbert", "rrf+cross-encoder")),
+        ({"models": {**MODELS, "cross-encoder": replace(MODELS["cross-encoder"], blend_weight=0.3)}}, PIPELINES[4:]),
         ({"settings": replace(SETTINGS, rescore_window_size=9)}, ("rrf+colbert", "rrf+cross-encoder")),
         ({"token_vectors": "fp16"}, ("rrf+colbert",)),
         ({"models": {**MODELS, "cross-encoder": model("c", "3")}}, ("rrf+cross-encoder",)),
@@ -280,3 +296,9 @@ PIPELINES = ("bm25", "knn", "rrf", "rrf+colbert", "rrf+cross-encoder")
 )
 def test_a_run_is_repeated_only_when_its_inputs_changed(changed, touched):
     assert tuple(name for name in PIPELINES if key(name) != key(name, **changed)) == touched
+
+
+def test_a_weight_that_was_named_makes_those_of_folders_idle():
+    named = replace(SETTINGS, weight=0.7)
+    recommended = {**MODELS, "cross-encoder": replace(MODELS["cross-encoder"], blend_weight=0.3)}
+    assert len({key("rrf+cross-encoder", settings=named, models=each) for each in (MODELS, recommended)}) == 1

@@ -57,6 +57,18 @@ def test_a_model_may_be_renamed(folder):
     assert model_folder.read(folder).info.name == "mine"
 
 
+def test_a_folder_may_recommend_a_blend_weight(folder):
+    assert model_folder.read(folder).info.blend_weight is None
+    edit(folder, 'name = "tiny-encoder"', 'name = "tiny-encoder"\nblend_weight = 0.3')
+    assert model_folder.read(folder).info.blend_weight == 0.3
+    for wrong in ("0", "1.5", '"half"'):
+        toml = (folder / "model.toml").read_text()
+        (folder / "model.toml").write_text(toml.replace("blend_weight = 0.3", f"blend_weight = {wrong}"))
+        with pytest.raises(BadModelFolder, match="blend_weight"):
+            model_folder.read(folder)
+        (folder / "model.toml").write_text(toml)
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()

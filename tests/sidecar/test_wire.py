@@ -9,6 +9,8 @@ import pytest
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from hybridrank.model_files import model_folder
+from hybridrank.models import SHIPPED_MODELS
 from hybridrank.sidecar.models.catalog import Models
 from hybridrank.sidecar.protocol import rerank_pb2 as pb
 from hybridrank.sidecar.transport.grpc.server import GrpcServer
@@ -75,6 +77,8 @@ async def test_list_and_get(client):
         "cross-encoder-nano": "cross-encoder",
         "encoder-minilm-l6": "encoder",
     }
+    for model in listed:
+        assert model.blend_weight == (model_folder.read(SHIPPED_MODELS / model.name).info.blend_weight or 0)
     got = await client.models.Get(pb.GetModelRequest(model="colbert"))
     assert got.name == "encoder-minilm-l6"
     assert got in listed

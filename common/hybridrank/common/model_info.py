@@ -26,6 +26,7 @@ class ModelInfo:
     packs token vectors as "residual", `calibration` the digest of the calibration of raw scores; empty if there is
     none. `comparable_digests` are those of the same model at the other precisions of its folder, whose vectors are
     comparable with its own. `languages` are ISO 639 codes, "*" for many; empty if the folder does not name them.
+    `blend_weight` is its share in a blend with the scores before it, as its folder recommends, else None.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ModelInfo:
     document_prefix: str = ""
     comparable_digests: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    blend_weight: float | None = None
 
     @property
     def makes_token_vectors(self) -> bool:

@@ -51,7 +51,7 @@ class Cascade:
                 computed.append(result.features)
                 hits = _with_features(hits, result.features) if result.with_features else hits
             if result.scores:
-                hits = blend(hits, result.scores, stage.weight, model=stage.name)
+                hits = blend(hits, result.scores, result.weight, model=stage.name)
                 head = sum(score is not None for score in result.scores)
         if computed and self.feature_log:
             await _log(self.feature_log, request, query, computed, hits, search)

@@ -10,6 +10,7 @@ from hybridrank.index_templates import EncoderNote
 
 __all__ = [
     "DEFAULT_CHUNKS",
+    "DEFAULT_WEIGHT",
     "MAX_CHUNKS",
     "Candidate",
     "Degraded",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 DEFAULT_CHUNKS = 4
+DEFAULT_WEIGHT = 0.5  # of a reranker in a blend, where neither the request nor its folder names one
 """Windows in which a reranker reads a text longer than its input; the sidecar's own default."""
 MAX_CHUNKS = 100
 Vector: TypeAlias = tuple[float, ...]

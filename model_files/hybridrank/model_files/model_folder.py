@@ -27,6 +27,7 @@ else:
     import tomli as tomllib
 
 __all__ = [
+    "BlendWeight",
     "ColbertToml",
     "CrossEncoderToml",
     "EncoderToml",
@@ -63,6 +64,8 @@ Name = Annotated[Text, AfterValidator(_callable)]
 LANGUAGE = r"^([a-z]{2,3}|\*)$"
 """An ISO 639 language code, such as "de"; "*" marks a multilingual model."""
 Language = Annotated[str, Field(pattern=LANGUAGE)]
+BlendWeight = Annotated[float, Field(gt=0, le=1)]
+"""The reranker's share in the blend of a search that names no weight."""
 
 
 class ModelToml(BaseModel):
@@ -88,6 +91,7 @@ class OnnxToml(ModelToml):
     max_tokens: Annotated[int, Field(ge=8)]  # including special tokens
     fp32_digest: str = ""  # digest of the model with model.fp32.onnx in place of model.onnx
     languages: tuple[Language, ...] = ()  # training languages; empty if unknown
+    blend_weight: BlendWeight | None = None
     reduced_range: bool = False  # int8 weights within 7 bits: sums of products saturate on no CPU
 
     def info_fields(self) -> dict[str, Any]:
@@ -191,7 +195,7 @@ TOMLS: dict[str, type[OnnxToml]] = {
 }
 NOT_IN_DIGEST = frozenset(
     {
-        *("name", "version", "aliases", "licence", "languages", "dimensions"),
+        *("name", "version", "aliases", "licence", "languages", "dimensions", "blend_weight"),
         *("digest", "fp32_digest", "reduced_range"),
     }
 )
@@ -235,6 +239,7 @@ class ModelFolder:
             aliases=toml.aliases,
             comparable_digests=tuple(filter(None, (toml.fp32_digest, self.int8_digest))),
             languages=toml.languages,
+            blend_weight=toml.blend_weight,
             **toml.info_fields(),
         )
 
@@ -281,7 +286,9 @@ def read_toml(folder: Path, *kinds: type[Toml]) -> Toml:
 def write_toml(folder: Path, toml: ModelToml) -> None:
     """Writes model.toml."""
     # JSON strings, numbers, booleans and arrays of strings are also valid TOML.
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in toml.model_dump().items()]
+    lines = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in toml.model_dump(exclude_none=True).items()
+    ]
     (folder / "model.toml").write_text("\n".join(sorted(lines)) + "\n", encoding="utf-8")
 
 

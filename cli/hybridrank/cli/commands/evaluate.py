@@ -72,7 +72,7 @@ def evaluate(
     queries: Annotated[
         int | None, typer.Option(min=1, help="Only the first N judged queries.", show_default="all")
     ] = None,
-    weight: WeightOption = 0.5,
+    weight: WeightOption = None,
     window: Annotated[int, typer.Option(min=1, max=10_000, help="How many documents the reranker scores.")] = 50,
     max_chunks: MaxChunksOption = DEFAULT_CHUNKS,
     budget_s: Annotated[

@@ -53,7 +53,7 @@ def search(
             show_default="stored ones if the index notes them",
         ),
     ] = None,
-    weight: WeightOption = 0.5,
+    weight: WeightOption = None,
     window: Annotated[int, typer.Option(min=1, help="How many documents the reranker scores.")] = 50,
     max_chunks: MaxChunksOption = DEFAULT_CHUNKS,
     budget_ms: Annotated[

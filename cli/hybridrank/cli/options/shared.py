@@ -54,7 +54,14 @@ FilledIndexOption = Annotated[
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
 WeightOption = Annotated[
-    float, typer.Option("--weight", min=0.01, max=1, help="Share of the reranker in the final score.")
+    float | None,
+    typer.Option(
+        "--weight",
+        min=0.01,
+        max=1,
+        help="Share of the reranker in the final score.",
+        show_default="what the model's folder recommends, else 0.5",
+    ),
 ]
 IndexOption = Annotated[str, typer.Option("--index", help="Name of the index, or of an alias.")]
 DeleteIndexOption = Annotated[

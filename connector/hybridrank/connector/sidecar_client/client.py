@@ -196,20 +196,19 @@ class SidecarClient:
         )
 
     async def _rerank(self, request: wire.RerankRequest, timeout_s: float) -> tuple[RelevanceScore | None, ...]:
+        def read(response: wire.RerankResponse) -> tuple[RelevanceScore | None, ...]:
+            if response.model.digest:
+                self._keep(request.model, _model(response.model))
+            partial = request.options.best_effort and not response.complete
+            return aligned(response.results, len(request.candidates), partial=partial)
+
         with self._rescoring.call(timeout_s):
             return await self._replicas.call(
-                lambda channel: stubs.RerankerStub(channel).Rerank,
-                request,
-                timeout_s,
-                lambda response: aligned(
-                    response.results,
-                    len(request.candidates),
-                    partial=request.options.best_effort and not response.complete,
-                ),
+                lambda channel: stubs.RerankerStub(channel).Rerank, request, timeout_s, read
             )
 
     async def model(self, name: str, *, timeout_s: float) -> ModelInfo:
-        """Returns the model that answers to the name, as a sidecar described it less than a minute ago.
+        """Returns the model that answers to the name, as a sidecar described it, or replied, less than a minute ago.
 
         Raises SidecarError.
         """
@@ -223,8 +222,11 @@ class SidecarClient:
                 timeout_s,
                 _model,
             )
-        self._described[name] = info, monotonic() + _DESCRIBED_S
+        self._keep(name, info)
         return info
+
+    def _keep(self, name: str, info: ModelInfo) -> None:
+        self._described[name] = info, monotonic() + _DESCRIBED_S
 
     async def models(self, *, timeout_s: float = 5.0) -> tuple[ModelInfo, ...]:
         """Returns the loaded models. Raises SidecarError."""
@@ -272,6 +274,7 @@ def _model(each: wire.Model) -> ModelInfo:
         document_prefix=each.document_prefix,
         comparable_digests=tuple(each.comparable_digests),
         languages=tuple(each.languages),
+        blend_weight=each.blend_weight or None,
     )
 
 

@@ -73,10 +73,11 @@ class StageContext:
 class StageResult:
     """One score for each hit of the window; hits without a score come below the others. Without scores the order stays.
 
-    The feature log gets `features`; hits have them with `with_features`.
+    `weight` is their share in the blend. The feature log gets `features`; hits have them with `with_features`.
     """
 
     scores: Sequence[RelevanceScore | None] = ()
+    weight: float = 1.0
     features: FeatureRows | None = None
     with_features: bool = False
 
@@ -84,12 +85,11 @@ class StageResult:
 class RescoringStage(Sendable):
     """A stage of a search: parameters, as in a request, and `run`.
 
-    `weight` blends: the final score is weight · z(rerank) + (1 − weight) · z(score before) over the window, so 1 is the
-    rerank score alone. `timeout_s` is the additional time of the stage after retrieval.
+    Its scores are blended: the final score is weight · z(rerank) + (1 − weight) · z(score before) over the window, so 1
+    is the rerank score alone. `timeout_s` is the additional time of the stage after retrieval.
     """
 
     rescore_window_size: int = Field(50, ge=1, le=10_000)
-    weight: float = Field(1.0, gt=0, le=1)
     timeout_s: float = Field(0.3, gt=0)
 
     @property

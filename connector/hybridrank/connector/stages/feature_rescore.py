@@ -27,6 +27,7 @@ class FeatureRescore(RescoringStage):
 
     feature_set: FeatureSet
     model: str = ""
+    weight: float = Field(1.0, gt=0, le=1)
     request: Mapping[str, float] = Field(default_factory=dict)
     with_features: bool = False
 
@@ -51,7 +52,7 @@ class FeatureRescore(RescoringStage):
         rows = await feature_rows(
             context.engine, context.index, self.feature_set, query, context.hits, context.timeout_s
         )
-        return StageResult(await self._scores(context, rows), rows, self.with_features)
+        return StageResult(await self._scores(context, rows), self.weight, rows, self.with_features)
 
     async def _scores(self, context: StageContext, rows: FeatureRows) -> tuple[RelevanceScore | None, ...]:
         """Returns no scores without a model, and on failure: the features are good without them."""

@@ -12,7 +12,7 @@ from hybridrank.connector.passages import DEFAULT_FIELDS
 from hybridrank.connector.stages.base import RescoringStage, StageContext, StageResult
 from hybridrank.connector.stages.texts import passages, text_faults, text_fields
 from hybridrank.connector.stages.token_vectors import with_token_vectors
-from hybridrank.connector.types import DEFAULT_CHUNKS, MAX_CHUNKS, RelevanceScore
+from hybridrank.connector.types import DEFAULT_CHUNKS, DEFAULT_WEIGHT, MAX_CHUNKS, RelevanceScore
 
 __all__ = ["Rescore"]
 
@@ -21,9 +21,10 @@ class Rescore(RescoringStage):
     """Text stage: a reranker of the sidecar scores the head of the ranking.
 
     `weight` blends: the final score is weight · z(rerank) + (1 − weight) · z(score before) over the window, so 1 is the
-    rerank score alone. One half gives both equal influence (docs/results.md). `timeout_s` is the additional time of the
-    stage after retrieval; when it has passed, the candidates scored so far come first and the others below them in
-    fused order, or, without `allow_partial`, all are returned in fused order. `degraded` reports it.
+    rerank score alone. By default it is the `blend_weight` that the model's folder recommends, or else one half, which
+    gives both equal influence (docs/training.md). `timeout_s` is the additional time of the stage after retrieval; when
+    it has passed, the candidates scored so far come first and the others below them in fused order, or, without
+    `allow_partial`, all are returned in fused order. `degraded` reports it.
 
     `fields` are the fields of a document that it reads, in order: by default the searched fields of the request, else
     those that the index was created with: `title`, `text`, then others by their boosts.
@@ -39,7 +40,7 @@ class Rescore(RescoringStage):
     """
 
     model: str = Field(min_length=1)
-    weight: float = Field(0.5, gt=0, le=1)
+    weight: float | None = Field(None, gt=0, le=1)
     allow_partial: bool = True
     fields: tuple[str, ...] = ()
     max_chunks: int = Field(DEFAULT_CHUNKS, ge=1, le=MAX_CHUNKS)
@@ -53,8 +54,12 @@ class Rescore(RescoringStage):
     async def run(self, context: StageContext) -> StageResult:
         """Scores the texts, or the stored token vectors. Raises SidecarError, EngineError and SidecarMissing."""
         scores = await self._scores(context)
+        if not scores:
+            return StageResult()
         context.record_unscored(scores)
-        return StageResult(scores)
+        # The reply described the model, so this waits for nothing.
+        weight = self.weight or (await context.sidecar.model(self.model, timeout_s=context.left_s)).blend_weight
+        return StageResult(scores, weight or DEFAULT_WEIGHT)
 
     async def _scores(self, context: StageContext) -> tuple[RelevanceScore | None, ...]:
         """Scores stored token vectors if they are wanted; texts otherwise, or if that fails."""

@@ -40,7 +40,7 @@ class PipelineSettings:
     """
 
     size: int = 100
-    weight: float = 0.5
+    weight: float | None = None
     rescore_window_size: int = 50
     timeout_s: float = 30.0
     max_chunks: int = DEFAULT_CHUNKS

@@ -73,7 +73,7 @@ class Experiment(BaseModel):
     queries: int | None = Field(None, ge=1)
     tolerance: float = Field(0.005, ge=0, lt=1)
     baselines: tuple[str, ...] = ()
-    weight: float = Field(0.5, gt=0, le=1)
+    weight: float | None = Field(None, gt=0, le=1)
     window: int = Field(50, ge=1, le=10_000)
     max_chunks: int = Field(DEFAULT_CHUNKS, ge=1, le=MAX_CHUNKS)
     token_vectors: TokenFormat | None = None

@@ -70,6 +70,7 @@ def run_key(
     used += pipeline.models
     late = stored if set(stored := settings.token_vectors or ()) & set(pipeline.models) else ()
     codecs = [models[name].token_codec for name in late]
+    weights = [] if settings.weight else [models[name].blend_weight for name in pipeline.models]
     of_models = ("weight", "rescore_window_size", "timeout_s", "max_chunks") if pipeline.models else ()
     shared: dict[str, Any] = settings.as_json()
     return digest_of(
@@ -78,6 +79,7 @@ def run_key(
             "collection": collection_digest,
             "queries": list(queries.items()),
             "settings": {name: shared[name] for name in ("size", "fields", "fusion", *of_models)},
+            "blend_weights": weights,
             "token_vectors": [token_vectors, *late, *codecs] if late else None,
             "models": {name: models[name].digest for name in used},
             "engine": [engine.name, engine.version],

@@ -63,10 +63,13 @@ def _ran_on(about: Any) -> str:
 
 def _models(about: Any) -> ReportTable:
     rows = (
-        (each["name"], ", ".join(each["aliases"]), each["version"], each["precision"], f"`{each['digest'][:12]}`")
+        (
+            *(each["name"], ", ".join(each["aliases"]), each["version"], each["precision"]),
+            *(f"{each['blend_weight']:g}" if each["blend_weight"] else _NOTHING, f"`{each['digest'][:12]}`"),
+        )
         for each in about["models"]
     )
-    return ReportTable(("model", "answers to", "version", "precision", "digest"), tuple(rows))
+    return ReportTable(("model", "answers to", "version", "precision", "weight", "digest"), tuple(rows))
 
 
 def _means(outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -163,10 +166,11 @@ def _what(outcome: Outcome, result: ExperimentResult) -> str:
         if experiment.token_vectors
         else "token vectors computed at search time"
     )
+    weight = f"weight {experiment.weight:g}" if experiment.weight else "the weights of their folders"
     return (
         f"{collection['name']}, `{collection['split']}`: {collection['documents']:,} documents (digest"
         f" `{collection['digest'][:12]}`), {queries}. Models: {experiment.training}. Rerankers score"
-        f" {experiment.window} documents with weight {experiment.weight:g}; {stored}."
+        f" {experiment.window} documents, with {weight}; {stored}."
         f" Tolerance {experiment.tolerance:g}."
     )
 

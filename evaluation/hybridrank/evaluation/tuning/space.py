@@ -11,7 +11,7 @@ from hybridrank.connector import Rescore
 from hybridrank.connector.admin.similarity import Bm25Settings
 from hybridrank.connector.fusion import FUSIONS, Chooser, FusionMethod, Rrf
 from hybridrank.connector.request import RetrieverName
-from hybridrank.connector.types import DEFAULT_CHUNKS
+from hybridrank.connector.types import DEFAULT_CHUNKS, DEFAULT_WEIGHT
 from hybridrank.evaluation.experiments.configuration import Configuration
 
 __all__ = ["Space"]
@@ -67,7 +67,10 @@ class Space:
             "rank_window_size": default.rank_window_size,
             **model,
             **(
-                {"rescore_window_size": min(stage.rescore_window_size, self._largest), "weight": stage.weight}
+                {
+                    "rescore_window_size": min(stage.rescore_window_size, self._largest),
+                    "weight": stage.weight or DEFAULT_WEIGHT,
+                }
                 if stage
                 else {}
             ),

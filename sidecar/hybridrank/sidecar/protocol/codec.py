@@ -147,6 +147,7 @@ def model(info: ModelInfo) -> pb.Model:
         document_prefix=info.document_prefix,
         comparable_digests=info.comparable_digests,
         languages=info.languages,
+        blend_weight=info.blend_weight or 0,
     )
 
 

@@ -202,7 +202,7 @@ class UnloadModelResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "kind", "digest", "precision", "max_tokens", "dimensions", "aliases", "feature_set", "token_codec", "calibration", "pooling", "query_prefix", "document_prefix", "comparable_digests", "languages")
+    __slots__ = ("name", "version", "kind", "digest", "precision", "max_tokens", "dimensions", "aliases", "feature_set", "token_codec", "calibration", "pooling", "query_prefix", "document_prefix", "comparable_digests", "languages", "blend_weight")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -219,6 +219,7 @@ class Model(_message.Message):
     DOCUMENT_PREFIX_FIELD_NUMBER: _ClassVar[int]
     COMPARABLE_DIGESTS_FIELD_NUMBER: _ClassVar[int]
     LANGUAGES_FIELD_NUMBER: _ClassVar[int]
+    BLEND_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     kind: str
@@ -235,7 +236,8 @@ class Model(_message.Message):
     document_prefix: str
     comparable_digests: _containers.RepeatedScalarFieldContainer[str]
     languages: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[str] = ..., digest: _Optional[str] = ..., precision: _Optional[str] = ..., max_tokens: _Optional[int] = ..., dimensions: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ..., feature_set: _Optional[_Union[FeatureSet, _Mapping]] = ..., token_codec: _Optional[str] = ..., calibration: _Optional[str] = ..., pooling: _Optional[str] = ..., query_prefix: _Optional[str] = ..., document_prefix: _Optional[str] = ..., comparable_digests: _Optional[_Iterable[str]] = ..., languages: _Optional[_Iterable[str]] = ...) -> None: ...
+    blend_weight: float
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[str] = ..., digest: _Optional[str] = ..., precision: _Optional[str] = ..., max_tokens: _Optional[int] = ..., dimensions: _Optional[int] = ..., aliases: _Optional[_Iterable[str]] = ..., feature_set: _Optional[_Union[FeatureSet, _Mapping]] = ..., token_codec: _Optional[str] = ..., calibration: _Optional[str] = ..., pooling: _Optional[str] = ..., query_prefix: _Optional[str] = ..., document_prefix: _Optional[str] = ..., comparable_digests: _Optional[_Iterable[str]] = ..., languages: _Optional[_Iterable[str]] = ..., blend_weight: _Optional[float] = ...) -> None: ...
 
 class FeatureSet(_message.Message):
     __slots__ = ("name", "version", "digest", "features")

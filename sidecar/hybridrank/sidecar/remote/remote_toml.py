@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hybridrank.model_files.model_folder import ModelToml, Text
+from hybridrank.model_files.model_folder import BlendWeight, ModelToml, Text
 
 __all__ = ["RemoteEncoderToml", "RemoteRerankerToml", "RemoteToml"]
 
 # Everything but names, limits of a request, and the operator's part.
-NOT_IN_DIGEST = {"name", "aliases", "licence", "digest", "remote", "answers_as", "max_batch", "max_batch_tokens"}
+NOT_IN_DIGEST = {
+    *("name", "aliases", "licence", "digest", "remote", "answers_as"),
+    *("max_batch", "max_batch_tokens", "blend_weight"),
+}
 
 
 class RemoteToml(ModelToml):
@@ -41,6 +44,7 @@ class RemoteRerankerToml(RemoteToml):
     """A reranker that is served elsewhere."""
 
     kind: Literal["remote-reranker"] = "remote-reranker"
+    blend_weight: BlendWeight | None = None
 
 
 class RemoteEncoderToml(RemoteToml):

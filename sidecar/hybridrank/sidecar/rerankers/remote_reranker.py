@@ -35,7 +35,7 @@ class RemoteReranker(PairReranker):
     http_order = 2  # a call that names no model goes to one on this machine, if there is one
 
     def __init__(self, toml: RemoteRerankerToml, api: Rerank, endpoint: Callable[[], Endpoint]) -> None:
-        self.info = remote_info(toml)
+        self.info = remote_info(toml, blend_weight=toml.blend_weight)
         self.remote = RemoteModel(toml, endpoint, partial(_ask, toml, api))
 
     def windows(self, query: str, passages: Sequence[str], max_windows: int) -> list[list[Pair]]:
