@@ -54,6 +54,7 @@ def workplace(tmp_path_factory):
         """
 name: menu
 aliases: [waiter]
+blend_weight: 0.4
 licence: Apache-2.0
 student:
   {base: encoder-minilm-l6, layers: [0, 5], fade: 12, vocabulary: 4000, intermediate: 256, max_tokens: 32, dropout: 0}
@@ -96,7 +97,7 @@ def test_twenty_steps_make_a_model_folder_that_a_sidecar_serves(workplace):
     from hybridrank.sidecar.models import trial
 
     loaded = trial.load_model(workplace / "run" / "model")
-    assert loaded.info.aliases == ("waiter",)
+    assert (loaded.info.aliases, loaded.info.blend_weight) == (("waiter",), 0.4)
     assert loaded.info.precision == ("fp32" if measured["refused"] else "int8")
     scores = loaded.reranker.relevance_scores("a dish with tomato", [DISHES["soup"], DISHES["tea"]])
     assert scores[0] > scores[1]

@@ -96,7 +96,9 @@ def _export(source: Path, recipe: Recipe, folder: Path, precision: Literal["both
         max_tokens=recipe.student.max_tokens,
         languages=recipe.languages,
     )
-    model_folder.write(folder, exported.toml.model_copy(update={"aliases": recipe.aliases}))
+    model_folder.write(
+        folder, exported.toml.model_copy(update={"aliases": recipe.aliases, "blend_weight": recipe.blend_weight})
+    )
 
 
 def _measure(folder: Path, recipe: Recipe, dev: Sequence[RankedList], precision: Any) -> dict[str, dict[str, float]]:

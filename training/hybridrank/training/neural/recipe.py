@@ -13,7 +13,7 @@ from hybridrank.common.error_text import os_problem
 from hybridrank.common.settings_file import read_settings, validated
 from hybridrank.connector.queries.retrievers import RETRIEVERS
 from hybridrank.connector.request import RetrieverName
-from hybridrank.model_files.model_folder import LANGUAGE
+from hybridrank.model_files.model_folder import LANGUAGE, BlendWeight
 from hybridrank.training.neural.errors import RecipeError
 
 __all__ = [
@@ -236,6 +236,7 @@ class Recipe(_Frozen):
     """Everything that decides the trained model; the same recipe and data give the same model, up to rounding.
 
     `kind` "colbert" trains an encoder for late interaction, "encoder" one for vectors; the sidecar serves each as both.
+    `aliases` and `blend_weight` are for model.toml.
     """
 
     name: str = Field(min_length=1)
@@ -251,6 +252,7 @@ class Recipe(_Frozen):
     losses: tuple[LossTerm, ...] = Field(min_length=1)
     schedule: Schedule = Schedule()
     aliases: tuple[str, ...] = ()
+    blend_weight: BlendWeight | None = None
 
     @model_validator(mode="after")
     def _has_batches(self) -> Self:
