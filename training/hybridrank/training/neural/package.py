@@ -70,7 +70,7 @@ def package(source: Path, recipe: Recipe, dev: Sequence[RankedList], out: Path) 
     try:
         _export(source, recipe, partial, "both")
         fp32, int8 = (_measure(partial, recipe, dev, precision) for precision in ("fp32", "int8"))
-        how = ALONE if recipe.kind == "encoder" else BLENDED  # as served by default
+        how = ALONE if recipe.kind == "encoder" else BLENDED
         loss = fp32[how]["all"] - int8[how]["all"]
         refused = f"int8 loses {loss:.4f} nDCG@10 on dev, over {INT8_LOSS}" if loss > INT8_LOSS else ""
         measured = Measured(fp32, None if refused else int8, refused)
