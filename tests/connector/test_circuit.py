@@ -18,6 +18,7 @@ from hybridrank.connector import (
 )
 from hybridrank.connector.engines.embedded import EmbeddedEngine
 from hybridrank.connector.sidecar_client.base import Passage
+from hybridrank.connector.sidecar_client.circuit import CIRCUITS_KEPT
 from tests.connector.serving import Answering, result
 from tests.contracts.passages import DEFINITION, PASSAGES
 
@@ -42,7 +43,7 @@ async def test_timeouts_open_the_circuit_until_a_probe_is_answered(servers):
     slow = Answering([result(0, 1.0)], wait_s=30)
     async with SidecarClient(await servers.start(slow)) as client:
         await exhaust(client, SidecarTimeout, 0.05)
-        with pytest.raises(CircuitOpen, match=r"not tried: the last 5 calls to rescore failed.*DEADLINE_EXCEEDED"):
+        with pytest.raises(CircuitOpen, match=r"not tried: the last 5 calls to rescore by m failed.*DEADLINE_EXCEEDED"):
             await rescore(client)
         assert slow.calls == FAILURES_TO_OPEN
         slow.wait_s = 0
@@ -54,6 +55,29 @@ async def test_timeouts_open_the_circuit_until_a_probe_is_answered(servers):
                 await asyncio.sleep(0.1)
         await rescore(client)
         assert slow.calls == FAILURES_TO_OPEN + 2
+
+
+async def test_a_model_that_is_too_slow_leaves_the_others_alone(servers):
+    """One that no caller named for long is forgotten: names are the caller's, and memory is not."""
+
+    class OneIsSlow(Answering):
+        async def Rerank(self, request, context):
+            self.wait_s = 30 if request.model == "slow" else 0
+            return await super().Rerank(request, context)
+
+    async def ask(model, timeout_s=5.0):
+        return await client.rescore("tea", [Passage("a", "tea")], model=model, timeout_s=timeout_s)
+
+    async with SidecarClient(await servers.start(OneIsSlow([result(0, 1.0)]))) as client:
+        for _ in range(FAILURES_TO_OPEN):
+            with pytest.raises(SidecarTimeout):
+                await ask("slow", 0.05)
+        with pytest.raises(CircuitOpen, match="rescore by slow"):
+            await ask("slow")
+        for number in range(CIRCUITS_KEPT):
+            assert await ask(f"m{number}")
+        with pytest.raises(SidecarTimeout):
+            await ask("slow", 0.05)
 
 
 async def test_each_stage_has_a_circuit_and_documents_have_none():

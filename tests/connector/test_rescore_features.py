@@ -70,4 +70,4 @@ async def test_rows_and_texts_share_the_circuit_of_rescoring():
             with pytest.raises(SidecarUnreachable):
                 await rescore(client, [[1.0]])
         with pytest.raises(CircuitOpen):
-            await client.rescore("tea", [], model="m", timeout_s=1)
+            await client.rescore("tea", [], model="forest", timeout_s=1)

@@ -1,5 +1,6 @@
 """Applies the circuit breaker: it guards the calls of one stage and records the outcome of each."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -7,11 +8,28 @@ from time import monotonic
 from hybridrank.common.breaker import Breaker
 from hybridrank.connector.errors import CircuitOpen, SidecarError, SidecarTimeout, SidecarUnreachable
 
-__all__ = ["Circuit", "cost_a_search"]
+__all__ = ["Circuit", "Circuits", "cost_a_search"]
+
+CIRCUITS_KEPT = 64  # a caller may name any model
+
+
+class Circuits:
+    """One circuit per stage and model, because one may be too slow while another works."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], Circuit] = OrderedDict()
+
+    def of(self, stage: str, model: str) -> "Circuit":
+        """Returns the circuit of that model in that stage; the one that was not used longest is forgotten."""
+        circuit = self._kept.setdefault((stage, model), Circuit(f"{stage} by {model}"))
+        self._kept.move_to_end((stage, model))
+        if len(self._kept) > CIRCUITS_KEPT:
+            self._kept.popitem(last=False)
+        return circuit
 
 
 class Circuit:
-    """One circuit per stage, because one stage may be too slow while another works."""
+    """Guards the calls of one stage to one model."""
 
     def __init__(self, stage: str) -> None:
         self._stage = stage

@@ -16,7 +16,7 @@ from hybridrank.common.model_info import FeatureSetInfo, ModelInfo
 from hybridrank.connector.errors import BadScores, InvalidRequest, SidecarTimeout, UnreadableText
 from hybridrank.connector.sidecar_client.access import Access
 from hybridrank.connector.sidecar_client.base import Passage
-from hybridrank.connector.sidecar_client.circuit import Circuit
+from hybridrank.connector.sidecar_client.circuit import Circuits
 from hybridrank.connector.sidecar_client.replicas import Replicas
 from hybridrank.connector.sidecar_client.sparse_answers import sparse_vectors
 from hybridrank.connector.types import DEFAULT_CHUNKS, Encoding, RelevanceScore, TokenFormat
@@ -72,8 +72,7 @@ class SidecarClient:
             plaintext_api_key=plaintext_api_key,
         )
         self._replicas = Replicas(address, access)
-        self._encoding, self._encoding_sparse = Circuit("encode"), Circuit("encode sparse")
-        self._rescoring = Circuit("rescore")
+        self._circuits = Circuits()
         self._described: dict[str, tuple[ModelInfo, float]] = {}  # by name, and until when it counts
 
     def __repr__(self) -> str:
@@ -95,7 +94,7 @@ class SidecarClient:
         def read(reply: wire.EncodeResponse) -> tuple[Encoding, ...]:
             return _vectors(reply, len(texts), directed=kind == "query")
 
-        return await self._encode(texts, model, kind, timeout_s, self._encoding, read)
+        return await self._encode(texts, model, kind, timeout_s, "encode", read)
 
     async def encode_sparse(
         self, texts: Sequence[str], *, model: str, kind: Literal["query", "document"], timeout_s: float
@@ -105,7 +104,7 @@ class SidecarClient:
         def read(reply: wire.EncodeResponse) -> tuple[Encoding, ...]:
             return sparse_vectors(reply, len(texts), _encoder(reply.model))
 
-        return await self._encode(texts, model, kind, timeout_s, self._encoding_sparse, read)
+        return await self._encode(texts, model, kind, timeout_s, "encode sparse", read)
 
     async def _encode(
         self,
@@ -113,14 +112,14 @@ class SidecarClient:
         model: str,
         kind: Literal["query", "document"],
         timeout_s: float,
-        circuit: Circuit,
+        stage: str,
         read: Callable[[wire.EncodeResponse], tuple[Encoding, ...]],
     ) -> tuple[Encoding, ...]:
         """Encodes texts; only queries, for which a search waits, go through the circuit."""
         _check(model, _numbered(texts))
         text_kind = wire.TEXT_KIND_QUERY if kind == "query" else wire.TEXT_KIND_DOCUMENT
         request = wire.EncodeRequest(model=model, texts=texts, kind=text_kind, no_cache=self._no_cache)
-        with circuit.call(timeout_s) if kind == "query" else nullcontext():
+        with self._circuits.of(stage, model).call(timeout_s) if kind == "query" else nullcontext():
             return await self._replicas.call(
                 lambda channel: stubs.EncoderStub(channel).Encode, request, timeout_s, read
             )
@@ -202,7 +201,7 @@ class SidecarClient:
             partial = request.options.best_effort and not response.complete
             return aligned(response.results, len(request.candidates), partial=partial)
 
-        with self._rescoring.call(timeout_s):
+        with self._circuits.of("rescore", request.model).call(timeout_s):
             return await self._replicas.call(
                 lambda channel: stubs.RerankerStub(channel).Rerank, request, timeout_s, read
             )
@@ -215,7 +214,7 @@ class SidecarClient:
         info, until = self._described.get(name, (None, 0.0))
         if info and monotonic() < until:
             return info
-        with self._rescoring.call(timeout_s):
+        with self._circuits.of("rescore", name).call(timeout_s):
             info = await self._replicas.call(
                 lambda channel: stubs.ModelRegistryStub(channel).Get,
                 wire.GetModelRequest(model=name),
