@@ -25,11 +25,16 @@ def parse_targets(addresses: str) -> tuple[str, ...]:
     """
     targets = tuple(each.strip() for each in addresses.split(","))
     if not all(targets):
-        raise BadAddress(f"sidecar address {addresses!r} has an empty part; write HOST:PORT or HOST:PORT,HOST:PORT")
+        raise BadAddress(f"the sidecar's address has an empty part; write HOST:PORT or HOST:PORT,HOST:PORT")
     for each in targets:
         if not _OTHER_RESOLVERS.fullmatch(each) and (problem := _problem(each)):
-            raise BadAddress(f"sidecar address {each.rpartition('@')[2]!r} {problem}")
+            raise BadAddress(f"sidecar address {_shown(each)!r} {problem}")
     return targets
+
+
+def _shown(target: str) -> str:
+    """Returns the target without what may be a secret in a URL: its user and password, or its query."""
+    return re.split(r"[?#]", target.rpartition("@")[2])[0]
 
 
 def _problem(target: str) -> str:
@@ -51,7 +56,7 @@ def _problem(target: str) -> str:
 
 def _of_url(target: str) -> str:
     scheme, _, rest = target.partition("://")
-    host = rest.rpartition("@")[2].partition("/")[0]
+    host = _shown(rest).partition("/")[0]
     named = _HOST_PORT.fullmatch(host)
     if not named:
         written = f"{host or 'HOST'}:{DEFAULT_PORT}"
