@@ -25,7 +25,7 @@ def parse_targets(addresses: str) -> tuple[str, ...]:
     """
     targets = tuple(each.strip() for each in addresses.split(","))
     if not all(targets):
-        raise BadAddress(f"the sidecar's address has an empty part; write HOST:PORT or HOST:PORT,HOST:PORT")
+        raise BadAddress("the sidecar's address has an empty part; write HOST:PORT or HOST:PORT,HOST:PORT")
     for each in targets:
         if not _OTHER_RESOLVERS.fullmatch(each) and (problem := _problem(each)):
             raise BadAddress(f"sidecar address {_shown(each)!r} {problem}")
