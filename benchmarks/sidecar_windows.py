@@ -81,7 +81,7 @@ async def measure(
 ) -> Section:
     """Every collection (folder, split), one after the other."""
     progress = ConsoleProgress(Console(stderr=True, highlight=False))
-    settings = PipelineSettings(timeout_s=budget_s)
+    settings = PipelineSettings(timeout_s=budget_s, weight=0.5)
     rows, aims, measured = [], [], {}
     async with open_bench(default_engine(), "auto", [PIPELINE], progress, settings) as bench:
         for folder, split in collections:

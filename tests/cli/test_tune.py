@@ -9,6 +9,8 @@ import pytest
 
 from hybridrank.cli.__main__ import main
 from hybridrank.evaluation.experiments.configuration import Configuration
+from hybridrank.model_files import model_folder
+from hybridrank.models import SHIPPED_MODELS
 from tests.evaluation.menu import write_menu
 
 LETTERS = "BCDF"
@@ -51,6 +53,17 @@ def parts(tmp_path):
         rows = [f"q{n}\tp{n}\t1" for n in places]
         (folder / f"qrels/{split}.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *rows]))
     return folder
+
+
+def test_a_default_that_wins_names_the_weight_that_its_folder_recommends(tmp_path, run, parts):
+    flags = ["--collection", parts, "--default", "bm25+nano", "--models", "none", "--trials", 1]
+    done = run("tune", *flags, "--out", "parts.yaml", "--json", "parts.json")
+    assert done.returncode == 0, done.stderr
+    first, *_ = json.loads((tmp_path / "parts.json").read_text())["attempts"]
+    assert (
+        first["configuration"]["rescore"]["weight"]
+        == model_folder.read(SHIPPED_MODELS / "cross-encoder-nano").info.blend_weight
+    )
 
 
 def test_a_better_choice_is_found_written_and_measured_on_test(tmp_path, run, parts):

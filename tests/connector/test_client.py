@@ -63,18 +63,21 @@ async def test_scores_that_cannot_be_trusted_are_refused(serve, results, message
         await rescore(await serve(Answering(results)))
 
 
-async def test_a_reply_describes_its_model_for_a_while(serve):
-    """Nothing here answers questions about models."""
+@pytest.mark.parametrize(
+    ("sent", "weight"), [(0.3, 0.3), (1.0, 1.0), (0.0, None), (-0.5, None), (1.5, None), (math.nan, None)]
+)
+async def test_a_reply_describes_its_model_for_a_while(serve, sent, weight):
+    """Nothing here answers questions about models. A sidecar of an earlier release sends 0."""
 
     class Describing(Answering):
         async def Rerank(self, request, context):
             reply = await super().Rerank(request, context)
-            reply.model.MergeFrom(wire.Model(name="m", digest="d", blend_weight=0.3))
+            reply.model.MergeFrom(wire.Model(name="m", digest="d", blend_weight=sent))
             return reply
 
     client = await serve(Describing([result(0, 1.0), result(1, 1.0), result(2, 1.0)]))
     await rescore(client)
-    assert (await client.model("m", timeout_s=5)).blend_weight == 0.3
+    assert (await client.model("m", timeout_s=5)).blend_weight == weight
 
 
 async def test_a_partial_reply_has_gaps_where_it_is_allowed(serve):

@@ -91,13 +91,26 @@ async def test_a_feature_stage_calls_engine_and_sidecar_once_each(engine):
 @pytest.mark.parametrize(
     ("recommended", "named", "used"), [(None, None, 0.5), (0.2, None, 0.2), (0.2, 0.7, 0.7), (1.0, None, 1.0)]
 )
-async def test_a_stage_without_a_weight_takes_the_models(engine, recommended, named, used):
+async def test_a_stage_without_a_weight_uses_that_of_the_model(engine, recommended, named, used):
     sidecar = WordSidecar()
     expected = await HybridSearch(engine, sidecar).search(request(by_words(weight=used)))
     sidecar.blend_weight = recommended
     found = await HybridSearch(engine, sidecar).search(request(by_words(weight=named)))
     assert found.degraded == expected.degraded == ()
     assert [(hit.doc_id, hit.score) for hit in found.hits] == [(hit.doc_id, hit.score) for hit in expected.hits]
+
+
+async def test_scores_stay_if_nobody_describes_their_model(engine):
+    class Silent(WordSidecar):
+        async def model(self, name, *, timeout_s):
+            raise SidecarTimeout("too late")
+
+    expected = await HybridSearch(engine, WordSidecar()).search(request(by_words(weight=0.5)))
+    found = await HybridSearch(engine, Silent()).search(request(by_words(weight=None)))
+    assert [(hit.doc_id, hit.score) for hit in found.hits] == [(hit.doc_id, hit.score) for hit in expected.hits]
+    (lack,) = found.degraded
+    assert (lack.stage, lack.reason) == ("rescore", "timeout")
+    assert "blended half and half" in lack.detail
 
 
 async def test_features_come_with_the_hits_when_asked_for(engine):

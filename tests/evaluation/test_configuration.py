@@ -17,6 +17,7 @@ CONFIGURATIONS = [
         rank_window_size=150,
         rescore=Rescore(model="cross-encoder", rescore_window_size=30, weight=0.7),
     ),
+    Configuration(rescore=Rescore(model="colbert")),
     Configuration(fusion=WeightedSum(weights={"knn": 0.3}), bm25=Bm25Settings(k1=0.9, b=0.4)),
 ]
 

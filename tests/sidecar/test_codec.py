@@ -26,7 +26,7 @@ from hybridrank.sidecar.types import (
 COLUMNS = FeatureSetInfo("columns", "3", "cd" * 32, ("bm25", "price"))
 INFO = ModelInfo(
     *("name", "2", "encoder", "ab" * 32, "int8", 256, 384, ("one", "two"), COLUMNS, "cd" * 32, "ef" * 32),
-    *("mean", "query: ", "passage: ", ("01" * 32,), ("de", "en")),
+    *("mean", "query: ", "passage: ", ("01" * 32,), ("de", "en"), 0.3),
 )
 TIMINGS = CallTimings(1.5, 0.25, 12.0)
 texts = st.text(st.characters(exclude_categories=["Cs"]))

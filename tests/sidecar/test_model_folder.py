@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,10 @@ from hybridrank.model_files.errors import BadModelFolder
 from hybridrank.model_files.token_codec import CODEC, ResidualCodec
 from hybridrank.models import SHIPPED_MODELS
 from hybridrank.sidecar.models.scan import scan
+from hybridrank.training.neural.recipe import load_recipe
 from tests.golden.sidecar import FOLDER
+
+RECIPES = Path(__file__).parents[2] / "training/hybridrank/training/recipes"
 
 
 @pytest.fixture
@@ -96,6 +100,13 @@ def test_a_wrong_field_is_named(folder, old, new, problem):
         model_folder.read(folder)
     assert problem in str(refused.value)
     assert str(folder) in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["cross-encoder", "nano"])
+def test_the_recipe_recommends_what_the_shipped_folder_does(name):
+    recipe = load_recipe(RECIPES / f"{name}.yaml")
+    info = model_folder.read(SHIPPED_MODELS / recipe.name).info
+    assert (recipe.blend_weight, recipe.aliases) == (info.blend_weight, info.aliases)
 
 
 def test_every_shipped_model_has_a_card_with_name_and_licence():

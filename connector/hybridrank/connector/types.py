@@ -31,8 +31,9 @@ __all__ = [
 ]
 
 DEFAULT_CHUNKS = 4
-DEFAULT_WEIGHT = 0.5  # of a reranker in a blend, where neither the request nor its folder names one
 """Windows in which a reranker reads a text longer than its input; the sidecar's own default."""
+DEFAULT_WEIGHT = 0.5
+"""Share of a reranker in a blend, where neither the request nor its folder names one: both sides count the same."""
 MAX_CHUNKS = 100
 Vector: TypeAlias = tuple[float, ...]
 

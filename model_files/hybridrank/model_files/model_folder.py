@@ -65,7 +65,7 @@ LANGUAGE = r"^([a-z]{2,3}|\*)$"
 """An ISO 639 language code, such as "de"; "*" marks a multilingual model."""
 Language = Annotated[str, Field(pattern=LANGUAGE)]
 BlendWeight = Annotated[float, Field(gt=0, le=1)]
-"""The reranker's share in the blend of a search that names no weight."""
+"""The share of a model in the blend of a search that names no weight, above 0 and at most 1."""
 
 
 class ModelToml(BaseModel):

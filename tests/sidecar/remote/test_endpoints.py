@@ -148,6 +148,16 @@ def test_the_digest_is_of_what_decides_the_output(tmp_path):
     assert len({digest(f"x{number}", **fields) for number, fields in enumerate(others)} | same) == 6
 
 
+def test_a_remote_reranker_may_recommend_a_weight(tmp_path):
+    def info(place, **fields):
+        folder = model_folder(tmp_path / place, "remote-reranker", "cohere", **fields)
+        return load_model(folder, remotes=endpoints(tmp_path, "https://api.example.com", folder.name)).info
+
+    silent, recommending = info("a"), info("b", blend_weight=0.4)
+    assert (silent.blend_weight, recommending.blend_weight) == (None, 0.4)
+    assert silent.digest == recommending.digest
+
+
 def test_a_remote_that_is_down_loads_and_its_calls_fail(tmp_path):
     model = load_model(
         model_folder(tmp_path, "remote-reranker", "cohere"), remotes=endpoints(tmp_path, "http://127.0.0.1:1", NAME)

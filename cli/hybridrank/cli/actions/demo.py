@@ -72,7 +72,7 @@ def read_documentation() -> StdlibCollection:
 async def run_demo(collection: StdlibCollection, engine: str, sidecar: str = "auto") -> DemoResult:
     """Runs steps 2 to 4: index, measure, show two queries. Raises EngineError, SidecarError and CollectionError."""
     pipelines = [parse_pipeline(name) for name in STANDARD_PIPELINES]
-    # The beginning of a docstring says what the object does; a window of 50 ranks no better (docs/training.md).
+    # The beginning of a docstring says what the object does; on other collections a window of 50 ranks no better
     settings = PipelineSettings(max_chunks=1, rescore_window_size=30)
     qrels = collection.qrels(SPLIT)
     queries = judged_queries(collection.queries(), qrels)

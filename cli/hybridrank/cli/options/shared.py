@@ -60,7 +60,7 @@ WeightOption = Annotated[
         min=0.01,
         max=1,
         help="Share of the reranker in the final score.",
-        show_default="what the model's folder recommends, else 0.5",
+        show_default="the recommendation of the model's folder, else 0.5",
     ),
 ]
 IndexOption = Annotated[str, typer.Option("--index", help="Name of the index, or of an alias.")]

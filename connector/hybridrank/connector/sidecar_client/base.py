@@ -49,7 +49,7 @@ class Rescorer(Protocol):
     """Scores how well passages match a query."""
 
     async def model(self, name: str, *, timeout_s: float) -> ModelInfo:
-        """Returns the model that answers to the name. A search asks each time, so the answer is kept for a while.
+        """Returns the model that answers to the name. A search without a weight asks after each reply, so remember it.
 
         Raises SidecarError.
         """

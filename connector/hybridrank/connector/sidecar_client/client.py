@@ -196,10 +196,11 @@ class SidecarClient:
 
     async def _rerank(self, request: wire.RerankRequest, timeout_s: float) -> tuple[RelevanceScore | None, ...]:
         def read(response: wire.RerankResponse) -> tuple[RelevanceScore | None, ...]:
+            partial = request.options.best_effort and not response.complete
+            scores = aligned(response.results, len(request.candidates), partial=partial)
             if response.model.digest:
                 self._keep(request.model, _model(response.model))
-            partial = request.options.best_effort and not response.complete
-            return aligned(response.results, len(request.candidates), partial=partial)
+            return scores
 
         with self._circuits.of("rescore", request.model).call(timeout_s):
             return await self._replicas.call(
@@ -207,7 +208,7 @@ class SidecarClient:
             )
 
     async def model(self, name: str, *, timeout_s: float) -> ModelInfo:
-        """Returns the model that answers to the name, as a sidecar described it, or replied, less than a minute ago.
+        """Returns the model that answers to the name, as the sidecar, or a reply, described it in the last minute.
 
         Raises SidecarError.
         """
@@ -273,7 +274,7 @@ def _model(each: wire.Model) -> ModelInfo:
         document_prefix=each.document_prefix,
         comparable_digests=tuple(each.comparable_digests),
         languages=tuple(each.languages),
-        blend_weight=each.blend_weight or None,
+        blend_weight=each.blend_weight if 0 < each.blend_weight <= 1 else None,  # 0 says that there is none
     )
 
 

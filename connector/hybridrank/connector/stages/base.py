@@ -77,16 +77,17 @@ class StageResult:
     """
 
     scores: Sequence[RelevanceScore | None] = ()
-    weight: float = 1.0
     features: FeatureRows | None = None
     with_features: bool = False
+    weight: float = 1.0
 
 
 class RescoringStage(Sendable):
     """A stage of a search: parameters, as in a request, and `run`.
 
-    Its scores are blended: the final score is weight · z(rerank) + (1 − weight) · z(score before) over the window, so 1
-    is the rerank score alone. `timeout_s` is the additional time of the stage after retrieval.
+    Its scores are blended by the `weight` of its result: the final score is weight · z(rerank) + (1 − weight) · z(score
+    before) over the window, so 1 is the rerank score alone. `timeout_s` is the additional time of the stage after
+    retrieval.
     """
 
     rescore_window_size: int = Field(50, ge=1, le=10_000)

@@ -52,7 +52,7 @@ class FeatureRescore(RescoringStage):
         rows = await feature_rows(
             context.engine, context.index, self.feature_set, query, context.hits, context.timeout_s
         )
-        return StageResult(await self._scores(context, rows), self.weight, rows, self.with_features)
+        return StageResult(await self._scores(context, rows), rows, self.with_features, self.weight)
 
     async def _scores(self, context: StageContext, rows: FeatureRows) -> tuple[RelevanceScore | None, ...]:
         """Returns no scores without a model, and on failure: the features are good without them."""

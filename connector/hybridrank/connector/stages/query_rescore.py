@@ -46,4 +46,4 @@ class QueryRescore(RescoringStage):
         scores = [0.0 if math.isnan(score) else score for (score,) in rows.values]
         if not all(map(math.isfinite, scores)):
             raise EngineError(f"index {context.index!r}: the engine's answer has infinite scores", reason="bad_answer")
-        return StageResult(tuple(map(RelevanceScore, scores)), self.weight)
+        return StageResult(tuple(map(RelevanceScore, scores)), weight=self.weight)

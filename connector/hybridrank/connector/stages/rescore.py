@@ -5,7 +5,7 @@ from functools import partial
 
 from pydantic import Field
 
-from hybridrank.connector.errors import EngineError, InvalidRequest
+from hybridrank.connector.errors import EngineError, InvalidRequest, SidecarError
 from hybridrank.connector.faults import Reason
 from hybridrank.connector.mapping.fields import Fields
 from hybridrank.connector.passages import DEFAULT_FIELDS
@@ -57,9 +57,16 @@ class Rescore(RescoringStage):
         if not scores:
             return StageResult()
         context.record_unscored(scores)
-        # The reply described the model, so this waits for nothing.
-        weight = self.weight or (await context.sidecar.model(self.model, timeout_s=context.left_s)).blend_weight
-        return StageResult(scores, weight or DEFAULT_WEIGHT)
+        return StageResult(scores, weight=self.weight or await self._recommended(context))
+
+    async def _recommended(self, context: StageContext) -> float:
+        """Returns the weight that the model's folder recommends. A SidecarClient knows it from the reply."""
+        try:
+            described = await context.sidecar.model(self.model, timeout_s=context.left_s)
+        except SidecarError as error:
+            context.failed(error, instead="blended half and half")
+            return DEFAULT_WEIGHT
+        return described.blend_weight or DEFAULT_WEIGHT
 
     async def _scores(self, context: StageContext) -> tuple[RelevanceScore | None, ...]:
         """Scores stored token vectors if they are wanted; texts otherwise, or if that fails."""

@@ -166,7 +166,9 @@ def _what(outcome: Outcome, result: ExperimentResult) -> str:
         if experiment.token_vectors
         else "token vectors computed at search time"
     )
-    weight = f"weight {experiment.weight:g}" if experiment.weight else "the weights of their folders"
+    weight = (
+        f"weight {experiment.weight:g}" if experiment.weight else "the weights that their folders recommend, else 0.5"
+    )
     return (
         f"{collection['name']}, `{collection['split']}`: {collection['documents']:,} documents (digest"
         f" `{collection['digest'][:12]}`), {queries}. Models: {experiment.training}. Rerankers score"

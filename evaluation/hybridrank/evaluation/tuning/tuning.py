@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from hybridrank.common.counts import counted
+from hybridrank.common.model_info import ModelInfo
 from hybridrank.common.progress import Progress
 from hybridrank.connector.admin.similarity import Bm25Settings, bm25_settings, change_bm25_settings
 from hybridrank.connector.engines.base import Engine, rest_api
 from hybridrank.connector.sidecar_client.model_names import models_by_name
+from hybridrank.connector.types import DEFAULT_WEIGHT
 from hybridrank.evaluation.collections.beir import BeirFolder
 from hybridrank.evaluation.collections.judged import JudgedCollection, judged_queries, note_dangling, read_collection
 from hybridrank.evaluation.experiments.bench import Bench
@@ -90,6 +92,7 @@ class Tuning:
             pipelines = [default, *(parse_pipeline(f"rrf+{model}") for model in self.space.models)]
             bench = await stack.enter_async_context(open_bench(pipelines))
             self._check_models(bench)
+            start = _with_weight(self.default, models_by_name(bench.models))
             name = index or bench.index_name(dev.name, dev.digest)
             await bench.fill(name, dev)
             about = await self._about(bench, dev, queries)
@@ -100,12 +103,18 @@ class Tuning:
             measured = measured_on(search, name, queries, dev.qrels, self.measure, settings)
             title = f"tuning on {counted(len(queries), 'query')}: {counted(self.trials, 'trial')}"
             with progress.step(title, self.trials) as advance:
-                tuned = await search_on_dev(study, self.space, self.default, measured, self.trials, advance)
-            test = await self._on_test(bench, name, tuned, dev, change)
+                tuned = await search_on_dev(study, self.space, start, measured, self.trials, advance)
+            test = await self._on_test(bench, name, start, tuned, dev, change)
             return TuningResult(tuned, importances(study), test, about)
 
     async def _on_test(
-        self, bench: Bench, name: str, tuned: Tuned, dev: JudgedCollection, change: ChangeBm25 | None
+        self,
+        bench: Bench,
+        name: str,
+        default: Configuration,
+        tuned: Tuned,
+        dev: JudgedCollection,
+        change: ChangeBm25 | None,
     ) -> ExperimentResult:
         """Measures the default, and the winner if it is another, by real searches, one at a time."""
         test = replace(dev, split=self.test_split, qrels=BeirFolder(self.folder).qrels(self.test_split))
@@ -113,7 +122,7 @@ class Tuning:
         queries, settings = judged_queries(test.queries, test.qrels), bench.settings(SETTINGS)
         runs: dict[str, PipelineRun] = {}
         winner = {"tuned": tuned.winner.configuration} if tuned.found else {}
-        for name_of_run, configuration in ({self.default_name: self.default} | winner).items():
+        for name_of_run, configuration in ({self.default_name: default} | winner).items():
             if change:
                 await change(configuration.bm25)
             runs |= await bench.run(name, [ConfiguredPipeline.of(name_of_run, configuration)], queries, settings)
@@ -141,6 +150,15 @@ class Tuning:
         known = models_by_name(bench.models)
         if by_features := [each for each in self.space.models if known[each].feature_set]:
             raise UnknownModel(f"{by_features[0]} ranks by features; tune tries models that read texts")
+
+
+def _with_weight(default: Configuration, models: Mapping[str, ModelInfo]) -> Configuration:
+    """Returns the configuration with the weight by which its model is blended now, so that its file keeps saying it."""
+    stage = default.rescore
+    if not stage or stage.weight:
+        return default
+    weight = models[stage.model].blend_weight or DEFAULT_WEIGHT
+    return default.model_copy(update={"rescore": stage.model_copy(update={"weight": weight})})
 
 
 @asynccontextmanager
