@@ -55,7 +55,7 @@ def parts(tmp_path):
     return folder
 
 
-def test_a_default_that_wins_names_the_weight_that_its_folder_recommends(tmp_path, run, parts):
+def test_the_default_is_tried_at_the_weight_of_its_folder(tmp_path, run, parts):
     flags = ["--collection", parts, "--default", "bm25+nano", "--models", "none", "--trials", 1]
     done = run("tune", *flags, "--out", "parts.yaml", "--json", "parts.json")
     assert done.returncode == 0, done.stderr

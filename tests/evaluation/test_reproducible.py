@@ -57,7 +57,7 @@ def test_a_file_by_hand(file):
     assert (found.published[0].system, found.published[0].ndcg) == ("bm25", 0.4)
 
 
-def test_zero_shot_sets_leave_out_the_queries_that_chose_the_weights():
+def test_zero_shot_sets_leave_out_what_chose_the_weights():
     unseen = [each for each in load_experiments(EXPERIMENTS) if each.training == "zero-shot"]
     assert {(each.name, each.split, each.without) for each in unseen} == {
         (name, "all", "dev") for name in ("cacm", "cisi", "cranfield", "vaswani-npl")
