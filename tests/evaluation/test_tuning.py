@@ -300,7 +300,7 @@ async def test_tuning_starts_at_the_default_and_finds_the_best():
 @pytest.mark.parametrize("window", [10, 25, 60])
 async def test_the_search_starts_within_what_may_be_chosen(window):
     """A warning of optuna's, which is an error here, would say that it does not."""
-    default = Configuration(retrievers=("bm25",), rescore=Rescore(model="words"))
+    default = Configuration(retrievers=("bm25",), rescore=Rescore(model="words", weight=0.5))
     with open_study(None, 1, {}) as study:
         tuned = await tune(study, Space(("title", "text"), ("words",), window, True), default, values_by_title, 1)
     first = tuned.attempts[1].configuration

@@ -52,7 +52,8 @@ class FeatureRescore(RescoringStage):
         rows = await feature_rows(
             context.engine, context.index, self.feature_set, query, context.hits, context.timeout_s
         )
-        return StageResult(await self._scores(context, rows), rows, self.with_features, self.weight)
+        scores = await self._scores(context, rows)
+        return StageResult(scores, rows, self.with_features, weight=self.weight)
 
     async def _scores(self, context: StageContext, rows: FeatureRows) -> tuple[RelevanceScore | None, ...]:
         """Returns no scores without a model, and on failure: the features are good without them."""

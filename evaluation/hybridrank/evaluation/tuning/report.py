@@ -89,11 +89,10 @@ def _cells(attempt: Attempt) -> tuple[str, ...]:
     fusion = " ".join(map(str, (each.fusion.kind, *each.fusion.choices().values())))
     numbers = f", k1 {each.bm25.k1:g} b {each.bm25.b:g}" if each.bm25 else ""
     stage = each.rescore
-    share = f" {stage.weight:g}" if stage and stage.weight else ""
     return (
         retrievers,
         f"{boosts}{numbers}" if "bm25" in each.retrievers else "–",
         fusion if len(each.retrievers) > 1 else "–",
         str(each.rank_window_size),
-        f"{stage.model}{share} of {stage.rescore_window_size}" if stage else "–",
+        f"{stage.model} {stage.weight:g} of {stage.rescore_window_size}" if stage else "–",
     )

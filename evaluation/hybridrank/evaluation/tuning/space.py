@@ -11,7 +11,7 @@ from hybridrank.connector import Rescore
 from hybridrank.connector.admin.similarity import Bm25Settings
 from hybridrank.connector.fusion import FUSIONS, Chooser, FusionMethod, Rrf
 from hybridrank.connector.request import RetrieverName
-from hybridrank.connector.types import DEFAULT_CHUNKS, DEFAULT_WEIGHT
+from hybridrank.connector.types import DEFAULT_CHUNKS
 from hybridrank.evaluation.experiments.configuration import Configuration
 
 __all__ = ["Space"]
@@ -55,7 +55,7 @@ class Space:
         )
 
     def near(self, default: Configuration) -> dict[str, Any]:
-        """Returns the choices nearest to a configuration, as the start of the search."""
+        """Returns the choices nearest to a configuration with a weight, as the start of the search."""
         stage = default.rescore
         share = default.retrievers.count("knn") / len(default.retrievers)
         model = {"model": stage.model if stage else _NONE} if self.models else {}
@@ -67,10 +67,7 @@ class Space:
             "rank_window_size": default.rank_window_size,
             **model,
             **(
-                {
-                    "rescore_window_size": min(stage.rescore_window_size, self._largest),
-                    "weight": stage.weight or DEFAULT_WEIGHT,
-                }
+                {"rescore_window_size": min(stage.rescore_window_size, self._largest), "weight": stage.weight}
                 if stage
                 else {}
             ),
